@@ -1,0 +1,84 @@
+# `make` or `make help` says what there is. PORT=, DATA_DIR= and PYTHON= may be given to run and demo.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint types layers js unit e2e bench endurance lock install dev format clean
+
+ifdef PORT
+export ANSWERABLE_PORT := $(PORT)
+endif
+ifdef DATA_DIR
+export ANSWERABLE_DATA_DIR := $(abspath $(DATA_DIR))
+endif
+export PYTHON
+
+BIN := .venv/bin
+STEP := tools/step
+WORKERS ?= 2
+
+help: ## this list
+	@echo "Answerable: every AI decision sealed, owned, overridable and provable."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PORT=8000 and DATA_DIR=.data may be given: make run PORT=9000 DATA_DIR=/srv/answerable"
+
+demo: install ## start it with made-up AI systems, people and a stream of decisions
+	@exec $(BIN)/python -m config.standalone demo
+
+run: install ## start it empty; prints the link that creates the first administrator
+	@exec $(BIN)/python -m config.standalone run
+
+test: dev ## everything that checks the project
+	@$(STEP) "Style (ruff)" $(MAKE) --no-print-directory lint
+	@$(STEP) "Types (mypy, strict)" $(MAKE) --no-print-directory types
+	@$(STEP) "Floors of the house (import-linter)" $(MAKE) --no-print-directory layers
+	@$(STEP) "JavaScript (node)" $(MAKE) --no-print-directory js
+	@$(STEP) "Tests against PostgreSQL" $(MAKE) --no-print-directory unit
+	@$(STEP) "The running product and the browser" $(MAKE) --no-print-directory e2e
+
+lint: dev ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: dev ## mypy, strict
+	@$(BIN)/mypy .
+
+layers: dev ## import-linter: no floor knows one above it
+	@$(BIN)/lint-imports
+
+js: ## the JavaScript tests (needs node)
+	@if ! ls tests/js/*.test.js tests/js/*.test.mjs >/dev/null 2>&1; then echo "There are no JavaScript tests."; \
+	elif command -v node >/dev/null; then node --test tests/js; \
+	else echo "node is not here, so the JavaScript tests were NOT run (Debian: apt-get install nodejs)."; fi
+
+unit: dev ## the tests that need PostgreSQL or nothing (WORKERS=2 at once)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not e2e and not browser"
+
+e2e: dev ## the tests that start the whole product, and those with a browser
+	@tools/chromium
+	@$(BIN)/python -m pytest -v -m "e2e or browser"
+
+bench: install ## measure against the service level (docs/performance.md; BENCH="--help")
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+bench-full: install ## the same with a log of 5 million entries; about 30 GB of disk
+	@$(BIN)/python -m benchmarks --entries 5000000 $(BENCH)
+
+endurance: dev ## 100,000 decisions with kills in the middle, then everything is checked (POSTS=100000)
+	@$(BIN)/python -m benchmarks.endurance --posts $(or $(POSTS),100000)
+
+format: dev ## let ruff rewrite what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: dev ## pin all dependencies again, by hash
+	@tools/lock
+
+install: ## .venv with what is needed to run
+	@tools/install runtime
+
+dev: ## .venv with what is needed to develop and test
+	@tools/install dev
+
+clean: ## remove .venv and caches; data folders stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis static-collected
