@@ -1,0 +1,30 @@
+"""Background jobs. A job that matters is a row in PostgreSQL; the message only says "look now".
+
+So a lost broker loses nothing: the beat schedule sweeps the rows. Tasks take ids, are idempotent and run at least once.
+"""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("answerable")
+app.config_from_object("config.celery_options")  # by name: read at first use, when Django's settings are there
+app.conf.beat_schedule = {
+    "tally-decisions": {"task": "audit.tasks.tally_decisions_task", "schedule": 60.0},
+    "forget-old-tallies": {"task": "audit.tasks.forget_old_tallies_task", "schedule": 24 * 3600.0},
+    "record-checkpoints": {"task": "evidence.tasks.record_checkpoints_task", "schedule": 60.0},
+    "self-audit": {"task": "evidence.tasks.audit_slice_task", "schedule": 60.0},
+    "loose-ends": {"task": "evidence.tasks.audit_loose_ends_task", "schedule": 3600.0},
+    "prune-heads": {"task": "evidence.tasks.prune_heads_task", "schedule": 60.0},
+    "seal-arrivals": {"task": "intake.tasks.seal_arrivals_task", "schedule": 60.0},
+    "alert-conflicts": {"task": "intake.tasks.alert_conflicts_task", "schedule": 60.0},
+    "tail-sources": {"task": "intake.tasks.tail_sources_task", "schedule": 10.0},
+    "alert-silence": {"task": "intake.tasks.alert_silence_task", "schedule": 60.0},
+    "seal-heartbeats": {"task": "intake.tasks.seal_heartbeats_task", "schedule": 3600.0},
+    "expire-quarantine": {"task": "intake.tasks.expire_quarantine_task", "schedule": 3600.0},
+    "forget-register-changes": {"task": "governance.tasks.forget_old_changes_task", "schedule": 3600.0},
+    "partitions": {"task": "evidence.tasks.ensure_partitions_task", "schedule": 6 * 3600.0},
+}
+app.autodiscover_tasks()

@@ -1,0 +1,1 @@
+"""The one-machine default: a private PostgreSQL, a private Valkey, one command that runs all processes."""

@@ -1,0 +1,75 @@
+"""Where the one-machine installation keeps its things, below its data folder."""
+
+import hashlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+DATABASE = "answerable"
+DEFAULT_PORT = 8000
+SOCKET_PATH_LIMIT = 80  # a socket's path has 107 bytes at most, and names are added to the folder
+
+
+def socket_dir(data_dir: Path, name: str) -> Path:
+    """The folder of a server's socket: inside the data folder, or a short one beside when its path is too long."""
+    inside = data_dir / name / "s"
+    if len(os.fsencode(inside)) < SOCKET_PATH_LIMIT:
+        return inside
+    digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
+    return Path(tempfile.gettempdir(), f"answerable-{name}-{digest}")
+
+
+def database_url(data_dir: Path, *, role: str, name: str = DATABASE) -> str:
+    """The address of the private PostgreSQL for `app` or `keeper`: its socket, signed in by operating-system user."""
+    return f"postgresql://{role}@/{name}?host={quote(str(socket_dir(data_dir, 'pg')), safe='')}"
+
+
+def broker_url(data_dir: Path) -> str:
+    """The address of the private broker."""
+    return f"redis+socket://{quote(str(socket_dir(data_dir, 'broker')))}/s"
+
+
+def secret_key(data_dir: Path) -> str:
+    """Django's secret key: made once, readable by its owner alone."""
+    path = data_dir / "secret.key"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        _write_once(path, secrets.token_urlsafe(50))
+    return path.read_text()
+
+
+def origin(data_dir: Path) -> str:
+    """What starts the names of this installation's logs, unless it was told: made once, unlike any other's."""
+    path = data_dir / "origin"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        _write_once(path, f"answerable-{secrets.token_hex(4)}.local")
+    return path.read_text().strip()
+
+
+def _write_once(path: Path, text: str) -> None:
+    # linked when whole: of two processes that start together both read the same key, and never half of one
+    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    new.touch(mode=0o600)
+    new.write_text(text)
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        return  # the other one was first, and its key holds
+    finally:
+        new.unlink()
+
+
+def port(data_dir: Path) -> int:
+    """The port this installation was started on last, so that `manage.py` knows its address; 8000 before that."""
+    path = data_dir / "port"
+    return int(path.read_text()) if path.exists() else DEFAULT_PORT
+
+
+def remember_port(data_dir: Path, number: int) -> None:
+    """Keep the port for the next start and for `manage.py`."""
+    new = data_dir / ".port.new"
+    new.write_text(f"{number}\n")
+    new.replace(data_dir / "port")

@@ -1,0 +1,368 @@
+"""One foreground process that starts the whole product, keeps it running and stops it in order."""
+
+import errno
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from config.standalone import layout
+from config.standalone.broker import Broker
+from config.standalone.cluster import Cluster
+from config.standalone.options import PROJECT, Options, child_environment, keeper_environment
+from config.standalone.processes import StandaloneError, end_all, rotate, signal_at_parents_end, supervised_for, tail
+from config.standalone.services import Command, Service
+from config.standalone.static_stamp import stale
+from config.standalone.terminal import say, step
+
+BLOCKING_THREADS = 64  # threads of a web process: as many single posts can share one commit
+DRAIN_PATIENCE = 35.0  # the web server gives its own workers 30 s
+TASK_PATIENCE = 20.0  # a task that is cut off runs again: they are acknowledged late and idempotent
+LEFTOVER_PATIENCE = 10.0
+READY_PATIENCE = 120.0
+TICK = 0.5
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+STEADY_AFTER = 60.0  # seconds after which a service counts as healthy again
+UPKEEP_EVERY = 24 * 3600.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopAsked(BaseException):
+    """Somebody asked us to stop. Not an Exception: nothing on the way may take it for an error and go on."""
+
+
+@dataclass
+class Watched:
+    """A running service and its history of crashes."""
+
+    service: Service
+    started_at: float = field(default_factory=time.monotonic)
+    pause: float = FIRST_PAUSE
+    restart_at: float | None = None
+
+
+class Supervisor:
+    """Starts PostgreSQL, the broker, web, worker and beat of one data folder; see `run`."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.logs = options.data_dir / "logs"
+        self.watched: list[Watched] = []
+        self.serving = False
+        self.next_upkeep = time.monotonic() + UPKEEP_EVERY
+
+    def run(self) -> None:
+        """Start everything, say where it is, watch it until somebody asks to stop. Nothing is left running."""
+        with only_one_on(self.options.data_dir), stop_signals():
+            try:
+                self._start()
+                self._greet()
+                self._watch()
+            except StopAsked:
+                say()
+            finally:
+                ignore_stop_signals()
+                self._stop()
+
+    # --- starting -----------------------------------------------------------------------------------------------------
+    def _start(self) -> None:
+        self.logs.mkdir(mode=0o700, exist_ok=True)
+        end_all(supervised_for(self.options.data_dir), patience=LEFTOVER_PATIENCE)
+        if self.options.what == "database":
+            self._start_cluster()
+            return
+        refuse_taken_port(self.options)
+        layout.remember_port(self.options.data_dir, self.options.port)
+        if self.options.database_url is None:
+            self._start_cluster()
+        if self.options.broker_url is None:
+            with step("Starting the broker"):
+                self._begin(Broker(self.options.data_dir, log=self._log("broker")))
+        self._prepare_database()
+        self._collect_static_files()
+        with step(f"Starting web on {self.options.host}:{self.options.port}, worker and beat"):
+            for service in self._python_services():
+                self._begin(service)
+            self._wait_until_ready()
+        self.serving = True
+
+    def _start_cluster(self) -> None:
+        limit = connection_limit(self.options)
+        cluster = Cluster(self.options.data_dir, log=self._log("postgres"), max_connections=limit)
+        with step(f"Starting PostgreSQL {cluster.version()}"):
+            self._begin(cluster)
+
+    def _prepare_database(self) -> None:
+        if self.options.database_url and not self.options.admin_database_url:
+            say("No ANSWERABLE_ADMIN_DATABASE_URL: tables and partitions are left to you (manage.py setup_database).")
+            return
+        with step("Preparing the database"):
+            self._manage("setup_database", env=keeper_environment(self.options))
+
+    def _collect_static_files(self) -> None:
+        collected = Path(os.environ.get("ANSWERABLE_STATIC_DIR") or self.options.data_dir / "static")
+        with stale(collected) as must_collect:
+            if must_collect:
+                with step("Collecting static files"):
+                    self._manage("collectstatic", "--noinput", "--verbosity=0")
+
+    def _python_services(self) -> Iterator[Command]:
+        celery = ["-m", "celery", "-A", "config.celery"]
+        node = f"answerable-{self.options.port}@%h"  # two workers of one name on one broker disturb each other
+        worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--concurrency", "2", "-n", node]
+        # no pid file: one that a crash left would block the start. The lock on the data folder keeps beat single.
+        beat = [*celery, "beat", "--schedule", str(self.options.data_dir / "beat-schedule"), "--pidfile", ""]
+        yield self._command("web", web_module(self.options), patience=DRAIN_PATIENCE)
+        yield self._command("worker", [*worker, "--loglevel", "INFO"], patience=TASK_PATIENCE)
+        yield self._command("beat", [*beat, "--loglevel", "INFO"], patience=LEFTOVER_PATIENCE)
+
+    def _command(self, name: str, module: list[str], *, patience: float) -> Command:
+        env = child_environment(self.options) | {"ANSWERABLE_PROCESS": name}
+        return Command(name, module, data_dir=self.options.data_dir, log=self._log(name), env=env, patience=patience)
+
+    def _log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
+    def _begin(self, service: Service) -> None:
+        rotate(service.log)
+        self.watched.append(Watched(service))  # first: what is half started is stopped as well
+        service.start()
+
+    def _manage(self, *arguments: str, env: dict[str, str] | None = None) -> str:
+        """Run a command of manage.py to its end; its output. Its errors are shown, and end the start."""
+        command = [sys.executable, str(PROJECT / "manage.py"), *arguments]
+        done = subprocess.run(
+            command,
+            env=env or child_environment(self.options),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=signal_at_parents_end(signal.SIGTERM),
+        )
+        with self._log("manage").open("a") as log:
+            log.write(f"$ manage.py {arguments[0]}\n{done.stderr}")  # not what it said: that may be a link or a key
+        if done.returncode:
+            raise StandaloneError(f"manage.py {arguments[0]} failed:\n{done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout.strip()
+
+    def _wait_until_ready(self) -> None:
+        until = time.monotonic() + READY_PATIENCE
+        while not is_ready(self.options):
+            self._refuse_early_end()
+            if time.monotonic() > until:
+                log = self._log("web")
+                raise StandaloneError(f"The web server was not ready after {READY_PATIENCE:.0f} s. {log}:\n{tail(log)}")
+            time.sleep(0.1)
+
+    def _refuse_early_end(self) -> None:
+        for watched in self.watched:
+            if how := watched.service.ended():
+                name, log = watched.service.name, watched.service.log
+                raise StandaloneError(f"{name} did not start ({how}). The end of {log}:\n{tail(log)}")
+
+    # --- the words at the end of the start ----------------------------------------------------------------------------
+    def _greet(self) -> None:
+        say()
+        if self.options.what == "database":
+            say(
+                f"  PostgreSQL      {layout.database_url(self.options.data_dir, role='keeper')}\n\n  Ctrl-C stops it.\n"
+            )
+            return
+        say(f"  Answerable      {self.options.base_url}/")
+        say(f"  Data and keys   {self.options.data_dir}")
+        say(f"  Logs            {self.logs}")
+        say(f"  manage.py       ANSWERABLE_DATA_DIR={self.options.data_dir} {sys.executable} manage.py ...")
+        if self.options.what == "demo":
+            self._show_demo()
+        else:
+            self._show_setup_link()
+        say("\n  Ctrl-C stops it.\n")
+
+    def _show_setup_link(self) -> None:
+        if link := self._optional("setup_link"):
+            say(f"\n  Create the first administrator here (works once):\n  {link}")
+
+    def _show_demo(self) -> None:
+        if text := self._optional("load_demo"):
+            say(f"\n{text}")
+            stream = [str(PROJECT / "manage.py"), "demo_stream"]
+            self._begin(self._command("stream", stream, patience=LEFTOVER_PATIENCE))
+
+    def _optional(self, command: str) -> str | None:
+        """The output of a command without which the product runs all the same; says so when it failed."""
+        try:
+            return self._manage(command)
+        except StandaloneError as error:
+            say(f"\n  {error}")
+            return None
+
+    # --- keeping it alive ---------------------------------------------------------------------------------------------
+    def _watch(self) -> None:
+        while True:
+            for watched in self.watched:
+                self._look_after(watched)
+            if self.options.what != "database" and time.monotonic() > self.next_upkeep:
+                self._upkeep()
+            time.sleep(TICK)
+
+    def _look_after(self, watched: Watched) -> None:
+        how = watched.service.ended()
+        now = time.monotonic()
+        if how is None:
+            return
+        if watched.restart_at is None:
+            self._plan_restart(watched, how, now)
+        elif now >= watched.restart_at:
+            self._restart(watched)
+
+    def _plan_restart(self, watched: Watched, how: str, now: float) -> None:
+        steady = now - watched.started_at > STEADY_AFTER
+        watched.pause = FIRST_PAUSE if steady else min(watched.pause * 2, LONGEST_PAUSE)
+        watched.restart_at = now + watched.pause
+        say(f"{clock()} {watched.service.name} ended ({how}); starting it again in {watched.pause:.0f} s.")
+        if not how.startswith("killed"):
+            say(tail(watched.service.log))
+
+    def _restart(self, watched: Watched) -> None:
+        watched.restart_at = None
+        watched.started_at = time.monotonic()
+        try:
+            watched.service.start()
+        except StandaloneError as error:  # looked at again, with a longer pause
+            say(f"{clock()} {error}")
+        else:
+            say(f"{clock()} {watched.service.name} runs again.")
+
+    def _upkeep(self) -> None:
+        """Partitions for the months to come: an installation may run for longer than those made at its start."""
+        self.next_upkeep = time.monotonic() + UPKEEP_EVERY
+        if self.options.database_url and not self.options.admin_database_url:
+            return
+        try:
+            self._manage("setup_database", env=keeper_environment(self.options))
+        except StandaloneError as error:
+            say(f"{clock()} {error}")
+
+    # --- stopping -----------------------------------------------------------------------------------------------------
+    def _stop(self) -> None:
+        """The last one in is the first one out, but web before the others: it drains while all is still there."""
+        services = [watched.service for watched in reversed(self.watched)]
+        first = [service for service in services if service.name in ("stream", "web")]
+        for service in [*first, *(service for service in services if service not in first)]:
+            if service.ended() is None or isinstance(service, Command):
+                with step(f"Stopping {service.name}"):
+                    self._stop_one(service)
+        end_all(supervised_for(self.options.data_dir), patience=LEFTOVER_PATIENCE)
+
+    def _stop_one(self, service: Service) -> None:
+        if isinstance(service, Command) and not self.serving:
+            service.patience = 1.0  # nothing to finish yet, and a web process that still loads does not hear SIGTERM
+        service.stop()
+
+
+def web_module(options: Options) -> list[str]:
+    """The web server: the module to run and its arguments."""
+    web = ["-m", "granian", "--interface", "wsgi", "--host", options.host, "--port", str(options.port)]
+    web += ["--workers", str(options.web_workers), "--blocking-threads", str(BLOCKING_THREADS), "--no-ws"]
+    web += ["--workers-kill-timeout", "30", "--respawn-failed-workers", "--respawn-interval", "0.5"]
+    return [*web, "config.wsgi:application"]
+
+
+def connection_limit(options: Options) -> int:
+    """Connections of the private PostgreSQL: one for each web thread; the rest for committers, tasks and people."""
+    return 200 + options.web_workers * (BLOCKING_THREADS + 8)
+
+
+def clock() -> str:
+    return time.strftime("%H:%M:%S")
+
+
+@contextmanager
+def only_one_on(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder: a second start on it is refused by name of the first."""
+    make_data_folder(data_dir)
+    with (data_dir / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StandaloneError(_already_running(data_dir, lock)) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def make_data_folder(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        (data_dir / "lock").touch()
+    except OSError as error:
+        raise StandaloneError(f"The data folder {data_dir} cannot be used: {error.strerror}.") from None
+
+
+def _already_running(data_dir: Path, lock: IO[str]) -> str:
+    lock.seek(0)
+    return (
+        f"Answerable already runs on {data_dir} (process {lock.read()}). "
+        "Stop that one first, or give another folder with DATA_DIR=..., and another PORT=..."
+    )
+
+
+@contextmanager
+def stop_signals() -> Iterator[None]:
+    """Turn the signals that ask us to stop into StopAsked, wherever we are."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        ignore_stop_signals()
+        raise StopAsked
+
+    before = {number: signal.signal(number, ask) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def ignore_stop_signals() -> None:
+    """While we stop, a second Ctrl-C would only leave something behind."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def refuse_taken_port(options: Options) -> None:
+    """The web server shares its port among its processes, and so would share it with a stranger without a word."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((options.host, options.port))
+        except OSError as error:
+            why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+            where = f"Port {options.port} on {options.host}"
+            raise StandaloneError(f"{where} {why}. Choose another with PORT=...") from None
+
+
+def is_ready(options: Options) -> bool:
+    """Whether the service says that it can take requests."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(options.host, options.host)  # noqa: S104 - compared, not bound
+    try:
+        with urllib.request.urlopen(f"http://{host}:{options.port}/readyz", timeout=5) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except urllib.error.HTTPError as error:
+        return error.code == HTTPStatus.NOT_FOUND
+    except OSError:
+        return False
