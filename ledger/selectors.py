@@ -1,0 +1,130 @@
+"""Reading the ledger."""
+
+import uuid
+from dataclasses import dataclass
+
+from django.db import connection
+
+from ledger.errors import EntryNotFound, HeadMissing, LedgerRolledBack, LogClosed, LogNotFound
+from ledger.heads import StoredHead, head_store
+from ledger.models import Checkpoint, Entry, Log, LogClosure
+from ledger.signing import SignedCheckpoint, sign_head
+from ledger.tlog import EMPTY_ROOT, fold, subtree_nodes
+from ledger.tree_store import TreeReader
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """The newest head of a log in the database."""
+
+    tree_size: int
+    root_hash: bytes
+
+
+def registry_log() -> Log:
+    """The organisation's open registry log. Errors: `LogNotFound` before the database was set up."""
+    log = Log.objects.filter(kind=Log.Kind.REGISTRY, closure=None).order_by("-sequence").first()
+    if log is None:
+        raise LogNotFound("the registry log is missing: run `manage.py setup_database`")
+    return log
+
+
+def open_log(system_id: uuid.UUID) -> Log:
+    """The log an AI system's entries go to now. Errors: `LogNotFound`."""
+    log = Log.objects.filter(system_id=system_id, closure=None).order_by("-sequence").first()
+    if log is None:
+        raise LogNotFound("this AI system has no open log")
+    return log
+
+
+def latest_head(log_id: uuid.UUID) -> LogHead:
+    """The newest head in the database, size 0 for an empty log."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tree_size, root_hash FROM ledger_head WHERE log_id = %s ORDER BY tree_size DESC LIMIT 1", [log_id]
+        )
+        row = cursor.fetchone()
+    return LogHead(row[0], bytes(row[1])) if row else LogHead(0, EMPTY_ROOT)
+
+
+def root_at(log_id: uuid.UUID, tree_size: int) -> bytes:
+    """The root of a log when it had `tree_size` entries, derived from leaf hashes and tile roots."""
+    if tree_size == 0:
+        return EMPTY_ROOT
+    return fold(TreeReader(log_id).read(subtree_nodes(0, tree_size)))
+
+
+def latest_checkpoint(log: Log) -> SignedCheckpoint:
+    """Sign the newest tree of a log, after comparing it with what this host signed before.
+
+    Of a closed log it is the newest stored checkpoint that the database still reaches: nothing new is signed for it.
+    Errors: `HeadMissing`, `LedgerRolledBack`, `HeadStoreUnavailable`, `SigningKeyUnavailable`, `LogClosed` where a
+    closed log has no such checkpoint.
+    """
+    if closure := LogClosure.objects.filter(log=log).first():
+        return _last_stored_checkpoint(log, closure)
+    head = latest_head(log.id)
+    stored = head_store().head(log.id)
+    if stored is None and head.tree_size:
+        raise HeadMissing(f"{log.origin} has {head.tree_size} entries; see `manage.py adopt_head`")
+    if stored and stored.tree_size < head.tree_size and root_at(log.id, stored.tree_size) != stored.root_hash:
+        raise LedgerRolledBack(f"{log.origin}: the root at size {stored.tree_size} is not the one that was signed")
+    if (stored is None or stored.tree_size != head.tree_size) and not _is_of_the_tree(log.id, head):
+        raise LedgerRolledBack(f"{log.origin}: the newest head is not that of the entries")
+    kept = head_store().advance(log.id, head.tree_size, head.root_hash)
+    if kept.tree_size > head.tree_size and latest_head(log.id).tree_size < kept.tree_size:
+        raise LedgerRolledBack(f"{log.origin} has {head.tree_size} entries, {kept.tree_size} were signed")
+    return sign_head(log.origin, StoredHead(kept.tree_size, kept.root_hash))
+
+
+def _is_of_the_tree(log_id: uuid.UUID, head: LogHead) -> bool:
+    """A head is only a row: before it is signed, the entries must lead to it."""
+    try:
+        return root_at(log_id, head.tree_size) == head.root_hash
+    except LookupError:
+        return False
+
+
+def _last_stored_checkpoint(log: Log, closure: LogClosure) -> SignedCheckpoint:
+    stored = Checkpoint.objects.filter(log=log, tree_size__lte=closure.tree_size).order_by("-tree_size").first()
+    if stored is None:
+        raise LogClosed(f"{log.origin} was closed before a checkpoint of it was stored")
+    return SignedCheckpoint(stored.tree_size, bytes(stored.root_hash), stored.note)
+
+
+def discontinued_logs() -> list[str]:
+    """Origins of the open logs that the database does not continue as this host signed them, or has no head of.
+
+    Compares sizes, and roots where the sizes are equal; sealing compares the roots of what lies further back. The head
+    store is read first: what is sealed meanwhile makes the database's head newer, never older.
+    """
+    signed = head_store().heads()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT l.id, l.origin, h.tree_size, h.root_hash FROM ledger_log l"
+            " LEFT JOIN LATERAL (SELECT tree_size, root_hash FROM ledger_head WHERE log_id = l.id"
+            " ORDER BY tree_size DESC LIMIT 1) h ON true"
+            " WHERE NOT EXISTS (SELECT FROM ledger_logclosure c WHERE c.log_id = l.id) ORDER BY l.origin"
+        )
+        rows = cursor.fetchall()
+    return [
+        origin
+        for log_id, origin, size, root in rows
+        if not _continues(LogHead(size or 0, bytes(root) if root else EMPTY_ROOT), signed.get(log_id))
+    ]
+
+
+def _continues(head: LogHead, signed: StoredHead | None) -> bool:
+    if signed is None:
+        return head.tree_size == 0
+    if signed.tree_size == head.tree_size:
+        return signed.root_hash == head.root_hash
+    return signed.tree_size < head.tree_size
+
+
+def entry_by_id(entry_id: uuid.UUID) -> Entry:
+    """An entry of any log. Errors: `EntryNotFound`."""
+    entry = Entry.objects.filter(id=entry_id).first()
+    if entry is None:
+        raise EntryNotFound()
+    return entry
