@@ -1,0 +1,186 @@
+"""The table of acts: who asks, and who approves. Every act stands here from the start; it counts once it is built."""
+
+import enum
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from governance.models import Assignment, ServiceKey
+
+Role = Assignment.Role
+KeyScope = ServiceKey.Scope
+
+
+class Act(enum.StrEnum):
+    # control
+    SWITCH_TIGHTEN = "switch.tighten"
+    SWITCH_LOOSEN = "switch.loosen"
+    PARAMETER_LOOSEN = "parameter.loosen"
+    PARAMETER_TIGHTEN = "parameter.tighten"
+    CARD_PUBLISH = "card.publish"
+    VERSION_PROMOTE = "version.promote"
+    # human decisions
+    DECISION_OVERRIDE = "decision.override"
+    DECISION_CONFIRM = "decision.confirm"
+    APPEAL_DECIDE = "appeal.decide"
+    # evidence
+    EXPORT_PLAIN = "export.plain"
+    EXPORT_PAYLOADS = "export.payloads"
+    PAYLOADS_GRANT = "payloads.grant"
+    ERASE = "erase"
+    HOLD_LIFT = "hold.lift"
+    QUARANTINE_DISMISS = "quarantine.dismiss"
+    QUARANTINE_REPLAY = "quarantine.replay"
+    LOG_CLOSE = "log.close"
+    HEAD_ADOPT = "head.adopt"
+    SIGNING_KEY_ROTATE = "signing_key.rotate"
+    # people and the register
+    PRIVILEGED_ROLE_ASSIGN = "privileged_role.assign"
+    ROLE_ASSIGN = "role.assign"
+    PEOPLE_MANAGE = "people.manage"
+    ACCOUNTS_MANAGE = "accounts.manage"
+    SETTINGS_MANAGE = "settings.manage"
+    SYSTEM_REGISTER = "system.register"
+    SYSTEM_EDIT = "system.edit"
+    SYSTEM_GO_LIVE = "system.go_live"
+    SYSTEM_RETIRE = "system.retire"
+    ENVIRONMENT_REGISTER = "environment.register"
+    VERSION_REGISTER = "version.register"
+    VERSION_REGISTER_UNVERIFIED = "version.register_unverified"
+    ALERT_HANDLE = "alert.handle"
+    # looking
+    SYSTEM_VIEW = "system.view"
+    DECISION_VIEW = "decision.view"
+    PAYLOAD_READ = "payload.read"
+    PEOPLE_VIEW = "people.view"
+    LEDGER_VIEW = "ledger.view"
+    QUARANTINE_VIEW = "quarantine.view"
+
+
+class Condition(enum.StrEnum):
+    """What the floor that knows about it must have found before a role counts for an act."""
+
+    CLAIMED_ITEM = "claimed_item"
+    OWN_CASE = "own_case"
+    DATED_GRANT = "dated_grant"
+    NO_PART_IN_IT = "no_part_in_it"
+    SECOND_REVIEW_ASKED = "second_review_asked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One row of the table. `only_if` lists roles that count under a condition alone."""
+
+    asks: frozenset[Assignment.Role]
+    approves: frozenset[Assignment.Role] = frozenset()
+    only_if: Mapping[Assignment.Role, Condition] = field(default_factory=dict)
+    approves_if: Condition | None = None
+    by_key: frozenset[str] = frozenset()
+    """A service account may, with a key of one of these scopes. Never an act that needs a signed-in person."""
+    by_command: bool = False
+    """Somebody at the host's command line may; the entry says so."""
+
+    @property
+    def needs_approval(self) -> bool:
+        return bool(self.approves) and self.approves_if is None
+
+
+def _rule(
+    *asks: Assignment.Role,
+    approves: tuple[Assignment.Role, ...] = (),
+    approves_if: Condition | None = None,
+    only_if: Mapping[Assignment.Role, Condition] | None = None,
+    by_key: tuple[str, ...] = (),
+    by_command: bool = False,
+) -> Rule:
+    return Rule(
+        asks=frozenset(asks),
+        approves=frozenset(approves),
+        approves_if=approves_if,
+        only_if=only_if or {},
+        by_key=frozenset(by_key),
+        by_command=by_command,
+    )
+
+
+def role_names(roles: Collection[Assignment.Role]) -> str:
+    """Roles in words, in the order of the list of roles."""
+    return ", ".join(str(role.label) for role in Role if role in roles)
+
+
+PRIVILEGED = frozenset({Role.ADMINISTRATOR, Role.APPROVER, Role.DPO, Role.AUDITOR, Role.INVESTIGATOR})
+"""Roles that a second administrator must agree to."""
+OWNERS = (Role.ACCOUNTABLE, Role.DEPUTY)
+EVERY_ROLE = tuple(Role)
+SEE_DECISIONS = tuple(role for role in Role if role is not Role.ADMINISTRATOR)
+
+_human = _rule(
+    Role.REVIEWER,
+    *OWNERS,
+    only_if={Role.REVIEWER: Condition.CLAIMED_ITEM},
+    approves=(Role.REVIEWER,),
+    approves_if=Condition.SECOND_REVIEW_ASKED,
+)
+_custody = _rule(Role.ADMINISTRATOR, approves=(Role.ADMINISTRATOR,))
+_loosen = _rule(Role.OPERATOR, approves=(Role.APPROVER,))
+_tighten = _rule(Role.OPERATOR, *OWNERS, by_key=(KeyScope.CONTROL_TIGHTEN,))
+_publish = _rule(Role.TECHNICAL_OWNER, approves=(Role.ACCOUNTABLE,))
+_payloads = _rule(Role.AUDITOR, Role.INVESTIGATOR, approves=(Role.DPO,))
+
+RULES: dict[Act, Rule] = {
+    Act.SWITCH_TIGHTEN: _tighten,
+    Act.PARAMETER_TIGHTEN: _tighten,
+    Act.SWITCH_LOOSEN: _loosen,
+    Act.PARAMETER_LOOSEN: _loosen,
+    Act.CARD_PUBLISH: _publish,
+    Act.VERSION_PROMOTE: _publish,
+    Act.DECISION_OVERRIDE: _human,
+    Act.DECISION_CONFIRM: _human,
+    Act.APPEAL_DECIDE: _rule(Role.REVIEWER, only_if={Role.REVIEWER: Condition.NO_PART_IN_IT}),
+    Act.EXPORT_PLAIN: _rule(
+        Role.AUDITOR, Role.ACCOUNTABLE, Role.INVESTIGATOR, only_if={Role.INVESTIGATOR: Condition.OWN_CASE}
+    ),
+    Act.EXPORT_PAYLOADS: _payloads,
+    Act.PAYLOADS_GRANT: _payloads,
+    Act.ERASE: _rule(Role.DPO, approves=(Role.ACCOUNTABLE,)),
+    Act.HOLD_LIFT: _rule(Role.INVESTIGATOR, approves=(Role.DPO,)),
+    Act.QUARANTINE_DISMISS: _rule(Role.TECHNICAL_OWNER, approves=(Role.ACCOUNTABLE,)),
+    Act.QUARANTINE_REPLAY: _rule(Role.TECHNICAL_OWNER, *OWNERS),
+    Act.LOG_CLOSE: _custody,
+    Act.HEAD_ADOPT: _custody,
+    Act.SIGNING_KEY_ROTATE: _custody,
+    Act.PRIVILEGED_ROLE_ASSIGN: _rule(Role.ADMINISTRATOR, approves=(Role.ADMINISTRATOR,), by_command=True),
+    Act.ROLE_ASSIGN: _rule(Role.ADMINISTRATOR, Role.ACCOUNTABLE, by_command=True),
+    Act.PEOPLE_MANAGE: _rule(Role.ADMINISTRATOR, by_command=True),
+    Act.ACCOUNTS_MANAGE: _rule(Role.ADMINISTRATOR, by_command=True),
+    Act.SETTINGS_MANAGE: _rule(Role.ADMINISTRATOR, by_command=True),
+    Act.SYSTEM_REGISTER: _rule(Role.ADMINISTRATOR, by_key=(KeyScope.REGISTER_WRITE,), by_command=True),
+    Act.SYSTEM_EDIT: _rule(Role.ADMINISTRATOR, Role.ACCOUNTABLE, Role.TECHNICAL_OWNER, by_command=True),
+    Act.SYSTEM_GO_LIVE: _rule(Role.ACCOUNTABLE),
+    Act.SYSTEM_RETIRE: _rule(Role.ACCOUNTABLE),
+    Act.ENVIRONMENT_REGISTER: _rule(
+        Role.ADMINISTRATOR, Role.TECHNICAL_OWNER, by_key=(KeyScope.REGISTER_WRITE,), by_command=True
+    ),
+    Act.VERSION_REGISTER: _rule(
+        Role.ADMINISTRATOR, Role.TECHNICAL_OWNER, by_key=(KeyScope.REGISTER_WRITE,), by_command=True
+    ),
+    Act.VERSION_REGISTER_UNVERIFIED: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
+    Act.ALERT_HANDLE: _rule(Role.ADMINISTRATOR, Role.TECHNICAL_OWNER, Role.OPERATOR, *OWNERS),
+    Act.SYSTEM_VIEW: _rule(*EVERY_ROLE),
+    Act.DECISION_VIEW: _rule(*SEE_DECISIONS, by_key=(KeyScope.DECISIONS_READ,)),
+    Act.PAYLOAD_READ: _rule(
+        *OWNERS,
+        Role.DPO,
+        Role.REVIEWER,
+        Role.INVESTIGATOR,
+        Role.AUDITOR,
+        only_if={
+            Role.REVIEWER: Condition.CLAIMED_ITEM,
+            Role.INVESTIGATOR: Condition.OWN_CASE,
+            Role.AUDITOR: Condition.DATED_GRANT,
+        },
+        by_key=(KeyScope.PAYLOADS_READ,),
+    ),
+    Act.PEOPLE_VIEW: _rule(*EVERY_ROLE),
+    Act.LEDGER_VIEW: _rule(*EVERY_ROLE),
+    Act.QUARANTINE_VIEW: _rule(Role.TECHNICAL_OWNER, *OWNERS, Role.DPO),
+}

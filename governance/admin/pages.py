@@ -1,0 +1,145 @@
+"""What the register's admin pages have in common: acts with a form of their own, secrets shown once, the history."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_variables
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from config.admin import ReadOnlyAdmin, ServiceAdmin, sentence
+from config.errors import ServiceError
+from governance.admin.history import Moment, moments
+from governance.models import Person
+from governance.rights import as_actor
+from ledger.entries import Actor
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Something that is shown once and never again."""
+
+    title: str
+    text: str
+    advice: str
+
+
+class ReasonForm(forms.Form):
+    """An act that takes a reason."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=2000,
+        widget=UnfoldAdminTextareaWidget({"rows": 3}),
+        help_text="Kept beside the log, which holds a commitment to it.",
+    )
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The signed-in person as the actor of entries."""
+    return as_actor(person_of(request))
+
+
+def person_of(request: HttpRequest) -> Person:
+    if not isinstance(request.user, Person):
+        raise PermissionDenied
+    return request.user
+
+
+class ActPages(ReadOnlyAdmin[M]):
+    """Pages with acts: each a button on the row's page, shown while `acts_for` names it, and a form of its own."""
+
+    actions_detail: ClassVar[Any] = ("show_history",)
+    compressed_fields = True
+
+    def acts_for(self, request: HttpRequest, obj: M) -> Iterable[str]:
+        """Which acts the row's state and the person's rights allow. The service decides again."""
+        return ()
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        obj = self.get_object(request, str(object_id))
+        shown = {"show_history", *self.acts_for(request, obj)} if obj else set()
+        return [each for each in self._get_base_actions_detail() if each.action_name.split("_", 2)[2] in shown]
+
+    def act(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        *,
+        name: str,
+        title: str,
+        carry_out: Callable[[M, dict[str, Any]], object],
+        form_class: type[forms.Form] = forms.Form,
+        explanation: str = "",
+        done: str = "Done.",
+    ) -> HttpResponse:
+        """The page of one act. What `carry_out` refuses stands in the form; a `Secret` it returns is shown once."""
+        obj = self.get_object(request, object_id)
+        if obj is None or not self.may(request, "view", obj) or name not in self.acts_for(request, obj):
+            raise PermissionDenied
+        form = form_class(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid():
+            outcome = _outcome(form, lambda: carry_out(obj, form.cleaned_data))
+            if isinstance(outcome, Secret):
+                return self._page(request, obj, "governance/admin/secret.html", title, {"secret": outcome})
+            if not form.errors:
+                messages.success(request, done)
+                return redirect(self.page_of(obj))
+        context = {"form": form, "explanation": explanation}
+        return self._page(request, obj, "governance/admin/act.html", title, context)
+
+    def page_of(self, obj: M) -> str:
+        """The address of a row's page."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[obj.pk])
+
+    @action(description="History", icon="history", url_path="trail")
+    def show_history(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Every sealed change of the row, the newest first."""
+        obj = self.get_object(request, object_id)
+        if obj is None or not self.may(request, "view", obj):
+            raise PermissionDenied
+        found: list[Moment] = moments(obj)
+        return self._page(request, obj, "governance/admin/history.html", "History", {"moments": found})
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Django's own address of the history leads to ours."""
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_show_history", object_id=object_id)
+
+    def _page(
+        self, request: HttpRequest, obj: M, template: str, title: str, context: dict[str, Any]
+    ) -> TemplateResponse:
+        frame = {**self.admin_site.each_context(request), "title": title, "original": obj, "opts": self.opts}
+        response = TemplateResponse(request, template, frame | {"back": self.page_of(obj)} | context)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+class RegisterAdmin(ActPages[M], ServiceAdmin[M]):  # type: ignore[misc]
+    """Pages of the register: written by services, with acts and a history."""
+
+
+@sensitive_variables()
+def _outcome(form: forms.Form, carry_out: Callable[[], object]) -> object:
+    try:
+        return carry_out()
+    except ValidationError as refusal:
+        form.add_error(None, ValidationError(refusal.messages))
+    except ServiceError as refusal:
+        for problem in refusal.errors:
+            field = problem.pointer.strip("/").split("/")[0]
+            known = field in form.fields
+            form.add_error(field if known else None, problem.detail if known else sentence(problem))
+        if not refusal.errors:
+            form.add_error(None, refusal.detail)
+    return None

@@ -1,0 +1,173 @@
+"""AI systems and their environments."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from config.admin import Act as PageAct
+from config.admin import ServiceForm
+from governance import rights
+from governance.acts import Act
+from governance.admin.pages import ReasonForm, RegisterAdmin, actor_of, person_of
+from governance.models import AISystem, Person
+from governance.models.systems import slug
+from governance.scopes import ORGANISATION, Scope
+from governance.selectors import accountable_of
+from governance.services.systems import (
+    EDITABLE,
+    gaps,
+    register_environment,
+    register_system,
+    retire_system,
+    take_live,
+    update_system,
+)
+
+
+class NewSystemForm(ServiceForm):
+    """Registering asks who is to answer for it."""
+
+    accountable = forms.ModelChoiceField(
+        Person.objects.filter(is_active=True),
+        widget=UnfoldAdminSelectWidget,
+        help_text="Is offered the responsibility; it counts once they accept.",
+    )
+
+    class Meta:
+        model = AISystem
+        fields = ("slug", "name", "intended_purpose", "provider", "risk_class")
+
+
+class EnvironmentForm(forms.Form):
+    """One more place to run in."""
+
+    slug = forms.CharField(max_length=100, validators=[slug], widget=UnfoldAdminTextInputWidget)
+
+
+@admin.register(AISystem)
+class AISystemAdmin(RegisterAdmin[AISystem]):
+    list_display = ("name", "slug", "shown_status", "risk_class", "accountable", "missing_count")
+    list_filter = ("status", "risk_class")
+    search_fields = ("slug", "name")
+    readonly_fields = ("status", "accountable", "environment_list", "missing")
+    actions_detail = ("live", "retire", "environment", "show_history")
+    add_fieldsets = ((None, {"fields": (*NewSystemForm.Meta.fields, "accountable")}),)
+    fieldsets = (
+        (None, {"fields": ("status", "missing", "accountable", "environment_list")}),
+        ("What it is", {"fields": ("name", "intended_purpose", "provider", "risk_class")}),
+        (
+            "Shutdown procedure",
+            {
+                "fields": ("safe_state", "shutdown_steps", "shutdown_contacts"),
+                "description": "Written before it is needed. No AI system goes live without.",
+            },
+        ),
+    )
+
+    def may(self, request: HttpRequest, act: PageAct, obj: AISystem | None) -> bool:
+        person, scope = person_of(request), Scope.system(obj.pk) if obj else ORGANISATION
+        match act:
+            case "add":
+                return rights.can(person, Act.SYSTEM_REGISTER)
+            case "change" if obj:
+                return rights.can(person, Act.SYSTEM_EDIT, scope)
+            case "view" if obj:
+                return rights.can(person, Act.SYSTEM_VIEW, scope)
+        return rights.can_anywhere(person, Act.SYSTEM_VIEW)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AISystem]:
+        systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
+        rows: QuerySet[AISystem] = super().get_queryset(request)
+        return rows if systems is None else rows.filter(pk__in=systems)
+
+    def get_form(self, request: HttpRequest, obj: AISystem | None = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = NewSystemForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: AISystem | None = None) -> Any:
+        return self.fieldsets if obj else self.add_fieldsets
+
+    def carry_out(self, request: HttpRequest, original: AISystem | None, cleaned: Mapping[str, Any]) -> AISystem:
+        if original is None:
+            return register_system(actor=actor_of(request), **cleaned)
+        changes = {name: value for name, value in cleaned.items() if name in EDITABLE}
+        return update_system(actor=actor_of(request), system_id=original.pk, changes=changes)
+
+    def acts_for(self, request: HttpRequest, obj: AISystem) -> Iterable[str]:
+        person, scope = person_of(request), Scope.system(obj.pk)
+        if rights.can(person, Act.SYSTEM_GO_LIVE, scope) and obj.status == AISystem.Status.DRAFT:
+            yield "live"
+        if rights.can(person, Act.SYSTEM_RETIRE, scope) and obj.status != AISystem.Status.RETIRED:
+            yield "retire"
+        if rights.can(person, Act.ENVIRONMENT_REGISTER, scope):
+            yield "environment"
+
+    @action(description="Go live", icon="play_arrow", url_path="live")
+    def live(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.act(
+            request,
+            object_id,
+            name="live",
+            title="Go live",
+            carry_out=lambda system, given: take_live(actor=actor_of(request), system_id=system.pk),
+            explanation="Says that the AI system is in use. Needs what is listed as missing on its page.",
+        )
+
+    @action(description="Retire", icon="archive", url_path="retire")
+    def retire(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.act(
+            request,
+            object_id,
+            name="retire",
+            title="Retire",
+            form_class=ReasonForm,
+            carry_out=lambda system, given: retire_system(actor=actor_of(request), system_id=system.pk, **given),
+            explanation="Says that the AI system is not in use any more. Its record stays.",
+        )
+
+    @action(description="Add environment", icon="add", url_path="environment")
+    def environment(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.act(
+            request,
+            object_id,
+            name="environment",
+            title="Add environment",
+            form_class=EnvironmentForm,
+            carry_out=lambda system, given: register_environment(actor=actor_of(request), system_id=system.pk, **given),
+        )
+
+    @display(description="Status", label={"live": "success", "draft": "warning", "retired": "info"})
+    def shown_status(self, system: AISystem) -> tuple[str, str]:
+        return system.status, system.get_status_display()
+
+    @admin.display(description="Accountable")
+    def accountable(self, system: AISystem) -> str:
+        found = accountable_of(system.pk)
+        if found is None:
+            return "nobody"
+        return str(found.person) if found.accepted_at else f"{found.person} (has not accepted)"
+
+    @admin.display(description="Environments")
+    def environment_list(self, system: AISystem) -> str:
+        return ", ".join(system.environments.values_list("slug", flat=True)) or "none"
+
+    @admin.display(description="Missing before it may go live")
+    def missing_count(self, system: AISystem) -> str:
+        found = len(gaps(system))
+        return f"{found} missing" if found else "ready"
+
+    @admin.display(description="Missing before it may go live")
+    def missing(self, system: AISystem) -> SafeString | str:
+        found = gaps(system)
+        if not found:
+            return "Nothing."
+        return format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", ((gap.detail,) for gap in found)))

@@ -1,0 +1,83 @@
+"""Model versions over the API, for keys with `register:write`."""
+
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.pagination import KeysetPagination
+from governance.api.authentication import HasScope, KeyAuthentication, grant_of
+from governance.api.strict import StrictSerializer
+from governance.models import ModelVersion, ServiceKey
+from governance.models.versions import clear, digest
+from governance.services.versions import register_version
+
+
+class VersionOutput(serializers.Serializer):  # type: ignore[type-arg]
+    """What the register says about a model version."""
+
+    id = serializers.UUIDField()
+    version = serializers.CharField()
+    status = serializers.ChoiceField(ModelVersion.Status.choices)
+    name = serializers.CharField()
+    provider = serializers.CharField()
+    notes = serializers.CharField()
+    model_digest = serializers.CharField()
+    configuration = serializers.JSONField()
+    config_digest = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class VersionPage(serializers.Serializer):  # type: ignore[type-arg]
+    """One page of model versions."""
+
+    items = VersionOutput(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+    previous_cursor = serializers.CharField(allow_null=True)
+
+
+class VersionsApi(APIView):
+    """The model versions of an AI system that the key reaches."""
+
+    authentication_classes = (KeyAuthentication,)
+    permission_classes: Any = (HasScope(ServiceKey.Scope.REGISTER_WRITE),)
+
+    class NewModelVersion(StrictSerializer):
+        version = serializers.CharField(max_length=100, validators=[clear], trim_whitespace=False)
+        name = serializers.CharField(required=False, allow_blank=True, max_length=200)
+        provider = serializers.CharField(required=False, allow_blank=True, max_length=200)
+        notes = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+        model_digest = serializers.CharField(required=False, max_length=150, validators=[digest])
+        configuration = serializers.DictField(required=False)
+        config_digest = serializers.CharField(required=False, max_length=150, validators=[digest])
+
+    @extend_schema(operation_id="versions_list", responses=VersionPage, tags=["register"])
+    def get(self, request: Request, slug: str) -> Response:
+        """List the model versions of an AI system, the newest first."""
+        grant = grant_of(request)
+        versions = ModelVersion.objects.filter(system_id=grant.system(slug).id)
+        pages = KeysetPagination()
+        return pages.get_paginated_response(VersionOutput(pages.paginate_queryset(versions, request), many=True).data)
+
+    @extend_schema(
+        operation_id="versions_register",
+        request=NewModelVersion,
+        responses={201: VersionOutput, 200: VersionOutput},
+        tags=["register"],
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Register a model version. The same again with the same values is 200, with other values 409.
+
+        One that was only seen on decisions so far takes the values and counts as registered.
+        """
+        grant = grant_of(request)
+        system = grant.system(slug)
+        given = self.NewModelVersion(data=request.data)
+        given.is_valid(raise_exception=True)
+        known = grant.register.version(system.id, given.validated_data["version"])
+        version = register_version(actor=grant.actor, system_id=system.id, **given.validated_data)
+        return Response(VersionOutput(version).data, HTTPStatus.OK if known else HTTPStatus.CREATED)

@@ -1,0 +1,165 @@
+"""What the register refuses."""
+
+from config.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated, Unavailable
+
+
+class SystemNotFound(NotFound):
+    code = "system-not-found"
+    title = "There is no such AI system"
+    meaning = "No AI system of that name is within reach of whoever is asking."
+
+
+class SystemExists(Conflict):
+    code = "system-exists"
+    title = "An AI system of this slug is registered already"
+    meaning = (
+        "The slug belongs to another registration. Registering the same again with the same values is answered with "
+        "the one that exists; with other values, or beyond the key's reach, it is refused, and nothing is changed."
+    )
+
+
+class SystemNotReady(Conflict):
+    code = "system-not-ready"
+    title = "This AI system may not go live yet"
+    meaning = (
+        "A live system has an accountable person who accepted, an approved model version and a written shutdown "
+        "procedure: safe state, steps, contacts. `errors` lists what is missing."
+    )
+
+
+class VersionNotFound(NotFound):
+    code = "model-version-not-found"
+    title = "There is no such model version"
+    meaning = "No model version of that name is registered for this AI system."
+
+
+class VersionExists(Conflict):
+    code = "model-version-exists"
+    title = "This model version is registered already, with other values"
+    meaning = "A version says exactly what ran, so it is not registered twice. Give the changed model its own version."
+
+
+class UnverifiedLimitReached(Conflict):
+    code = "unverified-limit-reached"
+    title = "Too many unknown model versions today"
+    meaning = "An AI system gets at most 50 automatic registrations a day; beyond that a version is sealed as sent."
+
+
+class PersonNotFound(NotFound):
+    code = "person-not-found"
+    title = "There is no such person"
+    meaning = "Nobody active in the register is meant by this id or address."
+
+
+class PersonExists(Conflict):
+    code = "person-exists"
+    title = "Somebody with this e-mail address is registered already"
+    meaning = "Addresses are compared without regard to case. Edit the person who is there."
+
+
+class LastAdministrator(Conflict):
+    code = "last-administrator"
+    title = "The last administrator cannot leave"
+    meaning = "Nobody could manage people and keys afterwards. Appoint another administrator first."
+
+
+class SuccessorNeeded(Conflict):
+    code = "successor-needed"
+    title = "Somebody must take over the service accounts"
+    meaning = "Each service account has a human owner. Name an active person who takes over theirs."
+
+
+class SetupClosed(NotFound):
+    code = "setup-link-invalid"
+    title = "This link does not work any more"
+    meaning = "A set-up link works once and for a short time. Ask an administrator for a new one."
+    default_detail = "This link was used, has expired, or never was one. Ask an administrator for a new one."
+
+
+class AssignmentNotFound(NotFound):
+    code = "assignment-not-found"
+    title = "There is no such assignment"
+    meaning = "No assignment of this id is there for whoever is asking."
+
+
+class AssignmentNotOpen(Conflict):
+    code = "assignment-not-open"
+    title = "This assignment is not in a state that allows this"
+    meaning = "It was accepted, declined or ended already, perhaps by somebody else a moment ago. Look at it again."
+
+
+class AssignmentExists(Conflict):
+    code = "assignment-exists"
+    title = "This person holds this role here already"
+    meaning = "The same assignment is accepted, or still waits for an answer."
+
+
+class ApprovalForbidden(Forbidden):
+    code = "approval-forbidden"
+    title = "This needs somebody else's approval"
+    meaning = (
+        "The one who approves is another person than the one who asked, holds the approving role, and neither of the "
+        "two made the other's account or reset their credentials within the last 7 days."
+    )
+    default_detail = "You cannot be the second person here."
+
+
+class AccountNotFound(NotFound):
+    code = "service-account-not-found"
+    title = "There is no such service account"
+    meaning = "No service account of that name is registered."
+
+
+class AccountExists(Conflict):
+    code = "service-account-exists"
+    title = "A service account of this slug is registered already"
+    meaning = "The slug names one program. Give the other one another, or make a further key for the account there is."
+
+
+class KeyNotFound(NotFound):
+    code = "service-key-not-found"
+    title = "There is no such key"
+    meaning = "No service key of this id is registered."
+
+
+class KeyEnded(Conflict):
+    code = "service-key-ended"
+    title = "This key is revoked or expired"
+    meaning = "What has ended is not rotated or revoked again. Create a new key."
+
+
+class KeyNotAccepted(Unauthenticated):
+    """Missing, malformed, unknown, expired, revoked: one answer for all."""
+
+    code = "key-not-accepted"
+    title = "This needs a valid service key"
+    meaning = (
+        "The key is missing, malformed, unknown, expired or revoked; the answer does not say which. "
+        "Send `Authorization: Bearer ans_<id>_<secret>`."
+    )
+    default_detail = "Send a valid service key as `Authorization: Bearer ans_<id>_<secret>`."
+
+
+class KeyOutOfScope(Forbidden):
+    code = "key-out-of-scope"
+    title = "This key does not reach that far"
+    meaning = (
+        "A key is for one environment, named AI systems and named acts. What is outside is refused in the same way "
+        "whether it exists or not."
+    )
+    default_detail = "The key does not allow this act, or there is nothing of that name within its reach."
+
+
+class RegisterStale(Unavailable):
+    code = "register-stale"
+    title = "The register could not be read for some seconds"
+    meaning = (
+        "Keys and owners are held in memory and checked against the database every second. When that fails for 5 "
+        "seconds a revoked key could still be accepted, so writes are refused until it works again."
+    )
+
+
+class BadRequestedScope(InvalidInput):
+    code = "assignment-scope-invalid"
+    title = "A role cannot be given for that scope"
+    meaning = "Administrators are appointed for the whole organisation; owners answer for something named."

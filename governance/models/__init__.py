@@ -1,0 +1,20 @@
+"""The register: what decides, which version of it, who answers for it, and which services may speak."""
+
+from governance.models.accounts import ServiceAccount, ServiceKey
+from governance.models.changes import RegisterChange
+from governance.models.people import Assignment, CredentialEvent, Person, SetupLink
+from governance.models.systems import AISystem, Environment
+from governance.models.versions import ModelVersion
+
+__all__ = [
+    "AISystem",
+    "Assignment",
+    "CredentialEvent",
+    "Environment",
+    "ModelVersion",
+    "Person",
+    "RegisterChange",
+    "ServiceAccount",
+    "ServiceKey",
+    "SetupLink",
+]

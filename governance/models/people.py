@@ -1,0 +1,191 @@
+"""People and what they answer for."""
+
+import unicodedata
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from config.database import Access
+from config.ids import new_id
+from governance.models.systems import AISystem
+from governance.models.versions import ModelVersion, clear
+from ledger.rows import GovernedRow
+
+
+def plain_address(address: str) -> str:
+    """An e-mail address as it is stored and compared: composed Unicode, lower case, no space around it."""
+    return unicodedata.normalize("NFKC", address).strip().lower()
+
+
+class PersonManager(BaseUserManager["Person"]):
+    def get_by_natural_key(self, username: str | None) -> "Person":
+        # compared as stored: UPPER() in the database would take addresses for equal that are not (U+0131 and i)
+        return self.get(email=plain_address(username or ""))
+
+
+class Person(AbstractBaseUser, GovernedRow):
+    """A member of staff. Entries name them by id; who that is stands in erasable columns."""
+
+    ERASABLE_FIELDS = ("name", "email", "staff_number")
+    UNSEALED_FIELDS = ("password", "last_login", "time_zone")
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    name = models.CharField(max_length=200)
+    email = models.EmailField(unique=True, null=True)
+    staff_number = models.CharField(max_length=50, blank=True)
+    is_active = models.BooleanField(default=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+
+    objects: ClassVar[PersonManager] = PersonManager()
+
+    class Meta:
+        verbose_name_plural = "people"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name or "former member of staff"
+
+    def get_full_name(self) -> str:
+        return str(self)
+
+    def get_short_name(self) -> str:
+        return self.name.split(" ")[0]
+
+    # Django's admin asks these. What somebody may do is answered by governance.rights alone.
+    @property
+    def is_staff(self) -> bool:
+        return self.is_active
+
+    @property
+    def is_superuser(self) -> bool:
+        return False
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        return False
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_active
+
+
+class Assignment(GovernedRow):
+    """A person, a role, a scope, a time span, an acceptance. It starts at its acceptance, never before."""
+
+    class Role(models.TextChoices):
+        ACCOUNTABLE = "accountable"
+        DEPUTY = "deputy"
+        TECHNICAL_OWNER = "technical_owner"
+        REVIEWER = "reviewer"
+        OPERATOR = "operator"
+        APPROVER = "approver"
+        AUDITOR = "auditor"
+        INVESTIGATOR = "investigator"
+        DPO = "dpo", "data protection officer"
+        ADMINISTRATOR = "administrator"
+        VIEWER = "viewer"
+
+    class Scope(models.TextChoices):
+        ORGANISATION = "organisation"
+        SYSTEM = "system", "AI system"
+        MODEL_VERSION = "model_version", "model version"
+        CAPABILITY = "capability"
+        CASE = "case"
+
+    class Status(models.TextChoices):
+        PROPOSED = "proposed"
+        """Waits for a second administrator."""
+        OFFERED = "offered"
+        ACCEPTED = "accepted"
+        DECLINED = "declined"
+        REFUSED = "refused"
+        """The second administrator said no."""
+        ENDED = "ended"
+
+    person = models.ForeignKey(Person, models.PROTECT, related_name="assignments")
+    role = models.CharField(max_length=20, choices=Role.choices)
+    scope = models.CharField(max_length=16, choices=Scope.choices, default=Scope.SYSTEM)
+    system = models.ForeignKey(AISystem, models.PROTECT, null=True, blank=True, related_name="assignments")
+    model_version = models.ForeignKey(ModelVersion, models.PROTECT, null=True, blank=True, related_name="+")
+    capability = models.CharField(max_length=100, blank=True, validators=[clear])
+    # Cases live on a higher floor: an opaque id, resolved there.
+    case_id = models.UUIDField(null=True, blank=True)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.OFFERED)
+    requested_by_id = models.UUIDField(null=True, blank=True)
+    approved_by_id = models.UUIDField(null=True, blank=True)
+    offered_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    declined_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    """Set when offered for a span, or when the assignment is ended."""
+    delegated_from = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="delegations")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(status="accepted") | models.Q(accepted_at__isnull=False),
+                name="assignment_accepted_has_time",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(scope="organisation", system__isnull=True)
+                | models.Q(scope="case", case_id__isnull=False)
+                | models.Q(scope__in=["system", "model_version", "capability"], system__isnull=False),
+                name="assignment_scope_is_whole",
+            ),
+            models.UniqueConstraint(
+                fields=["scope", "system", "model_version", "capability"],
+                condition=models.Q(role="accountable", status="accepted", delegated_from__isnull=True),
+                nulls_distinct=False,
+                name="assignment_one_accountable",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [models.Index("person", "status", name="assignment_person_status")]
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()}: {self.person}"
+
+    @property
+    def place(self) -> str:
+        """What it is for, in words."""
+        match self.scope:
+            case Assignment.Scope.ORGANISATION:
+                return "the organisation"
+            case Assignment.Scope.CASE:
+                return f"case {self.case_id}"
+        part = self.model_version.version if self.model_version else self.capability
+        return f"{self.system}, {part}" if part else str(self.system)
+
+
+class CredentialEvent(models.Model):
+    """Somebody created a person or set their credentials: for 7 days the two cannot be halves of one approval."""
+
+    DB_ACCESS = Access.APPEND
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    person = models.ForeignKey(Person, models.PROTECT, related_name="credential_events")
+    actor_id = models.UUIDField(null=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"credentials of {self.person_id}"
+
+
+class SetupLink(models.Model):
+    """A one-time link with which a person sets their first password; the bootstrap link names nobody yet."""
+
+    DB_ACCESS = Access.WORK
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    person = models.ForeignKey(Person, models.CASCADE, null=True, related_name="setup_links")
+    secret_hash = models.BinaryField(unique=True)
+    made_by_id = models.UUIDField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"set-up link {self.id}"

@@ -1,0 +1,195 @@
+"""Who may do what. The one place that answers; no view, page, command or service decides a right otherwise.
+
+A right comes from an assignment that its holder accepted, within its span, whose scope covers the act's. A refusal
+never tells whether the thing exists.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from config.errors import Forbidden
+from governance.acts import RULES, Act, Condition, Role, Rule
+from governance.errors import ApprovalForbidden
+from governance.models import Assignment, CredentialEvent, Person, ServiceAccount, ServiceKey
+from governance.scopes import ORGANISATION, Scope
+from ledger.entries import Actor
+
+SELF_MADE = timedelta(days=7)
+"""Whoever made an account, or reset its credentials, cannot be the other half of an approval with it for so long."""
+NONE_GIVEN: frozenset[Condition] = frozenset()
+
+
+def can(
+    who: Actor | Person, act: Act, scope: Scope = ORGANISATION, *, given: frozenset[Condition] = NONE_GIVEN
+) -> bool:
+    """Whether somebody may do this there. `given`: conditions that the floor above has found to hold."""
+    rule = RULES[act]
+    match as_actor(who):
+        case Actor("person", uuid.UUID() as person_id):
+            return _person_may(person_id, _counting(rule, given), scope)
+        case Actor("service", uuid.UUID() as account_id):
+            return _account_may(account_id, rule, scope)
+        case Actor("command"):
+            return rule.by_command
+    return False
+
+
+def require(
+    who: Actor | Person, act: Act, scope: Scope = ORGANISATION, *, given: frozenset[Condition] = NONE_GIVEN
+) -> None:
+    """Raise `Forbidden` unless `can`."""
+    if not can(who, act, scope, given=given):
+        raise Forbidden()
+
+
+def may_approve(
+    approver: Actor | Person,
+    act: Act,
+    scope: Scope = ORGANISATION,
+    *,
+    requested_by: uuid.UUID | None,
+    given: frozenset[Condition] = NONE_GIVEN,
+) -> bool:
+    """Whether this person may be the second one: somebody else, in the approving role, and not a self-made pair.
+
+    `requested_by` is None for what was asked for at the command line.
+    """
+    actor, rule = as_actor(approver), RULES[act]
+    if actor.type != "person" or actor.id is None or actor.id == requested_by:
+        return False
+    if rule.approves_if is not None and rule.approves_if not in given:
+        return False
+    return _person_may(actor.id, rule.approves, scope) and not _self_made(actor.id, requested_by)
+
+
+def require_approval(
+    approver: Actor | Person,
+    act: Act,
+    scope: Scope = ORGANISATION,
+    *,
+    requested_by: uuid.UUID | None,
+    given: frozenset[Condition] = NONE_GIVEN,
+) -> None:
+    """Raise `ApprovalForbidden` unless `may_approve`."""
+    if not may_approve(approver, act, scope, requested_by=requested_by, given=given):
+        raise ApprovalForbidden()
+
+
+def systems_where(who: Actor | Person, act: Act) -> frozenset[uuid.UUID] | None:
+    """The AI systems in which a person may do this, for lists; None means all of them.
+
+    A right to one model version, capability or case does not open the whole system.
+    """
+    actor = as_actor(who)
+    if actor.type != "person" or actor.id is None:
+        return None if can(actor, act) else frozenset()
+    held = in_force().filter(person_id=actor.id, role__in=_counting(RULES[act], NONE_GIVEN))
+    if held.filter(scope=Assignment.Scope.ORGANISATION).exists():
+        return None
+    return frozenset(held.filter(scope=Assignment.Scope.SYSTEM).values_list("system_id", flat=True))
+
+
+def can_anywhere(who: Actor | Person, act: Act) -> bool:
+    """Whether a page about this kind of thing is of any use to them."""
+    systems = systems_where(who, act)
+    return systems is None or bool(systems)
+
+
+def in_force() -> QuerySet[Assignment]:
+    """Assignments that count now: accepted, within their span, of a person who is still here."""
+    now = timezone.now()
+    return Assignment.objects.filter(
+        Q(ends_at=None) | Q(ends_at__gt=now),
+        status=Assignment.Status.ACCEPTED,
+        accepted_at__lte=now,
+        person__is_active=True,
+    )
+
+
+def administrators() -> QuerySet[Assignment]:
+    """Administrators of the organisation, in force."""
+    return in_force().filter(role=Role.ADMINISTRATOR, scope=Assignment.Scope.ORGANISATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Impossible:
+    """An act that nobody can do, or that nobody can approve, with the people there are."""
+
+    act: Act
+    missing: str
+
+
+def impossible_acts() -> list[Impossible]:
+    """What cannot be done for now because too few people exist: for the banner. Scopes are not looked at."""
+    holders = _holders()
+    pairs = _recent_pairs()
+    return [Impossible(act, missing) for act, rule in RULES.items() if (missing := _missing(rule, holders, pairs))]
+
+
+def as_actor(who: Actor | Person) -> Actor:
+    """A signed-in person as the actor of entries."""
+    return Actor("person", who.pk) if isinstance(who, Person) else who
+
+
+def _counting(rule: Rule, given: frozenset[Condition]) -> frozenset[Assignment.Role]:
+    return frozenset(role for role in rule.asks if role not in rule.only_if or rule.only_if[role] in given)
+
+
+def _person_may(person_id: uuid.UUID, roles: frozenset[Assignment.Role], scope: Scope) -> bool:
+    return bool(roles) and in_force().filter(scope.covering(), person_id=person_id, role__in=roles).exists()
+
+
+def _account_may(account_id: uuid.UUID, rule: Rule, scope: Scope) -> bool:
+    """The edge has checked the one key that was used; here any live key of the account must reach this far."""
+    if not rule.by_key or not ServiceAccount.objects.filter(pk=account_id, is_active=True).exists():
+        return False
+    now = timezone.now()
+    keys = ServiceKey.objects.filter(
+        Q(expires_at=None) | Q(expires_at__gt=now),
+        account_id=account_id,
+        revoked_at=None,
+        scopes__overlap=list(rule.by_key),
+    )
+    return (keys.filter(system_ids__contains=[scope.system_id]) if scope.system_id else keys).exists()
+
+
+def _self_made(one: uuid.UUID, other: uuid.UUID | None) -> bool:
+    if other is None:
+        return False
+    pair = Q(person_id=one, actor_id=other) | Q(person_id=other, actor_id=one)
+    return CredentialEvent.objects.filter(pair, at__gt=timezone.now() - SELF_MADE).exists()
+
+
+def _holders() -> dict[str, set[uuid.UUID]]:
+    holders: dict[str, set[uuid.UUID]] = {role: set() for role in Role}
+    for role, person_id in in_force().values_list("role", "person_id"):
+        holders[role].add(person_id)
+    return holders
+
+
+def _recent_pairs() -> set[frozenset[uuid.UUID | None]]:
+    events = CredentialEvent.objects.filter(at__gt=timezone.now() - SELF_MADE, actor_id__isnull=False)
+    return {frozenset(pair) for pair in events.values_list("person_id", "actor_id")}
+
+
+def _missing(rule: Rule, holders: dict[str, set[uuid.UUID]], pairs: set[frozenset[uuid.UUID | None]]) -> str:
+    """What lacks for an act, in words; empty where it can be done."""
+    askers = set().union(*(holders[role] for role in rule.asks)) if rule.asks else set()
+    if rule.asks and not askers:
+        return "nobody is " + _either(rule.asks)
+    if not rule.needs_approval:
+        return ""
+    approvers = set().union(*(holders[role] for role in rule.approves))
+    if any(a != b and frozenset({a, b}) not in pairs for a in askers for b in approvers):
+        return ""
+    if any(a != b for a in askers for b in approvers):
+        return "the two made each other's account less than 7 days ago"
+    return "nobody else is " + _either(rule.approves)
+
+
+def _either(roles: frozenset[Assignment.Role]) -> str:
+    return " or ".join(sorted(role.label for role in roles))

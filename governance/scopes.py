@@ -1,0 +1,76 @@
+"""How far a right reaches: the organisation, an AI system, a model version, a capability, a case."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Self
+
+from django.db.models import Q
+
+from governance.models import Assignment
+
+Kind = Assignment.Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """A place that an act touches, or that an assignment is for. Compared by value."""
+
+    kind: Assignment.Scope = Kind.ORGANISATION
+    system_id: uuid.UUID | None = None
+    model_version_id: uuid.UUID | None = None
+    capability: str = ""
+    case_id: uuid.UUID | None = None
+
+    @classmethod
+    def system(cls, system_id: uuid.UUID) -> Self:
+        return cls(kind=Kind.SYSTEM, system_id=system_id)
+
+    @classmethod
+    def model_version(cls, system_id: uuid.UUID, model_version_id: uuid.UUID) -> Self:
+        return cls(kind=Kind.MODEL_VERSION, system_id=system_id, model_version_id=model_version_id)
+
+    @classmethod
+    def of_capability(cls, system_id: uuid.UUID, capability: str) -> Self:
+        return cls(kind=Kind.CAPABILITY, system_id=system_id, capability=capability)
+
+    @classmethod
+    def case(cls, case_id: uuid.UUID) -> Self:
+        """An opaque uuid; `audit` resolves it."""
+        return cls(kind=Kind.CASE, case_id=case_id)
+
+    @classmethod
+    def of(cls, assignment: Assignment) -> Self:
+        """The scope an assignment is for."""
+        return cls(
+            kind=Kind(assignment.scope),
+            system_id=assignment.system_id,
+            model_version_id=assignment.model_version_id,
+            capability=assignment.capability,
+            case_id=assignment.case_id,
+        )
+
+    def as_columns(self) -> dict[str, object]:
+        """The columns of an assignment for this scope."""
+        return {
+            "scope": self.kind,
+            "system_id": self.system_id,
+            "model_version_id": self.model_version_id,
+            "capability": self.capability,
+            "case_id": self.case_id,
+        }
+
+    def covering(self) -> Q:
+        """Assignments whose scope is this one or contains it."""
+        found = Q(scope=Kind.ORGANISATION)
+        if self.system_id:
+            found |= Q(scope=Kind.SYSTEM, system_id=self.system_id)
+        if self.model_version_id:
+            found |= Q(scope=Kind.MODEL_VERSION, model_version_id=self.model_version_id)
+        if self.system_id and self.capability:
+            found |= Q(scope=Kind.CAPABILITY, system_id=self.system_id, capability=self.capability)
+        if self.case_id:
+            found |= Q(scope=Kind.CASE, case_id=self.case_id)
+        return found
+
+
+ORGANISATION = Scope()

@@ -1,0 +1,327 @@
+"""People: registering, editing, first passwords, leaving."""
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.db.models import Q
+from django.utils import timezone
+
+from config.errors import FieldProblem
+from governance import rights
+from governance.acts import Act, Role
+from governance.changes import write
+from governance.errors import LastAdministrator, PersonExists, PersonNotFound, SetupClosed, SuccessorNeeded
+from governance.kinds import (
+    ADMINISTRATOR_BOOTSTRAPPED,
+    ASSIGNMENT_ACCEPTED,
+    ASSIGNMENT_ENDED,
+    ASSIGNMENT_REFUSED,
+    CREDENTIALS_SET,
+    PERSON_DEACTIVATED,
+    PERSON_REGISTERED,
+    PERSON_UPDATED,
+    SERVICE_ACCOUNT_UPDATED,
+    SETUP_LINK_ISSUED,
+)
+from governance.locks import ADMINISTRATORS, hold
+from governance.models import Assignment, CredentialEvent, Person, ServiceAccount, SetupLink
+from governance.models.people import plain_address
+from governance.services.offers import OPEN, write_assignment
+from ledger.entries import SERVER, Actor, draft_entry
+from ledger.kinds import Kind
+from ledger.sealing import Seal, sealing
+from ledger.selectors import registry_log
+
+LINK_LIFE = timedelta(days=3)
+EDITABLE = frozenset({"name", "email", "staff_number"})
+
+
+def register_person(*, actor: Actor, name: str, email: str, staff_number: str = "") -> Person:
+    """Put a member of staff in the register. They cannot sign in before they used a set-up link.
+
+    Errors: `Forbidden`, `PersonExists` (addresses are compared without regard to case), `ValidationError`.
+    """
+    rights.require(actor, Act.PEOPLE_MANAGE)
+    with sealing() as seal:
+        person = _new_person(name=name, email=email, staff_number=staff_number)
+        write(seal, actor=actor, kind=PERSON_REGISTERED, row=person)
+        CredentialEvent.objects.create(person=person, actor_id=actor.id)
+    return person
+
+
+def person_for(*, actor: Actor, email: str, name: str = "") -> Person:
+    """The active person with this address, registered where there is none. For scripts.
+
+    Errors: `Forbidden`, `PersonNotFound` where somebody of this address has left.
+    """
+    rights.require(actor, Act.PEOPLE_MANAGE)
+    with sealing():
+        hold(f"person:{plain_address(email)}")
+        known = Person.objects.filter(email=plain_address(email)).first()
+        if known is None:
+            return register_person(actor=actor, name=name or email.split("@", 1)[0], email=email)
+        if not known.is_active:
+            raise PersonNotFound()
+        return known
+
+
+def update_person(*, actor: Actor, person_id: uuid.UUID, changes: Mapping[str, Any]) -> Person:
+    """Change name, e-mail address or staff number. Errors: `Forbidden`, `PersonNotFound`, `PersonExists`."""
+    rights.require(actor, Act.PEOPLE_MANAGE)
+    if changes.keys() - EDITABLE:
+        raise TypeError("only name, email and staff_number are edited")
+    with sealing() as seal:
+        person = locked_person(person_id)
+        before = {name: getattr(person, name) for name in EDITABLE}
+        for name, value in changes.items():
+            setattr(person, name, plain_address(value) if name == "email" else value)
+        if before == {name: getattr(person, name) for name in EDITABLE}:
+            return person
+        _refuse_known_address(person)
+        write(seal, actor=actor, kind=PERSON_UPDATED, row=person)
+        if person.email != before["email"]:
+            # whoever decides where a person's mail goes can take over their account
+            CredentialEvent.objects.create(person=person, actor_id=actor.id)
+    return person
+
+
+def issue_setup_link(*, actor: Actor, person_id: uuid.UUID) -> str:
+    """A one-time token with which a person sets their password, valid for 3 days; earlier ones end.
+
+    Returned once, stored as a hash. Errors: `Forbidden`, `PersonNotFound`.
+    """
+    rights.require(actor, Act.PEOPLE_MANAGE)
+    with sealing() as seal:
+        person = locked_person(person_id)
+        person.setup_links.filter(used_at=None).delete()
+        token = _new_link(person=person, made_by_id=actor.id, expires_at=timezone.now() + LINK_LIFE)
+        CredentialEvent.objects.create(person=person, actor_id=actor.id)
+        _say(seal, actor, SETUP_LINK_ISSUED, person.pk)
+    return token
+
+
+def set_first_password(*, token: str, password: str) -> Person:
+    """Use a set-up link: the person's password is set and the link is spent.
+
+    Errors: `SetupClosed`, Django's `ValidationError` of the password validators.
+    """
+    with sealing() as seal:
+        link = _open_link(token)
+        if link.person_id is None:
+            raise SetupClosed()
+        person = locked_person(link.person_id)
+        _set_password(person, password)
+        SetupLink.objects.filter(pk=link.pk).update(used_at=timezone.now())
+        # a link is good for days: whoever made it may have used it, so their week starts anew
+        CredentialEvent.objects.create(person=person, actor_id=link.made_by_id)
+        _say(seal, Actor("person", person.pk), CREDENTIALS_SET, person.pk)
+    return person
+
+
+def change_own_password(*, actor: Actor, password: str) -> Person:
+    """Change one's own password; every other session of theirs ends.
+
+    The page has asked for the old one. Errors: `PersonNotFound`, Django's `ValidationError` of the validators.
+    """
+    if actor.type != "person" or actor.id is None:
+        raise PersonNotFound()
+    with sealing() as seal:
+        person = locked_person(actor.id)
+        _set_password(person, password)
+        _say(seal, actor, CREDENTIALS_SET, person.pk)
+    return person
+
+
+def bootstrap_token() -> str | None:
+    """A fresh one-time token for whoever becomes the first administrator; None once there is one.
+
+    Any earlier one ends, so that what an old terminal shows opens nothing.
+    """
+    with sealing():
+        hold(ADMINISTRATORS)
+        if _was_bootstrapped():
+            return None
+        SetupLink.objects.filter(person=None, used_at=None).delete()
+        return _new_link(person=None, made_by_id=None, expires_at=None)
+
+
+def bootstrap_administrator(*, token: str, name: str, email: str, password: str) -> Person:
+    """Use the bootstrap link: the first person, administrator at once, sealed as such.
+
+    Errors: `SetupClosed` (also when somebody else was faster), `PersonExists`, `ValidationError`.
+    """
+    with sealing() as seal:
+        hold(ADMINISTRATORS)
+        link = _open_link(token)
+        if link.person_id is not None or _was_bootstrapped():
+            raise SetupClosed()
+        person = _person_of(name, email)
+        actor = Actor("person", person.pk)
+        validate_password(password, person)
+        person.set_password(password)
+        write(seal, actor=actor, kind=PERSON_REGISTERED if person._state.adding else PERSON_UPDATED, row=person)
+        _first_assignment(seal, actor, person)
+        SetupLink.objects.filter(pk=link.pk).update(used_at=timezone.now())
+    return person
+
+
+def setup_purpose(token: str) -> Person | None:
+    """Whom a usable link is for; None for the bootstrap link. Errors: `SetupClosed`."""
+    link = _find_link(token)
+    if link.person_id is None and _was_bootstrapped():
+        raise SetupClosed()
+    return link.person
+
+
+def deactivate_person(
+    *, actor: Actor, person_id: uuid.UUID, successor: Person | None = None, reason: str = ""
+) -> Person:
+    """Leaving, as one act: sessions and password end, their assignments end, proposals they made are void.
+
+    `successor` takes over the service accounts they own. Errors: `Forbidden`, `PersonNotFound`, `LastAdministrator`,
+    `SuccessorNeeded`.
+    """
+    rights.require(actor, Act.PEOPLE_MANAGE)
+    with sealing() as seal:
+        hold(ADMINISTRATORS)
+        person = locked_person(person_id)
+        refuse_last_administrator(person_id)
+        _hand_over_accounts(seal, actor, person, successor)
+        _end_assignments(seal, actor, person)
+        person.is_active = False
+        person.set_unusable_password()  # also ends every session: their hash is derived from it
+        person.setup_links.filter(used_at=None).delete()
+        write(seal, actor=actor, kind=PERSON_DEACTIVATED, row=person, reason=reason)
+    return person
+
+
+def locked_person(person_id: uuid.UUID) -> Person:
+    """An active person's row, locked. Errors: `PersonNotFound`."""
+    person = Person.objects.select_for_update(no_key=True).filter(pk=person_id, is_active=True).first()
+    if person is None:
+        raise PersonNotFound()
+    return person
+
+
+def refuse_last_administrator(person_id: uuid.UUID) -> None:
+    """Errors: `LastAdministrator` where nobody else would be one. Call under the lock `ADMINISTRATORS`."""
+    admins = rights.administrators()
+    if admins.filter(person_id=person_id).exists() and not admins.exclude(person_id=person_id).exists():
+        raise LastAdministrator()
+
+
+def _new_person(*, name: str, email: str, staff_number: str = "") -> Person:
+    person = Person(name=name.strip(), email=plain_address(email), staff_number=staff_number)
+    person.set_unusable_password()
+    _refuse_known_address(person)
+    return person
+
+
+def _refuse_known_address(person: Person) -> None:
+    hold(f"person:{person.email}")  # of two who register the same address at once, the second finds the first
+    if Person.objects.filter(email=person.email).exclude(pk=person.pk).exists():
+        raise PersonExists(errors=[FieldProblem(pointer="/email", detail="Somebody has this address already.")])
+
+
+def _new_link(*, person: Person | None, made_by_id: uuid.UUID | None, expires_at: Any) -> str:
+    token = secrets.token_urlsafe(32)
+    SetupLink.objects.create(person=person, secret_hash=_digest(token), made_by_id=made_by_id, expires_at=expires_at)
+    return token
+
+
+def _digest(token: str) -> bytes:
+    # 256 random bits: a plain hash is enough, and looking it up by value tells nothing by its time
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _find_link(token: str) -> SetupLink:
+    link = SetupLink.objects.select_related("person").filter(secret_hash=_digest(token), used_at=None).first()
+    if link is None or (link.expires_at and link.expires_at <= timezone.now()):
+        raise SetupClosed()
+    return link
+
+
+def _open_link(token: str) -> SetupLink:
+    """The link, its row locked: of two people who use one at once, the second finds it spent."""
+    found = _find_link(token)
+    locked = SetupLink.objects.select_for_update().filter(pk=found.pk, used_at=None).first()
+    if locked is None:
+        raise SetupClosed()
+    return locked
+
+
+def _was_bootstrapped() -> bool:
+    """An installation has one first administrator ever, even if all should be gone by whatever means."""
+    return Assignment.objects.filter(role=Role.ADMINISTRATOR, accepted_at__isnull=False).exists()
+
+
+def _person_of(name: str, email: str) -> Person:
+    """Somebody whom a script registered before, or a new person."""
+    known = Person.objects.select_for_update(no_key=True).filter(email=plain_address(email), is_active=True).first()
+    if known is None:
+        return _new_person(name=name, email=email)
+    known.name = name.strip()
+    return known
+
+
+def _set_password(person: Person, password: str) -> None:
+    validate_password(password, person)
+    person.set_password(password)
+    # neither history nor state holds a password hash, so this is no change of a governed row
+    Person.objects.filter(pk=person.pk).update(password=person.password)
+
+
+def _first_assignment(seal: Seal, actor: Actor, person: Person) -> None:
+    now = timezone.now()
+    assignment = Assignment(
+        person=person,
+        role=Role.ADMINISTRATOR,
+        scope=Assignment.Scope.ORGANISATION,
+        status=Assignment.Status.ACCEPTED,
+        requested_by_id=person.pk,
+        offered_at=now,
+        accepted_at=now,
+    )
+    write_assignment(seal, actor=actor, kind=ASSIGNMENT_ACCEPTED, assignment=assignment)
+    _say(seal, SERVER, ADMINISTRATOR_BOOTSTRAPPED, person.pk)
+
+
+def _hand_over_accounts(seal: Seal, actor: Actor, person: Person, successor: Person | None) -> None:
+    owned = list(ServiceAccount.objects.select_for_update(no_key=True).filter(owner=person).order_by("pk"))
+    if not owned:
+        return
+    if successor is None or successor.pk == person.pk:
+        raise SuccessorNeeded(errors=[FieldProblem(pointer="/successor", detail="Choose who takes them over.")])
+    heir = locked_person(successor.pk)
+    for account in owned:
+        account.owner = heir
+        write(seal, actor=actor, kind=SERVICE_ACCOUNT_UPDATED, row=account, facts={"owner": str(heir.pk)})
+
+
+def _end_assignments(seal: Seal, actor: Actor, person: Person) -> None:
+    """Theirs, whatever state they are in, what they delegated, and the proposals they made for others."""
+    now = timezone.now()
+    rows = Assignment.objects.select_for_update(no_key=True, of=("self",)).order_by("pk")
+    theirs = Q(person=person) | Q(delegated_from__person=person)
+    for assignment in rows.filter(theirs, status__in=OPEN):
+        end_now(seal, actor, assignment, now)
+    for proposal in rows.filter(requested_by_id=person.pk, status=Assignment.Status.PROPOSED):
+        proposal.status = Assignment.Status.REFUSED
+        write_assignment(seal, actor=actor, kind=ASSIGNMENT_REFUSED, assignment=proposal)
+
+
+def end_now(seal: Seal, actor: Actor, assignment: Assignment, at: Any, reason: str = "") -> None:
+    """Inside a service that has locked the row: the assignment ends."""
+    assignment.status = Assignment.Status.ENDED
+    assignment.ends_at = min(assignment.ends_at, at) if assignment.ends_at else at
+    write_assignment(seal, actor=actor, kind=ASSIGNMENT_ENDED, assignment=assignment, reason=reason)
+
+
+def _say(seal: Seal, actor: Actor, kind: Kind, person_id: uuid.UUID) -> None:
+    body = {"person": str(person_id)}
+    seal.add(registry_log().id, draft_entry(kind=kind, actor=actor, at=timezone.now(), body=body, about_id=person_id))

@@ -1,0 +1,171 @@
+"""AI systems: registering, describing, going live, retiring."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from config.errors import FieldProblem
+from governance import rights
+from governance.acts import Act, Role
+from governance.changes import write
+from governance.errors import SystemExists, SystemNotFound, SystemNotReady
+from governance.kinds import ENVIRONMENT_REGISTERED, SYSTEM_REGISTERED, SYSTEM_UPDATED
+from governance.locks import hold
+from governance.models import AISystem, Assignment, Environment, ModelVersion, Person
+from governance.scopes import Scope
+from governance.services.offers import offer_to
+from ledger.entries import Actor
+from ledger.logs import open_system_log
+from ledger.sealing import Seal, sealing
+
+EDITABLE = frozenset(
+    {"name", "intended_purpose", "provider", "risk_class", "safe_state", "shutdown_steps", "shutdown_contacts"}
+)
+PROCEDURE = {
+    "safe_state": "Write down the safe state: what happens to the people concerned while the system is stopped.",
+    "shutdown_steps": "Write down the steps that stop it.",
+    "shutdown_contacts": "Write down who must be told.",
+}
+
+
+def register_system(
+    *,
+    actor: Actor,
+    slug: str,
+    name: str,
+    accountable: Person | None = None,
+    environments: Iterable[str] = ("production",),
+    **described: Any,
+) -> AISystem:
+    """Put an AI system in the register, open its log, and offer the accountable person their assignment.
+
+    `described`: columns named in `EDITABLE`. Returns the stored row, in status draft. Until the offer is accepted,
+    decisions carry the person as not accepted. Errors: `Forbidden`, `SystemExists`, `ValidationError` of columns.
+    """
+    rights.require(actor, Act.SYSTEM_REGISTER)
+    _refuse_unknown(described)
+    with sealing() as seal:
+        hold(f"system:{slug}")  # of two that register it at once, the second finds the first
+        if AISystem.objects.filter(slug=slug).exists():
+            raise SystemExists()
+        system = AISystem(slug=slug, name=name, **described)
+        system.clean_fields()
+        open_system_log(seal, actor=actor, system_id=system.id)
+        write(seal, actor=actor, kind=SYSTEM_REGISTERED, row=system, system_id=system.id)
+        for place in dict.fromkeys(environments):
+            put_environment(seal, actor=actor, system=system, slug=place)
+        if accountable is not None:
+            offer_to(seal, actor=actor, person=accountable, role=Role.ACCOUNTABLE, scope=Scope.system(system.id))
+    return system
+
+
+def update_system(*, actor: Actor, system_id: uuid.UUID, changes: Mapping[str, Any], reason: str = "") -> AISystem:
+    """Change what the register says about an AI system: columns named in `EDITABLE`.
+
+    A live system keeps its shutdown procedure written. Errors: `Forbidden`, `SystemNotFound`, `SystemNotReady`.
+    """
+    rights.require(actor, Act.SYSTEM_EDIT, Scope.system(system_id))
+    _refuse_unknown(changes)
+    with sealing() as seal:
+        system = locked_system(system_id)
+        if all(getattr(system, name) == value for name, value in changes.items()):
+            return system
+        for name, value in changes.items():
+            setattr(system, name, value)
+        if system.status == AISystem.Status.LIVE:
+            _refuse_gaps([gap for gap in gaps(system) if gap.pointer.strip("/") in PROCEDURE])
+        write(seal, actor=actor, kind=SYSTEM_UPDATED, row=system, system_id=system.id, reason=reason)
+    return system
+
+
+def take_live(*, actor: Actor, system_id: uuid.UUID) -> AISystem:
+    """Say that an AI system is in use. Its accountable person does. Errors: `Forbidden`, `SystemNotReady` with gaps."""
+    rights.require(actor, Act.SYSTEM_GO_LIVE, Scope.system(system_id))
+    with sealing() as seal:
+        system = locked_system(system_id)
+        if system.status == AISystem.Status.LIVE:
+            return system
+        _refuse_gaps(gaps(system))
+        return _set_status(seal, actor, system, AISystem.Status.LIVE)
+
+
+def retire_system(*, actor: Actor, system_id: uuid.UUID, reason: str = "") -> AISystem:
+    """Say that an AI system is not in use any more; its record stays. Errors: `Forbidden`, `SystemNotFound`."""
+    rights.require(actor, Act.SYSTEM_RETIRE, Scope.system(system_id))
+    with sealing() as seal:
+        system = locked_system(system_id)
+        if system.status == AISystem.Status.RETIRED:
+            return system
+        return _set_status(seal, actor, system, AISystem.Status.RETIRED, reason)
+
+
+def gaps(system: AISystem) -> list[FieldProblem]:
+    """What is missing before an AI system may go live, each with the field or part it concerns."""
+    found = [
+        FieldProblem(pointer=f"/{name}", detail=text) for name, text in PROCEDURE.items() if not getattr(system, name)
+    ]
+    accountable = rights.in_force().filter(
+        role=Role.ACCOUNTABLE, scope=Assignment.Scope.SYSTEM, system=system, delegated_from=None
+    )
+    if not accountable.exists():
+        found.append(FieldProblem(pointer="/accountable", detail="An accountable person must have accepted."))
+    if not system.model_versions.filter(status=ModelVersion.Status.APPROVED).exists():
+        found.append(FieldProblem(pointer="/model_versions", detail="A model version must be approved."))
+    if not system.intended_purpose:
+        found.append(FieldProblem(pointer="/intended_purpose", detail="Write down the intended purpose."))
+    if system.risk_class == AISystem.RiskClass.UNCLASSIFIED:
+        found.append(FieldProblem(pointer="/risk_class", detail="Choose the risk class."))
+    if system.risk_class == AISystem.RiskClass.PROHIBITED:
+        found.append(FieldProblem(pointer="/risk_class", detail="A prohibited practice never goes live."))
+    return found
+
+
+def register_environment(*, actor: Actor, system_id: uuid.UUID, slug: str) -> Environment:
+    """Register where an AI system runs; one that exists is returned. Errors: `Forbidden`, `SystemNotFound`."""
+    rights.require(actor, Act.ENVIRONMENT_REGISTER, Scope.system(system_id))
+    with sealing() as seal:
+        return put_environment(seal, actor=actor, system=locked_system(system_id), slug=slug)
+
+
+def put_environment(seal: Seal, *, actor: Actor, system: AISystem, slug: str) -> Environment:
+    """Inside a service that holds the system's row: the environment of that slug, made where there is none."""
+    existing = system.environments.filter(slug=slug).first()
+    if existing:
+        return existing
+    place = Environment(system=system, slug=slug)
+    write(seal, actor=actor, kind=ENVIRONMENT_REGISTERED, row=place, system_id=system.id, facts={"environment": slug})
+    return place
+
+
+def locked_system(system_id: uuid.UUID) -> AISystem:
+    """The system's row, locked: acts on one system that look before they write come one after the other."""
+    system = AISystem.objects.select_for_update(no_key=True).filter(pk=system_id).first()
+    if system is None:
+        raise SystemNotFound()
+    return system
+
+
+def system_by_slug(slug: str) -> AISystem:
+    """For scripts, which have no ids. Errors: `SystemNotFound`."""
+    system = AISystem.objects.filter(slug=slug).first()
+    if system is None:
+        raise SystemNotFound(f"No AI system has the slug '{slug}'.")
+    return system
+
+
+def _set_status(seal: Seal, actor: Actor, system: AISystem, status: AISystem.Status, reason: str = "") -> AISystem:
+    system.status = status
+    facts = {"status": str(status)}
+    write(seal, actor=actor, kind=SYSTEM_UPDATED, row=system, system_id=system.id, facts=facts, reason=reason)
+    return system
+
+
+def _refuse_gaps(found: list[FieldProblem]) -> None:
+    if found:
+        raise SystemNotReady(errors=found)
+
+
+def _refuse_unknown(described: Mapping[str, Any]) -> None:
+    unknown = described.keys() - EDITABLE
+    if unknown:
+        raise TypeError(f"not columns of an AI system that may be described: {', '.join(sorted(unknown))}")

@@ -1,0 +1,141 @@
+"""Alerts: the list, one alert, acknowledging and closing."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from config.admin import Act as PageAct
+from governance import rights
+from governance.acts import Act
+from governance.admin.pages import ActPages, actor_of, person_of
+from governance.models import AISystem, Person, ServiceKey
+from governance.scopes import ORGANISATION, Scope
+from notices.models import Alert
+from notices.selectors import alerts_for
+from notices.services import acknowledge_alert, close_alert
+
+Status = Alert.Status
+
+
+class NoteForm(forms.Form):
+    """What was found and done."""
+
+    note = forms.CharField(
+        max_length=4000, widget=UnfoldAdminTextareaWidget({"rows": 5}), help_text="What was found and what was done."
+    )
+
+
+@admin.register(Alert)
+class AlertAdmin(ActPages[Alert]):
+    about = (
+        "Alerts say what needs somebody's attention: trouble with the ledger, conflicting decisions, roles that nobody "
+        "holds. They open by themselves, and go to the accountable person or to the administrators."
+    )
+    list_display = ("kind", "shown_severity", "shown_status", "system", "owner", "occurrences", "opened_at")
+    list_filter = ("status", "severity", "kind")
+    ordering = ("-id",)
+    readonly_fields = (
+        "kind",
+        "severity",
+        "status",
+        "system",
+        "owner",
+        "facts_list",
+        "occurrences",
+        "opened_at",
+        "last_seen_at",
+        "acknowledged_at",
+        "closed_at",
+        "note",
+    )
+    fields = readonly_fields
+    actions_detail = ("acknowledge", "close", "show_history")
+
+    def may(self, request: HttpRequest, act: PageAct, obj: Alert | None) -> bool:
+        person = person_of(request)
+        if obj is None:
+            return True  # an empty list says nothing, and owners see their own
+        return alerts_for(person).filter(pk=obj.pk).exists()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
+        return alerts_for(person_of(request)).order_by("-id")
+
+    def acts_for(self, request: HttpRequest, obj: Alert) -> Iterable[str]:
+        scope = Scope.system(obj.system_id) if obj.system_id else ORGANISATION
+        if obj.status == Status.CLOSED or not rights.can(person_of(request), Act.ALERT_HANDLE, scope):
+            return
+        if obj.status == Status.OPEN:
+            yield "acknowledge"
+        yield "close"
+
+    @action(description="Acknowledge", icon="visibility", url_path="acknowledge")
+    def acknowledge(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.act(
+            request,
+            object_id,
+            name="acknowledge",
+            title="Acknowledge",
+            carry_out=lambda alert, given: acknowledge_alert(actor=actor_of(request), alert_id=alert.pk),
+            explanation="Says that you are looking at it.",
+        )
+
+    @action(description="Close", icon="task_alt", url_path="close")
+    def close(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.act(
+            request,
+            object_id,
+            name="close",
+            title="Close",
+            form_class=NoteForm,
+            carry_out=lambda alert, given: close_alert(actor=actor_of(request), alert_id=alert.pk, **given),
+            explanation="If it happens again, a new alert opens.",
+        )
+
+    @display(description="Severity", label={"critical": "danger", "warning": "warning", "info": "info"})
+    def shown_severity(self, alert: Alert) -> tuple[str, str]:
+        return alert.severity, alert.get_severity_display()
+
+    @display(description="Status", label={"open": "danger", "acknowledged": "warning", "closed": "success"})
+    def shown_status(self, alert: Alert) -> tuple[str, str]:
+        return alert.status, alert.get_status_display()
+
+    @admin.display(description="AI system")
+    def system(self, alert: Alert) -> str:
+        found = AISystem.objects.filter(pk=alert.system_id).first() if alert.system_id else None
+        return str(found or "–")
+
+    @admin.display(description="Owner")
+    def owner(self, alert: Alert) -> str:
+        found = Person.objects.filter(pk=alert.owner_id).first() if alert.owner_id else None
+        return str(found or "administrators")
+
+    @admin.display(description="What happened")
+    def facts_list(self, alert: Alert) -> SafeString:
+        return format_html_join("", "<div>{}: {}</div>", _facts(alert.facts))
+
+
+def _facts(facts: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    """Facts in words: ids as names that lead to what they name."""
+    for name, value in facts.items():
+        match name:
+            case "decision":
+                yield name, format_html('<a href="{}">{}</a>', reverse("admin:decision", args=[value]), value)
+            case "key":
+                key = ServiceKey.objects.select_related("account").filter(pk=value).first()
+                page = reverse("admin:governance_servicekey_change", args=[value])
+                yield name, format_html('<a href="{}">{} of {}</a>', page, key, key.account) if key else value
+            case "system":
+                system = AISystem.objects.filter(pk=value).first()
+                page = reverse("admin:governance_aisystem_change", args=[value])
+                yield name, format_html('<a href="{}">{}</a>', page, system) if system else value
+            case _:
+                yield name, value

@@ -1,0 +1,50 @@
+"""Alerts: something that somebody must look at, opened, acknowledged, closed."""
+
+from django.db import models
+
+from ledger.rows import GovernedRow
+
+
+class Alert(GovernedRow):
+    """One alert. While it is open or acknowledged, no second one of the same `fingerprint` is opened."""
+
+    class Severity(models.TextChoices):
+        INFO = "info"
+        WARNING = "warning"
+        CRITICAL = "critical"
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        ACKNOWLEDGED = "acknowledged"
+        CLOSED = "closed"
+
+    ERASABLE_FIELDS = ("note",)
+    UNSEALED_FIELDS = ("occurrences", "last_seen_at")
+
+    kind = models.CharField(max_length=60)
+    fingerprint = models.CharField(max_length=200)
+    severity = models.CharField(max_length=16, choices=Severity.choices)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.OPEN)
+    system_id = models.UUIDField(null=True, blank=True)
+    owner_id = models.UUIDField(null=True, blank=True)
+    """The person who answers for it when it opens."""
+    about_id = models.UUIDField(null=True, blank=True)
+    facts = models.JSONField(default=dict, blank=True)
+    """Clear values only: what happened, in figures and ids; the page puts it into words."""
+    note = models.TextField(blank=True)
+    opened_at = models.DateTimeField()
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by_id = models.UUIDField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by_id = models.UUIDField(null=True, blank=True)
+    occurrences = models.PositiveIntegerField(default=1)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint("fingerprint", condition=~models.Q(status="closed"), name="alert_open_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.kind

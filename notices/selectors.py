@@ -1,0 +1,34 @@
+"""Reading alerts."""
+
+from django.db.models import Case, Q, QuerySet, When
+
+from governance import rights
+from governance.acts import Act
+from governance.models import Person
+from ledger.entries import Actor
+from notices.models import Alert
+
+WORST_FIRST = (Alert.Severity.CRITICAL, Alert.Severity.WARNING, Alert.Severity.INFO)
+
+
+def alerts_for(who: Actor | Person) -> QuerySet[Alert]:
+    """The alerts that somebody may see: those of systems they may handle alerts of, and their own."""
+    systems = rights.systems_where(who, Act.ALERT_HANDLE)
+    if systems is None:
+        return Alert.objects.all()
+    return Alert.objects.filter(Q(system_id__in=systems) | Q(owner_id=rights.as_actor(who).id))
+
+
+def not_closed(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
+    """Those that wait for somebody, the worst first, then the newest."""
+    weight = Case(*(When(severity=severity, then=place) for place, severity in enumerate(WORST_FIRST)))
+    return alerts.exclude(status=Alert.Status.CLOSED).order_by(weight, "-id")
+
+
+def recipients(alert: Alert) -> QuerySet[Person]:
+    """Who is told: the owner while they are here, else the administrators."""
+    if alert.owner_id:
+        owner = Person.objects.filter(pk=alert.owner_id, is_active=True)
+        if owner.exists():
+            return owner
+    return Person.objects.filter(pk__in=rights.administrators().values("person_id"))
