@@ -1,0 +1,124 @@
+"""How decisions are told to programs: the entry's values, with slugs where the entry has ids."""
+
+from typing import Any
+
+import msgspec
+from rest_framework import serializers
+
+from audit.selectors import PARTS, DecisionPage, SealedDecision, payload_sizes
+from governance.memory import Register
+
+
+class HolderOutput(serializers.Serializer[Any]):
+    person = serializers.UUIDField()
+    assignment = serializers.UUIDField()
+    accepted = serializers.BooleanField(help_text="False while the person had only been asked.")
+
+
+class DirectiveOutput(serializers.Serializer[Any]):
+    action = serializers.ChoiceField(choices=["proceed", "hold", "fallback", "stop"])
+    mode = serializers.CharField()
+    epoch = serializers.CharField()
+    reason_code = serializers.CharField(allow_null=True)
+
+
+class PlaceOutput(serializers.Serializer[Any]):
+    log = serializers.UUIDField(help_text="Last part of the log's origin.")
+    leaf_index = serializers.IntegerField()
+    leaf_hash = serializers.CharField(help_text="64 hex digits.")
+
+
+class DecisionOutput(serializers.Serializer[Any]):
+    """What the decision's entry says. Absent values are null."""
+
+    id = serializers.UUIDField()
+    recorded_at = serializers.DateTimeField(help_text="Our clock: lists are in this order.")
+    occurred_at = serializers.DateTimeField(help_text="The caller's clock.")
+    system = serializers.SlugField(allow_null=True)
+    system_id = serializers.UUIDField()
+    service_account_id = serializers.UUIDField(allow_null=True)
+    environment = serializers.SlugField()
+    model_version = serializers.CharField()
+    model_version_id = serializers.UUIDField(allow_null=True)
+    capability = serializers.CharField(allow_null=True)
+    outcome = serializers.CharField()
+    error_type = serializers.CharField(allow_null=True)
+    confidence = serializers.FloatField(allow_null=True)
+    score = serializers.FloatField(allow_null=True)
+    threshold = serializers.FloatField(allow_null=True)
+    ai_role = serializers.CharField()
+    adverse = serializers.BooleanField(allow_null=True)
+    phase = serializers.CharField()
+    config_digest = serializers.CharField(allow_null=True)
+    model_digest = serializers.CharField(allow_null=True)
+    prompt_version = serializers.CharField(allow_null=True)
+    control_epoch = serializers.CharField(allow_null=True)
+    parent_id = serializers.UUIDField(allow_null=True)
+    source_id = serializers.UUIDField(allow_null=True)
+    source_seq = serializers.IntegerField(allow_null=True)
+    latency_ms = serializers.FloatField(allow_null=True)
+    review_id = serializers.UUIDField(allow_null=True)
+    accountable = HolderOutput(allow_null=True, help_text="Who answered for it when it was recorded.")
+    occurred_accountable = HolderOutput(
+        allow_null=True, help_text="And when it occurred, where that was somebody else."
+    )
+    directive = DirectiveOutput()
+    flags = serializers.ListField(child=serializers.CharField())
+    commitments = serializers.DictField(child=serializers.CharField(), help_text="By part, 64 hex digits each.")
+    sealed = PlaceOutput()
+
+
+class PartOutput(serializers.Serializer[Any]):
+    bytes = serializers.IntegerField()
+    path = serializers.CharField()
+
+
+class DecisionDetail(DecisionOutput):
+    """One decision, with the parts of its payload that can be asked for; null once erased."""
+
+    payload = serializers.DictField(child=PartOutput(), allow_null=True)
+
+
+class DecisionPageOutput(serializers.Serializer[Any]):
+    items = DecisionOutput(many=True)
+    next_cursor = serializers.CharField(allow_null=True, help_text="To older decisions; null at the end.")
+    previous_cursor = serializers.CharField(allow_null=True, help_text="To newer decisions.")
+    searched_to = serializers.DateTimeField(
+        allow_null=True, help_text="Where the search paused; go on with the cursor. Null where the page is complete."
+    )
+
+
+def described(decision: SealedDecision, register: Register, *, in_detail: bool = False) -> dict[str, Any]:
+    """A decision as JSON values."""
+    system = register.systems_by_id.get(decision.system_id)
+    said: dict[str, Any] = msgspec.to_builtins(decision.body)
+    said.pop("system")
+    told = {
+        "id": decision.id,
+        "recorded_at": decision.recorded_at,
+        **said,
+        "occurred_at": decision.occurred_at,
+        "system": system.slug if system else None,
+        "system_id": decision.system_id,
+        "service_account_id": decision.service_account_id,
+        "sealed": {"log": decision.log_id, "leaf_index": decision.leaf_index, "leaf_hash": decision.leaf_hash.hex()},
+    }
+    return told | {"payload": _payload(decision)} if in_detail else told
+
+
+def _payload(decision: SealedDecision) -> dict[str, Any] | None:
+    sizes = payload_sizes(decision.id)
+    if sizes is None:
+        return None
+    path = f"/api/v1/decisions/{decision.id}/payload/"
+    return {part: {"bytes": size, "path": path + part} for part in PARTS if (size := sizes[part]) is not None}
+
+
+def described_page(page: DecisionPage, register: Register) -> dict[str, Any]:
+    """A page as JSON values. Rows without an entry are not decisions: the self-audit reports them."""
+    return {
+        "items": [described(decision, register) for decision in page.items],
+        "next_cursor": page.next_cursor,
+        "previous_cursor": page.previous_cursor,
+        "searched_to": page.searched_to,
+    }

@@ -1,0 +1,148 @@
+"""Reading decisions newest first, some at a time, whatever the filter: a page never takes longer than its patience.
+
+The index on time is walked in windows. Within each, the rows that answer the question are picked; when a page is full
+or patience runs out, the page says how far back it looked, and its cursor goes on from there.
+"""
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Self
+
+from django.db.models import Q, QuerySet
+
+from audit.filters import Question
+from audit.models import Decision
+from config.pagination import Cursor, InvalidCursor
+
+PATIENCE_SECONDS = 0.2
+FIRST_WINDOW, WIDEST_WINDOW = 2_000, 64_000
+QUICK_SECONDS = 0.03
+ORDER = ("recorded_at", "id")
+
+
+class Place(NamedTuple):
+    """Where a decision stands in the order: when it was recorded, and its id among those of the same moment."""
+
+    recorded_at: datetime
+    id: uuid.UUID
+
+    @classmethod
+    def of(cls, row: Decision) -> Self:
+        return cls(row.recorded_at, row.id)
+
+    @classmethod
+    def read(cls, cursor: Cursor) -> Self:
+        try:
+            return cls(datetime.fromisoformat(cursor.values[0]), uuid.UUID(cursor.values[1]))
+        except (ValueError, IndexError) as error:
+            raise InvalidCursor() from error
+
+    def beyond(self, *, older: bool, inclusive: bool = False) -> Q:
+        """(recorded_at, id) < place, written so that the first half is an index condition."""
+        sign, last = ("lt" if older else "gt"), ("e" if inclusive else "")
+        tie = Q(recorded_at=self.recorded_at, **{f"id__{sign}{last}": self.id})
+        strictly = Q(**{f"recorded_at__{sign}": self.recorded_at})
+        return Q(**{f"recorded_at__{sign}e": self.recorded_at}) & (strictly | tie)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """Some decisions, newest first. A short or empty slice with a `next_cursor` is not the end of the list."""
+
+    items: list[Decision]
+    next_cursor: str | None
+    previous_cursor: str | None
+    searched_to: datetime | None
+    """How far back (or forth) was looked before patience ran out; None where the page is full or the list ended."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Scan:
+    """One walk through the index. Every wait is bounded by the size of a window, and windows by how long they take."""
+
+    question: Question
+    limit: int
+    cursor: str | None = None
+    scope: str = ""
+    patience: float = PATIENCE_SECONDS
+    first_window: int = FIRST_WINDOW
+    _place: Place | None = field(default=None, init=False)
+    _older: bool = field(default=True, init=False)
+
+    def __post_init__(self) -> None:
+        if self.cursor:
+            read = Cursor.decode(self.cursor, self._scope)
+            self._place, self._older = Place.read(read), read.forward
+
+    @property
+    def _scope(self) -> str:
+        return f"decisions:{self.scope}"
+
+    def run(self) -> Slice:
+        if self.question.remaining is None:
+            found = list(self._rows(self._place, None)[: self.limit + 1])
+            return self._slice(found, None)
+        return self._walk()
+
+    def direct(self, rows: QuerySet[Decision]) -> Slice:
+        """The same page by whatever index the planner chooses: for questions that few rows answer."""
+        found = list(self._ordered(self._beyond(rows, self._place, None))[: self.limit + 1])
+        return self._slice(found, None)
+
+    def _walk(self) -> Slice:
+        deadline, window = time.monotonic() + self.patience, self.first_window
+        found: list[Decision] = []
+        place = self._place
+        while True:
+            started = time.monotonic()
+            end = self._end_of_window(place, window)
+            matching = self._rows(place, end).filter(self.question.remaining or Q())
+            found += matching[: self.limit + 1 - len(found)]
+            if end is None or len(found) > self.limit:
+                return self._slice(found, None)
+            if time.monotonic() > deadline:
+                return self._slice(found, end)
+            place = end
+            if time.monotonic() - started < QUICK_SECONDS:
+                window = min(window * 2, WIDEST_WINDOW)
+
+    def _end_of_window(self, place: Place | None, size: int) -> Place | None:
+        row = self._rows(place, None).values_list(*ORDER)[size - 1 : size].first()
+        return Place(*row) if row else None
+
+    def _rows(self, after: Place | None, until: Place | None) -> QuerySet[Decision]:
+        return self._ordered(self._beyond(self.question.indexed, after, until))
+
+    def _beyond(self, rows: QuerySet[Decision], after: Place | None, until: Place | None) -> QuerySet[Decision]:
+        if after is not None:
+            rows = rows.filter(after.beyond(older=self._older))
+        if until is not None:
+            rows = rows.filter(until.beyond(older=not self._older, inclusive=True))
+        return rows
+
+    def _ordered(self, rows: QuerySet[Decision]) -> QuerySet[Decision]:
+        sign = "-" if self._older else ""
+        return rows.order_by(*(sign + name for name in ORDER))
+
+    def _slice(self, found: Sequence[Decision], stopped_at: Place | None) -> Slice:
+        items = list(found[: self.limit])
+        ahead = Place.of(items[-1]) if len(found) > self.limit else stopped_at
+        behind = Place.of(items[0]) if items and self._place else self._place
+        onward, back = self._cursor(ahead, self._older), self._cursor(behind, not self._older)
+        if not self._older:
+            items.reverse()
+        return Slice(
+            items=items,
+            next_cursor=onward if self._older else back,
+            previous_cursor=back if self._older else onward,
+            searched_to=stopped_at.recorded_at if stopped_at else None,
+        )
+
+    def _cursor(self, place: Place | None, older: bool) -> str | None:
+        if place is None:
+            return None
+        values = (place.recorded_at.isoformat(), str(place.id))
+        return Cursor(forward=older, inclusive=False, values=values).encode(self._scope)

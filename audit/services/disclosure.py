@@ -1,0 +1,104 @@
+"""Showing payloads. Who watches is watched: being shown a part appends an entry, before it is shown."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import msgspec
+from django.utils import timezone
+
+from audit.errors import PartNotSent, PayloadErased
+from audit.kinds import PAYLOAD_VIEWED
+from audit.models import Payload
+from audit.selectors import PARTS, SealedDecision
+from config.ids import id_at
+from governance import rights
+from governance.acts import Act, Condition
+from governance.models import Assignment
+from governance.scopes import Scope
+from ledger.commitments import part_key
+from ledger.entries import Actor, draft_entry
+from ledger.models import Entry
+from ledger.sealing import sealing
+from ledger.selectors import open_log
+
+ONE_VIEW = timedelta(minutes=1)
+"""Being shown the same part again within this time is the same view: reloading a page is not a second look."""
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosedPart:
+    """A part byte for byte as it was sent, and the key that opens its commitment and no other."""
+
+    name: str
+    data: bytes
+    key: bytes
+
+
+def scope_of(decision: SealedDecision) -> Scope:
+    """The narrowest place a decision belongs to, so that rights to a capability or a model version count too."""
+    version = decision.body.model_version_id
+    return Scope(
+        kind=Assignment.Scope.SYSTEM,
+        system_id=decision.system_id,
+        model_version_id=uuid.UUID(version) if version else None,
+        capability=decision.body.capability or "",
+    )
+
+
+def may_read_payload(actor: Actor, decision: SealedDecision, given: frozenset[Condition] = frozenset()) -> bool:
+    """Whether this person or account may be shown the payload. `given`: what floors above found, such as a claim."""
+    return rights.can(actor, Act.PAYLOAD_READ, scope_of(decision), given=given)
+
+
+def view_payload(
+    *,
+    actor: Actor,
+    decision: SealedDecision,
+    parts: Sequence[str] = PARTS,
+    given: frozenset[Condition] = frozenset(),
+) -> list[DisclosedPart]:
+    """The parts of a decision's payload that were sent, each with its part key; `payload.viewed` is sealed first.
+
+    Errors: `Forbidden`; `PayloadErased`; `PartNotSent` where none of `parts` was sent; what sealing raises.
+    """
+    rights.require(actor, Act.PAYLOAD_READ, scope_of(decision), given=given)
+    found = _disclosed(decision.id, parts)
+    names = [part.name for part in found]
+    if not _seen_lately(actor, decision.id, names):
+        with sealing() as seal:
+            seal.add(
+                open_log(decision.system_id).id,
+                draft_entry(
+                    kind=PAYLOAD_VIEWED,
+                    actor=actor,
+                    at=timezone.now(),
+                    body={"parts": names},
+                    about_id=decision.id,
+                ),
+            )
+    return found
+
+
+def _disclosed(decision_id: uuid.UUID, parts: Sequence[str]) -> list[DisclosedPart]:
+    payload = Payload.objects.filter(id=decision_id).first()
+    if payload is None or payload.secret is None:
+        raise PayloadErased()
+    secret = bytes(payload.secret)
+    present = {name: getattr(payload, name) for name in parts}
+    found = [
+        DisclosedPart(name, bytes(data), part_key(secret, name)) for name, data in present.items() if data is not None
+    ]
+    if not found:
+        raise PartNotSent()
+    return found
+
+
+def _seen_lately(actor: Actor, decision_id: uuid.UUID, names: Sequence[str]) -> bool:
+    """Whether the last minute's views by the same one cover these parts. Two at once may both be sealed: no harm."""
+    since = id_at(timezone.now() - ONE_VIEW)
+    views = Entry.objects.filter(about_id=decision_id, kind=PAYLOAD_VIEWED.name, id__gte=since)
+    said = [msgspec.json.decode(bytes(data)) for data in views.values_list("data", flat=True)]
+    seen = [set(view["body"]["parts"]) for view in said if view["actor"] == actor.as_json()]
+    return any(set(names) <= parts for parts in seen)
