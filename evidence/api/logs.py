@@ -1,0 +1,90 @@
+"""Logs over HTTP as C2SP tlog-tiles has it: checkpoint, tiles and entry bundles under the origin's path.
+
+Plain views: a verifier fetches thousands of tiles. Sizes and timing leak volume, so every one of them needs a key.
+"""
+
+import uuid
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
+
+from config.dispatch import for_reading
+from config.errors import Forbidden
+from evidence.errors import TileNotFound
+from evidence.proofs import bundle_bytes, tile_bytes
+from governance.api.authentication import authenticate_request
+from governance.memory import KeyGrant
+from governance.models import ServiceKey
+from ledger.errors import LogNotFound
+from ledger.models import Log
+from ledger.selectors import latest_checkpoint
+from ledger.tlog import MalformedTile, parse_bundle_path, parse_tile_path
+
+Scope = ServiceKey.Scope
+IMMUTABLE = "private, max-age=31536000, immutable"
+REGISTRY = "registry"
+
+
+@for_reading
+def checkpoint(request: HttpRequest, name: str) -> HttpResponse:
+    """The newest signed checkpoint."""
+    log = _log(request, name, Scope.LEDGER_READ, Scope.DECISIONS_WRITE)
+    response = HttpResponse(latest_checkpoint(log).note, content_type="text/plain; charset=utf-8")
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@for_reading
+def tile(request: HttpRequest, name: str, path: str) -> HttpResponse:
+    """A tile of hashes, full or partial."""
+    log = _log(request, name, Scope.LEDGER_READ, Scope.DECISIONS_WRITE)
+    try:
+        return _octets(tile_bytes(log, parse_tile_path(f"tile/{path}")))
+    except MalformedTile as error:
+        raise TileNotFound() from error
+
+
+@for_reading
+def bundle(request: HttpRequest, name: str, path: str) -> HttpResponse:
+    """A bundle of entries, full or partial."""
+    log = _log(request, name, Scope.LEDGER_READ)
+    try:
+        index, width = parse_bundle_path(f"tile/entries/{path}")
+    except MalformedTile as error:
+        raise TileNotFound() from error
+    return _octets(bundle_bytes(log, index, width))
+
+
+def _octets(data: bytes | None) -> HttpResponse:
+    if data is None:
+        raise TileNotFound()
+    response = HttpResponse(data, content_type="application/octet-stream", status=HTTPStatus.OK)
+    response["Cache-Control"] = IMMUTABLE
+    return response
+
+
+def _log(request: HttpRequest, name: str, *scopes: str) -> Log:
+    grant = authenticate_request(request)
+    if not grant.scopes.intersection(scopes):
+        raise Forbidden()
+    log = find_log(name)
+    if log is None or not may_read(grant, log):
+        raise LogNotFound()
+    return log
+
+
+def find_log(name: str) -> Log | None:
+    """A log by the last part of its origin: its uuid, or `registry` for the first registry log."""
+    if name == REGISTRY:
+        return Log.objects.filter(kind=Log.Kind.REGISTRY, sequence=0).first()
+    try:
+        return Log.objects.filter(id=uuid.UUID(name), origin__endswith=name).first()
+    except ValueError:
+        return None
+
+
+def may_read(grant: KeyGrant, log: Log) -> bool:
+    """A key reads the logs of its own AI systems; with `ledger:read` the registry log too."""
+    if log.system_id is None:
+        return Scope.LEDGER_READ in grant.scopes
+    return log.system_id in grant.system_ids

@@ -1,0 +1,145 @@
+"""Two acts of custody that two administrators do together: adopting a head, closing a log whose tail was lost."""
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from config.ids import new_id
+from evidence.errors import HeadAlreadyKnown, LogStillContinues, TwoAdministratorsNeeded, VerificationFailed
+from evidence.kinds import HEAD_ADOPTED, LOG_CLOSED
+from evidence.verification import Finding, LogVerification
+from governance import rights
+from governance.acts import Act
+from governance.changes import announce
+from governance.models import Person, RegisterChange
+from ledger.entries import Actor, draft_entry
+from ledger.heads import StoredHead, head_store
+from ledger.kinds import LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED
+from ledger.models import Log, LogClosure
+from ledger.sealing import Seal, sealing
+from ledger.selectors import LogHead, latest_head, registry_log, root_at
+from ledger.signing import signer_for
+
+
+def adopt_head(*, actor: Actor, asked_by: Person, approved_by: Person, log: Log) -> StoredHead:
+    """Make this host, which has no head of a log, take the database's word for it, after verifying the whole log.
+
+    Errors: `TwoAdministratorsNeeded`, `HeadAlreadyKnown`, `VerificationFailed` with the first finding.
+    """
+    _require_two(Act.HEAD_ADOPT, asked_by, approved_by)
+    if head_store().head(log.id) is not None:
+        raise HeadAlreadyKnown(log.origin)
+    head = _verified_head(log)
+    head_store().advance(log.id, head.tree_size, head.root_hash)
+    with sealing() as seal:
+        facts = {"tree_size": head.tree_size, "root_hash": head.root_hash.hex(), **_two(asked_by, approved_by)}
+        draft = draft_entry(kind=HEAD_ADOPTED, actor=actor, at=timezone.now(), body=facts, about_id=log.id)
+        seal.add(log.id, draft)
+    return head
+
+
+def _verified_head(log: Log) -> StoredHead:
+    verification = LogVerification.begin(log)
+    findings: list[Finding] = []
+    while not verification.done and not findings:
+        findings = verification.step()
+    findings = findings or [found for found in verification.conclude() if found.code != "head-store-missing"]
+    if findings:
+        raise VerificationFailed(str(findings[0]))
+    return StoredHead(verification.frontier.size, verification.frontier.root())
+
+
+def close_log(*, actor: Actor, asked_by: Person, approved_by: Person, log: Log) -> Log:
+    """Close a log whose signed tail is missing from the database, and open its successor.
+
+    The successor's entry 0 states the predecessor's origin, the last tree this host signed and the missing range;
+    completeness is proven over the chain. Errors: `TwoAdministratorsNeeded`, `LogStillContinues`.
+    """
+    _require_two(Act.LOG_CLOSE, asked_by, approved_by)
+    with sealing() as seal:
+        _hold(log.id)
+        found, signed = latest_head(log.id), head_store().head(log.id)
+        if signed is None or _continues(log, found, signed):
+            raise LogStillContinues(log.origin)
+        successor = _successor(log)
+        said = _opening(log, successor, found.tree_size, signed) | _two(asked_by, approved_by)
+        kind = REGISTRY_OPENED if log.kind == Log.Kind.REGISTRY else LOG_OPENED
+        opening = draft_entry(kind=kind, actor=actor, at=timezone.now(), body=said, about_id=successor.id)
+        seal.add(successor.id, opening)
+        LogClosure.objects.create(log=log, tree_size=found.tree_size, root_hash=found.root_hash, entry_id=opening.id)
+        _announce(seal, actor, log, successor)
+        if log.system_id:
+            # intake goes on in the successor as soon as each process has looked
+            announce(RegisterChange.Noun.SYSTEM, log.system_id)
+    return successor
+
+
+def _continues(log: Log, found: LogHead, signed: StoredHead) -> bool:
+    """Whether the database still holds the tree this host signed last; it may have grown since."""
+    return found.tree_size >= signed.tree_size and root_at(log.id, signed.tree_size) == signed.root_hash
+
+
+def _hold(log_id: uuid.UUID) -> None:
+    # Whoever is about to append waits here, and finds the closure when it gets the lock.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM ledger_log WHERE id = %s FOR NO KEY UPDATE", [log_id])
+
+
+def _successor(log: Log) -> Log:
+    log_id = new_id()
+    return Log.objects.create(
+        id=log_id,
+        origin=f"{settings.ORIGIN}/logs/{log_id}",
+        kind=log.kind,
+        system_id=log.system_id,
+        sequence=log.sequence + 1,
+        predecessor=log,
+    )
+
+
+def _opening(log: Log, successor: Log, found: int, signed: StoredHead) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "origin": successor.origin,
+        "predecessor": {
+            "origin": log.origin,
+            "tree_size": signed.tree_size,
+            "root_hash": signed.root_hash.hex(),
+            "found": found,
+            "missing": [min(found, signed.tree_size), signed.tree_size],
+        },
+    }
+    if log.system_id:
+        said |= {"system": str(log.system_id), "registry": registry_log().origin}
+    return said
+
+
+def _announce(seal: Seal, actor: Actor, log: Log, successor: Log) -> None:
+    if log.kind == Log.Kind.REGISTRY:
+        return  # its own entry 0 says it all
+    registry, at = registry_log(), timezone.now()
+    signer = signer_for(successor.origin)
+    closed = {"log": str(log.id), "origin": log.origin, "successor": successor.origin}
+    announced = {
+        "log": str(successor.id),
+        "system": str(log.system_id),
+        "origin": successor.origin,
+        "key_id": signer.key_id.hex(),
+        "public_key": signer.verifier.public_key.hex(),
+    }
+    seal.add(registry.id, draft_entry(kind=LOG_CLOSED, actor=actor, at=at, body=closed, about_id=log.id))
+    seal.add(
+        registry.id, draft_entry(kind=SYSTEM_LOG_OPENED, actor=actor, at=at, body=announced, about_id=successor.id)
+    )
+
+
+def _require_two(act: Act, asked_by: Person, approved_by: Person) -> None:
+    approved = rights.may_approve(approved_by, act, requested_by=asked_by.pk)
+    if not (rights.can(asked_by, act) and approved):
+        raise TwoAdministratorsNeeded()
+
+
+def _two(asked_by: Person, approved_by: Person) -> dict[str, str]:
+    return {"asked_by": str(asked_by.id), "approved_by": str(approved_by.id)}

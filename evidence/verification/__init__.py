@@ -1,0 +1,13 @@
+"""The self-audit: everything the database holds about a log, derived again from the bytes that were sealed.
+
+findings    what can be found, in words
+trees       entries, leaf hashes, tiles and heads of one log
+records     decisions and payloads against their entries
+rows        governed rows, their history and particulars against their entries
+engine      a whole log in slices; the whole database
+"""
+
+from evidence.verification.engine import LogVerification, verify_everything
+from evidence.verification.findings import Finding
+
+__all__ = ["Finding", "LogVerification", "verify_everything"]

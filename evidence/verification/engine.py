@@ -1,0 +1,139 @@
+"""A log verified in slices of bounded memory; and the whole database."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from django.db import connection
+
+from evidence.verification import logs, records, rows, trees
+from evidence.verification.findings import Finding
+from ledger.guard import missing_triggers
+from ledger.heads import head_store
+from ledger.models import Entry, Log, Tile
+from ledger.selectors import latest_head, root_at
+from ledger.tlog import Frontier
+from ledger.tree_store import TILE_WIDTH
+
+SLICE = 8 * TILE_WIDTH
+
+
+@dataclass(slots=True)
+class LogVerification:
+    """One pass over a log, up to the size it had when the pass began. Can be stopped and taken up again."""
+
+    log: Log
+    end: int
+    frontier: Frontier = field(default_factory=Frontier)
+
+    @classmethod
+    def begin(cls, log: Log) -> "LogVerification":
+        return cls(log, latest_head(log.id).tree_size)
+
+    @property
+    def done(self) -> bool:
+        return self.frontier.size >= self.end
+
+    def step(self) -> list[Finding]:
+        """Verify the next slice of entries with all that hangs on them; a slice ends where a tile ends."""
+        start = self.frontier.size
+        end = min(self.end, (start // TILE_WIDTH) * TILE_WIDTH + SLICE)
+        entries = trees.read_entries(self.log, start, end)
+        findings = list(trees.check_entries(self.log, entries, start, end))
+        hashes = self._hashes(entries, start, end)
+        if hashes is None:
+            self.end = start  # without its leaf hash nothing after the missing entry can be derived
+            return findings
+        before = self.frontier
+        self.frontier, roots = before.extend_with_tile_roots(hashes)
+        findings += trees.check_tiles(self.log, hashes, start, roots)
+        findings += trees.check_heads(self.log, before, hashes)
+        sound = [entry for entry in entries if trees.is_sound(entry)]
+        findings += records.check_decisions(self.log, sound)
+        findings += rows.check_changes(self.log, sound)
+        findings += logs.check_announcements(self.log, sound)
+        return findings
+
+    def _hashes(self, entries: list[trees.StoredEntry], start: int, end: int) -> list[bytes] | None:
+        if len(entries) == end - start:
+            return [trees.derived_hash(entry) for entry in entries]
+        return None
+
+    def conclude(self) -> list[Finding]:
+        """What can be said of the log as a whole once every entry was seen."""
+        return [*self._check_end(), *self._check_identity(), *self._check_checkpoints()]
+
+    def _check_end(self) -> Iterator[Finding]:
+        log, size = self.log, latest_head(self.log.id).tree_size
+        beyond = Entry.objects.filter(log=log).order_by("-leaf_index").values_list("leaf_index", flat=True).first()
+        if beyond is not None and size == 0:
+            yield Finding("head-missing", log.origin)
+        elif beyond is not None and beyond >= latest_head(log.id).tree_size:
+            yield Finding("entry-beyond-head", log.origin, beyond)
+        for level in range(8):
+            full = size >> (8 * (level + 1))
+            if Tile.objects.filter(log=log, level=level, index__gte=full).exists() and not self._grew(size):
+                yield Finding("tile-beyond-head", log.origin, detail=f"level {level}")
+        yield from self._check_head_store(size)
+
+    def _grew(self, size: int) -> bool:
+        return latest_head(self.log.id).tree_size > size
+
+    def _check_head_store(self, size: int) -> Iterator[Finding]:
+        stored = head_store().head(self.log.id)
+        if logs.is_declared_lost(self.log, stored):
+            yield from logs.check_closed(self.log, size, self._root(size))
+            return
+        if stored is None:
+            if size:
+                yield Finding("head-store-missing", self.log.origin)
+        elif stored.tree_size > latest_head(self.log.id).tree_size:
+            yield Finding("rolled-back", self.log.origin, detail=f"{stored.tree_size} signed, {size} there")
+        elif self._root(stored.tree_size) != stored.root_hash:
+            yield Finding("rolled-back", self.log.origin, detail=f"another root at size {stored.tree_size}")
+
+    def _root(self, size: int) -> bytes:
+        if size == self.frontier.size:
+            return self.frontier.root()
+        try:
+            return root_at(self.log.id, size)
+        except LookupError:
+            return b""
+
+    def _check_identity(self) -> Iterator[Finding]:
+        yield from logs.check_identity(self.log, trees.read_entries(self.log, 0, 1))
+
+    def _check_checkpoints(self) -> Iterator[Finding]:
+        yield from logs.check_checkpoints(self.log, self._root)
+
+
+Progress = Callable[[Log, int, int], None]
+
+
+def verify_everything(
+    *, only: uuid.UUID | None = None, progress: Progress = lambda log, done, size: None
+) -> Iterator[Finding]:
+    """Verify every log from its first entry, then what no log leads to. Memory is bounded by a slice."""
+    known = Log.objects.order_by("kind", "id")
+    for log in known.filter(id=only) if only else known:
+        verification = LogVerification.begin(log)
+        while not verification.done:
+            yield from verification.step()
+            progress(log, verification.frontier.size, verification.end)
+        yield from verification.conclude()
+    if only is None:
+        yield from verify_loose_ends()
+
+
+def verify_loose_ends() -> Iterator[Finding]:
+    """What no entry leads to: rows without an entry, permissions without a trail, an opened guard."""
+    yield from logs.logs_without_entries()
+    yield from records.rows_without_entries()
+    yield from rows.rows_without_entries()
+    yield from _open_guard()
+
+
+def _open_guard() -> Iterator[Finding]:
+    with connection.cursor() as cursor:
+        for name in missing_triggers(cursor):
+            yield Finding("guard-open", detail=name)

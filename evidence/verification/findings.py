@@ -1,0 +1,72 @@
+"""What the self-audit can find. A finding names places, never contents."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+MEANINGS = {
+    "entry-missing": "an entry that the log's size covers is not there",
+    "entry-altered": "an entry's bytes do not hash to its leaf hash",
+    "entry-mislabelled": "an entry's columns do not say what its bytes say",
+    "entry-beyond-head": "an entry stands beyond the newest head",
+    "tile-missing": "a full tile is not there",
+    "tile-altered": "a tile does not hold the hashes of its entries",
+    "tile-beyond-head": "a tile stands beyond the newest head",
+    "head-missing": "a log with entries has no head",
+    "head-altered": "a head's root or frontier is not that of its entries",
+    "head-store-missing": "this host has no head of a log that has entries",
+    "rolled-back": "the database does not continue what this host has signed",
+    "log-missing": "a log that the registry log announces is not there",
+    "log-altered": "a log's row does not say what its entry 0 says",
+    "log-unannounced": "the registry log does not know of a log",
+    "log-closure-unsealed": "a log was closed without an entry that says so",
+    "decision-missing": "a decision's row is not there",
+    "decision-altered": "a decision's row does not say what its entry says",
+    "decision-without-entry": "a decision's row stands without an entry",
+    "payload-missing": "a decision's payload is not there",
+    "payload-altered": "a payload does not open its commitments",
+    "payload-without-decision": "a payload stands without a decision",
+    "payload-gone": "a payload is empty though no erasure was recorded",
+    "row-missing": "a governed row is not there",
+    "row-altered": "a governed row is not in the state that was sealed last",
+    "row-without-history": "a governed row stands without a sealed change",
+    "history-missing": "the history row of a sealed change is not there",
+    "history-altered": "a history row is not in the state that was sealed",
+    "history-without-entry": "a history row stands without an entry",
+    "particulars-missing": "a row's personal or free text is not there",
+    "particulars-altered": "personal or free text does not open its commitment",
+    "particulars-gone": "personal or free text is empty though no erasure was recorded",
+    "erasure-unsealed": "an erasure was recorded without an entry that says so",
+    "checkpoint-altered": "a stored checkpoint is not one of its log, or its signature fails",
+    "particulars-loose": "personal or free text stands without a sealed change",
+    "checkpoint-without-entry": "a stored checkpoint stands without an entry",
+    "guard-open": "a trigger that refuses changes is missing or disabled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One mismatch: a code of `MEANINGS`, and where."""
+
+    code: str
+    log: str = ""
+    index: int | None = None
+    table: str = ""
+    row: str = ""
+    detail: str = ""
+
+    def __str__(self) -> str:
+        place = " ".join(
+            part
+            for part in (
+                f"log {self.log}" if self.log else "",
+                f"index {self.index}" if self.index is not None else "",
+                self.table,
+                self.row,
+                f"({self.detail})" if self.detail else "",
+            )
+            if part
+        )
+        return f"{self.code}: {MEANINGS[self.code]}" + (f": {place}" if place else "")
+
+    def as_json(self) -> dict[str, Any]:
+        return {key: value for key, value in asdict(self).items() if value not in ("", None)}

@@ -1,0 +1,117 @@
+"""Which logs there are, what their rows and stored checkpoints say, and what the registry log says of them."""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+
+from django.db import connection
+
+from evidence.verification.findings import Finding
+from evidence.verification.trees import StoredEntry, said_by
+from ledger.heads import StoredHead
+from ledger.kinds import CHECKPOINT_RECORDED, LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED
+from ledger.models import Checkpoint, Entry, Log, LogClosure
+from ledger.signing import verifier_key
+from ledger.tlog import NoteError, Verifier, open_checkpoint
+
+RootAt = Callable[[int], bytes]
+
+
+def check_identity(log: Log, first: Sequence[StoredEntry]) -> Iterator[Finding]:
+    """The log's row says what its entry 0 says, and the registry log knows of it."""
+    said = first[0].body if first else {}
+    expected = REGISTRY_OPENED if log.kind == Log.Kind.REGISTRY else LOG_OPENED
+    opened = bool(first) and first[0].kind == expected.name
+    if not opened or said.get("origin") != log.origin or said.get("system") != _text(log.system_id):
+        yield Finding("log-altered", log.origin)
+    if log.kind == Log.Kind.SYSTEM and not _announced(log):
+        yield Finding("log-unannounced", log.origin)
+
+
+def _text(value: uuid.UUID | None) -> str | None:
+    return str(value) if value else None
+
+
+def _announced(log: Log) -> bool:
+    announced = Entry.objects.filter(about_id=log.id, kind=SYSTEM_LOG_OPENED.name, log__kind=Log.Kind.REGISTRY)
+    return announced.exists()
+
+
+def check_checkpoints(log: Log, root_at: RootAt) -> Iterator[Finding]:
+    """Every stored checkpoint is signed by the log's key and states a tree that the log had."""
+    for checkpoint in Checkpoint.objects.filter(log=log).iterator():
+        if not _is_genuine(log, checkpoint, root_at):
+            yield Finding("checkpoint-altered", log.origin, row=str(checkpoint.id))
+
+
+def _is_genuine(log: Log, checkpoint: Checkpoint, root_at: RootAt) -> bool:
+    verifier = Verifier.from_vkey(verifier_key(log.origin))
+    try:
+        signed = open_checkpoint(checkpoint.note, origin=log.origin, log_verifiers=[verifier]).checkpoint
+    except NoteError:
+        return False
+    stated = (signed.tree_size, signed.root_hash)
+    return (
+        stated == (checkpoint.tree_size, bytes(checkpoint.root_hash)) == (signed.tree_size, root_at(signed.tree_size))
+    )
+
+
+def check_announcements(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
+    """Of the registry log: each log it announces and each checkpoint it records is there."""
+    if log.kind != Log.Kind.REGISTRY:
+        return
+    announced = {entry.about_id or "": entry for entry in entries if entry.kind == SYSTEM_LOG_OPENED.name}
+    there = {str(found) for found in Log.objects.filter(pk__in=announced).values_list("pk", flat=True)}
+    for missing in announced.keys() - there:
+        yield Finding("log-missing", log.origin, announced[missing].index, row=str(missing))
+    recorded = {entry.id: entry for entry in entries if entry.kind == CHECKPOINT_RECORDED.name}
+    kept = {str(checkpoint.id): checkpoint for checkpoint in Checkpoint.objects.filter(pk__in=recorded)}
+    for entry_id, entry in recorded.items():
+        if not _repeats(kept.get(entry_id), entry):
+            yield Finding("checkpoint-altered", log.origin, entry.index, row=entry_id)
+
+
+def _repeats(checkpoint: Checkpoint | None, entry: StoredEntry) -> bool:
+    if checkpoint is None:
+        return False
+    said = (entry.body.get("log"), entry.body.get("tree_size"), entry.body.get("root_hash"))
+    return said == (str(checkpoint.log_id), checkpoint.tree_size, bytes(checkpoint.root_hash).hex())
+
+
+def is_declared_lost(log: Log, signed: StoredHead | None) -> bool:
+    """Whether the log is closed, and its successor's entry 0 states the very tree this host signed last."""
+    successor = log.successors.first()
+    opening = Entry.objects.filter(log=successor, leaf_index=0).first() if successor else None
+    if opening is None or signed is None or not LogClosure.objects.filter(log=log, entry_id=opening.id).exists():
+        return False
+    said = said_by(opening.data).get("predecessor", {})
+    return (said.get("tree_size"), said.get("root_hash")) == (signed.tree_size, signed.root_hash.hex())
+
+
+def unsealed_closures() -> Iterator[Finding]:
+    """Logs that were closed without a successor whose entry 0 says so, with this origin and this last tree."""
+    for closure in LogClosure.objects.select_related("log"):
+        opening = Entry.objects.filter(id=closure.entry_id, leaf_index=0, log__predecessor=closure.log).first()
+        said = said_by(opening.data).get("predecessor", {}) if opening else {}
+        if (said.get("origin"), said.get("found")) != (closure.log.origin, closure.tree_size):
+            yield Finding("log-closure-unsealed", closure.log.origin)
+
+
+def check_closed(log: Log, tree_size: int, root_hash: bytes) -> Iterator[Finding]:
+    """A closed log stays as it was found: the head store, which holds more, cannot tell whether it lost yet more."""
+    closure = LogClosure.objects.get(log=log)
+    if (closure.tree_size, bytes(closure.root_hash)) != (tree_size, root_hash):
+        yield Finding("rolled-back", log.origin, detail=f"{closure.tree_size} when it was closed, {tree_size} there")
+
+
+def logs_without_entries() -> Iterator[Finding]:
+    """No registry log at all; stored checkpoints that no entry leads to (a checkpoint's id is its entry's)."""
+    if not Log.objects.filter(kind=Log.Kind.REGISTRY, sequence=0).exists():
+        yield Finding("log-missing", detail="the registry log")
+    yield from unsealed_closures()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.id FROM ledger_checkpoint c"
+            " WHERE NOT EXISTS (SELECT FROM ledger_entry e WHERE e.id = c.id) LIMIT 100"
+        )
+        for (checkpoint_id,) in cursor.fetchall():
+            yield Finding("checkpoint-without-entry", row=str(checkpoint_id))

@@ -1,0 +1,146 @@
+"""Decisions and payloads against their entries: what people see must be what was sealed."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from audit.entries import DecisionBody, DecisionEntry, Holder, read_entry
+from audit.kinds import DECISION_RECORDED
+from audit.models import Decision, Payload
+from audit.services.recording import PARTS, Refs, label_term
+from evidence.verification.findings import Finding
+from evidence.verification.rows import sealed_erasures
+from evidence.verification.trees import StoredEntry
+from ledger.commitments import SECRET_BYTES, commitment
+from ledger.entries import timestamp
+from ledger.models import Log
+
+read_refs = msgspec.json.Decoder(Refs).decode
+COLUMNS = tuple(field.attname for field in Decision._meta.fields)
+
+
+def check_decisions(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
+    """The decision row and the payload of every decision among these entries."""
+    sealed = [entry for entry in entries if entry.kind == DECISION_RECORDED.name]
+    ids = [entry.id for entry in sealed]
+    rows = {str(row.pk): row for row in Decision.objects.filter(pk__in=ids).order_by()}
+    payloads = {str(row.pk): row for row in Payload.objects.filter(pk__in=ids)}
+    erased = _erased([payload for payload in payloads.values() if payload.secret is None])
+    for entry in sealed:
+        said = _read(entry)
+        if said is None:
+            yield Finding("entry-mislabelled", log.origin, entry.index)
+            continue
+        yield from _check_row(log, entry, said, rows.get(entry.id))
+        yield from _check_payload(log, entry, said.body, payloads.get(entry.id), erased)
+
+
+def _read(entry: StoredEntry) -> DecisionEntry | None:
+    try:
+        return read_entry(entry.data)
+    except msgspec.ValidationError:
+        return None
+
+
+def _check_row(log: Log, entry: StoredEntry, said: DecisionEntry, row: Decision | None) -> Iterator[Finding]:
+    if row is None:
+        yield Finding("decision-missing", log.origin, entry.index, row=entry.id)
+        return
+    expected = expected_columns(said) | {"log_id": str(log.id), "leaf_index": entry.index}
+    wrong = [name for name in COLUMNS if _plain(getattr(row, name)) != expected[name]]
+    if wrong:
+        yield Finding("decision-altered", log.origin, entry.index, row=entry.id, detail=", ".join(wrong))
+
+
+def expected_columns(said: DecisionEntry) -> dict[str, Any]:
+    """What the decision row must hold, from its entry (all but its place in the log)."""
+    body, nobody = said.body, Holder(person="", assignment="", accepted=False)
+    owner, occurred = body.accountable or nobody, body.occurred_accountable or nobody
+    expected = {name: getattr(body, name, None) for name in COLUMNS}
+    expected |= {name: getattr(body, name) or "" for name in _EMPTY_STRINGS}
+    return expected | {
+        "id": said.id,
+        "system_id": body.system,
+        "service_account_id": body.account or said.actor.id,
+        "recorded_at": said.at,
+        "accountable_id": owner.person or None,
+        "assignment_id": owner.assignment or None,
+        "accountable_accepted": owner.accepted,
+        "occurred_accountable_id": occurred.person or None,
+        "occurred_assignment_id": occurred.assignment or None,
+        "directive_action": body.directive.action,
+        "directive_reason": body.directive.reason_code or "",
+        "directive_mode": body.directive.mode,
+        "directive_epoch": body.directive.epoch,
+    }
+
+
+_EMPTY_STRINGS = (
+    "capability",
+    "error_type",
+    "config_digest",
+    "model_digest",
+    "prompt_version",
+    "control_epoch",
+)
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float | list):
+        return value
+    return timestamp(value) if hasattr(value, "tzinfo") else str(value)
+
+
+def _erased(payloads: Sequence[Payload]) -> set[str]:
+    return sealed_erasures([payload.pk for payload in payloads])
+
+
+def _check_payload(
+    log: Log, entry: StoredEntry, body: DecisionBody, payload: Payload | None, erased: set[str]
+) -> Iterator[Finding]:
+    if payload is None:
+        yield Finding("payload-missing", log.origin, entry.index, row=entry.id)
+    elif payload.secret is None:
+        if entry.id not in erased or any(getattr(payload, name) is not None for name in Payload.ERASED_TOGETHER):
+            yield Finding("payload-gone", log.origin, entry.index, row=entry.id)
+    elif wrong := _wrong_parts(body, payload):
+        yield Finding("payload-altered", log.origin, entry.index, row=entry.id, detail=", ".join(wrong))
+
+
+def _wrong_parts(body: DecisionBody, payload: Payload) -> list[str]:
+    secret = bytes(payload.secret or b"")
+    if len(secret) != SECRET_BYTES:
+        return ["secret"]
+    wrong = [name for name in PARTS if _opened(secret, name, getattr(payload, name)) != body.commitments.get(name)]
+    if not wrong and (payload.subject, payload.label_terms) != _search_columns(payload):
+        wrong.append("search columns")
+    return wrong
+
+
+def _opened(secret: bytes, part: str, data: bytes | None) -> str | None:
+    return None if data is None else commitment(secret, part, bytes(data)).hex()
+
+
+def _search_columns(payload: Payload) -> tuple[str | None, list[str] | None]:
+    refs = read_refs(bytes(payload.refs)) if payload.refs is not None else Refs()
+    return refs.subject, [label_term(*pair) for pair in refs.labels.items()] if refs.labels else None
+
+
+def rows_without_entries() -> Iterator[Finding]:
+    """Decision rows that no entry of their log leads to, and payloads without a decision."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT d.id FROM audit_decision d WHERE NOT EXISTS (SELECT FROM ledger_entry e WHERE e.id = d.id"
+            " AND e.log_id = d.log_id AND e.leaf_index = d.leaf_index AND e.kind = %s) LIMIT 100",
+            [DECISION_RECORDED.name],
+        )
+        for (decision_id,) in cursor.fetchall():
+            yield Finding("decision-without-entry", row=str(decision_id))
+        cursor.execute(
+            "SELECT p.id FROM audit_payload p"
+            " WHERE NOT EXISTS (SELECT FROM audit_decision d WHERE d.id = p.id) LIMIT 100"
+        )
+        for (decision_id,) in cursor.fetchall():
+            yield Finding("payload-without-decision", row=str(decision_id))

@@ -1,0 +1,255 @@
+"""Governed rows: what an entry sealed, what history keeps, what stands now. All three must agree."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from django.apps import apps
+from django.db import connection
+from psycopg import sql
+
+from evidence.kinds import ERASURE_PERFORMED
+from evidence.verification.findings import Finding
+from evidence.verification.trees import StoredEntry, said_by
+from intake.kinds import QUARANTINE_EXPIRED
+from ledger.commitments import SECRET_BYTES, commitment
+from ledger.models import Log, Particulars
+from ledger.rows import (
+    PARTICULARS_PART,
+    REASON_PART,
+    STATE_PART,
+    GovernedRow,
+    particulars_bytes,
+    sealed_columns,
+)
+
+
+def governed_models() -> dict[str, Any]:
+    """Every governed model by its table."""
+    return {model._meta.db_table: model for model in apps.get_models() if issubclass(model, GovernedRow)}
+
+
+def check_changes(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
+    """For each sealed change: its history row, state and reason; and the row as it stands, where it is the last."""
+    models = governed_models()
+    by_table: dict[str, list[StoredEntry]] = {}
+    for entry in entries:
+        if _is_change(entry) and entry.body["table"] in models:
+            by_table.setdefault(entry.body["table"], []).append(entry)
+    for table, changes in by_table.items():
+        yield from _check_table(log, models[table], changes)
+
+
+def _is_change(entry: StoredEntry) -> bool:
+    """Whether the bytes have the form of a sealed change: they may be anything, if somebody wrote them."""
+    said, body = entry.said or {}, entry.body
+    texts = [said.get("at"), *(body.get(name) for name in ("table", "about", "state", "change"))]
+    return isinstance(said.get("actor"), dict) and all(isinstance(text, str) for text in texts)
+
+
+def _check_table(log: Log, model: Any, changes: Sequence[StoredEntry]) -> Iterator[Finding]:
+    history = {str(row.history_id): row for row in model.history.filter(history_id__in=[c.id for c in changes])}
+    row_ids = {change.body["about"] for change in changes}
+    current = {str(row.pk): row for row in model._base_manager.filter(pk__in=row_ids)}
+    last = _last_changes(model.history.model._meta.db_table, row_ids)
+    versions = _versions(history.values())
+    for change in changes:
+        kept = history.get(change.id)
+        if kept is None:
+            yield _finding("history-missing", log, change)
+            continue
+        yield from _check_history(log, change, kept, versions)
+        if last.get(change.body["about"]) == change.id:
+            yield from _check_current(log, change, kept, current.get(change.body["about"]))
+
+
+def _check_history(log: Log, change: StoredEntry, kept: Any, versions: dict[str, Particulars]) -> Iterator[Finding]:
+    state = _load(bytes(kept.state))
+    sealed = _commitment(kept.state_secret, STATE_PART, kept.state) == change.body["state"]
+    columns = {key: value for key, value in state.items() if key != PARTICULARS_PART}
+    said = change.said or {}
+    trail = (kept.history_user_id and str(kept.history_user_id), str(kept.log_id), kept.history_type)
+    expected = (said["actor"].get("id"), str(log.id), "+" if change.body["change"] == "created" else "~")
+    dated = kept.history_date.strftime("%Y-%m-%dT%H:%M:%S.%fZ") == said["at"]
+    if not sealed or columns != sealed_columns(kept) or (trail[0] or None, *trail[1:]) != expected or not dated:
+        yield _finding("history-altered", log, change)
+    if PARTICULARS_PART in state:
+        yield from _check_particulars(
+            log, change, versions.get(str(kept.particulars_id)), PARTICULARS_PART, state[PARTICULARS_PART]
+        )
+    if "reason" in change.body:
+        reason = versions.get(str(kept.reason_id))
+        yield from _check_particulars(log, change, reason, REASON_PART, change.body["reason"])
+
+
+def _check_particulars(
+    log: Log, change: StoredEntry, version: Particulars | None, part: str, sealed: str
+) -> Iterator[Finding]:
+    if version is None:
+        yield _finding("particulars-missing", log, change)
+    elif version.data is None or version.secret is None:
+        if not sealed_erasures([version.id]):
+            yield _finding("particulars-gone", log, change)
+    elif version.part != part or _commitment(version.secret, part, version.data) != sealed:
+        yield _finding("particulars-altered", log, change)
+
+
+def _commitment(secret: bytes | memoryview, part: str, data: bytes | memoryview) -> str | None:
+    """A commitment in hex, None where what stands as the secret cannot be one."""
+    return commitment(bytes(secret), part, bytes(data)).hex() if len(secret) == SECRET_BYTES else None
+
+
+def _check_current(log: Log, change: StoredEntry, kept: Any, row: Any) -> Iterator[Finding]:
+    if row is None:
+        yield _finding("row-missing", log, change)
+    elif sealed_columns(row) != sealed_columns(kept) or not _particulars_agree(row):
+        yield _finding("row-altered", log, change)
+
+
+def _particulars_agree(row: GovernedRow) -> bool:
+    if not row.ERASABLE_FIELDS:
+        return True
+    version = Particulars.objects.filter(pk=row.particulars_id).first() if row.particulars_id else None
+    if version is None:
+        return False
+    if version.data is None:
+        return all(not getattr(row, name) for name in row.ERASABLE_FIELDS)
+    return bytes(version.data) == particulars_bytes(row)
+
+
+def _last_changes(past: str, row_ids: Iterable[str]) -> dict[str, str]:
+    """The entry that changed each row last: of the history rows that an entry of this very row leads to.
+
+    Order is the sealed revision: ids come from several clocks, and a row's changes may stand in several logs.
+    """
+    query = sql.SQL("SELECT DISTINCT ON (h.id) h.id, h.history_id FROM {} h WHERE h.id = ANY(%s::uuid[])").format(
+        sql.Identifier(past)
+    )
+    query += sql.SQL(" AND EXISTS ({}) ORDER BY h.id, h.revision DESC").format(_ITS_CHANGE)
+    with connection.cursor() as cursor:
+        cursor.execute(query, [list(row_ids), _table_mark(past)])
+        return {str(row_id): str(entry_id) for row_id, entry_id in cursor.fetchall()}
+
+
+def _versions(history: Iterable[Any]) -> dict[str, Particulars]:
+    wanted = {id_ for row in history for id_ in (row.particulars_id, row.reason_id) if id_}
+    return {str(version.id): version for version in Particulars.objects.filter(pk__in=wanted)}
+
+
+def _load(state: bytes) -> dict[str, Any]:
+    try:
+        loaded = json.loads(state)
+    except ValueError:
+        return {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _finding(code: str, log: Log, change: StoredEntry) -> Finding:
+    return Finding(code, log.origin, change.index, table=change.body["table"], row=change.body["about"])
+
+
+def rows_without_entries() -> Iterator[Finding]:
+    """Governed rows that no history leads to, history rows that no entry leads to, erasures that none says."""
+    for table, model in governed_models().items():
+        past = model.history.model._meta.db_table
+        yield from _loose("row-without-history", table, "id", past, "id")
+        yield from _forged_history(past)
+        yield from _lost_revisions(past)
+    yield from _loose_particulars()
+    yield from unsealed_erasures()
+
+
+# A history row's entry: a change of this very row of this very table, in the log that the history row names. Searched
+# for as bytes: an altered entry must not be able to break the query.
+_ITS_CHANGE = sql.SQL(
+    "SELECT FROM ledger_entry e WHERE e.id = h.history_id AND e.about_id = h.id AND e.log_id = h.log_id"
+    " AND position(%s::bytea IN e.data) > 0"
+)
+
+
+def _table_mark(past: str) -> bytes:
+    table = next(name for name, model in governed_models().items() if model.history.model._meta.db_table == past)
+    return f'"table":"{table}"'.encode()
+
+
+def _forged_history(past: str) -> Iterator[Finding]:
+    query = sql.SQL("SELECT h.history_id FROM {} h WHERE NOT EXISTS ({}) LIMIT 100").format(
+        sql.Identifier(past), _ITS_CHANGE
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query, [_table_mark(past)])
+        for (history_id,) in cursor.fetchall():
+            yield Finding("history-without-entry", table=past, row=str(history_id))
+
+
+def _lost_revisions(past: str) -> Iterator[Finding]:
+    """Revisions count from 1 without a gap: a change that was never sealed, or sealed twice, shows."""
+    query = sql.SQL("SELECT id FROM {} GROUP BY id HAVING max(revision) <> count(*) OR min(revision) <> 1 LIMIT 100")
+    with connection.cursor() as cursor:
+        cursor.execute(query.format(sql.Identifier(past)))
+        for (row_id,) in cursor.fetchall():
+            yield Finding("history-missing", table=past, row=str(row_id))
+
+
+def unsealed_erasures() -> Iterator[Finding]:
+    """Permissions to erase that no entry of an erasure gives for this very row."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r.row_id FROM ledger_erasure r WHERE NOT EXISTS (SELECT FROM ledger_entry e WHERE e.id = r.entry_id"
+            " AND ((e.kind = %s AND e.about_id = r.row_id) OR (e.kind = %s"
+            " AND EXISTS (SELECT FROM intake_quarantinedrecord q WHERE q.id = r.row_id)))) LIMIT 100",
+            [ERASURE_PERFORMED.name, QUARANTINE_EXPIRED.name],
+        )
+        for (row_id,) in cursor.fetchall():
+            yield Finding("erasure-unsealed", table="ledger_erasure", row=str(row_id))
+    yield from _miscounted_expiries()
+
+
+def _miscounted_expiries() -> Iterator[Finding]:
+    """The entry of an expiry counts what it erased: a record that was slipped in beside them makes one too many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT e.data, count(*), min(r.row_id::text), max(r.row_id::text) FROM ledger_entry e"
+            " JOIN ledger_erasure r ON r.entry_id = e.id WHERE e.kind = %s GROUP BY e.id, e.data",
+            [QUARANTINE_EXPIRED.name],
+        )
+        for data, count, first, last in cursor.fetchall():
+            said = said_by(data)
+            if (said.get("count"), said.get("first"), said.get("last")) != (count, first, last):
+                yield Finding("erasure-unsealed", table="intake_quarantinedrecord", detail=f"{count} erased")
+
+
+def sealed_erasures(row_ids: Iterable[Any]) -> set[str]:
+    """Of these rows those whose erasure an entry of its own performed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r.row_id::text FROM ledger_erasure r JOIN ledger_entry e ON e.id = r.entry_id"
+            " WHERE r.row_id = ANY(%s) AND e.kind = %s AND e.about_id = r.row_id",
+            [list(row_ids), ERASURE_PERFORMED.name],
+        )
+        return {row_id for (row_id,) in cursor.fetchall()}
+
+
+def _loose_particulars() -> Iterator[Finding]:
+    """Versions of personal or free text that no history row of their row refers to."""
+    kept = [
+        sql.SQL(
+            "NOT EXISTS (SELECT FROM {} h WHERE h.id = p.row_id AND (h.particulars_id = p.id OR h.reason_id = p.id))"
+        ).format(sql.Identifier(model.history.model._meta.db_table))
+        for model in governed_models().values()
+    ]
+    query = sql.SQL("SELECT p.id FROM ledger_particulars p WHERE p.part = ANY(%s) AND {} LIMIT 100")
+    with connection.cursor() as cursor:
+        cursor.execute(query.format(sql.SQL(" AND ").join(kept)), [[PARTICULARS_PART, REASON_PART]])
+        for (version_id,) in cursor.fetchall():
+            yield Finding("particulars-loose", table="ledger_particulars", row=str(version_id))
+
+
+def _loose(code: str, table: str, column: str, other: str, other_column: str) -> Iterator[Finding]:
+    query = sql.SQL("SELECT a.{} FROM {} a WHERE NOT EXISTS (SELECT FROM {} b WHERE b.{} = a.{}) LIMIT 100").format(
+        *map(sql.Identifier, (column, table, other, other_column, column))
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        for (row_id,) in cursor.fetchall():
+            yield Finding(code, table=table, row=str(row_id))
