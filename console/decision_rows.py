@@ -1,0 +1,65 @@
+"""Decisions as pages show them: with names where entries have ids."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from audit.selectors import SealedDecision
+from governance.models import AISystem, Person
+
+FLAG_WORDS = {
+    "no_accountable": "nobody accountable",
+    "not_accepted": "not accepted",
+    "system_not_live": "not live",
+    "late": "late",
+    "unverified_version": "unverified version",
+    "breach": "breach",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRow:
+    """One decision in a list."""
+
+    decision: SealedDecision
+    system: AISystem | None
+    accountable: Person | None
+
+    @property
+    def tone(self) -> str:
+        return outcome_tone(self.decision)
+
+    @property
+    def flags(self) -> list[str]:
+        return flag_words(self.decision.body.flags)
+
+    @property
+    def unaccepted(self) -> bool:
+        holder = self.decision.body.accountable
+        return holder is not None and not holder.accepted
+
+
+def outcome_tone(decision: SealedDecision) -> str:
+    """Whether the outcome is adverse for the subject, as the caller said: an outcome's word alone says nothing."""
+    if decision.body.error_type:
+        return "bad"
+    return {True: "warn", False: "ok", None: "neutral"}[decision.body.adverse]
+
+
+def flag_words(flags: Sequence[str]) -> list[str]:
+    return [FLAG_WORDS.get(flag, flag.replace("_", " ")) for flag in flags]
+
+
+def rows_of(decisions: Sequence[SealedDecision]) -> list[DecisionRow]:
+    """Two queries, whatever the number of rows."""
+    systems = AISystem.objects.in_bulk({each.system_id for each in decisions})
+    holders = [each.body.accountable for each in decisions if each.body.accountable]
+    people = Person.objects.in_bulk({uuid.UUID(holder.person) for holder in holders})
+    return [
+        DecisionRow(
+            decision=each,
+            system=systems.get(each.system_id),
+            accountable=people.get(uuid.UUID(each.body.accountable.person)) if each.body.accountable else None,
+        )
+        for each in decisions
+    ]

@@ -1,0 +1,125 @@
+"""Who and what the demonstration consists of. People are named for their role; addresses are at example.org."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from governance.acts import Role
+from governance.models import AISystem, Assignment
+
+DOMAIN = "example.org"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody on the demonstration's staff."""
+
+    name: str
+    mailbox: str
+    everywhere: tuple[Assignment.Role, ...] = ()
+    """Roles in the whole organisation."""
+    on_each_system: tuple[Assignment.Role, ...] = ()
+
+    @property
+    def email(self) -> str:
+        return f"{self.mailbox}@{DOMAIN}"
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One AI system of the demonstration, ready to go live."""
+
+    slug: str
+    name: str
+    accountable: str
+    described: dict[str, Any]
+    versions: tuple[dict[str, Any], ...]
+
+
+ADMINISTRATOR = Member(
+    "Demo Administrator", "demo", on_each_system=(Role.DEPUTY, Role.OPERATOR, Role.REVIEWER), everywhere=(Role.VIEWER,)
+)
+SECOND_ADMINISTRATOR = Member("Demo Second Administrator", "demo-second-administrator")
+STAFF = (
+    Member("Demo Head of Consumer Credit", "demo-head-of-credit"),
+    Member("Demo Head of Recruiting", "demo-head-of-recruiting"),
+    Member("Demo Head of Support", "demo-head-of-support"),
+    Member("Demo Machine Learning Engineer", "demo-engineer", on_each_system=(Role.TECHNICAL_OWNER,)),
+    Member("Demo Case Reviewer", "demo-reviewer", on_each_system=(Role.REVIEWER,)),
+    Member("Demo Change Approver", "demo-approver", everywhere=(Role.APPROVER,)),
+    Member("Demo Data Protection Officer", "demo-dpo", everywhere=(Role.DPO,)),
+    Member("Demo Internal Auditor", "demo-auditor", everywhere=(Role.AUDITOR, Role.INVESTIGATOR)),
+)
+ENGINEER = "demo-engineer"
+
+SYSTEMS = (
+    System(
+        slug="credit-limits",
+        name="Credit limit decisions",
+        accountable="demo-head-of-credit",
+        described={
+            "intended_purpose": "Decides applications of existing customers for a higher credit card limit, up to "
+            "10,000. Not for new customers, businesses or mortgages.",
+            "provider": "In-house",
+            "risk_class": AISystem.RiskClass.HIGH,
+            "safe_state": "Applications wait in the branch queue; current limits stay as they are.",
+            "shutdown_steps": "1. Stop the switch. 2. Check that the card platform confirms. 3. Open the branch queue.",
+            "shutdown_contacts": "Credit duty desk, card platform on-call, customer information desk.",
+        },
+        versions=(
+            {
+                "version": "limits-gbm-4.1",
+                "name": "Gradient boosting, 4.1",
+                "configuration": {"threshold": 0.5, "max_limit": 10000, "features": 6},
+                "notes": "Trained on applications of the last three years.",
+            },
+            {
+                "version": "limits-gbm-4.2",
+                "name": "Gradient boosting, 4.2",
+                "configuration": {"threshold": 0.52, "max_limit": 10000, "features": 6},
+                "notes": "As 4.1, with the newest quarter.",
+            },
+        ),
+    ),
+    System(
+        slug="cv-triage",
+        name="CV screening triage",
+        accountable="demo-head-of-recruiting",
+        described={
+            "intended_purpose": "Sorts incoming applications into shortlist, recruiter review and decline proposals. A "
+            "recruiter confirms every decline.",
+            "provider": "In-house, on a licensed language model",
+            "risk_class": AISystem.RiskClass.HIGH,
+            "safe_state": "All applications go to recruiters in order of arrival.",
+            "shutdown_steps": "1. Stop the switch. 2. Turn proposals off in the applicant tracker. 3. Tell team leads.",
+            "shutdown_contacts": "Recruiting operations, works council liaison.",
+        },
+        versions=(
+            {
+                "version": "triage-2026.10",
+                "name": "Triage, October",
+                "configuration": {"shortlist_from": 0.7, "decline_below": 0.25},
+            },
+        ),
+    ),
+    System(
+        slug="support-drafts",
+        name="Support answer drafting",
+        accountable="demo-head-of-support",
+        described={
+            "intended_purpose": "Drafts answers to customers' questions from the help pages; an agent sends them.",
+            "provider": "Hosted language model",
+            "risk_class": AISystem.RiskClass.LIMITED,
+            "safe_state": "Agents write answers themselves.",
+            "shutdown_steps": "1. Stop the switch. 2. The help desk hides the draft panel within a minute.",
+            "shutdown_contacts": "Support shift lead.",
+        },
+        versions=(
+            {
+                "version": "drafts-7",
+                "name": "Drafting pipeline 7",
+                "provider": "Hosted",
+                "configuration": {"temperature": 0.2, "retrieved_pages": 4, "prompt": "drafts-7.3"},
+            },
+        ),
+    ),
+)

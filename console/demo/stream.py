@@ -1,0 +1,181 @@
+"""Believable decisions of the three systems. Each builder returns one record as a service would post it."""
+
+import math
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from config.ids import new_id
+
+Record = dict[str, Any]
+chance = random.SystemRandom()
+FAILED = 0.01
+PROPOSED = 0.2
+BRANCHES = ("north", "south", "harbour", "online")
+POSITIONS = ("warehouse-lead", "accountant", "nurse", "data-analyst", "fitter")
+QUESTIONS = {
+    "delivery": "Where is my parcel? It should have come on Tuesday.",
+    "refund": "I sent the shoes back two weeks ago and have no money yet.",
+    "account": "How do I change the e-mail address of my account?",
+    "complaint": "The third lamp in a row that came broken. What now?",
+    "legal": "Do I have to pay the reminder fee if I never got the first letter?",
+}
+SOURCE = "branch-queue"
+NUMBERS_THAT_ARRIVE = (1, 2, 3, 6, 7)
+PAGES = ("shipping-times", "returns", "account-settings", "damaged-goods", "payment-reminders")
+
+
+def example() -> Record:
+    """A record to try by hand: the server makes its id."""
+    record = credit_limit(datetime.now(UTC))
+    wanted = ("system", "model_version", "occurred_at", "input", "output", "outcome", "confidence", "subject")
+    return {name: record[name] for name in wanted}
+
+
+def next_record(at: datetime) -> Record:
+    """One decision of one of the systems, made at that moment."""
+    build: Callable[[datetime], Record] = chance.choices((credit_limit, cv_triage, support_draft), (5, 2, 4))[0]
+    record = build(at) | {"id": str(new_id()), "occurred_at": at.isoformat()}
+    return _failed(record) if chance.random() < FAILED else record
+
+
+def mishaps(at: datetime) -> list[Record]:
+    """What goes wrong with any service: numbers that never arrive, records that cannot be taken, a changed repeat."""
+    numbered = [
+        next_record(at) | {"source": {"id": SOURCE, "seq": number}, "occurred_at": at.isoformat()}
+        for number in NUMBERS_THAT_ARRIVE
+    ]
+    unsure = credit_limit(at) | {"id": str(new_id()), "confidence": 93}
+    unknown = support_draft(at) | {"id": str(new_id()), "mood": "friendly"}
+    first = credit_limit(at) | {"id": str(new_id())}
+    changed = first | {"outcome": "refused" if first["outcome"] == "approved" else "approved"}
+    return [*numbered, unsure, unknown, first, changed]
+
+
+def past_moments(count: int, hours: float) -> list[datetime]:
+    """Moments of the last hours, in order, denser towards now."""
+    now = datetime.now(UTC)
+    return sorted(now - timedelta(hours=hours) * chance.random() ** 1.4 for _ in range(count))
+
+
+def credit_limit(at: datetime) -> Record:
+    """Approve or refuse a higher credit limit."""
+    income = round(chance.lognormvariate(10.5, 0.35), -2)
+    asked = chance.choice((1000, 2000, 3000, 5000, 7500, 10000))
+    used, late, years = chance.betavariate(2, 3), chance.choices((0, 1, 2, 4), (70, 18, 8, 4))[0], chance.randint(1, 20)
+    weights = {
+        "income": 0.9 * (income - 36000) / 20000,
+        "requested_limit": -0.5 * (asked - 3000) / 4000,
+        "utilisation": -1.6 * (used - 0.4),
+        "late_payments": -0.8 * late + 0.4,
+        "customer_for": 0.05 * (years - 6),
+    }
+    score = 1 / (1 + math.exp(-sum(weights.values())))
+    threshold, approved = 0.52, score >= 0.52
+    return _base("credit-limits", at) | {
+        "model_version": chance.choices(("limits-gbm-4.2", "limits-gbm-4.1"), (9, 1))[0],
+        "capability": "limit-increase",
+        "input": {
+            "income": income,
+            "requested_limit": asked,
+            "utilisation": round(used, 3),
+            "late_payments_12m": late,
+            "customer_for_years": years,
+        },
+        "output": {"decision": "approved" if approved else "refused", "limit": asked if approved else 0},
+        "outcome": "approved" if approved else "refused",
+        "score": round(score, 4),
+        "threshold": threshold,
+        "confidence": round(max(score, 1 - score), 4),
+        "adverse": not approved,
+        "ai_role": "sole",
+        "phase": "proposed" if chance.random() < PROPOSED else "effective",
+        "explanation": _explained(weights, "approved" if approved else "refused"),
+        "subject": f"customer-{chance.randint(1, 900):04d}",
+        "labels": {"branch": chance.choice(BRANCHES), "channel": chance.choice(("app", "branch", "phone"))},
+    }
+
+
+def cv_triage(at: datetime) -> Record:
+    """Shortlist, hand to a recruiter, or propose to decline."""
+    match, years, gaps = chance.betavariate(3, 2.4), chance.randint(0, 22), chance.randint(0, 3)
+    weights = {
+        "requirements_met": 2.6 * (match - 0.5),
+        "experience": 0.06 * (years - 5),
+        "missing_documents": -0.5 * gaps,
+    }
+    score = 1 / (1 + math.exp(-sum(weights.values())))
+    outcome = "shortlisted" if score >= 0.7 else "declined" if score < 0.25 else "recruiter-review"
+    return _base("cv-triage", at) | {
+        "model_version": "triage-2026.10",
+        "capability": "screening",
+        "input": {
+            "position": chance.choice(POSITIONS),
+            "requirements_met": round(match, 2),
+            "experience_years": years,
+            "missing_documents": gaps,
+        },
+        "output": {"proposal": outcome, "score": round(score, 3)},
+        "outcome": outcome,
+        "score": round(score, 4),
+        "threshold": 0.7,
+        "confidence": round(0.5 + abs(score - 0.5), 4),
+        "adverse": outcome == "declined",
+        "ai_role": "triage",
+        "explanation": _explained(weights, outcome),
+        "subject": f"applicant-{chance.randint(1, 400):04d}",
+        "labels": {"site": chance.choice(("main", "east")), "round": "autumn"},
+    }
+
+
+def support_draft(at: datetime) -> Record:
+    """Draft an answer, or hand the question over."""
+    topic, question = chance.choice(list(QUESTIONS.items()))
+    found = chance.sample(PAGES, k=3)
+    confidence = chance.betavariate(6, 2) * (0.6 if topic == "legal" else 1)
+    outcome = "handed-over" if confidence < 0.45 else "answered"
+    return _base("support-drafts", at) | {
+        "model_version": "drafts-7",
+        "capability": "answer",
+        "prompt_version": "drafts-7.3",
+        "input": {"question": question, "topic": topic},
+        "output": {"draft": f"Thank you for writing. See “{found[0]}”: …"}
+        if outcome == "answered"
+        else {"draft": None},
+        "outcome": outcome,
+        "confidence": round(confidence, 4),
+        "adverse": False,
+        "ai_role": "advisory",
+        "context": {"retrieved": [{"page": page, "similarity": round(chance.uniform(0.4, 0.93), 3)} for page in found]},
+        "explanation": {"summary": f"Answered from {found[0]}", "method": "retrieval"},
+        "subject": f"customer-{chance.randint(1, 900):04d}",
+        "labels": {"topic": topic, "language": chance.choice(("en", "de", "fr"))},
+        "conversation_id": f"conversation-{chance.randint(1, 5000)}",
+    }
+
+
+def _base(system: str, at: datetime) -> Record:
+    return {"system": system, "occurred_at": at.isoformat(), "latency_ms": round(chance.lognormvariate(4.2, 0.5), 1)}
+
+
+def _explained(weights: dict[str, float], outcome: str) -> Record:
+    strongest = sorted(weights, key=lambda name: -abs(weights[name]))
+    reasons = [
+        {"code": name, "text": name.replace("_", " ").capitalize(), "weight": round(weights[name], 3)}
+        for name in strongest
+    ]
+    return {
+        "summary": f"{outcome.capitalize()}, mostly for {strongest[0].replace('_', ' ')}",
+        "method": "shap",
+        "reasons": reasons,
+    }
+
+
+def _failed(record: Record) -> Record:
+    """A call of the model that failed is a decision too."""
+    kept = {
+        name: value for name, value in record.items() if name not in ("confidence", "score", "explanation", "adverse")
+    }
+    error = chance.choice(("model-timeout", "feature-store-unavailable"))
+    return kept | {"outcome": "error", "output": {"error": error}, "error_type": error, "latency_ms": 5000.0}

@@ -1,0 +1,60 @@
+"""Readiness of the whole service: the ground's checks, and those that need the ledger and the record."""
+
+from datetime import UTC, datetime
+
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+
+from audit.models import Decision, Payload
+from config.health import GROUND_CHECKS, Check, Unready, readiness
+from ledger.heads import head_store
+from ledger.selectors import discontinued_logs
+
+PARTITIONED = (Decision, Payload)
+NAMED = 3
+
+
+def head_store_writable() -> None:
+    """Without it nothing is acknowledged: a rolled-back database could not be noticed."""
+    head_store().check_writable()
+
+
+def ledger_continues() -> None:
+    """A restored or rewritten database takes no decision in: it must not get any."""
+    discontinued = discontinued_logs()
+    if discontinued:
+        named = ", ".join(discontinued[:NAMED])
+        raise Unready(f"{len(discontinued)} logs do not continue what this host signed: {named}. See `verify_logs`.")
+
+
+def month_partitions_ahead() -> None:
+    """This month's and the next must exist: on the first of the month every insert goes to the new one."""
+    missing = [name for name in _wanted_partitions() if not _table_exists(name)]
+    if missing:
+        raise Unready(f"Partitions are missing: {', '.join(missing)}. `manage.py setup_database` makes them.")
+
+
+def _wanted_partitions() -> list[str]:
+    now = datetime.now(UTC)
+    following = (now.year + now.month // 12, now.month % 12 + 1)
+    months = [f"{year}{month:02}" for year, month in ((now.year, now.month), following)]
+    return [f"{model._meta.db_table}_{month}" for model in PARTITIONED for month in months]
+
+
+def _table_exists(name: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+CHECKS = [
+    *GROUND_CHECKS,
+    Check(name="head_store", run=head_store_writable),
+    Check(name="ledger", run=ledger_continues),
+    Check(name="partitions", run=month_partitions_ahead),
+]
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    return readiness(CHECKS)

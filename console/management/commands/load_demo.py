@@ -1,0 +1,49 @@
+"""`manage.py load_demo`: the demonstration's company, and how to get in."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from console.demo.loading import NotADemonstration, load
+from console.demo.stream import example
+
+TEXT = """\
+  This is a demonstration: people, AI systems and decisions are made up.
+
+  Sign in         {address}/admin/
+  E-mail          {email}
+  Password        {password}
+                  (the other demo people have the same one; their addresses are under "People")
+  Service key     {key}
+
+  Record a decision yourself:
+
+  curl -X POST {address}/api/v1/decisions \\
+    -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
+    -d '{record}'
+"""
+
+
+class Command(BaseCommand):
+    help = "Load the demonstration into an empty installation, once, and print how to get in."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            credentials = load()
+        except NotADemonstration as refusal:
+            raise CommandError(
+                "This installation has an administrator of its own; what is sealed stays for ever, so the "
+                "demonstration belongs into an empty one (ANSWERABLE_DATA_DIR)."
+            ) from refusal
+        self.stdout.write(
+            TEXT.format(
+                address=settings.BASE_URL.rstrip("/"),
+                email=credentials.email,
+                password=credentials.password,
+                key=credentials.key,
+                record=json.dumps(example()),
+            ),
+            ending="",
+        )

@@ -1,0 +1,80 @@
+"""What the database knows, computed when asked: the same from whichever process a scrape reaches."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import Count, Min
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from config.metrics import metrics_response
+from intake.models import QuarantineCase, QuarantinedRecord, SourceState
+from intake.selectors import count_bounded
+from notices.models import Alert
+
+# the newest head of each log, by index: never a count over entries
+HEAD_SIZES = """
+    SELECT log.origin, log.kind, coalesce(head.tree_size, 0)
+    FROM ledger_log log LEFT JOIN LATERAL (
+        SELECT tree_size FROM ledger_head WHERE log_id = log.id ORDER BY tree_size DESC LIMIT 1
+    ) head ON true
+"""
+
+
+class DatabaseCollector(Collector):
+    """Sizes and ages. Labels name logs and severities, never people or subjects."""
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._logs()
+        yield from self._alerts()
+        yield from self._quarantine()
+        yield from self._sources()
+
+    def _logs(self) -> Iterable[Metric]:
+        sizes = GaugeMetricFamily("answerable_log_tree_size", "Sealed entries of a log.", labels=["origin", "kind"])
+        total = 0
+        with connection.cursor() as cursor:
+            cursor.execute(HEAD_SIZES)
+            for origin, kind, size in cursor.fetchall():
+                sizes.add_metric([origin, kind], size)
+                total += size
+        yield sizes
+        yield GaugeMetricFamily("answerable_sealed_entries", "Sealed entries of all logs.", value=total)
+
+    def _alerts(self) -> Iterable[Metric]:
+        unclosed = Alert.objects.exclude(status=Alert.Status.CLOSED).values("severity", "status")
+        family = GaugeMetricFamily("answerable_alerts", "Alerts not closed.", labels=["severity", "status"])
+        for row in unclosed.annotate(number=Count("pk")).order_by():
+            family.add_metric([row["severity"], row["status"]], row["number"])
+        yield family
+        oldest = Alert.objects.filter(status=Alert.Status.OPEN).aggregate(at=Min("opened_at"))["at"]
+        yield _age("answerable_alert_oldest_seconds", "Age of the oldest open alert.", oldest)
+
+    def _quarantine(self) -> Iterable[Metric]:
+        cases = QuarantineCase.objects.values_list("status").annotate(number=Count("pk")).order_by()
+        numbers = dict.fromkeys(QuarantineCase.Status.values, 0) | dict(cases)
+        # nobody has acted on these yet, so they have no case
+        untouched = QuarantinedRecord.objects.filter(case=None, original__isnull=False).order_by()
+        numbers[QuarantineCase.Status.WAITING] += count_bounded(untouched)
+        family = GaugeMetricFamily("answerable_quarantine_cases", "Quarantined records by state.", labels=["status"])
+        for status, number in numbers.items():
+            family.add_metric([status], number)
+        yield family
+
+    def _sources(self) -> Iterable[Metric]:
+        quietest = SourceState.objects.aggregate(at=Min("last_seen_at"))["at"]
+        yield _age("answerable_source_longest_silence_seconds", "Since the quietest source was last seen.", quietest)
+
+
+def _age(name: str, description: str, since: datetime | None) -> Metric:
+    """Seconds since a moment; 0 where there is none, so that the series never vanishes."""
+    seconds = (timezone.now() - since).total_seconds() if since else 0.0
+    return GaugeMetricFamily(name, description, value=max(0.0, seconds))
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    return metrics_response(request, [DatabaseCollector()])

@@ -1,0 +1,92 @@
+"""Small things that pages say: moments, shares, people."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from governance.models import Person
+from governance.selectors import waiting_for
+
+register = template.Library()
+SHOWN_OFFERS = 3
+
+
+@register.simple_tag
+def moment(at: datetime | None, form: str = "DATETIME_FORMAT", none: str = "never") -> SafeString | str:
+    """A time in the viewer's zone, with UTC on hover."""
+    if at is None:
+        return none
+    utc = at.astimezone(UTC)
+    here = date_format(timezone.localtime(at), form)
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>', utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M:%S.%f"), here
+    )
+
+
+@register.inclusion_tag("console/pending_offers.html", takes_context=True)
+def pending_offers(context: Any) -> dict[str, Any]:
+    """What is offered to whoever looks, oldest first."""
+    person = getattr(context.get("request"), "user", None)
+    if not isinstance(person, Person):
+        return {}
+    offers = list(waiting_for(person).order_by("id")[: SHOWN_OFFERS + 1])
+    return {"offers": offers[:SHOWN_OFFERS], "more": len(offers) > SHOWN_OFFERS}
+
+
+@register.filter
+def ago(at: datetime | None) -> str:
+    """How long ago, in one unit."""
+    if at is None:
+        return "never"
+    return span(timezone.now() - at) + " ago"
+
+
+def span(length: timedelta) -> str:
+    seconds = max(0, int(length.total_seconds()))
+    for size, word in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:,} {word}"
+    return f"{seconds} s"
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    return "" if value is None else f"{value * 100:.0f}%"
+
+
+@register.filter
+def hex_of(value: bytes | memoryview | None) -> str:
+    return bytes(value).hex() if value else ""
+
+
+@register.filter
+def item(mapping: Any, key: Any) -> Any:
+    return mapping.get(key)
+
+
+@register.filter
+def pretty_json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+@register.filter
+def shortest(value: float) -> str:
+    """As the entry writes it: the shortest double."""
+    return repr(value)
+
+
+@register.filter
+def thousands(value: int) -> str:
+    return f"{value:,}"
+
+
+@register.filter
+def kind_words(kind: str) -> str:
+    """`ledger.mismatch` as a person would say it."""
+    return kind.replace(".", ": ").replace("_", " ").capitalize()

@@ -1,0 +1,203 @@
+"""One decision: what, on what, by which model, under whose responsibility, what did people do, and the proof."""
+
+import uuid
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST, require_safe
+
+from audit.errors import DecisionNotFound, PartNotSent
+from audit.selectors import (
+    PARTS,
+    SealedDecision,
+    decision_by_id,
+    differing_columns,
+    payload_sizes,
+)
+from audit.services.disclosure import DisclosedPart, may_read_payload, scope_of, view_payload
+from console.decision_rows import flag_words, outcome_tone
+from console.explanations import Explanation, read_explanation
+from console.pages import page, show, viewer
+from console.timelines import timeline
+from console.trees import tree_of
+from evidence.proofs import EntryProof, entry_of, prove_entry
+from governance import rights
+from governance.acts import Act
+from governance.models import AISystem, Assignment, ModelVersion, Person, ServiceAccount
+from ledger.entries import Actor
+from ledger.models import Log
+from ledger.signing import verifier_key
+
+TITLES = {
+    "input": "Input",
+    "output": "Output",
+    "explanation": "Explanation",
+    "context": "Context",
+    "refs": "Subject, labels and references",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responsibility:
+    """Who answered at a moment, from the entry; names from the register."""
+
+    person: Person | None
+    assignment: Assignment | None
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownPart:
+    """A part of the payload as the page shows it."""
+
+    name: str
+    title: str
+    size: int
+    tree: SafeString
+    explanation: Explanation | None
+
+
+@page
+@require_safe
+def decision(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
+    """The page. Shows nothing of the payload: that is asked for, and appends an entry."""
+    return _page(request, _visible(request, decision_id))
+
+
+@page
+@require_POST
+def payload(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
+    """Show input and output. As a fragment where the page asks by script, else as the page with them in it."""
+    found = _visible(request, decision_id)
+    parts = [_shown(part) for part in view_payload(actor=_actor(request), decision=found)]
+    if request.headers.get("HX-Request"):
+        return render(request, "console/payload.html", {"decision": found, "parts": parts})
+    return _page(request, found, parts=parts)
+
+
+@page
+@require_POST
+def payload_part(request: HttpRequest, decision_id: uuid.UUID, part: str) -> HttpResponse:
+    """The exact bytes of one part, to keep. Posted, since it appends an entry."""
+    if part not in PARTS:
+        raise PartNotSent()
+    (found,) = view_payload(actor=_actor(request), decision=_visible(request, decision_id), parts=[part])
+    return _download(found.data, f"{decision_id}.{part}.json", "application/json")
+
+
+@page
+@require_POST
+def disclosure(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
+    """The parts with their part keys, for the browser to check the commitments. Appends an entry as any view does."""
+    found = view_payload(actor=_actor(request), decision=_visible(request, decision_id))
+    return _json({"parts": [{"name": p.name, "key": p.key.hex(), "data": b64encode(p.data).decode()} for p in found]})
+
+
+@page
+@require_safe
+def proof(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
+    """What the browser verifies: the entry's bytes, its proof, and the log's own verifier key."""
+    found = _proof(request, decision_id)
+    return _json(
+        {
+            "entry": b64encode(bytes(found.entry.data)).decode(),
+            "leaf_hash": bytes(found.entry.leaf_hash).hex(),
+            "proof": found.text,
+            "origin": found.log.origin,
+            "vkey": verifier_key(found.log.origin),
+        }
+    )
+
+
+@page
+@require_safe
+def proof_file(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
+    """The `.tlog-proof` that the offline verifier and other people's tools read."""
+    found = _proof(request, decision_id)
+    return _download(found.text.encode(), f"{decision_id}.tlog-proof", "text/plain; charset=utf-8")
+
+
+@page
+@require_safe
+def entry_file(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
+    """The entry's exact bytes."""
+    return _download(_visible(request, decision_id).data, f"{decision_id}.entry.json", "application/json")
+
+
+def _visible(request: HttpRequest, decision_id: uuid.UUID) -> SealedDecision:
+    found = decision_by_id(decision_id)
+    if not rights.can(viewer(request), Act.DECISION_VIEW, scope_of(found)):
+        raise DecisionNotFound()
+    return found
+
+
+def _actor(request: HttpRequest) -> Actor:
+    return Actor("person", viewer(request).pk)
+
+
+def _proof(request: HttpRequest, decision_id: uuid.UUID) -> EntryProof:
+    return prove_entry(entry_of(_visible(request, decision_id).id))
+
+
+def _page(request: HttpRequest, found: SealedDecision, *, parts: list[ShownPart] | None = None) -> HttpResponse:
+    body = found.body
+    return show(
+        request,
+        "decision.html",
+        title="Decision",
+        decision=found,
+        body=body,
+        tone=outcome_tone(found),
+        flags=flag_words(body.flags),
+        parts=parts,
+        sizes=payload_sizes(found.id),
+        may_read=may_read_payload(_actor(request), found),
+        differing=differing_columns(found),
+        system=AISystem.objects.filter(pk=found.system_id).first(),
+        version=ModelVersion.objects.filter(pk=body.model_version_id).first() if body.model_version_id else None,
+        caller=_caller(found.service_account_id),
+        responsible=_responsible(body.accountable),
+        responsible_then=_responsible(body.occurred_accountable),
+        events=timeline(found),
+        log=Log.objects.get(pk=found.log_id),
+        entry_pretty=orjson.dumps(orjson.loads(found.data), option=orjson.OPT_INDENT_2).decode(),
+        entry_raw=found.data.decode(),
+    )
+
+
+def _caller(account_id: uuid.UUID | None) -> ServiceAccount | None:
+    return ServiceAccount.objects.filter(pk=account_id).first() if account_id else None
+
+
+def _responsible(holder: Any) -> Responsibility | None:
+    if holder is None:
+        return None
+    return Responsibility(
+        person=Person.objects.filter(pk=holder.person).first(),
+        assignment=Assignment.objects.filter(pk=holder.assignment).first(),
+        accepted=holder.accepted,
+    )
+
+
+def _shown(part: DisclosedPart) -> ShownPart:
+    return ShownPart(
+        name=part.name,
+        title=TITLES[part.name],
+        size=len(part.data),
+        tree=tree_of(part.data),
+        explanation=read_explanation(part.data) if part.name == "explanation" else None,
+    )
+
+
+def _json(body: dict[str, Any]) -> HttpResponse:
+    return HttpResponse(orjson.dumps(body), content_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _download(data: bytes, name: str, content_type: str) -> HttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return HttpResponse(data, content_type=content_type, headers=headers)

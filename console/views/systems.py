@@ -1,0 +1,57 @@
+"""One AI system: what it is for, who answers for it, which versions run, what is missing before it may be live."""
+
+import uuid
+
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from audit.filters import DecisionFilter
+from audit.reach import Reach
+from audit.selectors import list_decisions
+from console.charts import decisions_by_outcome
+from console.decision_rows import rows_of
+from console.figures import last_day, last_decisions, rates
+from console.ledger_health import log_states
+from console.pages import page, show, viewer
+from console.register import matrix, visible_systems
+from governance import rights
+from governance.acts import Act
+from governance.errors import SystemNotFound
+from governance.models import AISystem
+from governance.scopes import Scope
+from governance.services.systems import gaps
+from notices.selectors import alerts_for, not_closed
+
+LATEST = 8
+
+
+@page
+@require_safe
+def system(request: HttpRequest, system_id: uuid.UUID) -> HttpResponse:
+    person = viewer(request)
+    found = visible_systems(person).filter(pk=system_id).first()
+    if found is None:
+        raise SystemNotFound()
+    scope = Scope.system(found.pk)
+    sees_decisions = rights.can(person, Act.DECISION_VIEW, scope)
+    latest = list_decisions(DecisionFilter(system_id=found.pk), Reach.of_person(person), limit=LATEST)
+    (row,) = matrix([found])
+    return show(
+        request,
+        "system.html",
+        title=str(found),
+        system=found,
+        row=row,
+        missing=gaps(found) if found.status != AISystem.Status.RETIRED else [],
+        versions=found.model_versions.order_by("-id")[:20],
+        environments=found.environments.all(),
+        rates=rates([found.pk])[found.pk],
+        last=last_decisions([found.pk])[found.pk],
+        day=last_day(Q(system_id=found.pk)),
+        chart=decisions_by_outcome(Q(system_id=found.pk)),
+        latest=rows_of(latest.items) if sees_decisions else None,
+        alerts=not_closed(alerts_for(person)).filter(system_id=found.pk)[:LATEST],
+        logs=[log for log in log_states() if log.system_id == found.pk],
+        may_edit=rights.can(person, Act.SYSTEM_EDIT, scope),
+    )

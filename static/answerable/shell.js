@@ -1,0 +1,32 @@
+// What unfold's pages say in inline expressions, said here: the content security policy allows no inline script.
+document.addEventListener("alpine:init", () => {
+  for (const name of ["theme", "searchForm", "searchDropdown", "searchCommand"]) {
+    if (window[name]) Alpine.data(name, window[name]);
+  }
+  Alpine.data("shell", () => ({
+    activeTab: "",
+    sidebarMobileOpen: false,
+    sidebarDesktopOpen: (localStorage.getItem("sidebarDesktopOpen") ?? "1") === "1",
+
+    init() {
+      const tab = this.$el.dataset.tab;
+      this.activeTab = (tab && window.getCurrentTab?.()) || tab || "";
+      this.$watch("sidebarDesktopOpen", (open) => localStorage.setItem("sidebarDesktopOpen", open ? "1" : "0"));
+    },
+
+    // Where a form with tabs is sent: back to the tab it was on.
+    get formAction() {
+      const here = window.location.pathname + window.location.search;
+      return this.activeTab && this.activeTab !== "general" ? `${here}#${this.activeTab}` : here;
+    },
+  }));
+});
+
+// Icons are ligatures: their text ("fact_check") is no word for a screen reader where a label stands beside it.
+document.addEventListener("DOMContentLoaded", () => {
+  document.getElementById("main")?.setAttribute("role", "main");
+  for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
+    const owner = icon.closest("a, button, summary, [role=button]");
+    if (owner && owner.textContent.replace(icon.textContent, "").trim()) icon.setAttribute("aria-hidden", "true");
+  }
+});
