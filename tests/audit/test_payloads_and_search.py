@@ -1,0 +1,183 @@
+"""Payloads and searches: who may, what they get, and the entry that says so."""
+
+import gc
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from audit.models import Payload
+from audit.services import recording
+from config.ids import new_id
+from governance.models import AISystem
+from ledger.commitments import commitment
+from ledger.models import Entry, Erasure, Particulars
+from tests.factories.record import record_decision
+from tests.factories.register import make_key, make_system
+
+pytestmark = pytest.mark.django_db
+URL = "/api/v1/decisions"
+READER = ("decisions:read", "payloads:read")
+
+
+@pytest.fixture
+def system() -> AISystem:
+    return make_system(slug="credit-limits")
+
+
+def client(*systems: AISystem, scopes: tuple[str, ...] = READER) -> APIClient:
+    return APIClient(headers={"Authorization": f"Bearer {make_key(*systems, scopes=scopes).text}"})
+
+
+def bodies(kind: str) -> list[dict[str, Any]]:
+    entries = Entry.objects.filter(kind=kind).order_by("id")
+    return [json.loads(bytes(entry.data))["body"] for entry in entries]
+
+
+def test_a_part_comes_byte_for_byte_with_the_key_that_opens_its_commitment(system: AISystem) -> None:
+    decision = record_decision(system, parts={"input": {"größe": 1.50}, "output": [1]})
+    answer = client(system).get(f"{URL}/{decision.id}/payload/input")
+    assert answer.content == json.dumps({"größe": 1.50}).encode()
+    key = bytes.fromhex(answer.headers["Answerable-Part-Key"])
+    assert hashlib.sha256(key + answer.content).hexdigest() == decision.body.commitments["input"]
+
+
+def test_a_view_is_sealed_in_the_systems_log_and_not_again_within_a_minute(system: AISystem) -> None:
+    decision = record_decision(system)
+    api = client(system)
+    for _ in range(2):
+        api.get(f"{URL}/{decision.id}/payload/input")
+    (view,) = Entry.objects.filter(kind="payload.viewed")
+    assert (view.about_id, view.log_id) == (decision.id, decision.log_id)
+    assert bodies("payload.viewed") == [{"about": str(decision.id), "parts": ["input"]}]
+    api.get(f"{URL}/{decision.id}/payload/output")
+    assert len(bodies("payload.viewed")) == 2
+
+
+def test_a_key_without_the_scope_gets_no_payload_and_leaves_no_entry(system: AISystem) -> None:
+    decision = record_decision(system)
+    answer = client(system, scopes=("decisions:read",)).get(f"{URL}/{decision.id}/payload/input")
+    assert answer.status_code == 403
+    assert bodies("payload.viewed") == []
+
+
+def test_foreign_missing_and_unknown_parts_are_not_found(system: AISystem) -> None:
+    decision, foreign = record_decision(system), record_decision(make_system())
+    api = client(system)
+    assert api.get(f"{URL}/{foreign.id}/payload/input").status_code == 404
+    assert api.get(f"{URL}/{decision.id}/payload/context").status_code == 404
+    assert api.get(f"{URL}/{decision.id}/payload/secret").status_code == 404
+
+
+def test_a_key_reads_and_finds_nothing_of_another_environment(system: AISystem) -> None:
+    staged = record_decision(system, environment="staging", subject="c-1")
+    api = client(system)
+    assert api.get(f"{URL}/{staged.id}/payload/input").status_code == 404
+    for terms in ({"subject": "c-1"}, {"text": "income"}):
+        assert api.post(f"{URL}/search", terms).json()["items"] == []
+    assert bodies("payload.viewed") == []
+
+
+def test_an_erased_payload_is_gone_and_the_decision_stays(system: AISystem) -> None:
+    decision = record_decision(system)
+    Erasure.objects.create(row_id=decision.id, entry_id=new_id())
+    Payload.objects.filter(pk=decision.id).update(**dict.fromkeys(Payload.ERASED_TOGETHER))
+    api = client(system)
+    assert api.get(f"{URL}/{decision.id}/payload/input").status_code == 410
+    assert api.get(f"{URL}/{decision.id}").json()["payload"] is None
+
+
+def test_the_detail_is_what_the_entry_says(system: AISystem) -> None:
+    decision = record_decision(system, outcome="refused", adverse=True, confidence=0.25)
+    told = client(system).get(f"{URL}/{decision.id}").json()
+    said = json.loads(decision.data)
+    assert (told["outcome"], told["adverse"], told["confidence"]) == ("refused", True, 0.25)
+    assert told["commitments"] == said["body"]["commitments"]
+    assert told["sealed"]["leaf_index"] == decision.leaf_index
+    assert told["payload"]["input"]["path"] == f"{URL}/{decision.id}/payload/input"
+
+
+@pytest.mark.parametrize(
+    "terms", [{"subject": "c-1"}, {"labels": {"branch": "north"}}, {"text": "ÜBER"}, {"text": 'say "hi"'}]
+)
+def test_a_search_finds_by_subject_label_and_text(system: AISystem, terms: dict[str, Any]) -> None:
+    parts = {"input": {"note": 'über alles, say "hi"'}, "output": 1}
+    wanted = record_decision(system, subject="c-1", labels={"branch": "north"}, parts=parts)
+    record_decision(system, subject="c-2", labels={"branch": "south"})
+    record_decision(make_system(), subject="c-1", labels={"branch": "north"}, parts=parts)
+    answer = client(system).post(f"{URL}/search", terms)
+    assert [item["id"] for item in answer.json()["items"]] == [str(wanted.id)]
+
+
+def test_a_search_is_sealed_with_its_hits_and_a_commitment_to_its_terms(system: AISystem) -> None:
+    record_decision(system, subject="c-1")
+    client(system).post(f"{URL}/search", {"system": "credit-limits", "subject": "c-1"})
+    (said,) = bodies("decisions.searched")
+    assert (said["hits"], said["by"], said["system"]) == (1, ["subject"], str(system.pk))
+    kept = Particulars.objects.get(part="terms")
+    assert commitment(bytes(kept.secret or b""), "terms", bytes(kept.data or b"")).hex() == said["terms"]
+    assert "c-1" not in str(said)
+
+
+def test_a_search_looks_at_seven_days_unless_told_otherwise(system: AISystem) -> None:
+    old = timezone.now() - timedelta(days=8)
+    record_decision(system, subject="c-1", at=old)
+    api = client(system)
+    assert api.post(f"{URL}/search", {"subject": "c-1"}).json()["items"] == []
+    since = (old - timedelta(hours=1)).isoformat()
+    assert len(api.post(f"{URL}/search", {"subject": "c-1", "from": since}).json()["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (r'{"labels": {"a\u0000": "b"}}', "/labels/a\\u0000"),
+        (r'{"subject": "c\u0000"}', "/subject"),
+        (r'{"text": "in\u0000come"}', "/text"),
+        ('{"subject": "c-1", "to": "0001-01-02T00:00:00Z"}', "/to"),
+        ('{"subject": "c-1", "to": "0001-01-01T00:00:00+14:00"}', "/to"),
+    ],
+)
+def test_a_search_that_cannot_be_asked_is_refused_with_its_place(system: AISystem, body: str, pointer: str) -> None:
+    answer = client(system).post(f"{URL}/search", body, content_type="application/json")
+    assert answer.status_code == 422, answer.content
+    assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
+
+
+def test_a_search_pages_and_its_cursor_serves_no_other_search(system: AISystem) -> None:
+    wanted = {str(record_decision(system, subject="c-1").id) for _ in range(3)}
+    api = client(system)
+    first = api.post(f"{URL}/search", {"subject": "c-1", "limit": 2}).json()
+    rest = api.post(f"{URL}/search", {"subject": "c-1", "limit": 2, "cursor": first["next_cursor"]}).json()
+    assert {item["id"] for item in first["items"] + rest["items"]} == wanted
+    other = api.post(f"{URL}/search", {"subject": "c-2", "limit": 2, "cursor": first["next_cursor"]})
+    assert other.status_code == 400
+
+
+def test_text_is_searched_with_the_payload_scope_only(system: AISystem) -> None:
+    api = client(system, scopes=("decisions:read",))
+    assert api.post(f"{URL}/search", {"text": "income"}).status_code == 403
+    assert api.post(f"{URL}/search", {"subject": "c-1"}).status_code == 200
+    assert api.post(f"{URL}/search", {}).status_code == 422
+
+
+def test_a_subject_of_very_many_decisions_is_still_found_in_windows(
+    system: AISystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_decision(system, subject="c-1")
+    monkeypatch.setattr("audit.services.searching.FEW", 0)
+    answer = client(system).post(f"{URL}/search", {"subject": "c-1"})
+    assert len(answer.json()["items"]) == 1
+
+
+def test_no_cache_keeps_labels_that_may_be_erased(system: AISystem) -> None:
+    marker = "somebody-" + new_id().hex
+    record_decision(system, labels={"name": marker})
+    gc.collect()
+    held = [kept for kept in gc.get_objects() if isinstance(kept, tuple) and ("name", marker) == kept]
+    caches = [value for value in vars(recording).values() if hasattr(value, "cache_info")]
+    assert (held, caches) == ([], [])

@@ -1,0 +1,79 @@
+"""The demonstration: loaded once, shown again, whole, and its stream is accepted."""
+
+import json
+import stat
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from audit.models import Decision
+from console.demo.cast import SYSTEMS
+from console.demo.loading import load
+from console.demo.stream import SOURCE, next_record
+from governance import rights
+from governance.api.authentication import authenticate_key
+from governance.models import AISystem
+from intake.models import QuarantinedRecord, Source
+from intake.reading import read_record
+from intake.services.sweeps import alert_conflicts
+from tests.factories.register import make_person
+
+
+@pytest.fixture
+def folder(tmp_path: Path, settings: Settings) -> Path:
+    settings.DATA_DIR = tmp_path
+    return tmp_path
+
+
+@pytest.mark.django_db
+def test_the_demonstration_is_whole_and_its_systems_are_live(folder: Path) -> None:
+    credentials = load()
+    assert set(AISystem.objects.values_list("slug", "status")) == {(each.slug, "live") for each in SYSTEMS}
+    assert rights.impossible_acts() == []
+    assert Client().login(username=credentials.email, password=credentials.password)
+    grant = authenticate_key(f"Bearer {credentials.key}")
+    assert all(grant.system(each.slug) for each in SYSTEMS)
+
+
+@pytest.mark.django_db
+def test_a_restart_shows_the_same_again_and_only_its_owner_can_read_the_file(folder: Path) -> None:
+    first, second = StringIO(), StringIO()
+    call_command("load_demo", stdout=first)
+    call_command("load_demo", stdout=second)
+    shown, again = (text.getvalue().split("curl")[0] for text in (first, second))
+    assert shown == again
+    assert "curl -X POST" in first.getvalue()
+    assert stat.S_IMODE((folder / "demo.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.django_db
+def test_an_installation_in_use_is_left_alone(folder: Path) -> None:
+    make_person(administrator=True)
+    with pytest.raises(CommandError):
+        call_command("load_demo")
+    assert not AISystem.objects.exists()
+
+
+def test_records_are_believable_json_for_the_wire() -> None:
+
+    for _ in range(200):
+        read_record(json.dumps(next_record(datetime.now(UTC))).encode())
+
+
+def test_the_stream_is_recorded_over_http(folder: Path, live_server: LiveServer, settings: Settings) -> None:
+    load()
+    settings.BASE_URL = live_server.url
+    for _ in range(2):
+        call_command("demo_stream", backfill=30, hours=2, per_second=1000, count=3)
+    assert Decision.objects.count() == 42
+    assert Decision.objects.filter(accountable_accepted=True, model_version_id__isnull=False).count() == 42
+    codes = QuarantinedRecord.objects.values_list("problem_code", flat=True)
+    assert sorted(codes) == ["decision-conflict", "invalid-decision", "invalid-decision"]
+    assert Source.objects.get().slug == SOURCE
+    assert alert_conflicts() == 1

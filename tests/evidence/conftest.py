@@ -1,0 +1,88 @@
+"""A small organisation with a register, a log of decisions and everything sealed as the product seals it."""
+
+import os
+from dataclasses import dataclass
+
+import pytest
+from django.utils import timezone
+
+from audit.entries import Holder, SealedDirective
+from audit.services.recording import (
+    FacetValues,
+    PreparedDecision,
+    Receipt,
+    Refs,
+    encode_facets,
+    prepare,
+    record_decisions,
+)
+from config.ids import new_id
+from governance.models import AISystem, ServiceAccount
+from governance.services import accounts, keys, people, systems, versions
+from ledger.entries import COMMAND
+from ledger.models import Log
+from ledger.sealing import sealing
+from ledger.selectors import open_log
+
+
+@dataclass(frozen=True)
+class Organisation:
+    system: AISystem
+    account: ServiceAccount
+    log: Log
+    decisions: list[str]
+
+
+def prepared(log: Log, account: ServiceAccount, number: int, holder: Holder | None = None) -> PreparedDecision:
+    values = FacetValues(
+        log_id=log.id,
+        system_id=log.system_id or new_id(),
+        account_id=account.id,
+        environment="production",
+        model_version="2026-11-01",
+        outcome="refused" if number % 3 else "approved",
+        capability="limit-increase",
+        accountable=holder,
+        directive=SealedDirective(action="proceed", mode="run", epoch="0"),
+        flags=("not_live",),
+    )
+    now = timezone.now()
+    return prepare(
+        encode_facets(values),
+        decision_id=str(new_id()),
+        is_own_id=True,
+        received=Receipt.of(now),
+        occurred_at=now,
+        secret=os.urandom(32),
+        parts=[("input", b'{"income": %d}' % number), ("output", b'{"limit": 0}')],
+        refs=Refs(subject=f"subject-{number}", labels={"branch": "north"}),
+        confidence=0.25,
+        source_seq=number,
+    )
+
+
+def record(log: Log, account: ServiceAccount, count: int, holder: Holder | None = None) -> list[str]:
+    decisions = [prepared(log, account, number, holder) for number in range(count)]
+    with sealing() as seal:
+        record_decisions(seal, log_id=log.id, decisions=decisions)
+    return [decision.id for decision in decisions]
+
+
+def found_organisation(decisions: int = 300) -> Organisation:
+    owner = people.register_person(actor=COMMAND, name="Accountable Person", email="owner@example.org")
+    system = systems.register_system(actor=COMMAND, slug="credit-limits", name="Credit limits", accountable=owner)
+    versions.register_version(actor=COMMAND, system_id=system.id, version="2026-11-01", name="Limits")
+    account = accounts.register_account(actor=COMMAND, slug="limits", name="Limit service", owner=owner)
+    keys.create_service_key(
+        actor=COMMAND, account=account, systems=[system], environment="production", scopes=["decisions:write"]
+    )
+    systems.update_system(actor=COMMAND, system_id=system.id, changes={"risk_class": "high"}, reason="Annex III, 5(b)")
+    assignment = system.assignments.get()
+    log = open_log(system.id)
+    holder = Holder(person=str(owner.id), assignment=str(assignment.id), accepted=False)
+    return Organisation(system, account, log, record(log, account, decisions, holder))
+
+
+@pytest.fixture
+def organisation(db: None) -> Organisation:
+    return found_organisation()

@@ -1,0 +1,118 @@
+"""What the application's role may forge, each time leaning on some genuine entry, is found; honest oddities are not."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from config.ids import new_id
+from evidence.verification import verify_everything
+from governance.services import versions
+from ledger.entries import COMMAND, SERVER, draft_entry
+from ledger.errors import LedgerRolledBack
+from ledger.heads import head_store
+from ledger.kinds import LOG_OPENED
+from ledger.models import Entry, Head, LogClosure
+from ledger.rows import write_row
+from ledger.sealing import sealing
+from ledger.selectors import latest_checkpoint, registry_log
+from tests.evidence.conftest import Organisation, record
+
+
+def run(statement: str, *values: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+
+
+def codes() -> set[str]:
+    return {finding.code for finding in verify_everything()}
+
+
+@pytest.mark.parametrize("borrowed", ["a decision's entry", "an entry about the same row"])
+def test_a_history_row_that_borrows_an_entry_is_found(organisation: Organisation, borrowed: str) -> None:
+    system = organisation.system
+    entry_id: Any = organisation.decisions[0]
+    if borrowed != "a decision's entry":
+        note = draft_entry(kind=LOG_OPENED, actor=SERVER, at=system.created_at, body={}, about_id=system.id)
+        with sealing() as seal:
+            seal.add(organisation.log.id, note)
+        entry_id = note.id
+    columns = [field.column for field in system.history.model._meta.concrete_fields if field.column != "history_id"]
+    names = ", ".join(f'"{name}"' for name in columns)
+    run(
+        f"INSERT INTO governance_historicalaisystem (history_id, {names}) SELECT %s, {names}"
+        " FROM governance_historicalaisystem WHERE id = %s ORDER BY revision DESC LIMIT 1",
+        entry_id,
+        system.id,
+    )
+    run("UPDATE governance_aisystem SET status = 'live', risk_class = 'minimal' WHERE id = %s", system.id)
+    assert {"history-without-entry", "row-altered"} <= codes()
+
+
+def test_an_erasure_that_no_entry_performed_is_found(organisation: Organisation) -> None:
+    opened = organisation.log.entries.get(leaf_index=0)
+    decision = organisation.decisions[3]
+    run(
+        "INSERT INTO ledger_erasure (id, row_id, entry_id, transaction) VALUES (%s, %s, %s, 0)",
+        new_id(),
+        decision,
+        opened.id,
+    )
+    run(
+        "UPDATE audit_payload SET secret = NULL, input = NULL, output = NULL, explanation = NULL, context = NULL,"
+        " refs = NULL, subject = NULL, label_terms = NULL WHERE id = %s",
+        decision,
+    )
+    assert {"erasure-unsealed", "payload-gone"} <= codes()
+
+
+def test_a_closure_that_no_successor_states_is_found(organisation: Organisation) -> None:
+    opened = Entry.objects.filter(log=registry_log()).first()
+    assert opened is not None
+    LogClosure.objects.create(log=organisation.log, tree_size=5, root_hash=bytes(32), entry_id=opened.id)
+    assert "log-closure-unsealed" in codes()
+
+
+def test_a_head_that_the_entries_do_not_lead_to_is_neither_signed_nor_built_upon(organisation: Organisation) -> None:
+    log, size = organisation.log, organisation.log.entries.count()
+    genuine = Head.objects.get(log=log, tree_size=size)
+    Head.objects.create(log=log, tree_size=size + 5, root_hash=bytes(32), frontier=genuine.frontier)
+    with pytest.raises(LedgerRolledBack):
+        latest_checkpoint(log)
+    with pytest.raises(LedgerRolledBack):
+        record(log, organisation.account, 1)
+    head = head_store().head(log.id)
+    assert head is not None
+    assert head.tree_size == size
+
+
+def test_changes_of_one_row_in_several_logs_are_in_order(organisation: Organisation) -> None:
+    account = organisation.account
+    for log in (organisation.log, registry_log()):
+        account.name = f"Renamed in {log.kind}"
+        with sealing() as seal:
+            write_row(seal, actor=COMMAND, kind=LOG_OPENED, row=account, log_id=log.id)
+    assert codes() == set()
+
+
+def test_numbers_that_the_database_writes_in_another_way_are_the_same_numbers(organisation: Organisation) -> None:
+    configuration = {
+        "max": 3.4028235e38,
+        "big": 1e30,
+        "small": 1e-7,
+        "one": 1.0,
+        "whole": 7,
+        "#": {"deep": [2.50, None]},
+    }
+    versions.register_version(
+        actor=COMMAND, system_id=organisation.system.id, version="float-heavy", configuration=configuration
+    )
+    assert codes() == set()
+
+
+def test_a_number_that_was_changed_inside_json_is_found(organisation: Organisation) -> None:
+    versions.register_version(
+        actor=COMMAND, system_id=organisation.system.id, version="v", configuration={"threshold": 0.5}
+    )
+    run("UPDATE governance_modelversion SET configuration = %s WHERE version = 'v'", '{"threshold": 0.6}')
+    assert codes() == {"row-altered"}

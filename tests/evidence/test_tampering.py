@@ -1,0 +1,244 @@
+"""The table of edits: whatever SQL can do to the record is refused, or found by the self-audit.
+
+Every column of every sealed table is changed, rows are deleted and forged, as the application's role and as the owner
+of the tables. The owner is refused as well, while the triggers stand; then they are disabled, as an owner can, and the
+self-audit must find the edit (and, if they stay disabled, that too).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from django.apps import apps
+from django.db import connections, transaction
+from psycopg import sql
+
+from audit.models import Decision, Payload
+from evidence.services.checkpoints import record_checkpoints
+from evidence.verification import Finding, verify_everything
+from evidence.verification.rows import governed_models
+from ledger.entries import SERVER
+from ledger.models import Checkpoint, Entry, Head, Log, Particulars, Tile
+from tests.evidence.conftest import Organisation, found_organisation
+
+pytestmark = pytest.mark.committing
+
+# What is neither sealed nor shown as sealed: the dummy column of locks, passwords and the like (`UNSEALED_FIELDS`), and
+# moments that the database itself wrote for pruning and display.
+NOT_SEALED = {
+    "ledger_log": {"lock", "created_at", "sequence", "predecessor_id"},
+    "ledger_head": {"recorded_at"},
+    "ledger_checkpoint": {"created_at"},
+    "ledger_particulars": {"created_at"},
+}
+SEALED_MODELS: list[Any] = [Log, Entry, Tile, Head, Checkpoint, Decision, Payload, Particulars]
+REGISTER = ["AISystem", "Environment", "ModelVersion", "Person", "Assignment", "ServiceAccount", "ServiceKey"]
+
+
+def register_models() -> list[Any]:
+    rows = [apps.get_model("governance", name) for name in REGISTER]
+    return rows + [row.history.model for row in rows]
+
+
+def columns_of(model: Any) -> Iterator[tuple[str, str]]:
+    table = model._meta.db_table
+    row_model = getattr(model, "instance_type", model)
+    skipped = NOT_SEALED.get(table, set()) | set(getattr(row_model, "UNSEALED_FIELDS", ()))
+    if model is not row_model:
+        skipped |= {"history_change_reason", "reason_id"}
+    for field in model._meta.concrete_fields:
+        if field.column and field.column not in skipped and field.name not in skipped:
+            yield table, field.column
+
+
+EDITS = [edit for model in (*SEALED_MODELS, *register_models()) for edit in columns_of(model)]
+TABLES = sorted({table for table, _ in EDITS})
+
+
+@contextmanager
+def as_owner(keeper_url: str) -> Iterator[Any]:
+    """Django connected as the owner of the tables, inside a transaction that is rolled back."""
+    settings = connections.settings["default"]
+    before = settings["USER"]
+    connections.close_all()
+    settings["USER"] = connections["default"].settings_dict["USER"] = "keeper"
+    try:
+        with transaction.atomic(), connections["default"].cursor() as cursor:
+            yield cursor
+            transaction.set_rollback(True)
+    finally:
+        connections.close_all()
+        settings["USER"] = connections["default"].settings_dict["USER"] = before
+
+
+def other_value(cursor: Any, table: str, column: str) -> sql.Composable:
+    """An expression for a value of the column's type that differs from what stands there."""
+    cursor.execute(
+        "SELECT data_type FROM information_schema.columns WHERE table_name = %s AND column_name = %s", [table, column]
+    )
+    (kind,) = cursor.fetchone()
+    name = sql.Identifier(column)
+    forms = {
+        "uuid": "gen_random_uuid()",
+        "bigint": "coalesce({c}, 0) + 1000000",
+        "integer": "coalesce({c}, 0) + 1",
+        "smallint": "coalesce({c}, 0) + 1",
+        "double precision": "coalesce({c}, 0) + 0.125",
+        "boolean": "NOT coalesce({c}, false)",
+        "bytea": "coalesce({c}, ''::bytea) || '\\x00'::bytea",
+        "jsonb": "'{{\"changed\": true}}'::jsonb",
+        "timestamp with time zone": "coalesce({c}, now()) + interval '1 second'",
+        "date": "coalesce({c}, current_date) + 1",
+    }
+    if kind == "ARRAY":
+        cursor.execute(
+            "SELECT udt_name FROM information_schema.columns WHERE table_name = %s AND column_name = %s",
+            [table, column],
+        )
+        (element,) = cursor.fetchone()
+        filler = "gen_random_uuid()" if element == "_uuid" else "'x'"
+        return sql.SQL(f"coalesce({{c}}, '{{{{}}}}') || {filler}::{element[1:]}").format(c=name)
+    form = forms.get(kind, "CASE WHEN {c} = 'x' THEN 'y' ELSE 'x' END")
+    return sql.SQL(form).format(c=name)
+
+
+@pytest.fixture
+def organisation(transactional_db: None) -> Organisation:
+    organisation = found_organisation(260)
+    record_checkpoints(actor=SERVER)
+    return organisation
+
+
+def findings_after(cursor: Any, statement: sql.Composable) -> list[Finding] | str:
+    """Do it with all triggers disabled, verify, undo. A refusal by a constraint comes back as its text."""
+    cursor.execute("SAVEPOINT edit")
+    try:
+        cursor.execute(statement)
+        changed = cursor.rowcount
+    except Exception as error:  # noqa: BLE001 - a constraint's refusal is a result here
+        cursor.execute("ROLLBACK TO edit")
+        return f"refused: {type(error).__name__}"
+    assert changed == 1, "the edit must hit one row"
+    found = [finding for finding in verify_everything() if finding.code != "guard-open"]
+    cursor.execute("ROLLBACK TO edit")
+    return found
+
+
+def disable_triggers(cursor: Any) -> None:
+    for table in TABLES:
+        cursor.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER USER").format(sql.Identifier(table)))
+
+
+def a_row(table: str) -> sql.Composed:
+    """The condition that picks one row: of those whose values matter most, any."""
+    return sql.SQL("(tableoid, ctid) = (SELECT tableoid, ctid FROM {t} ORDER BY tableoid, ctid DESC LIMIT 1)").format(
+        t=sql.Identifier(table)
+    )
+
+
+def test_the_self_audit_finds_a_change_of_any_column_of_any_sealed_table(
+    organisation: Organisation, keeper_url: str
+) -> None:
+    unfound: list[str] = []
+    with as_owner(keeper_url) as cursor:
+        assert list(verify_everything()) == []
+        disable_triggers(cursor)
+        for table, column in EDITS:
+            edit = sql.SQL("UPDATE {} SET {} = {} WHERE {}").format(
+                sql.Identifier(table), sql.Identifier(column), other_value(cursor, table, column), a_row(table)
+            )
+            if findings_after(cursor, edit) == []:
+                unfound.append(f"{table}.{column}")
+    assert unfound == []
+    assert len(EDITS) > 150
+
+
+def test_the_self_audit_finds_the_loss_of_a_row_of_any_sealed_table(
+    organisation: Organisation, keeper_url: str
+) -> None:
+    unfound: list[str] = []
+    with as_owner(keeper_url) as cursor:
+        disable_triggers(cursor)
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        for table in TABLES:
+            result = findings_after(
+                cursor, sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(table), a_row(table))
+            )
+            if result == []:
+                unfound.append(table)
+    assert unfound == []
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_forged_row_is_refused_or_found(organisation: Organisation, keeper_url: str, table: str) -> None:
+    model = next(m for m in (*SEALED_MODELS, *register_models()) if m._meta.db_table == table)
+    with as_owner(keeper_url) as cursor:
+        disable_triggers(cursor)
+        keys = [field.column for field in model._meta.pk_fields]
+        unique = [f.column for f in model._meta.concrete_fields if f.unique and f.column]
+        fresh = {*keys, *unique} | {
+            c for c in ("id", "slug", "email", "key_id", "version", "origin", "sequence") if has(model, c)
+        }
+        columns = [field.column for field in model._meta.concrete_fields if field.column]
+        values = [forged(column, fresh, model) for column in columns]
+        copy = sql.SQL("INSERT INTO {t} ({c}) SELECT {v} FROM {t} WHERE {w}").format(
+            t=sql.Identifier(table),
+            c=sql.SQL(", ").join(map(sql.Identifier, columns)),
+            v=sql.SQL(", ").join(values),
+            w=a_row(table),
+        )
+        assert findings_after(cursor, copy) != []
+
+
+def has(model: Any, column: str) -> bool:
+    return any(field.column == column for field in model._meta.concrete_fields)
+
+
+def forged(column: str, fresh: set[str], model: Any) -> sql.Composable:
+    if column not in fresh:
+        return sql.Identifier(column)
+    kind = next(f for f in model._meta.concrete_fields if f.column == column).get_internal_type()
+    return {
+        "UUIDField": sql.SQL("overlay({c}::text placing 'ffff' from 20)::uuid"),
+        "ForeignKey": sql.SQL("{c}"),
+        "BigIntegerField": sql.SQL("{c} + 1"),
+        "SmallIntegerField": sql.SQL("{c}"),
+        "PositiveIntegerField": sql.SQL("{c} + 1"),
+    }.get(kind, sql.SQL("'forged'")).format(c=sql.Identifier(column))
+
+
+# --- what is refused before anything can be found --------------------------------------------------------------------
+APPEND_ONLY = [t for t in TABLES if t.startswith("ledger_") and t != "ledger_particulars"] + ["audit_decision"]
+APPEND_ONLY += [t for t in TABLES if "_historical" in t]
+ERASABLE = ["audit_payload", "ledger_particulars"]
+
+
+@pytest.mark.parametrize("role", ["app", "keeper"])
+def test_every_edit_of_what_is_append_only_is_refused_to(
+    organisation: Organisation, role: str, database_url: str, keeper_url: str
+) -> None:
+    with psycopg.connect(database_url if role == "app" else keeper_url) as connection:
+        for table, column in EDITS:
+            if table in APPEND_ONLY + ERASABLE:
+                name, target = sql.Identifier(column), sql.Identifier(table)
+                refused(connection, sql.SQL("UPDATE {} SET {} = {} WHERE {}").format(target, name, name, a_row(table)))
+        for table in APPEND_ONLY + ERASABLE:
+            target = sql.Identifier(table)
+            refused(connection, sql.SQL("DELETE FROM {} WHERE {}").format(target, a_row(table)))
+            refused(connection, sql.SQL("TRUNCATE {} CASCADE").format(target))
+
+
+def refused(connection: psycopg.Connection, statement: sql.Composed) -> None:
+    with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.CheckViolation)):
+        connection.execute(statement)
+    connection.rollback()
+
+
+@pytest.mark.parametrize("table", [model._meta.db_table for model in governed_models().values()])
+def test_the_application_may_not_delete_a_register_row(
+    organisation: Organisation, database_url: str, table: str
+) -> None:
+    with psycopg.connect(database_url) as app, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        app.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))

@@ -1,0 +1,68 @@
+"""Clients whose clocks are wrong: what an id may claim, over HTTP, and where it is kept."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from config.ids import id_at
+from tests.faults import claims
+from tests.faults.conftest import NewClient, Sender
+from tests.faults.installation import REAL, Installation, Web
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def web(installation: Installation) -> Iterator[Web]:
+    with installation.web(REAL) as server:
+        yield server
+
+
+def id_of(clock: timedelta) -> str:
+    """An id of a client whose clock is off by this much: its time, and random bits as UUIDv7 has them."""
+    moment = id_at(datetime.now(UTC) + clock).int
+    return str(uuid.UUID(int=moment | 7 << 76 | 2 << 62 | uuid.uuid4().int & (1 << 62) - 1))
+
+
+def test_a_clock_up_to_5_minutes_ahead_or_35_days_behind_is_recorded(
+    installation: Installation, web: Web, sender: Sender, new_client: NewClient
+) -> None:
+    client = new_client(web, sender)
+    client.try_known(sender.record())
+    offsets = [timedelta(minutes=4), timedelta(), timedelta(days=-1), timedelta(days=-34)]
+    receipts = [client.post(sender.record(id=id_of(offset))) for offset in offsets]
+    assert [receipt["leaf_index"] for receipt in receipts] == sorted(receipt["leaf_index"] for receipt in receipts)
+    claims.assert_nothing_lost(installation, client, receipts)
+
+
+@pytest.mark.parametrize(
+    ("clock", "problem"),
+    [
+        (timedelta(minutes=6), "/problems/invalid-decision"),
+        (timedelta(days=400), "/problems/invalid-decision"),
+        (timedelta(days=-36), "/problems/id-too-old"),
+        (timedelta(days=-20_000), "/problems/id-too-old"),
+    ],
+)
+def test_a_clock_further_off_is_refused_and_kept_in_quarantine(
+    installation: Installation, web: Web, sender: Sender, new_client: NewClient, clock: timedelta, problem: str
+) -> None:
+    client = new_client(web, sender)
+    wrong = sender.record(id=id_of(clock))
+    answer = client.try_known(wrong)
+    assert (answer.status_code, answer.json()["type"]) == (422, problem)
+    assert answer.json()["quarantine_id"]
+    assert installation.query("SELECT 1 FROM ledger_entry WHERE id = %s", wrong["id"]) == []
+
+
+def test_two_clients_whose_clocks_disagree_share_one_order(
+    installation: Installation, web: Web, sender: Sender, new_client: NewClient
+) -> None:
+    client = new_client(web, sender)
+    behind, ahead = id_of(timedelta(days=-2)), id_of(timedelta(minutes=3))
+    client.try_known(sender.record())
+    receipts = [client.post(sender.record(id=given)) for given in (ahead, behind)]
+    assert receipts[0]["leaf_index"] < receipts[1]["leaf_index"]
+    claims.assert_nothing_lost(installation, client, receipts)
