@@ -133,8 +133,15 @@ def _break(action: Action, pgconn: Any, *, is_held: bool = False) -> None:
 
 
 def _wait_ended(pid: int) -> None:
-    while Path(f"/proc/{pid}/stat").exists():
+    while _is_there(pid):
         time.sleep(0.005)
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").exists()
+    except ProcessLookupError:  # it ended between the look-up of the folder and that of the file
+        return False
 
 
 @contextmanager
