@@ -5,7 +5,8 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from audit.services.recording import PreparedDecision, Status
+from audit.services.preparing import PreparedDecision
+from audit.services.recording import Status
 from governance.api.authentication import authenticate_key
 from intake.admission import Admission, Admitted
 from intake.groups import seal_group

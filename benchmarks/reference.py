@@ -12,13 +12,11 @@ from typing import Any
 
 import psycopg
 
-from audit.services.recording import DECISION_COLUMNS, PAYLOAD_COLUMNS, PreparedDecision
+from audit.services.preparing import DECISION_COLUMNS, PAYLOAD_COLUMNS, PreparedDecision
 from ledger.copying import HEADER, TRAILER
 from ledger.sealing import ENTRY_COLUMNS
 
 _entry_place = Struct(">hi16siq").pack
-_decision_place = Struct(">hiq").pack
-DECISION_COLUMN_COUNT = DECISION_COLUMNS.count(",") + 1
 
 Copies = tuple[tuple[str, bytes], ...]
 """A statement and its data, for each of the three tables."""
@@ -43,9 +41,9 @@ class Reference:
             _copy(
                 "audit_decision",
                 DECISION_COLUMNS,
-                [_decision_place(DECISION_COLUMN_COUNT, 8, at) + row.decision_tail for at, row in both],
+                [row.decision_row(at) for at, row in both],
             ),
-            _copy("audit_payload", PAYLOAD_COLUMNS, [row.payload_row for row in decisions]),
+            _copy("audit_payload", PAYLOAD_COLUMNS, [row.payload_row() for row in decisions]),
         )
 
     def run(self, batches: Sequence[Copies]) -> float:

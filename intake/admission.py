@@ -20,16 +20,16 @@ from django.db import Error
 from msgspec import UNSET
 
 from audit.entries import Holder, SealedDirective
-from audit.services.recording import (
+from audit.services.preparing import (
     Facets,
     FacetValues,
     PreparedDecision,
     Receipt,
     Refs,
     encode_facets,
-    find_entries,
     prepare,
 )
+from audit.services.recording import find_entries
 from config.errors import FieldProblem, ServiceError, Unavailable
 from config.ids import new_id
 from config.problems import as_service_error

@@ -7,6 +7,7 @@ so one slow log does not hold the others.
 What can go wrong with a group, and what follows:
 
     unique violation, deadlock, serialisation   the group once again, then halves, down to the record at fault
+    a fault of ours                             halves, down to the record that brings it to light: 500 for that one
     connection lost, perhaps during COMMIT      unknown: the group again on a new connection. The log's lock waits for
                                                 the dying backend, the ids tell what was committed
     the log's lock is not to be had             `LogBusy`, 503
@@ -190,7 +191,7 @@ class Committer:
         try:
             results, checkpoints = seal_surely(log_id, group, top_up)
         except Exception:
-            log.exception("intake.group_broken", log_id=str(log_id), records=len(group))
+            log.exception("intake.committer_broken", log_id=str(log_id), records=len(group))
             connection.close()
             results, checkpoints = [InternalError()] * len(group), {}
         first = 0
@@ -232,10 +233,14 @@ def seal_surely(
                 return [Unavailable()] * len(group), {}
             if attempt == 2 or state not in AGAIN:
                 return _in_halves(log_id, group, error)
+        except Exception as error:
+            # a fault of ours, which one record brought to light
+            log.exception("intake.group_broken", log_id=str(log_id), records=len(group))
+            return _in_halves(log_id, group, error)
     raise AssertionError("not reached")
 
 
-def _in_halves(log_id: uuid.UUID, group: Sequence[Admitted], error: Error) -> tuple[list[Result], Checkpoints]:
+def _in_halves(log_id: uuid.UUID, group: Sequence[Admitted], error: Exception) -> tuple[list[Result], Checkpoints]:
     if len(group) == 1:
         return [_refusal(error)], {}
     middle = len(group) // 2
@@ -244,8 +249,10 @@ def _in_halves(log_id: uuid.UUID, group: Sequence[Admitted], error: Error) -> tu
     return first + second, checkpoints | newer
 
 
-def _refusal(error: Error) -> ServiceError:
+def _refusal(error: Exception) -> ServiceError:
     """Why one record alone cannot be committed."""
+    if not isinstance(error, Error):
+        return InternalError()
     if sql_state(error) == UNIQUE_VIOLATION:
         return IdTaken()
     log.error("intake.record_refused_by_database", sqlstate=sql_state(error))

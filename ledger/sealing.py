@@ -238,11 +238,11 @@ ENTRY_COLUMNS = "log_id, leaf_index, id, kind, about_id, data, leaf_hash"
 
 def _copy_entries(logs: Sequence[OpenLog]) -> None:
     """One COPY for the entries of all logs."""
-    rows = [
+    rows = (
         _place(7, 16, log.id.bytes, 8, index) + draft.row_tail
         for log in logs
         for index, draft in enumerate(log.drafts, log.frontier.size)
-    ]
+    )
     copy_rows("ledger_entry", ENTRY_COLUMNS, rows)
 
 

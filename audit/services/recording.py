@@ -1,309 +1,23 @@
-"""How a decision becomes an entry, a decision row and a payload row.
+"""Decisions into their log: what is new is recorded, what is there already is answered with its place.
 
-In two halves. `prepare` makes every byte of a decision but its place in the log: entry, hashes, commitments, rows in
-COPY's binary format. It needs no lock and no database. `record_decisions` runs under the log's lock: it looks the ids
-up, answers repeats, and copies what is new. This is the hot path: what repeats from decision to decision (`Facets`) is
-encoded once, and nothing is an ORM object.
+`record_decisions` runs under the log's lock: it looks the ids up, answers repeats, and copies what is new. This is the
+hot path: while the database stores one row, the next one's bytes are made (`audit.services.preparing`).
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from hashlib import sha256
-from struct import Struct
-from typing import Any
 
 import msgspec
 from django.db import connection
 
-from audit.entries import DecisionBody, Holder, SealedDirective, read_entry, sent_equally
+from audit.entries import DecisionBody, SealedDirective, read_entry, sent_equally
 from audit.kinds import DECISION_RECORDED
-from ledger import copying
+from audit.services.preparing import DECISION_COLUMNS, PAYLOAD_COLUMNS, PreparedDecision
 from ledger.commitments import commitment
-from ledger.copying import EPOCH_MICROSECONDS, NULL, copy_rows
+from ledger.copying import copy_rows
 from ledger.sealing import Seal
-
-UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-DECISION_COLUMNS = (
-    "leaf_index, id, recorded_at, occurred_at, confidence, score, threshold, latency_ms, parent_id, source_seq,"
-    " review_id, log_id, system_id, service_account_id, environment, model_version, model_version_id, capability,"
-    " outcome, error_type, ai_role, adverse, phase, config_digest, model_digest, prompt_version, source_id,"
-    " control_epoch, accountable_id, assignment_id, accountable_accepted, occurred_accountable_id,"
-    " occurred_assignment_id, directive_action, directive_reason, directive_mode, directive_epoch, flags"
-)
-PAYLOAD_COLUMNS = "id, secret, input, output, explanation, context, refs, subject, label_terms"
-PARTS = ("input", "output", "explanation", "context", "refs")
-
-encode_json = msgspec.json.Encoder().encode
-_COLUMN_COUNT = DECISION_COLUMNS.count(",") + 1
-_place = Struct(">hiq").pack
-_decision_start = Struct(">i16siqiq").pack
-_length = Struct(">i").pack
-_int8 = Struct(">iq").pack
-_float8 = Struct(">id").pack
-_payload_start = Struct(">hi16si32s").pack
-_entry_head = Struct(">i16si17s4si").pack
-_KIND_NAME = DECISION_RECORDED.name
-_KIND = _KIND_NAME.encode()
-_HASH_HEAD = b"\0\0\0\x20"
-
-
-class FacetValues(msgspec.Struct, frozen=True, kw_only=True):
-    """What repeats from decision to decision. Strings are clear; ids, holders and flags are the server's."""
-
-    log_id: uuid.UUID
-    system_id: uuid.UUID
-    account_id: uuid.UUID
-    environment: str
-    model_version: str
-    model_version_id: uuid.UUID | None = None
-    capability: str | None = None
-    outcome: str
-    error_type: str | None = None
-    ai_role: str = "sole"
-    adverse: bool | None = None
-    phase: str = "effective"
-    config_digest: str | None = None
-    model_digest: str | None = None
-    prompt_version: str | None = None
-    control_epoch: str | None = None
-    source_id: uuid.UUID | None = None
-    accountable: Holder | None = None
-    occurred_accountable: Holder | None = None
-    directive: SealedDirective
-    flags: tuple[str, ...] = ()
-    replayed_by: uuid.UUID | None = None
-    """The person who replayed the record from quarantine: the actor, in place of the account that sent it."""
-
-
-class Facets(msgspec.Struct, frozen=True, gc=False):
-    """`FacetValues` with their share of the entry's JSON and of the decision's row, encoded once."""
-
-    values: FacetValues
-    json: str
-    columns: bytes
-
-
-def encode_facets(values: FacetValues) -> Facets:
-    """The encoded form of what repeats; keep it and use it for every decision that shares these values."""
-    by_person = {"type": "person", "id": values.replayed_by}
-    actor = encode_json(by_person if values.replayed_by else {"type": "service", "id": values.account_id}).decode()
-    body = encode_json(_facet_body(values)).decode()
-    return Facets(values, f'"actor":{actor},"body":{body[:-1]},', _facet_columns(values))
-
-
-def _facet_body(values: FacetValues) -> dict[str, Any]:
-    body: dict[str, Any] = {"system": values.system_id}
-    if values.replayed_by:
-        body["account"] = values.account_id
-    names = DecisionBody.__struct_fields__
-    body |= {name: found for name in names if (found := getattr(values, name, None)) is not None and found != ()}
-    directive = values.directive
-    body["directive"] = {
-        name: found for name in directive.__struct_fields__ if (found := getattr(directive, name)) is not None
-    }
-    return body
-
-
-def _facet_columns(values: FacetValues) -> bytes:
-    owner, occurred, directive = values.accountable, values.occurred_accountable, values.directive
-    ids = (_bytes_of(found) for found in (values.log_id, values.system_id, values.account_id))
-    return b"".join(
-        (
-            *(copying.uuid(found) for found in ids),
-            copying.text(values.environment),
-            copying.text(values.model_version),
-            copying.uuid(_bytes_of(values.model_version_id)),
-            *(copying.text(found or "") for found in (values.capability, values.outcome, values.error_type)),
-            copying.text(values.ai_role),
-            copying.boolean(values.adverse),
-            copying.text(values.phase),
-            *(
-                copying.text(found or "")
-                for found in (values.config_digest, values.model_digest, values.prompt_version)
-            ),
-            copying.uuid(_bytes_of(values.source_id)),
-            copying.text(values.control_epoch or ""),
-            *_holder_columns(owner),
-            copying.boolean(owner is not None and owner.accepted),
-            *_holder_columns(occurred),
-            copying.text(directive.action),
-            copying.text(directive.reason_code or ""),
-            copying.text(directive.mode),
-            copying.text(directive.epoch),
-            copying.text_array(values.flags, copying.VARCHAR_OID),
-        )
-    )
-
-
-def _holder_columns(holder: Holder | None) -> tuple[bytes, bytes]:
-    if holder is None:
-        return NULL, NULL
-    return copying.uuid(uuid.UUID(holder.person).bytes), copying.uuid(uuid.UUID(holder.assignment).bytes)
-
-
-def _bytes_of(value: uuid.UUID | None) -> bytes | None:
-    return None if value is None else value.bytes
-
-
-class Refs(msgspec.Struct, omit_defaults=True, gc=False):
-    """What identifies or links: one part of its own, so that it can be disclosed or withheld apart from the payload."""
-
-    subject: str | None = None
-    labels: dict[str, str] | None = None
-    external_id: str | None = None
-    conversation_id: str | None = None
-    trace_id: str | None = None
-    span_id: str | None = None
-
-
-def label_term(name: str, value: str) -> str:
-    """How a label stands in the payload's search column."""
-    return f"{name}={value}"
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """When a request arrived, written once for all its records."""
-
-    at: datetime
-    text: str
-    microseconds: int
-
-    @classmethod
-    def of(cls, at: datetime) -> "Receipt":
-        return cls(at, instant(at), postgres_time(at))
-
-
-def instant(moment: datetime) -> str:
-    """`ledger.entries.timestamp`, three times as fast: 27 characters, UTC."""
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
-
-
-def postgres_time(moment: datetime) -> int:
-    return (moment - UNIX_EPOCH) // MICROSECOND - EPOCH_MICROSECONDS
-
-
-class PreparedDecision(msgspec.Struct, gc=False):
-    """A decision of which every byte is made but its place in the log.
-
-    (A struct without the garbage collector's attention: with thousands under way it would walk them again and again.)
-    """
-
-    id: str
-    """UUIDv7, 36 lower-case characters."""
-    facets: Facets
-    data: bytes
-    leaf_hash: bytes
-    row_tail: bytes
-    decision_tail: bytes
-    payload_row: bytes
-    parts: list[tuple[str, bytes]]
-    is_own_id: bool
-    """Made by the server: nobody can have sent it before."""
-
-    @property
-    def size(self) -> int:
-        return len(self.row_tail) + len(self.decision_tail) + len(self.payload_row)
-
-
-def prepare(
-    facets: Facets,
-    *,
-    decision_id: str,
-    is_own_id: bool,
-    received: Receipt,
-    occurred_at: datetime,
-    secret: bytes,
-    parts: list[tuple[str, bytes]],
-    refs: Refs | None = None,
-    confidence: float | None = None,
-    score: float | None = None,
-    threshold: float | None = None,
-    latency_ms: float | None = None,
-    parent_id: str | None = None,
-    source_seq: int | None = None,
-    review_id: uuid.UUID | None = None,
-) -> PreparedDecision:
-    """Make a decision's bytes. `secret` are 32 fresh random bytes; `parts` are (name, bytes as sent), in the order of
-    `PARTS`, without refs.
-
-    The entry stays far below 65,535 bytes: every string in it is bounded by the wire format.
-    """
-    if refs is not None:
-        parts.append(("refs", encode_json(refs)))
-    commitments = ",".join(
-        [f'"{name}":"{sha256(sha256(secret + _NAMES[name]).digest() + data).hexdigest()}"' for name, data in parts]
-    )
-    # repr of a float is the shortest double, as everywhere in entries
-    entry = (
-        f'{{"v":1,"id":"{decision_id}","kind":"{_KIND_NAME}","at":"{received.text}",{facets.json}'
-        f'"occurred_at":"{instant(occurred_at)}"'
-        + ("" if confidence is None else f',"confidence":{confidence!r}')
-        + ("" if score is None else f',"score":{score!r}')
-        + ("" if threshold is None else f',"threshold":{threshold!r}')
-        + ("" if latency_ms is None else f',"latency_ms":{latency_ms!r}')
-        + ("" if parent_id is None else f',"parent_id":"{parent_id}"')
-        + ("" if source_seq is None else f',"source_seq":{source_seq}')
-        + ("" if review_id is None else f',"review_id":"{review_id}"')
-        + f',"commitments":{{{commitments}}}}}}}'
-    ).encode("ascii")
-    digest = sha256(b"\0" + entry).digest()
-    id_bytes = bytes.fromhex(decision_id.replace("-", ""))
-    decision_tail = (
-        _decision_start(16, id_bytes, 8, received.microseconds, 8, postgres_time(occurred_at))
-        + (NULL if confidence is None else _float8(8, confidence))
-        + (NULL if score is None else _float8(8, score))
-        + (NULL if threshold is None else _float8(8, threshold))
-        + (NULL if latency_ms is None else _float8(8, latency_ms))
-        + (NULL if parent_id is None else copying.uuid(uuid.UUID(parent_id).bytes))
-        + (NULL if source_seq is None else _int8(8, source_seq))
-        + (NULL if review_id is None else copying.uuid(review_id.bytes))
-        + facets.columns
-    )
-    return PreparedDecision(
-        decision_id,
-        facets,
-        entry,
-        digest,
-        _entry_head(16, id_bytes, 17, _KIND, NULL, len(entry)) + entry + _HASH_HEAD + digest,
-        decision_tail,
-        _payload_row(id_bytes, secret, parts, refs),
-        parts,
-        is_own_id,
-    )
-
-
-_NAMES = {name: name.encode() for name in PARTS}
-
-
-def _payload_row(id_bytes: bytes, secret: bytes, parts: list[tuple[str, bytes]], refs: Refs | None) -> bytes:
-    columns = [_payload_start(9, 16, id_bytes, 32, secret)]
-    at = 0
-    for name in PARTS:
-        # parts come in the order of the columns, with those left out that were not sent
-        if at < len(parts) and parts[at][0] == name:
-            data = parts[at][1]
-            columns += (_length(len(data)), data)
-            at += 1
-        else:
-            columns.append(NULL)
-    if refs is None:
-        columns += (NULL, NULL)
-    else:
-        columns.append(NULL if refs.subject is None else copying.text(refs.subject))
-        columns.append(NULL if refs.labels is None else _label_terms(refs.labels))
-    return b"".join(columns)
-
-
-def _label_terms(labels: dict[str, str]) -> bytes:
-    """Made anew for every decision: a cache of labels would outlive their erasure."""
-    return copying.text_array([label_term(*label) for label in labels.items()])
 
 
 class Status(StrEnum):
@@ -359,7 +73,7 @@ def record_decisions(
         if sought not in stored and new.setdefault(sought, decision).id != sought:
             raise RuntimeError(f"{sought} was promised to a decision whose entry says {decision.id}")
     first = seal.place(log_id, list(new.values()))
-    _copy(new.values(), first)
+    _copy(list(new.values()), first)
     places = {decision_id: first + offset for offset, decision_id in enumerate(new)}
     secrets = _secrets_of([sought for sought in ids if sought in stored])
     pairs = zip(ids, decisions, strict=True)
@@ -441,11 +155,24 @@ def _secrets_of(ids: Sequence[str]) -> dict[str, bytes | None]:
         return {found: None if secret is None else bytes(secret) for found, secret in cursor.fetchall()}
 
 
-def _copy(decisions: Iterable[PreparedDecision], first: int) -> None:
-    """The decision and payload rows; sealing copies the entries themselves."""
-    decisions = list(decisions)
+def _copy(decisions: Sequence[PreparedDecision], first: int) -> None:
+    """The payload and decision rows; sealing copies the entries themselves.
+
+    What does not belong to the row at hand is made beside it: the time is there, while the database stores the others.
+    """
     if not decisions:
         return
-    rows = [_place(_COLUMN_COUNT, 8, first + offset) + found.decision_tail for offset, found in enumerate(decisions)]
-    copy_rows("audit_decision", DECISION_COLUMNS, rows)
-    copy_rows("audit_payload", PAYLOAD_COLUMNS, [decision.payload_row for decision in decisions])
+    copy_rows("audit_payload", PAYLOAD_COLUMNS, _payload_rows(decisions))
+    copy_rows("audit_decision", DECISION_COLUMNS, _decision_rows(decisions, first))
+
+
+def _payload_rows(decisions: Iterable[PreparedDecision]) -> Iterator[bytes]:
+    for decision in decisions:
+        decision.commit_to_parts()
+        yield decision.payload_row()
+
+
+def _decision_rows(decisions: Iterable[PreparedDecision], first: int) -> Iterator[bytes]:
+    for leaf_index, decision in enumerate(decisions, first):
+        decision.write_entry()
+        yield decision.decision_row(leaf_index)

@@ -20,7 +20,7 @@ from audit.models import Payload
 from audit.reach import Reach
 from audit.scanning import Scan, Slice
 from audit.selectors import DecisionPage, sealed_page
-from audit.services.recording import label_term
+from audit.services.preparing import label_term
 from config.errors import Forbidden
 from config.ids import new_id
 from governance import rights

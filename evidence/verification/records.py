@@ -9,7 +9,7 @@ from django.db import connection
 from audit.entries import DecisionBody, DecisionEntry, Holder, read_entry
 from audit.kinds import DECISION_RECORDED
 from audit.models import Decision, Payload
-from audit.services.recording import PARTS, Refs, label_term
+from audit.services.preparing import PARTS, Refs, label_term
 from evidence.verification.findings import Finding
 from evidence.verification.rows import sealed_erasures
 from evidence.verification.trees import StoredEntry

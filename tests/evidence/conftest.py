@@ -7,15 +7,8 @@ import pytest
 from django.utils import timezone
 
 from audit.entries import Holder, SealedDirective
-from audit.services.recording import (
-    FacetValues,
-    PreparedDecision,
-    Receipt,
-    Refs,
-    encode_facets,
-    prepare,
-    record_decisions,
-)
+from audit.services.preparing import FacetValues, PreparedDecision, Receipt, Refs, encode_facets, prepare
+from audit.services.recording import record_decisions
 from config.ids import new_id
 from governance.models import AISystem, ServiceAccount
 from governance.services import accounts, keys, people, systems, versions

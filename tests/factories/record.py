@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from audit.entries import Holder, SealedDirective
 from audit.selectors import SealedDecision, decision_by_id
-from audit.services.recording import FacetValues, Receipt, Refs, encode_facets, prepare, record_decisions
+from audit.services.preparing import FacetValues, Receipt, Refs, encode_facets, prepare
+from audit.services.recording import record_decisions
 from config.ids import new_id
 from governance.models import AISystem, Assignment
 from ledger.sealing import sealing

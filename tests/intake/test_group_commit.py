@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -13,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 
 from audit.models import Decision
-from audit.services import recording
+from audit.services import preparing, recording
 from intake import committer as committing
 from intake import groups
 from intake.errors import IntakeBusy
@@ -160,6 +161,31 @@ def test_one_bad_record_never_fails_its_neighbours(warm: Sender, monkeypatch: py
     assert [each["status"] for each in found["results"]] == ["accepted"] * 4 + ["conflict"] + ["accepted"] * 4
     assert found["results"][4]["problem"]["type"] == "/problems/id-taken"
     assert consistent(warm) == 10
+
+
+def test_a_fault_of_ours_hits_the_record_that_brings_it_to_light(warm: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [warm.record() for _ in range(5)]
+    records[3] |= {"occurred_at": "2026-11-01T11:11:11Z"}
+    real = preparing.instant
+
+    def faulty(moment: datetime) -> str:
+        if (moment.day, moment.minute) == (1, 11):
+            raise ArithmeticError("a fault of ours")
+        return real(moment)
+
+    monkeypatch.setattr(preparing, "instant", faulty)
+    found = warm.batch(records).json()
+    assert [each["status"] for each in found["results"]] == ["accepted"] * 3 + ["retry", "accepted"]
+    assert found["results"][3]["problem"]["type"] == "/problems/internal-error"
+    monkeypatch.setattr(preparing, "instant", real)
+    assert warm.batch(records).json()["counts"] == {
+        "accepted": 1,
+        "duplicate": 4,
+        "conflict": 0,
+        "rejected": 0,
+        "retry": 0,
+    }
+    assert consistent(warm) == 6
 
 
 @pytest.mark.parametrize("step", ["lock", "copies", "tiles", "head_row", "before_commit"])

@@ -81,7 +81,8 @@ def test_chunked_bodies_without_a_length_are_read(sender: Sender, database_url: 
         with _either_way() as found:
             found.append(http.post("/api/v1/decisions/batch", content=pieces(b" " * (20 << 20))).status_code)
         assert found in ([413], [])
-        assert http.post("/api/v1/decisions", content=json.dumps(sender.record())).status_code == 201
+        with client(url, sender) as another:  # what was not read of the body closes the connection, sooner or later
+            assert another.post("/api/v1/decisions", content=json.dumps(sender.record())).status_code == 201
 
 
 @contextmanager
@@ -98,7 +99,8 @@ def test_large_bodies_are_refused_and_the_server_lives_on(sender: Sender, databa
         with _either_way() as found:
             found.append(http.post("/api/v1/decisions", content=b" " * (20 << 20)).status_code)
         assert found in ([413], [])
-        assert http.post("/api/v1/decisions", content=json.dumps(sender.record())).status_code == 201
+        with client(url, sender) as another:  # what was not read of the body closes the connection, sooner or later
+            assert another.post("/api/v1/decisions", content=json.dumps(sender.record())).status_code == 201
 
 
 def test_an_upload_that_breaks_off_records_nothing(sender: Sender, database_url: str) -> None:
