@@ -32,6 +32,7 @@ class SealedDecision:
     occurred_at: datetime
     system_id: uuid.UUID
     service_account_id: uuid.UUID | None
+    """Who sent it, also where a person replayed it from quarantine later."""
     body: DecisionBody
     data: bytes
     leaf_hash: bytes
@@ -160,7 +161,7 @@ def _sealed(entry: Entry, said: DecisionEntry, data: bytes) -> SealedDecision:
         recorded_at=datetime.fromisoformat(said.at),
         occurred_at=datetime.fromisoformat(said.body.occurred_at),
         system_id=uuid.UUID(said.body.system),
-        service_account_id=_uuid(said.actor.id),
+        service_account_id=_uuid(said.body.account or said.actor.id),
         body=said.body,
         data=data,
         leaf_hash=bytes(entry.leaf_hash),

@@ -1,5 +1,6 @@
 """How decisions are told to programs: the entry's values, with slugs where the entry has ids."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ from rest_framework import serializers
 
 from audit.selectors import PARTS, DecisionPage, SealedDecision, payload_sizes
 from governance.memory import Register
+from ledger.selectors import origins_of
 
 
 class HolderOutput(serializers.Serializer[Any]):
@@ -23,7 +25,7 @@ class DirectiveOutput(serializers.Serializer[Any]):
 
 
 class PlaceOutput(serializers.Serializer[Any]):
-    log = serializers.UUIDField(help_text="Last part of the log's origin.")
+    log = serializers.CharField(help_text="The log's origin, as in the receipt.")
     leaf_index = serializers.IntegerField()
     leaf_hash = serializers.CharField(help_text="64 hex digits.")
 
@@ -88,12 +90,22 @@ class DecisionPageOutput(serializers.Serializer[Any]):
     )
 
 
-def described(decision: SealedDecision, register: Register, *, in_detail: bool = False) -> dict[str, Any]:
-    """A decision as JSON values."""
+def described(decision: SealedDecision, register: Register) -> dict[str, Any]:
+    """One decision as JSON values, with what there is of its payload."""
+    (told,) = _told([decision], register)
+    return told | {"payload": _payload(decision)}
+
+
+def _told(decisions: Sequence[SealedDecision], register: Register) -> list[dict[str, Any]]:
+    origins = origins_of(decision.log_id for decision in decisions)
+    return [_values(decision, register, origins[decision.log_id]) for decision in decisions]
+
+
+def _values(decision: SealedDecision, register: Register, origin: str) -> dict[str, Any]:
     system = register.systems_by_id.get(decision.system_id)
     said: dict[str, Any] = msgspec.to_builtins(decision.body)
-    said.pop("system")
-    told = {
+    del said["system"], said["account"]  # told below, under the names that lists and filters use
+    return {
         "id": decision.id,
         "recorded_at": decision.recorded_at,
         **said,
@@ -101,9 +113,12 @@ def described(decision: SealedDecision, register: Register, *, in_detail: bool =
         "system": system.slug if system else None,
         "system_id": decision.system_id,
         "service_account_id": decision.service_account_id,
-        "sealed": {"log": decision.log_id, "leaf_index": decision.leaf_index, "leaf_hash": decision.leaf_hash.hex()},
+        "sealed": {
+            "log": origin,
+            "leaf_index": decision.leaf_index,
+            "leaf_hash": decision.leaf_hash.hex(),
+        },
     }
-    return told | {"payload": _payload(decision)} if in_detail else told
 
 
 def _payload(decision: SealedDecision) -> dict[str, Any] | None:
@@ -117,7 +132,7 @@ def _payload(decision: SealedDecision) -> dict[str, Any] | None:
 def described_page(page: DecisionPage, register: Register) -> dict[str, Any]:
     """A page as JSON values. Rows without an entry are not decisions: the self-audit reports them."""
     return {
-        "items": [described(decision, register) for decision in page.items],
+        "items": _told(page.items, register),
         "next_cursor": page.next_cursor,
         "previous_cursor": page.previous_cursor,
         "searched_to": page.searched_to,

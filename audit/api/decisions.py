@@ -96,7 +96,7 @@ class DecisionItem(APIView):
     @extend_schema(operation_id="read_decision", tags=["decisions"], responses=DecisionDetail)
     def get(self, request: Request, decision_id: uuid.UUID) -> Response:
         decision = visible_decision(decision_id, Reach.of_key(grant_of(request)))
-        return Response(described(decision, grant_of(request).register, in_detail=True))
+        return Response(described(decision, grant_of(request).register))
 
 
 class DecisionPayload(APIView):

@@ -12,7 +12,7 @@ from audit.services.searching import Terms
 from config.errors import FieldProblem, InvalidInput
 from config.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from governance.api.authentication import KeyGrant
-from governance.api.strict import refuse_nul
+from governance.api.strict import StrictCharField, refuse_nul
 
 DEFAULT_SEARCH = timedelta(days=7)
 CLEAR = r"^[A-Za-z0-9_.:/+-]{1,100}$"
@@ -84,12 +84,18 @@ class SearchBody(_Period):
     """What to search for, and where. Terms travel in the body so that they end up in no address and no access log."""
 
     system = serializers.SlugField(required=False, help_text="AI system, by slug; all of the key's without it.")
-    subject = serializers.CharField(required=False, max_length=200, help_text="The exact pseudonym.")
+    subject = StrictCharField(required=False, max_length=200, trim_whitespace=False, help_text="The exact pseudonym.")
     labels = serializers.DictField(
-        child=serializers.CharField(max_length=200), required=False, help_text="All of these names with these values."
+        child=StrictCharField(max_length=500, allow_blank=True, trim_whitespace=False),
+        required=False,
+        help_text="All of these names with these values.",
     )
-    text = serializers.CharField(
-        required=False, min_length=2, max_length=200, help_text="Found in any part but refs. Needs `payloads:read`."
+    text = StrictCharField(
+        required=False,
+        min_length=2,
+        max_length=200,
+        trim_whitespace=False,
+        help_text="Found in any part but refs. Needs `payloads:read`.",
     )
     limit = serializers.IntegerField(required=False, min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
     cursor = serializers.CharField(required=False, help_text="`next_cursor` or `previous_cursor` of an earlier answer.")

@@ -11,6 +11,15 @@ from config.problems import pointer
 NUL = "\0"
 
 
+class StrictCharField(serializers.CharField):
+    """Refuses numbers, which REST framework would take as their digits."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """Unknown fields are refused, each with its pointer: a misspelt field must not be dropped in silence."""
 

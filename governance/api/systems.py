@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from config.errors import FieldProblem, InvalidInput
 from config.pagination import KeysetPagination
 from governance.api.authentication import HasScope, KeyAuthentication, grant_of
-from governance.api.strict import StrictSerializer
+from governance.api.strict import StrictCharField, StrictSerializer
 from governance.memory import KeyGrant
 from governance.models import AISystem, Person, ServiceAccount, ServiceKey
 from governance.models.people import plain_address
@@ -68,19 +68,19 @@ class SystemsApi(APIView):
     permission_classes: Any = (HasScope(ServiceKey.Scope.REGISTER_WRITE),)
 
     class NewAISystem(StrictSerializer):
-        slug = serializers.CharField(max_length=100, validators=[slug_rule], trim_whitespace=False)
-        name = serializers.CharField(max_length=200)
+        slug = StrictCharField(max_length=100, validators=[slug_rule], trim_whitespace=False)
+        name = StrictCharField(max_length=200)
         accountable = serializers.EmailField(
             required=False,
             validators=[_is_registered],
             help_text="E-mail address of the registered person who is offered the responsibility. "
             "Left out: the person who owns the key's service account.",
         )
-        intended_purpose = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
-        provider = serializers.CharField(required=False, allow_blank=True, max_length=200)
+        intended_purpose = StrictCharField(required=False, allow_blank=True, max_length=10_000)
+        provider = StrictCharField(required=False, allow_blank=True, max_length=200)
         risk_class = serializers.ChoiceField(AISystem.RiskClass.choices, required=False)
         environments = serializers.ListField(
-            child=serializers.CharField(max_length=100, validators=[slug_rule], trim_whitespace=False),
+            child=StrictCharField(max_length=100, validators=[slug_rule], trim_whitespace=False),
             required=False,
             min_length=1,
             max_length=20,

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from config.pagination import KeysetPagination
 from governance.api.authentication import HasScope, KeyAuthentication, grant_of
-from governance.api.strict import StrictSerializer
+from governance.api.strict import StrictCharField, StrictSerializer
 from governance.models import ModelVersion, ServiceKey
 from governance.models.versions import clear, digest
 from governance.services.versions import register_version
@@ -47,13 +47,13 @@ class VersionsApi(APIView):
     permission_classes: Any = (HasScope(ServiceKey.Scope.REGISTER_WRITE),)
 
     class NewModelVersion(StrictSerializer):
-        version = serializers.CharField(max_length=100, validators=[clear], trim_whitespace=False)
-        name = serializers.CharField(required=False, allow_blank=True, max_length=200)
-        provider = serializers.CharField(required=False, allow_blank=True, max_length=200)
-        notes = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
-        model_digest = serializers.CharField(required=False, max_length=150, validators=[digest])
+        version = StrictCharField(max_length=100, validators=[clear], trim_whitespace=False)
+        name = StrictCharField(required=False, allow_blank=True, max_length=200)
+        provider = StrictCharField(required=False, allow_blank=True, max_length=200)
+        notes = StrictCharField(required=False, allow_blank=True, max_length=10_000)
+        model_digest = StrictCharField(required=False, max_length=150, validators=[digest])
         configuration = serializers.DictField(required=False)
-        config_digest = serializers.CharField(required=False, max_length=150, validators=[digest])
+        config_digest = StrictCharField(required=False, max_length=150, validators=[digest])
 
     @extend_schema(operation_id="versions_list", responses=VersionPage, tags=["register"])
     def get(self, request: Request, slug: str) -> Response:

@@ -15,7 +15,7 @@ from audit.services import recording
 from config.ids import new_id
 from governance.models import AISystem
 from ledger.commitments import commitment
-from ledger.models import Entry, Erasure, Particulars
+from ledger.models import Entry, Erasure, Log, Particulars
 from tests.factories.record import record_decision
 from tests.factories.register import make_key, make_system
 
@@ -98,6 +98,8 @@ def test_the_detail_is_what_the_entry_says(system: AISystem) -> None:
     assert (told["outcome"], told["adverse"], told["confidence"]) == ("refused", True, 0.25)
     assert told["commitments"] == said["body"]["commitments"]
     assert told["sealed"]["leaf_index"] == decision.leaf_index
+    assert told["sealed"]["log"] == Log.objects.get(pk=decision.log_id).origin
+    assert "account" not in told
     assert told["payload"]["input"]["path"] == f"{URL}/{decision.id}/payload/input"
 
 
@@ -138,6 +140,8 @@ def test_a_search_looks_at_seven_days_unless_told_otherwise(system: AISystem) ->
         (r'{"labels": {"a\u0000": "b"}}', "/labels/a\\u0000"),
         (r'{"subject": "c\u0000"}', "/subject"),
         (r'{"text": "in\u0000come"}', "/text"),
+        ('{"subject": 5}', "/subject"),
+        ('{"labels": {"branch": 7}}', "/labels/branch"),
         ('{"subject": "c-1", "to": "0001-01-02T00:00:00Z"}', "/to"),
         ('{"subject": "c-1", "to": "0001-01-01T00:00:00+14:00"}', "/to"),
     ],

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from audit.entries import read_entry
 from audit.models import Decision, Payload
+from audit.selectors import decision_by_id
 from config.errors import Forbidden, InvalidInput
 from console.metrics import DatabaseCollector
 from governance.acts import Role
@@ -118,6 +119,7 @@ def test_a_corrected_record_is_replayed_under_its_quarantine_id(sender: Sender, 
     said = read_entry(bytes(entry.data))
     assert (said.actor.type, said.actor.id) == ("person", str(owner.id))
     assert said.body.account == str(decision.service_account_id) == str(sender.account.pk)
+    assert decision_by_id(record_id).service_account_id == sender.account.pk
     assert "replayed" in decision.flags
     assert bytes(Payload.objects.get(pk=record_id).input or b"") == b'{"a": 1.5}'
     sealed = json.loads(bytes(Entry.objects.get(kind="quarantine.replayed").data))["body"]
