@@ -1,4 +1,5 @@
-"""`python -m benchmarks.endurance`: the whole product under load, killed in the middle; 0 where everything held."""
+"""`python -m benchmarks.endurance`: the whole product under load, killed in the middle; 0 where everything held, 2 where it
+cannot start."""
 
 import json
 import os
@@ -24,6 +25,7 @@ from benchmarks.endurance.clients import Client, Line, Told, Work
 from benchmarks.endurance.options import Options, read
 from config.standalone.processes import wait_until
 from tests.environment import INSTALLATION
+from tests.interop import verifiers
 from tests.running import Product, running
 
 HEALED_WITHIN = 120.0
@@ -34,6 +36,12 @@ Find = Callable[[Product], list[psutil.Process]]
 
 def main() -> int:
     options = read(sys.argv[1:])
+    if not verifiers.go_available():
+        print(
+            "It needs somebody else's verifier. Debian: apt-get install golang-go golang-golang-x-mod-dev",
+            file=sys.stderr,
+        )
+        return 2
     with _folders(options.folder) as (data_dir, copies), running(data_dir) as product:
         systems = _register(product, options)
         key = product.manage("create_service_key", *systems, *SCOPES).strip()
