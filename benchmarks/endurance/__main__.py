@@ -1,5 +1,7 @@
-"""`python -m benchmarks.endurance`: the whole product under load, killed in the middle; 0 where everything held, 2 where it
-cannot start."""
+"""`python -m benchmarks.endurance`: the whole product under load, killed in the middle.
+
+0 where everything held, 1 where something did not, 2 where it cannot start.
+"""
 
 import json
 import os
@@ -37,10 +39,7 @@ Find = Callable[[Product], list[psutil.Process]]
 def main() -> int:
     options = read(sys.argv[1:])
     if not verifiers.go_available():
-        print(
-            "It needs somebody else's verifier. Debian: apt-get install golang-go golang-golang-x-mod-dev",
-            file=sys.stderr,
-        )
+        print("Another verifier is missing: apt-get install golang-go golang-golang-x-mod-dev", file=sys.stderr)
         return 2
     with _folders(options.folder) as (data_dir, copies), running(data_dir) as product:
         systems = _register(product, options)
