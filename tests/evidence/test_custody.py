@@ -11,14 +11,15 @@ from evidence.errors import HeadAlreadyKnown, LogStillContinues, TwoAdministrato
 from evidence.services.checkpoints import record_checkpoints
 from evidence.services.custody import adopt_head, close_log
 from evidence.verification import verify_everything
-from governance.models import CredentialEvent, Person
+from governance.models import Person
+from governance.services.people import issue_setup_link
 from ledger.entries import COMMAND, SERVER
 from ledger.errors import HeadMissing, LedgerRolledBack, LogClosed
 from ledger.heads import head_store
 from ledger.models import Log
 from ledger.selectors import latest_checkpoint, open_log, registry_log
 from tests.evidence.conftest import Organisation, record
-from tests.factories.register import make_person
+from tests.factories.register import actor_of, make_person
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ class TestAdoptingAHead:
     def test_a_pair_of_whom_one_made_the_other_cannot(
         self, organisation: Organisation, first: Person, second: Person
     ) -> None:
-        CredentialEvent.objects.create(person=second, actor_id=first.id)
+        issue_setup_link(actor=actor_of(first), person_id=second.pk)
         forget_head(organisation.log)
         with pytest.raises(TwoAdministratorsNeeded):
             adopt_head(actor=COMMAND, asked_by=first, approved_by=second, log=organisation.log)

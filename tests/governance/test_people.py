@@ -1,5 +1,7 @@
 """People: the first administrator, first passwords, addresses, leaving."""
 
+import hashlib
+import json
 from datetime import timedelta
 
 import pytest
@@ -12,8 +14,9 @@ from django.utils import timezone
 from config.errors import Forbidden
 from governance import rights
 from governance.acts import Act, Role
+from governance.credentials import self_made_pairs
 from governance.errors import LastAdministrator, PersonExists, PersonNotFound, SetupClosed, SuccessorNeeded
-from governance.models import Assignment, CredentialEvent, Person, ServiceAccount
+from governance.models import Assignment, Person, ServiceAccount, SetupLink
 from governance.scopes import ORGANISATION, Scope
 from governance.services.assignments import accept_assignments, offer_assignment
 from governance.services.people import (
@@ -108,10 +111,40 @@ def test_whoever_made_a_link_is_no_pair_for_seven_days_from_its_use() -> None:
         assert found is allowed
 
 
+def is_pair(one: Person, other: Person) -> bool:
+    return frozenset({one.pk, other.pk}) in self_made_pairs([one.pk, other.pk])
+
+
+def test_what_makes_a_pair_is_read_from_the_entries_in_either_direction() -> None:
+    admin = make_person(administrator=True)
+    made = register_person(actor=actor_of(admin), name="Made", email="made@example.org")
+    assert self_made_pairs([made.pk]) == {frozenset({admin.pk, made.pk})}
+    give_role(made, Role.ADMINISTRATOR)
+    assert not rights.may_approve(made, Act.HEAD_ADOPT, requested_by=admin.pk)
+    assert not rights.may_approve(admin, Act.HEAD_ADOPT, requested_by=made.pk)
+    (entry,) = Entry.objects.filter(about_id=made.pk, kind="person.registered")
+    assert json.loads(bytes(entry.data))["body"]["credentials_by"] == str(admin.pk)
+
+
+def test_a_link_that_no_entry_gave_out_opens_nothing() -> None:
+    person = make_person()
+    SetupLink.objects.create(person=person, secret_hash=hashlib.sha256(b"slipped in").digest())
+    with pytest.raises(SetupClosed):
+        set_first_password(token="slipped in", password=PASSWORD)
+
+
+def test_a_link_of_one_person_is_no_link_of_another() -> None:
+    one, other = make_person(), make_person()
+    token = issue_setup_link(actor=COMMAND, person_id=one.pk)
+    SetupLink.objects.filter(person=one).update(person=other)
+    with pytest.raises(SetupClosed):
+        set_first_password(token=token, password=PASSWORD)
+
+
 def test_giving_out_a_setup_link_counts_as_setting_credentials() -> None:
     admin, person = make_person(administrator=True), make_person()
     issue_setup_link(actor=actor_of(admin), person_id=person.pk)
-    assert CredentialEvent.objects.filter(person=person, actor_id=admin.pk).exists()
+    assert is_pair(admin, person)
 
 
 def test_addresses_differ_only_beyond_case() -> None:
@@ -123,9 +156,9 @@ def test_addresses_differ_only_beyond_case() -> None:
 def test_a_change_of_address_counts_as_setting_credentials() -> None:
     admin, person = make_person(administrator=True), make_person()
     update_person(actor=actor_of(admin), person_id=person.pk, changes={"name": "Renamed"})
-    assert not CredentialEvent.objects.filter(person=person, actor_id=admin.pk).exists()
+    assert not is_pair(admin, person)
     update_person(actor=actor_of(admin), person_id=person.pk, changes={"email": "elsewhere@example.org"})
-    assert CredentialEvent.objects.filter(person=person, actor_id=admin.pk).exists()
+    assert is_pair(admin, person)
 
 
 def test_names_and_addresses_are_in_no_entry_and_in_no_history() -> None:
