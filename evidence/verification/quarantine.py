@@ -63,7 +63,7 @@ def _judge(
 
 
 def _erased(records: Sequence[QuarantinedRecord]) -> set[str]:
-    """Of these the ones that a sealed act emptied: an erasure of their own, or an expiry (which counts what it took)."""
+    """Those that a sealed act emptied: an erasure of their own, or an expiry, which counts what it took."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT r.row_id::text FROM ledger_erasure r JOIN ledger_entry e ON e.id = r.entry_id"
