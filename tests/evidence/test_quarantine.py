@@ -1,4 +1,4 @@
-"""What was refused cannot be made away with: each edit of the quarantine by SQL is found, each proper way is clean."""
+"""What was refused cannot be made away with, and each proper way is clean. (Each column: test_tampering.)"""
 
 import uuid
 from collections.abc import Iterator
@@ -51,30 +51,6 @@ def columns(table: str) -> list[str]:
         return [column.name for column in connection.introspection.get_table_description(cursor, table)]
 
 
-OTHER = {
-    "uuid": "gen_random_uuid()",
-    "bool": "NOT {c}",
-    "int8": "{c} + 1",
-    "bytea": "{c} || '\\x00'::bytea",
-    "jsonb": "'{{\"changed\": true}}'::jsonb",
-    "timestamptz": "{c} + interval '1 second'",
-}
-
-
-def edits(cursor: Any, table: str) -> Iterator[tuple[str, str]]:
-    """For each column of a table an UPDATE of the first row that changes it."""
-    cursor.execute(
-        "SELECT column_name, udt_name FROM information_schema.columns WHERE table_name = %s ORDER BY 1", [table]
-    )
-    key = "id" if table == "intake_quarantinedrecord" else "record_id"
-    for column, kind in cursor.fetchall():
-        other = OTHER.get(kind, "'changed'").format(c=f"coalesce({column}, 'x')" if kind == "text" else column)
-        yield (
-            column,
-            f"UPDATE {table} SET {column} = {other} WHERE {key} = (SELECT min({key}::text)::uuid FROM {table})",
-        )
-
-
 def unfound(cursor: Any, statement: str) -> bool:
     cursor.execute("SAVEPOINT edit")
     cursor.execute(statement)
@@ -86,20 +62,13 @@ def unfound(cursor: Any, statement: str) -> bool:
 
 @pytest.fixture
 def opened(sender: Sender, keeper_url: str) -> Iterator[Any]:
-    """Three counted records, of which one was erased in time; the triggers are open, as an owner can open them."""
+    """Three counted records; the triggers are open, as an owner can open them."""
     refused(sender, 2, 3, 4)
     seal_arrivals()
     with as_owner(keeper_url) as cursor:
         for table in TABLES:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         yield cursor
-
-
-def test_a_change_of_any_column_of_a_record_or_its_receipt_is_found(opened: Any) -> None:
-    assert codes() == set()
-    tried = [(table, column, edit) for table in TABLES for column, edit in edits(opened, table)]
-    assert [(table, column) for table, column, edit in tried if unfound(opened, edit)] == []
-    assert len(tried) == len(columns(TABLES[0])) + len(columns(TABLES[1])) == 18
 
 
 def test_the_loss_of_a_record_or_a_receipt_is_found(opened: Any) -> None:
