@@ -29,7 +29,7 @@ from typing import Protocol
 from django.db import connection, transaction
 
 from ledger.copying import copy_rows
-from ledger.errors import HeadMissing, LedgerRolledBack, LogClosed, LogNotFound
+from ledger.errors import HeadMissing, HeadPresent, LedgerRolledBack, LogClosed, LogNotFound
 from ledger.heads import StoredHead, head_store
 from ledger.selectors import root_at
 from ledger.signing import SignedCheckpoint, sign_head
@@ -90,14 +90,22 @@ class Seal:
         if wanted:
             if self._open and wanted[0] < max(self._open):
                 raise RuntimeError("logs are locked in id order: lock all that are needed at once")
-            opened = _lock_and_read_heads(wanted)
-            step("lock")
-            # a decision without an id would be sealed anew at each retry, as long as nothing can be signed
-            head_store().check_after_failure()
-            for log in opened:
+            for log in _take(wanted):
                 _compare_with_head_store(log)
                 self._open[log.id] = log
         return {log_id: self._open[log_id] for log_id in log_ids}
+
+    def lock_without_head(self, log_id: uuid.UUID) -> OpenLog:
+        """Take the lock of a log of which this host has no head, for whoever verifies it whole before COMMIT.
+
+        The head store gets the head after COMMIT, as always: a crash in between leaves this host without one, and the
+        same can be done again. Errors: `LogNotFound`, `LogClosed`, `LedgerRolledBack`, `HeadPresent`.
+        """
+        (log,) = _take([log_id])
+        if head_store().head(log_id) is not None:
+            raise HeadPresent(log.origin)
+        self._open[log_id] = log
+        return log
 
     def place(self, log_id: uuid.UUID, drafts: Sequence[Sealable]) -> int:
         """Give entries their place in a log this transaction has locked; returns the first one's leaf index."""
@@ -182,6 +190,14 @@ HEADS = """
         (SELECT frontier, root_hash FROM ledger_head WHERE log_id = l.id ORDER BY tree_size DESC LIMIT 1) h ON true
     LEFT JOIN ledger_logclosure c ON c.log_id = l.id WHERE l.id = ANY(%s) ORDER BY l.id
 """
+
+
+def _take(log_ids: Sequence[uuid.UUID]) -> list[OpenLog]:
+    opened = _lock_and_read_heads(log_ids)
+    step("lock")
+    # a decision without an id would be sealed anew at each retry, as long as nothing can be signed
+    head_store().check_after_failure()
+    return opened
 
 
 def _lock_and_read_heads(log_ids: Sequence[uuid.UUID]) -> list[OpenLog]:
