@@ -19,18 +19,22 @@ caller's retry finds them by id. READ COMMITTED, so that the statement after the
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import chain
 from struct import Struct
 from typing import Protocol
 
 from django.db import connection, transaction
 
 from ledger.copying import copy_rows
+from ledger.entries import Draft
 from ledger.errors import HeadMissing, HeadPresent, LedgerRolledBack, LogClosed, LogNotFound
 from ledger.heads import StoredHead, head_store
+from ledger.kinds import Kind
+from ledger.models import Entry
 from ledger.selectors import root_at
 from ledger.signing import SignedCheckpoint, sign_head
 from ledger.tlog import EMPTY_ROOT, Frontier
@@ -114,6 +118,12 @@ class Seal:
         log.drafts.extend(drafts)
         return first
 
+    def _waiting_about(self, about_ids: Collection[uuid.UUID], kinds: Collection[str]) -> Iterator[bytes]:
+        placed = (log.drafts for log in self._open.values())
+        for draft in chain.from_iterable((*placed, *self._waiting.values())):
+            if isinstance(draft, Draft) and draft.about_id in about_ids and draft.kind in kinds:
+                yield draft.data
+
     def _flush(self) -> None:
         late = self._waiting.keys() - self._open.keys()
         if late:
@@ -164,6 +174,15 @@ def sealing() -> Iterator[Seal]:
         _current.reset(token)
     step("committed")
     seal._publish()
+
+
+def said_about(about_ids: Collection[uuid.UUID], kinds: Collection[Kind]) -> list[bytes]:
+    """The bytes of the entries of some kinds about some rows: those sealed, then those this transaction will seal."""
+    names = {kind.name for kind in kinds}
+    sealed = Entry.objects.filter(about_id__in=about_ids, kind__in=names).order_by("id").values_list("data", flat=True)
+    found = [bytes(data) for data in sealed]
+    seal = _current.get()
+    return found if seal is None else [*found, *seal._waiting_about(about_ids, names)]
 
 
 @contextmanager

@@ -15,8 +15,15 @@ from config.errors import FieldProblem
 from governance import rights
 from governance.acts import Act, Role
 from governance.changes import write
-from governance.credentials import said_of, said_of_link
-from governance.errors import LastAdministrator, PersonExists, PersonNotFound, SetupClosed, SuccessorNeeded
+from governance.credentials import said_of, said_of_link, take_two
+from governance.errors import (
+    CredentialsGuarded,
+    LastAdministrator,
+    PersonExists,
+    PersonNotFound,
+    SetupClosed,
+    SuccessorNeeded,
+)
 from governance.kinds import (
     ADMINISTRATOR_BOOTSTRAPPED,
     ASSIGNMENT_ACCEPTED,
@@ -92,11 +99,14 @@ def update_person(*, actor: Actor, person_id: uuid.UUID, changes: Mapping[str, A
 def issue_setup_link(*, actor: Actor, person_id: uuid.UUID) -> str:
     """A one-time token with which a person sets their password, valid for 3 days; earlier ones end.
 
-    Returned once, stored as a hash. Errors: `Forbidden`, `PersonNotFound`.
+    Returned once, stored as a hash. For somebody with a password and a role that takes two to give it is made at the
+    host's command line only. Errors: `Forbidden`, `PersonNotFound`, `CredentialsGuarded`.
     """
     rights.require(actor, Act.PEOPLE_MANAGE)
     with sealing() as seal:
         person = locked_person(person_id)
+        if actor.type != "command" and take_two(person):
+            raise CredentialsGuarded()
         person.setup_links.filter(used_at=None).delete()
         link, token = _new_link(person=person, expires_at=timezone.now() + LINK_LIFE)
         _say(seal, actor, SETUP_LINK_ISSUED, person.pk, {"link": str(link.pk)} | said_of(actor))
@@ -116,6 +126,8 @@ def set_first_password(*, token: str, password: str) -> Person:
         maker = said_of_link(person.pk, link.pk)
         if maker is None:
             raise SetupClosed()  # a row that no act put there
+        if maker and take_two(person):
+            raise SetupClosed()  # made by one administrator, before the role was given
         _set_password(person, password)
         SetupLink.objects.filter(pk=link.pk).update(used_at=timezone.now())
         # a link is good for days: whoever made it may have used it, so their week starts anew

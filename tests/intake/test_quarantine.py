@@ -16,6 +16,7 @@ from audit.models import Decision, Payload
 from config.errors import Forbidden, InvalidInput
 from console.metrics import DatabaseCollector
 from governance.acts import Role
+from governance.errors import RequestVoid
 from governance.models import Person
 from governance.scopes import Scope
 from governance.services.assignments import end_assignment
@@ -26,7 +27,6 @@ from intake.services.quarantine import original_commitment, problems_commitment,
 from intake.services.replays import (
     AlreadySettled,
     NotReplayable,
-    RequestVoid,
     correct,
     decide_dismissal,
     replay,
