@@ -22,6 +22,7 @@ from intake.groups import seal_group
 from intake.models import ExternalId, QuarantinedRecord
 from intake.reading import read_record
 from ledger.models import Entry
+from ledger.selectors import open_log
 from tests.factories.register import make_key, make_system
 from tests.intake.conftest import Sender
 
@@ -190,7 +191,7 @@ def test_keys_cost_no_query_more_when_ids_and_keys_come_together(sender: Sender)
     register = memory.fresh()
     key = next(key for key in register.keys.values() if key.account_id == sender.account.pk)
     admission = Admission(KeyGrant(register, key), timezone.now())
-    log_id = register.systems["credit"].log_id
+    log_id = open_log(sender.systems[0].pk).id
     queries([sender.record()])
     keyed = queries([sender.record(id=None, external_id="A"), sender.record(id=None, external_id="B")])
     mixed = queries([sender.record(id=None, external_id="C"), sender.record(external_id="C")])
