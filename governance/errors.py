@@ -76,6 +76,28 @@ class SetupClosed(NotFound):
     default_detail = "This link was used, has expired, or never was one. Ask an administrator for a new one."
 
 
+class CredentialsGuarded(Forbidden):
+    code = "credentials-guarded"
+    title = "One administrator alone cannot reset this person's password"
+    meaning = (
+        "They hold, or were asked to take, a role that takes two administrators to give; whoever could sign in as them "
+        "would have it. Somebody at the host makes the link: `manage.py setup_link --for ADDRESS`."
+    )
+    default_detail = (
+        "This person holds, or was asked to take, a role that takes two to give. Their set-up link is made at the "
+        "host: manage.py setup_link --for ADDRESS."
+    )
+
+
+class RequestVoid(Conflict):
+    code = "request-void"
+    title = "Whoever asked for this may not ask for it any more"
+    meaning = (
+        "A request counts while the person who made it is active and has the right to make it. Refuse this one; "
+        "somebody who has the right can ask anew."
+    )
+
+
 class AssignmentNotFound(NotFound):
     code = "assignment-not-found"
     title = "There is no such assignment"

@@ -6,20 +6,18 @@ never tells whether the thing exists.
 
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from config.errors import Forbidden
 from governance.acts import RULES, Act, Condition, Role, Rule
+from governance.credentials import self_made_pairs
 from governance.errors import ApprovalForbidden
-from governance.models import Assignment, CredentialEvent, Person, ServiceAccount, ServiceKey
+from governance.models import Assignment, Person, ServiceAccount, ServiceKey
 from governance.scopes import ORGANISATION, Scope
 from ledger.entries import Actor
 
-SELF_MADE = timedelta(days=7)
-"""Whoever made an account, or reset its credentials, cannot be the other half of an approval with it for so long."""
 NONE_GIVEN: frozenset[Condition] = frozenset()
 
 
@@ -126,7 +124,7 @@ class Impossible:
 def impossible_acts() -> list[Impossible]:
     """What cannot be done for now because too few people exist: for the banner. Scopes are not looked at."""
     holders = _holders()
-    pairs = _recent_pairs()
+    pairs = self_made_pairs(set().union(*holders.values()))
     return [Impossible(act, missing) for act, rule in RULES.items() if (missing := _missing(rule, holders, pairs))]
 
 
@@ -158,10 +156,7 @@ def _account_may(account_id: uuid.UUID, rule: Rule, scope: Scope) -> bool:
 
 
 def _self_made(one: uuid.UUID, other: uuid.UUID | None) -> bool:
-    if other is None:
-        return False
-    pair = Q(person_id=one, actor_id=other) | Q(person_id=other, actor_id=one)
-    return CredentialEvent.objects.filter(pair, at__gt=timezone.now() - SELF_MADE).exists()
+    return other is not None and frozenset({one, other}) in self_made_pairs([one, other])
 
 
 def _holders() -> dict[str, set[uuid.UUID]]:
@@ -171,12 +166,7 @@ def _holders() -> dict[str, set[uuid.UUID]]:
     return holders
 
 
-def _recent_pairs() -> set[frozenset[uuid.UUID | None]]:
-    events = CredentialEvent.objects.filter(at__gt=timezone.now() - SELF_MADE, actor_id__isnull=False)
-    return {frozenset(pair) for pair in events.values_list("person_id", "actor_id")}
-
-
-def _missing(rule: Rule, holders: dict[str, set[uuid.UUID]], pairs: set[frozenset[uuid.UUID | None]]) -> str:
+def _missing(rule: Rule, holders: dict[str, set[uuid.UUID]], pairs: set[frozenset[uuid.UUID]]) -> str:
     """What lacks for an act, in words; empty where it can be done."""
     askers = set().union(*(holders[role] for role in rule.asks)) if rule.asks else set()
     if rule.asks and not askers:

@@ -68,7 +68,8 @@ def refusal_of(result: Sealed | ServiceError) -> ServiceError | None:
     if isinstance(result, ServiceError):
         return result
     if result.status is Status.CONFLICT:
-        return DecisionConflict(f"Entry {result.leaf_index} of this AI system's log has this id and other content.")
+        name = "external_id" if result.differs else "id"
+        return DecisionConflict(f"Entry {result.leaf_index} of this AI system's log has this {name} and other content.")
     return IdTaken() if result.status is Status.TAKEN else None
 
 

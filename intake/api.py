@@ -99,9 +99,7 @@ def _recorded(group: Sequence[Admitted]) -> set[str]:
     sent = [each.decision.id for each in group if not each.decision.is_own_id]
     with brief_connection():
         found, known = find_entries(sent), known_external_ids(group)
-    return found.keys() | {
-        each.decision.id for each in group if each.decision.is_own_id and each.external_digest in known
-    }
+    return found.keys() | {each.decision.id for each in group if each.external_digest in known}
 
 
 def _count_unkept(grant: KeyGrant) -> None:

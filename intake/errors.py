@@ -64,8 +64,8 @@ class DecisionConflict(Conflict):
     code = "decision-conflict"
     title = "Another decision was recorded under this id"
     meaning = (
-        "The id is taken by a decision with other content. The first record stands; the attempt was recorded too. "
-        "Send a new decision under a new id."
+        "The id, or the caller's own key beside it, is taken by a decision with other content. The first record "
+        "stands; the attempt was recorded too. Send a new decision under a new id and key."
     )
 
 

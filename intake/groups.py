@@ -32,7 +32,7 @@ class Sealed(msgspec.Struct, gc=False):
     first_directive: SealedDirective
     review_id: str | None
     differs: bool = False
-    """A repeat by its caller's own key whose content is not the first's: answered with the first, which stands."""
+    """Its caller's own key belongs to a decision, named here, whose content is not the same: that one stands."""
 
 
 def nobody_more() -> None:
@@ -58,12 +58,16 @@ def seal_group(
 def record_group(seal: Seal, log_id: uuid.UUID, group: Sequence[Admitted]) -> list[Sealed]:
     """The same inside somebody's own transaction, which takes the log's lock here."""
     seal.lock(log_id)
-    known = known_external_ids(group)
-    ids = _ids_to_look_under(group, known)
-    recorded = record_decisions(seal, log_id=log_id, decisions=[each.decision for each in group], ids=ids)
-    results = [_sealed(found, each) for found, each in zip(recorded, group, strict=True)]
-    _keep_external_ids(group, results, known)
-    conflicts = [each for each, result in zip(group, results, strict=True) if result.status is Status.CONFLICT]
+    decisions, keys = [each.decision for each in group], [each.external_digest for each in group]
+    if not any(keys):
+        recorded = record_decisions(seal, log_id=log_id, decisions=decisions)
+        results = [_sealed(found, each) for found, each in zip(recorded, group, strict=True)]
+    else:
+        known = known_external_ids(group)
+        recorded = record_decisions(seal, log_id=log_id, decisions=decisions, keys=keys, known=known)
+        results = [_sealed(found, each) for found, each in zip(recorded, group, strict=True)]
+        _keep_external_ids(group, results, known)
+    conflicts = [pair for pair in zip(group, results, strict=True) if pair[1].status is Status.CONFLICT]
     if conflicts:
         _seal_conflicts(seal, log_id, conflicts)
     return results
@@ -72,27 +76,12 @@ def record_group(seal: Seal, log_id: uuid.UUID, group: Sequence[Admitted]) -> li
 def _sealed(found: Recorded, each: Admitted) -> Sealed:
     status, differs = found.status, False
     if status is Status.CONFLICT and found.id != each.decision.id:
-        # sent by the caller's own key with other content: the first stands, and the answer says so
-        status, differs = Status.DUPLICATE, True
+        # Sent by the caller's own key with other content: the first stands, and the answer says so. Who gave it an id
+        # of its own may mean another decision: it is refused, so that quarantine keeps it.
+        status, differs = Status.DUPLICATE if each.decision.is_own_id else Status.CONFLICT, True
     return Sealed(
         status, found.id, found.log_id, found.leaf_index, found.leaf_hash, found.directive, found.review_id, differs
     )
-
-
-def _ids_to_look_under(group: Sequence[Admitted], known: dict[bytes, str]) -> list[str]:
-    """Where each decision of a group may stand already: under its own id, or the one its caller's key was given.
-
-    Of two in the group with one key the second is looked for under the first's id, provided that id is new for sure:
-    what became of a client's id is not known before the entries were looked up.
-    """
-    sure, ids = dict(known), []
-    for each in group:
-        own, digest = each.decision.id, each.external_digest
-        if digest is not None and each.decision.is_own_id:
-            ids.append(sure.setdefault(digest, own))
-        else:
-            ids.append(own)
-    return ids
 
 
 def known_external_ids(group: Sequence[Admitted]) -> dict[bytes, str]:
@@ -128,30 +117,29 @@ def _insert_external_ids(system_id: uuid.UUID, new: dict[bytes, str]) -> None:
         )
 
 
-def _seal_conflicts(seal: Seal, log_id: uuid.UUID, conflicts: Sequence[Admitted]) -> None:
+def _seal_conflicts(seal: Seal, log_id: uuid.UUID, conflicts: Sequence[tuple[Admitted, Sealed]]) -> None:
     """`decision.conflicted`, once per id, key and hour; counted after. A beat task raises the alert."""
     now = timezone.now()
     hour = now.replace(minute=0, second=0, microsecond=0)
-    for each in conflicts:
-        if _count_conflict(each, hour):
-            seal.add(log_id, _conflict_entry(each, now))
+    for each, first in conflicts:
+        if _count_conflict(each, first.id, hour):
+            seal.add(log_id, _conflict_entry(each, first.id, now))
 
 
-def _count_conflict(each: Admitted, hour: datetime) -> bool:
+def _count_conflict(each: Admitted, decision_id: str, hour: datetime) -> bool:
     """Whether it is the first of its id, key and hour."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO intake_conflictcount (decision_id, key_row_id, hour, count, system_id)"
             " VALUES (%s, %s, %s, 1, %s) ON CONFLICT (decision_id, key_row_id, hour)"
             " DO UPDATE SET count = intake_conflictcount.count + 1, alerted_at = NULL RETURNING count",
-            [each.decision.id, each.key_row_id, hour, each.system.id],
+            [decision_id, each.key_row_id, hour, each.system.id],
         )
         return bool(cursor.fetchone()[0] == 1)
 
 
-def _conflict_entry(each: Admitted, now: datetime) -> Draft:
+def _conflict_entry(each: Admitted, decision_id: str, now: datetime) -> Draft:
     """Says that it happened, to which decision and by which key. What was sent is kept in quarantine."""
-    decision_id = uuid.UUID(each.decision.id)
-    body = {"decision": each.decision.id, "key": str(each.key_row_id)}
+    body = {"decision": decision_id, "key": str(each.key_row_id)}
     actor = Actor("service", each.decision.facets.values.account_id)
-    return draft_entry(kind=DECISION_CONFLICTED, actor=actor, at=now, body=body, about_id=decision_id)
+    return draft_entry(kind=DECISION_CONFLICTED, actor=actor, at=now, body=body, about_id=uuid.UUID(decision_id))

@@ -162,11 +162,32 @@ class QuarantineArrival(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id)
     key_row_id = models.UUIDField()
+    # one element of each a record: what its receipt will hold, in hex
     record_ids = ArrayField(models.UUIDField(), default=list)
-    digests = ArrayField(models.CharField(max_length=80), default=list)
+    originals = ArrayField(models.CharField(max_length=64), default=list)
+    problems = ArrayField(models.CharField(max_length=64), default=list)
+    digests = ArrayField(models.CharField(max_length=64), default=list)
     refused = models.PositiveIntegerField(default=0)
     """Arrivals past the key's quota: counted, not kept."""
     received_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
         return f"{self.key_row_id} {self.received_at}"
+
+
+class QuarantineReceipt(models.Model):
+    """One quarantined record as a sealed entry counted it: the entry's digest is over these, in order of the ids.
+
+    Holds the commitments to what is erasable, so that the record's other columns are bound after an erasure too.
+    """
+
+    DB_ACCESS = Access.APPEND
+
+    record_id = models.UUIDField(primary_key=True)
+    entry_id = models.UUIDField(db_index=True)
+    original = models.BinaryField()
+    problems = models.BinaryField()
+    digest = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"receipt of {self.record_id}"

@@ -46,6 +46,10 @@ class UnsealedChange(RuntimeError):
     """A governed row was saved outside `ledger.rows.write_row`. No trail, no change. (A programming error.)"""
 
 
+class HeadPresent(RuntimeError):
+    """A log was to be locked as one without a head, and this host has one by now."""
+
+
 class NotAClearString(ServiceError):
     code = "not-a-clear-string"
     status = 422

@@ -19,18 +19,22 @@ caller's retry finds them by id. READ COMMITTED, so that the statement after the
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import chain
 from struct import Struct
 from typing import Protocol
 
 from django.db import connection, transaction
 
 from ledger.copying import copy_rows
-from ledger.errors import HeadMissing, LedgerRolledBack, LogClosed, LogNotFound
+from ledger.entries import Draft
+from ledger.errors import HeadMissing, HeadPresent, LedgerRolledBack, LogClosed, LogNotFound
 from ledger.heads import StoredHead, head_store
+from ledger.kinds import Kind
+from ledger.models import Entry
 from ledger.selectors import root_at
 from ledger.signing import SignedCheckpoint, sign_head
 from ledger.tlog import EMPTY_ROOT, Frontier
@@ -90,14 +94,22 @@ class Seal:
         if wanted:
             if self._open and wanted[0] < max(self._open):
                 raise RuntimeError("logs are locked in id order: lock all that are needed at once")
-            opened = _lock_and_read_heads(wanted)
-            step("lock")
-            # a decision without an id would be sealed anew at each retry, as long as nothing can be signed
-            head_store().check_after_failure()
-            for log in opened:
+            for log in _take(wanted):
                 _compare_with_head_store(log)
                 self._open[log.id] = log
         return {log_id: self._open[log_id] for log_id in log_ids}
+
+    def lock_without_head(self, log_id: uuid.UUID) -> OpenLog:
+        """Take the lock of a log of which this host has no head, for whoever verifies it whole before COMMIT.
+
+        The head store gets the head after COMMIT, as always: a crash in between leaves this host without one, and the
+        same can be done again. Errors: `LogNotFound`, `LogClosed`, `LedgerRolledBack`, `HeadPresent`.
+        """
+        (log,) = _take([log_id])
+        if head_store().head(log_id) is not None:
+            raise HeadPresent(log.origin)
+        self._open[log_id] = log
+        return log
 
     def place(self, log_id: uuid.UUID, drafts: Sequence[Sealable]) -> int:
         """Give entries their place in a log this transaction has locked; returns the first one's leaf index."""
@@ -105,6 +117,12 @@ class Seal:
         first = log.next_index
         log.drafts.extend(drafts)
         return first
+
+    def _waiting_about(self, about_ids: Collection[uuid.UUID], kinds: Collection[str]) -> Iterator[bytes]:
+        placed = (log.drafts for log in self._open.values())
+        for draft in chain.from_iterable((*placed, *self._waiting.values())):
+            if isinstance(draft, Draft) and draft.about_id in about_ids and draft.kind in kinds:
+                yield draft.data
 
     def _flush(self) -> None:
         late = self._waiting.keys() - self._open.keys()
@@ -158,6 +176,15 @@ def sealing() -> Iterator[Seal]:
     seal._publish()
 
 
+def said_about(about_ids: Collection[uuid.UUID], kinds: Collection[Kind]) -> list[bytes]:
+    """The bytes of the entries of some kinds about some rows: those sealed, then those this transaction will seal."""
+    names = {kind.name for kind in kinds}
+    sealed = Entry.objects.filter(about_id__in=about_ids, kind__in=names).order_by("id").values_list("data", flat=True)
+    found = [bytes(data) for data in sealed]
+    seal = _current.get()
+    return found if seal is None else [*found, *seal._waiting_about(about_ids, names)]
+
+
 @contextmanager
 def _joined(seal: Seal) -> Iterator[None]:
     waiting = {log_id: len(drafts) for log_id, drafts in seal._waiting.items()}
@@ -182,6 +209,14 @@ HEADS = """
         (SELECT frontier, root_hash FROM ledger_head WHERE log_id = l.id ORDER BY tree_size DESC LIMIT 1) h ON true
     LEFT JOIN ledger_logclosure c ON c.log_id = l.id WHERE l.id = ANY(%s) ORDER BY l.id
 """
+
+
+def _take(log_ids: Sequence[uuid.UUID]) -> list[OpenLog]:
+    opened = _lock_and_read_heads(log_ids)
+    step("lock")
+    # a decision without an id would be sealed anew at each retry, as long as nothing can be signed
+    head_store().check_after_failure()
+    return opened
 
 
 def _lock_and_read_heads(log_ids: Sequence[uuid.UUID]) -> list[OpenLog]:

@@ -5,9 +5,10 @@ hot path: while the database stores one row, the next one's bytes are made (`aud
 """
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 import msgspec
 from django.db import connection
@@ -53,21 +54,33 @@ class StoredEntry:
     leaf_hash: bytes
 
 
+NO_KEYS: Mapping[bytes, str] = MappingProxyType({})
+
+
 def record_decisions(
-    seal: Seal, *, log_id: uuid.UUID, decisions: Sequence[PreparedDecision], ids: Sequence[str] | None = None
+    seal: Seal,
+    *,
+    log_id: uuid.UUID,
+    decisions: Sequence[PreparedDecision],
+    keys: Sequence[bytes | None] | None = None,
+    known: Mapping[bytes, str] = NO_KEYS,
 ) -> list[Recorded]:
     """Record decisions of one AI system in its log; one result each, in order.
 
-    `ids`: where to look for each, if not under its own id (a caller's own key led to another one). Nothing is ever
-    recorded under an id that its entry does not say: a prepared decision is never changed, so a group can run again.
+    `keys`: what else names each decision, its caller's own key; `known`: the ids such keys led to before. A decision
+    stands under its own id if that is recorded, else where its key leads to. Nothing is ever recorded under an id that
+    its entry does not say: a prepared decision is never changed, so a group can run again.
 
     Takes the log's lock, then, in a new statement, looks the ids up: what the last holder committed is seen. A decision
     that is already there, from an earlier request or earlier in this group, is not recorded again. Errors: those of
     `Seal.lock`; `IntegrityError` where an id was taken between the look-up and the COPY, in another log.
     """
     seal.lock(log_id)
-    ids = ids or [decision.id for decision in decisions]
-    stored = find_entries(ids)
+    ids = [decision.id for decision in decisions]
+    stored = find_entries([*ids, *known.values()])
+    secrets = _secrets_of(list(stored))
+    if keys is not None:
+        ids = _ids_by_key(decisions, keys, known, stored, secrets)
     new: dict[str, PreparedDecision] = {}
     for sought, decision in zip(ids, decisions, strict=True):
         if sought not in stored and new.setdefault(sought, decision).id != sought:
@@ -75,9 +88,38 @@ def record_decisions(
     first = seal.place(log_id, list(new.values()))
     _copy(list(new.values()), first)
     places = {decision_id: first + offset for offset, decision_id in enumerate(new)}
-    secrets = _secrets_of([sought for sought in ids if sought in stored])
     pairs = zip(ids, decisions, strict=True)
     return [_result(sought, decision, log_id, new, places, stored, secrets) for sought, decision in pairs]
+
+
+def _ids_by_key(
+    decisions: Sequence[PreparedDecision],
+    keys: Sequence[bytes | None],
+    known: Mapping[bytes, str],
+    stored: Mapping[str, StoredEntry],
+    secrets: Mapping[str, bytes | None],
+) -> list[str]:
+    """Where each decision of a group stands or will stand: the same as if each had come alone, in this order.
+
+    A key leads to the first decision that is recorded as it was sent with it: not to one that conflicts.
+    """
+    leads_to, ids, new = dict(known), [], set[str]()
+    for decision, key in zip(decisions, keys, strict=True):
+        sought, there = decision.id, stored.get(decision.id)
+        if key is not None and there is not None:
+            if key not in leads_to and _repeats(decision, there, secrets):
+                leads_to[key] = sought
+        elif key is not None and sought not in new:
+            sought = leads_to.setdefault(key, sought)
+        if sought not in stored:
+            new.add(sought)
+        ids.append(sought)
+    return ids
+
+
+def _repeats(decision: PreparedDecision, there: StoredEntry, secrets: Mapping[str, bytes | None]) -> bool:
+    found = _compare_with_stored(decision.id, decision, there, secrets.get(decision.id))
+    return found.status in (Status.ACCEPTED, Status.DUPLICATE)
 
 
 def _result(

@@ -1,6 +1,7 @@
 """Two acts of custody that two administrators do together: adopting a head, closing a log whose tail was lost."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from governance.acts import Act
 from governance.changes import announce
 from governance.models import Person, RegisterChange
 from ledger.entries import Actor, draft_entry
+from ledger.errors import HeadPresent
 from ledger.heads import StoredHead, head_store
 from ledger.kinds import LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED
 from ledger.models import Log, LogClosure
@@ -27,29 +29,39 @@ from ledger.signing import signer_for
 def adopt_head(*, actor: Actor, asked_by: Person, approved_by: Person, log: Log) -> StoredHead:
     """Make this host, which has no head of a log, take the database's word for it, after verifying the whole log.
 
-    Errors: `TwoAdministratorsNeeded`, `HeadAlreadyKnown`, `VerificationFailed` with the first finding.
+    The entry that says so is sealed first and the head is stored after it: a crash in between leaves a host without a
+    head, which can adopt again. Errors: `TwoAdministratorsNeeded`, `HeadAlreadyKnown`, `VerificationFailed` with the
+    first finding.
     """
     _require_two(Act.HEAD_ADOPT, asked_by, approved_by)
     if head_store().head(log.id) is not None:
         raise HeadAlreadyKnown(log.origin)
-    head = _verified_head(log)
-    head_store().advance(log.id, head.tree_size, head.root_hash)
+    verification = LogVerification.begin(log)
+    _verify(verification)
     with sealing() as seal:
+        try:
+            found = seal.lock_without_head(log.id)
+        except HeadPresent as error:
+            raise HeadAlreadyKnown(log.origin) from error
+        # other hosts may have appended meanwhile; from here on nobody does
+        verification.end = found.frontier.size
+        _verify(verification)
+        _refuse_findings(verification.conclude())
+        head = StoredHead(verification.frontier.size, verification.frontier.root())
         facts = {"tree_size": head.tree_size, "root_hash": head.root_hash.hex(), **_two(asked_by, approved_by)}
-        draft = draft_entry(kind=HEAD_ADOPTED, actor=actor, at=timezone.now(), body=facts, about_id=log.id)
-        seal.add(log.id, draft)
+        seal.add(log.id, draft_entry(kind=HEAD_ADOPTED, actor=actor, at=timezone.now(), body=facts, about_id=log.id))
     return head
 
 
-def _verified_head(log: Log) -> StoredHead:
-    verification = LogVerification.begin(log)
-    findings: list[Finding] = []
-    while not verification.done and not findings:
-        findings = verification.step()
-    findings = findings or [found for found in verification.conclude() if found.code != "head-store-missing"]
-    if findings:
-        raise VerificationFailed(str(findings[0]))
-    return StoredHead(verification.frontier.size, verification.frontier.root())
+def _verify(verification: LogVerification) -> None:
+    while not verification.done:
+        _refuse_findings(verification.step())
+
+
+def _refuse_findings(findings: Sequence[Finding]) -> None:
+    wrong = [found for found in findings if found.code != "head-store-missing"]
+    if wrong:
+        raise VerificationFailed(str(wrong[0]))
 
 
 def close_log(*, actor: Actor, asked_by: Person, approved_by: Person, log: Log) -> Log:

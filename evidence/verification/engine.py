@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
-from evidence.verification import logs, records, rows, trees
+from evidence.verification import logs, quarantine, records, rows, searches, trees
 from evidence.verification.findings import Finding
 from ledger.guard import missing_triggers
 from ledger.heads import head_store
@@ -51,6 +51,8 @@ class LogVerification:
         sound = [entry for entry in entries if trees.is_sound(entry)]
         findings += records.check_decisions(self.log, sound)
         findings += rows.check_changes(self.log, sound)
+        findings += quarantine.check_arrivals(self.log, sound)
+        findings += searches.check_searches(self.log, sound)
         findings += logs.check_announcements(self.log, sound)
         return findings
 
@@ -130,6 +132,8 @@ def verify_loose_ends() -> Iterator[Finding]:
     yield from logs.logs_without_entries()
     yield from records.rows_without_entries()
     yield from rows.rows_without_entries()
+    yield from quarantine.rows_without_entries()
+    yield from searches.terms_without_entries()
     yield from _open_guard()
 
 

@@ -39,6 +39,11 @@ MEANINGS = {
     "checkpoint-altered": "a stored checkpoint is not one of its log, or its signature fails",
     "particulars-loose": "personal or free text stands without a sealed change",
     "checkpoint-without-entry": "a stored checkpoint stands without an entry",
+    "quarantine-missing": "a record that was counted into quarantine is not there",
+    "quarantine-altered": "a record in quarantine is not what was counted",
+    "quarantine-gone": "a record in quarantine is empty though no erasure was recorded",
+    "quarantine-miscounted": "the receipts of quarantined records are not those that an entry counts",
+    "quarantine-unsealed": "a record stands in quarantine that was neither counted nor waits for it",
     "guard-open": "a trigger that refuses changes is missing or disabled",
 }
 

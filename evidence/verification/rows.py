@@ -8,6 +8,7 @@ from django.apps import apps
 from django.db import connection
 from psycopg import sql
 
+from audit.services.searching import TERMS_PART
 from evidence.kinds import ERASURE_PERFORMED
 from evidence.verification.findings import Finding
 from evidence.verification.trees import StoredEntry, said_by
@@ -231,16 +232,16 @@ def sealed_erasures(row_ids: Iterable[Any]) -> set[str]:
 
 
 def _loose_particulars() -> Iterator[Finding]:
-    """Versions of personal or free text that no history row of their row refers to."""
+    """Versions of personal or free text that no history row of their row refers to. Terms are a search's."""
     kept = [
         sql.SQL(
             "NOT EXISTS (SELECT FROM {} h WHERE h.id = p.row_id AND (h.particulars_id = p.id OR h.reason_id = p.id))"
         ).format(sql.Identifier(model.history.model._meta.db_table))
         for model in governed_models().values()
     ]
-    query = sql.SQL("SELECT p.id FROM ledger_particulars p WHERE p.part = ANY(%s) AND {} LIMIT 100")
+    query = sql.SQL("SELECT p.id FROM ledger_particulars p WHERE p.part <> %s AND {} LIMIT 100")
     with connection.cursor() as cursor:
-        cursor.execute(query.format(sql.SQL(" AND ").join(kept)), [[PARTICULARS_PART, REASON_PART]])
+        cursor.execute(query.format(sql.SQL(" AND ").join(kept)), [TERMS_PART])
         for (version_id,) in cursor.fetchall():
             yield Finding("particulars-loose", table="ledger_particulars", row=str(version_id))
 

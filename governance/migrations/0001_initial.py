@@ -323,22 +323,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="CredentialEvent",
-            fields=[
-                ("id", models.UUIDField(default=config.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ("actor_id", models.UUIDField(null=True)),
-                ("at", models.DateTimeField(default=django.utils.timezone.now)),
-                (
-                    "person",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="credential_events",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
             name="HistoricalEnvironment",
             fields=[
                 ("state", models.BinaryField()),
@@ -950,7 +934,6 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.UUIDField(default=config.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ("secret_hash", models.BinaryField(unique=True)),
-                ("made_by_id", models.UUIDField(null=True)),
                 ("expires_at", models.DateTimeField(null=True)),
                 ("used_at", models.DateTimeField(null=True)),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),

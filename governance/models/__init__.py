@@ -2,14 +2,13 @@
 
 from governance.models.accounts import ServiceAccount, ServiceKey
 from governance.models.changes import RegisterChange
-from governance.models.people import Assignment, CredentialEvent, Person, SetupLink
+from governance.models.people import Assignment, Person, SetupLink
 from governance.models.systems import AISystem, Environment
 from governance.models.versions import ModelVersion
 
 __all__ = [
     "AISystem",
     "Assignment",
-    "CredentialEvent",
     "Environment",
     "ModelVersion",
     "Person",

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from config.database import Access
 from config.ids import new_id
@@ -160,20 +159,6 @@ class Assignment(GovernedRow):
         return f"{self.system}, {part}" if part else str(self.system)
 
 
-class CredentialEvent(models.Model):
-    """Somebody created a person or set their credentials: for 7 days the two cannot be halves of one approval."""
-
-    DB_ACCESS = Access.APPEND
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    person = models.ForeignKey(Person, models.PROTECT, related_name="credential_events")
-    actor_id = models.UUIDField(null=True)
-    at = models.DateTimeField(default=timezone.now)
-
-    def __str__(self) -> str:
-        return f"credentials of {self.person_id}"
-
-
 class SetupLink(models.Model):
     """A one-time link with which a person sets their first password; the bootstrap link names nobody yet."""
 
@@ -182,7 +167,6 @@ class SetupLink(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     person = models.ForeignKey(Person, models.CASCADE, null=True, related_name="setup_links")
     secret_hash = models.BinaryField(unique=True)
-    made_by_id = models.UUIDField(null=True)
     expires_at = models.DateTimeField(null=True)
     used_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())

@@ -10,7 +10,7 @@ from django.utils import timezone
 from config.errors import Conflict, FieldProblem, Forbidden, InvalidInput
 from governance import rights
 from governance.acts import PRIVILEGED, Act, Role
-from governance.errors import AssignmentNotFound, AssignmentNotOpen
+from governance.errors import AssignmentNotFound, AssignmentNotOpen, RequestVoid
 from governance.kinds import (
     ASSIGNMENT_ACCEPTED,
     ASSIGNMENT_DECLINED,
@@ -68,10 +68,11 @@ def offer_assignment(
 def approve_proposal(*, actor: Actor, assignment_id: uuid.UUID) -> Assignment:
     """Agree, as the second administrator, that somebody is offered a privileged role.
 
-    Errors: `AssignmentNotFound`, `AssignmentNotOpen`, `ApprovalForbidden`.
+    Errors: `AssignmentNotFound`, `AssignmentNotOpen`, `ApprovalForbidden`, `RequestVoid`.
     """
     with sealing() as seal:
         proposal = _locked_proposal(actor, assignment_id)
+        _require_right_of_asker(proposal)
         proposal.status = Status.OFFERED
         proposal.approved_by_id = actor.id
         proposal.offered_at = timezone.now()
@@ -80,7 +81,10 @@ def approve_proposal(*, actor: Actor, assignment_id: uuid.UUID) -> Assignment:
 
 
 def refuse_proposal(*, actor: Actor, assignment_id: uuid.UUID, reason: str = "") -> Assignment:
-    """Say no, as the second administrator. Errors: as `approve_proposal`."""
+    """Say no, as the second administrator; also to a proposal whose asker lost the right to make it.
+
+    Errors: as `approve_proposal`, but for `RequestVoid`.
+    """
     with sealing() as seal:
         proposal = _locked_proposal(actor, assignment_id)
         proposal.status = Status.REFUSED
@@ -192,6 +196,13 @@ def _locked_proposal(actor: Actor, assignment_id: uuid.UUID) -> Assignment:
     if proposal.status != Status.PROPOSED:
         raise AssignmentNotOpen()
     return proposal
+
+
+def _require_right_of_asker(proposal: Assignment) -> None:
+    """Two must have the right when the role is given, not one of them some day before."""
+    asker = proposal.requested_by_id
+    if asker and not rights.can(Actor("person", asker), Act.PRIVILEGED_ROLE_ASSIGN, Scope.of(proposal)):
+        raise RequestVoid()
 
 
 def _own_offers(actor: Actor, assignment_ids: Sequence[uuid.UUID]) -> list[Assignment]:

@@ -15,7 +15,15 @@ from config.errors import FieldProblem
 from governance import rights
 from governance.acts import Act, Role
 from governance.changes import write
-from governance.errors import LastAdministrator, PersonExists, PersonNotFound, SetupClosed, SuccessorNeeded
+from governance.credentials import said_of, said_of_link, take_two
+from governance.errors import (
+    CredentialsGuarded,
+    LastAdministrator,
+    PersonExists,
+    PersonNotFound,
+    SetupClosed,
+    SuccessorNeeded,
+)
 from governance.kinds import (
     ADMINISTRATOR_BOOTSTRAPPED,
     ASSIGNMENT_ACCEPTED,
@@ -29,7 +37,7 @@ from governance.kinds import (
     SETUP_LINK_ISSUED,
 )
 from governance.locks import ADMINISTRATORS, hold
-from governance.models import Assignment, CredentialEvent, Person, ServiceAccount, SetupLink
+from governance.models import Assignment, Person, ServiceAccount, SetupLink
 from governance.models.people import plain_address
 from governance.services.offers import OPEN, write_assignment
 from ledger.entries import SERVER, Actor, draft_entry
@@ -49,8 +57,7 @@ def register_person(*, actor: Actor, name: str, email: str, staff_number: str = 
     rights.require(actor, Act.PEOPLE_MANAGE)
     with sealing() as seal:
         person = _new_person(name=name, email=email, staff_number=staff_number)
-        write(seal, actor=actor, kind=PERSON_REGISTERED, row=person)
-        CredentialEvent.objects.create(person=person, actor_id=actor.id)
+        write(seal, actor=actor, kind=PERSON_REGISTERED, row=person, facts=said_of(actor))
     return person
 
 
@@ -83,25 +90,26 @@ def update_person(*, actor: Actor, person_id: uuid.UUID, changes: Mapping[str, A
         if before == {name: getattr(person, name) for name in EDITABLE}:
             return person
         _refuse_known_address(person)
-        write(seal, actor=actor, kind=PERSON_UPDATED, row=person)
-        if person.email != before["email"]:
-            # whoever decides where a person's mail goes can take over their account
-            CredentialEvent.objects.create(person=person, actor_id=actor.id)
+        # whoever decides where a person's mail goes can take over their account
+        facts = said_of(actor) if person.email != before["email"] else None
+        write(seal, actor=actor, kind=PERSON_UPDATED, row=person, facts=facts)
     return person
 
 
 def issue_setup_link(*, actor: Actor, person_id: uuid.UUID) -> str:
     """A one-time token with which a person sets their password, valid for 3 days; earlier ones end.
 
-    Returned once, stored as a hash. Errors: `Forbidden`, `PersonNotFound`.
+    Returned once, stored as a hash. For somebody with a password and a role that takes two to give it is made at the
+    host's command line only. Errors: `Forbidden`, `PersonNotFound`, `CredentialsGuarded`.
     """
     rights.require(actor, Act.PEOPLE_MANAGE)
     with sealing() as seal:
         person = locked_person(person_id)
+        if actor.type != "command" and take_two(person):
+            raise CredentialsGuarded()
         person.setup_links.filter(used_at=None).delete()
-        token = _new_link(person=person, made_by_id=actor.id, expires_at=timezone.now() + LINK_LIFE)
-        CredentialEvent.objects.create(person=person, actor_id=actor.id)
-        _say(seal, actor, SETUP_LINK_ISSUED, person.pk)
+        link, token = _new_link(person=person, expires_at=timezone.now() + LINK_LIFE)
+        _say(seal, actor, SETUP_LINK_ISSUED, person.pk, {"link": str(link.pk)} | said_of(actor))
     return token
 
 
@@ -115,11 +123,15 @@ def set_first_password(*, token: str, password: str) -> Person:
         if link.person_id is None:
             raise SetupClosed()
         person = locked_person(link.person_id)
+        maker = said_of_link(person.pk, link.pk)
+        if maker is None:
+            raise SetupClosed()  # a row that no act put there
+        if maker and take_two(person):
+            raise SetupClosed()  # made by one administrator, before the role was given
         _set_password(person, password)
         SetupLink.objects.filter(pk=link.pk).update(used_at=timezone.now())
         # a link is good for days: whoever made it may have used it, so their week starts anew
-        CredentialEvent.objects.create(person=person, actor_id=link.made_by_id)
-        _say(seal, Actor("person", person.pk), CREDENTIALS_SET, person.pk)
+        _say(seal, Actor("person", person.pk), CREDENTIALS_SET, person.pk, maker)
     return person
 
 
@@ -147,7 +159,7 @@ def bootstrap_token() -> str | None:
         if _was_bootstrapped():
             return None
         SetupLink.objects.filter(person=None, used_at=None).delete()
-        return _new_link(person=None, made_by_id=None, expires_at=None)
+        return _new_link(person=None, expires_at=None)[1]
 
 
 def bootstrap_administrator(*, token: str, name: str, email: str, password: str) -> Person:
@@ -228,10 +240,9 @@ def _refuse_known_address(person: Person) -> None:
         raise PersonExists(errors=[FieldProblem(pointer="/email", detail="Somebody has this address already.")])
 
 
-def _new_link(*, person: Person | None, made_by_id: uuid.UUID | None, expires_at: Any) -> str:
+def _new_link(*, person: Person | None, expires_at: Any) -> tuple[SetupLink, str]:
     token = secrets.token_urlsafe(32)
-    SetupLink.objects.create(person=person, secret_hash=_digest(token), made_by_id=made_by_id, expires_at=expires_at)
-    return token
+    return SetupLink.objects.create(person=person, secret_hash=_digest(token), expires_at=expires_at), token
 
 
 def _digest(token: str) -> bytes:
@@ -322,6 +333,6 @@ def end_now(seal: Seal, actor: Actor, assignment: Assignment, at: Any, reason: s
     write_assignment(seal, actor=actor, kind=ASSIGNMENT_ENDED, assignment=assignment, reason=reason)
 
 
-def _say(seal: Seal, actor: Actor, kind: Kind, person_id: uuid.UUID) -> None:
-    body = {"person": str(person_id)}
+def _say(seal: Seal, actor: Actor, kind: Kind, person_id: uuid.UUID, facts: Mapping[str, str] | None = None) -> None:
+    body = {"person": str(person_id), **(facts or {})}
     seal.add(registry_log().id, draft_entry(kind=kind, actor=actor, at=timezone.now(), body=body, about_id=person_id))

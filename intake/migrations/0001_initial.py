@@ -70,9 +70,21 @@ class Migration(migrations.Migration):
                     django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None),
                 ),
                 (
+                    "originals",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=64), default=list, size=None
+                    ),
+                ),
+                (
+                    "problems",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=64), default=list, size=None
+                    ),
+                ),
+                (
                     "digests",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=80), default=list, size=None
+                        base_field=models.CharField(max_length=64), default=list, size=None
                     ),
                 ),
                 ("refused", models.PositiveIntegerField(default=0)),
@@ -134,6 +146,16 @@ class Migration(migrations.Migration):
                     models.Index(models.F("hour"), condition=models.Q(("alerted_at", None)), name="conflict_waits")
                 ],
             },
+        ),
+        migrations.CreateModel(
+            name="QuarantineReceipt",
+            fields=[
+                ("record_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("entry_id", models.UUIDField(db_index=True)),
+                ("original", models.BinaryField()),
+                ("problems", models.BinaryField()),
+                ("digest", models.BinaryField()),
+            ],
         ),
         migrations.CreateModel(
             name="QuarantinedRecord",

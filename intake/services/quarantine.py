@@ -1,6 +1,7 @@
 """Quarantine: records that were refused for their content, kept as they arrived."""
 
 import hmac
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,11 +23,12 @@ from intake.errors import UnreadableBody
 from intake.kinds import QUARANTINE_VIEWED
 from intake.models import QuarantineArrival, QuarantinedRecord
 from ledger.commitments import commitment, new_secret
-from ledger.entries import Actor, draft_entry
+from ledger.entries import Actor, draft_entry, timestamp
 from ledger.sealing import sealing
 from ledger.selectors import open_log, registry_log
 
 ORIGINAL_PART = "original"
+PROBLEMS_PART = "problems"
 KEPT_OF_RECORD = 1 << 20
 KEPT_OF_BODY = 64 << 10
 KEPT_PROBLEM_BYTES = 1 << 20
@@ -137,6 +139,33 @@ def original_commitment(record: QuarantinedRecord) -> str:
     return commitment(bytes(record.secret or b""), ORIGINAL_PART, bytes(record.original or b"")).hex()
 
 
+def problems_commitment(record: QuarantinedRecord) -> str:
+    """The same of what was found wrong with it: strings and whole numbers, which the database gives back alike."""
+    data = json.dumps(record.problems, sort_keys=True, separators=(",", ":")).encode()
+    return commitment(bytes(record.secret or b""), PROBLEMS_PART, data).hex()
+
+
+def record_digest(record: QuarantinedRecord, *, original: str, problems: str) -> str:
+    """SHA-256, in hex, over every column: the erasable ones as their commitments, which outlive an erasure."""
+    state = {name: _plain(getattr(record, name)) for name in KEPT_COLUMNS}
+    state |= {ORIGINAL_PART: original, PROBLEMS_PART: problems}
+    return sha256(json.dumps(state, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+KEPT_COLUMNS = tuple(
+    field.attname for field in QuarantinedRecord._meta.fields if field.name not in QuarantinedRecord.ERASED_TOGETHER
+)
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            return timestamp(value)
+        case uuid.UUID():
+            return str(value)
+    return value
+
+
 class _Address(msgspec.Struct):
     system: Any = None
 
@@ -162,10 +191,14 @@ def _addressed_to(grant: KeyGrant, raw: bytes) -> tuple[uuid.UUID | None, str]:
 
 def _announce(grant: KeyGrant, rows: Sequence[QuarantinedRecord], *, refused: int) -> None:
     if rows:
+        originals, problems = list(map(original_commitment, rows)), list(map(problems_commitment, rows))
+        parts = zip(rows, originals, problems, strict=True)
         QuarantineArrival.objects.create(
             key_row_id=grant.key.id,
             record_ids=[row.id for row in rows],
-            digests=[original_commitment(row) for row in rows],
+            originals=originals,
+            problems=problems,
+            digests=[record_digest(row, original=sent, problems=wrong) for row, sent, wrong in parts],
         )
     if refused:
         count_unkept(grant.key.id, refused)
@@ -179,8 +212,9 @@ def count_unkept(key_row_id: uuid.UUID, number: int = 1) -> None:
     minute = timezone.now().replace(second=0, microsecond=0)
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO intake_quarantinearrival (id, key_row_id, record_ids, digests, refused)"
-            " VALUES (%s, %s, '{}', '{}', %s)"
+            "INSERT INTO intake_quarantinearrival"
+            " (id, key_row_id, record_ids, originals, problems, digests, refused)"
+            " VALUES (%s, %s, '{}', '{}', '{}', '{}', %s)"
             " ON CONFLICT (id) DO UPDATE SET refused = intake_quarantinearrival.refused + excluded.refused",
             [uuid.uuid5(key_row_id, minute.isoformat()), key_row_id, number],
         )

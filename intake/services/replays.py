@@ -12,6 +12,7 @@ from config.problems import pointer
 from governance import memory, rights
 from governance.acts import RULES, Act, role_names
 from governance.api.authentication import KeyGrant
+from governance.errors import RequestVoid
 from governance.scopes import ORGANISATION, Scope
 from intake.admission import Admission, Replay
 from intake.answers import refusal_of
@@ -50,15 +51,6 @@ class AlreadySettled(Conflict):
     code = "quarantine-settled"
     title = "This quarantined record is settled"
     meaning = "It was replayed or given up, or its dismissal waits for a second person. Read its present state."
-
-
-class RequestVoid(Conflict):
-    code = "request-void"
-    title = "Whoever asked for this may not ask for it any more"
-    meaning = (
-        "A request counts while the person who made it is active and has the right to make it. Refuse this one; "
-        "somebody who has the right can ask anew."
-    )
 
 
 class NotReplayable(Conflict):

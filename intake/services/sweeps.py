@@ -2,16 +2,17 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from hashlib import sha256
+from operator import attrgetter
 
 from django.conf import settings
 from django.db.models import Sum
 from django.utils import timezone
 
 from intake.kinds import QUARANTINE_EXPIRED, QUARANTINE_RECEIVED
-from intake.models import ConflictCount, QuarantineArrival, QuarantinedRecord
+from intake.models import ConflictCount, QuarantineArrival, QuarantinedRecord, QuarantineReceipt
 from ledger.entries import SERVER, draft_entry
 from ledger.models import Erasure
 from ledger.sealing import sealing
@@ -20,13 +21,14 @@ from notices.models import Alert
 from notices.services import open_alert
 
 ARRIVALS_AT_ONCE = 5_000
+RECEIPTS_AT_ONCE = 2_000
 EXPIRED_AT_ONCE = 500
 
 
 def seal_arrivals() -> int:
     """One counted entry a key for what arrived in quarantine since the last run; returns how many entries.
 
-    The digest is SHA-256 over the commitments to the arrived bytes, in the order of their ids.
+    The digest is SHA-256 over the digests of the records, in the order of their ids; receipts keep those.
     """
     registry, now = registry_log(), timezone.now()
     with sealing() as seal:
@@ -35,16 +37,34 @@ def seal_arrivals() -> int:
         for arrival in arrivals:
             by_key[arrival.key_row_id].append(arrival)
         for key_row_id, found in by_key.items():
-            body = {"key": str(key_row_id), **_counted(found)}
-            seal.add(registry.id, draft_entry(kind=QUARANTINE_RECEIVED, actor=SERVER, at=now, body=body))
+            receipts = sorted(_receipts(found), key=attrgetter("record_id"))
+            body = {
+                "key": str(key_row_id),
+                "count": len(receipts),
+                "digest": digest_of_receipts(receipts),
+                "refused": sum(arrival.refused for arrival in found),
+            }
+            draft = draft_entry(kind=QUARANTINE_RECEIVED, actor=SERVER, at=now, body=body)
+            seal.add(registry.id, draft)
+            for receipt in receipts:
+                receipt.entry_id = draft.id
+            QuarantineReceipt.objects.bulk_create(receipts, batch_size=RECEIPTS_AT_ONCE)
         QuarantineArrival.objects.filter(pk__in=[arrival.pk for arrival in arrivals]).delete()
     return len(by_key)
 
 
-def _counted(arrivals: Sequence[QuarantineArrival]) -> dict[str, object]:
-    kept = sorted(pair for arrival in arrivals for pair in zip(arrival.record_ids, arrival.digests, strict=True))
-    digest = sha256(b"".join(bytes.fromhex(commitment) for _, commitment in kept)).hexdigest()
-    return {"count": len(kept), "digest": digest, "refused": sum(arrival.refused for arrival in arrivals)}
+def _receipts(arrivals: Sequence[QuarantineArrival]) -> Iterator[QuarantineReceipt]:
+    for arrival in arrivals:
+        for record_id, *parts in zip(
+            arrival.record_ids, arrival.originals, arrival.problems, arrival.digests, strict=True
+        ):
+            original, problems, digest = map(bytes.fromhex, parts)
+            yield QuarantineReceipt(record_id=record_id, original=original, problems=problems, digest=digest)
+
+
+def digest_of_receipts(receipts: Iterable[QuarantineReceipt]) -> str:
+    """What the entry says of the records it counts; the receipts in the order of the records' ids."""
+    return sha256(b"".join(bytes(receipt.digest) for receipt in receipts)).hexdigest()
 
 
 def expire_quarantine() -> int:

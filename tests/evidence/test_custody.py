@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,15 +11,16 @@ from django.core.management import CommandError, call_command
 from evidence.errors import HeadAlreadyKnown, LogStillContinues, TwoAdministratorsNeeded, VerificationFailed
 from evidence.services.checkpoints import record_checkpoints
 from evidence.services.custody import adopt_head, close_log
-from evidence.verification import verify_everything
-from governance.models import CredentialEvent, Person
+from evidence.verification import LogVerification, verify_everything
+from governance.models import Person
+from governance.services.people import issue_setup_link
 from ledger.entries import COMMAND, SERVER
 from ledger.errors import HeadMissing, LedgerRolledBack, LogClosed
 from ledger.heads import head_store
 from ledger.models import Log
-from ledger.selectors import latest_checkpoint, open_log, registry_log
+from ledger.selectors import latest_checkpoint, latest_head, open_log, registry_log
 from tests.evidence.conftest import Organisation, record
-from tests.factories.register import make_person
+from tests.factories.register import actor_of, make_person
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ class TestAdoptingAHead:
     def test_a_pair_of_whom_one_made_the_other_cannot(
         self, organisation: Organisation, first: Person, second: Person
     ) -> None:
-        CredentialEvent.objects.create(person=second, actor_id=first.id)
+        issue_setup_link(actor=actor_of(first), person_id=second.pk)
         forget_head(organisation.log)
         with pytest.raises(TwoAdministratorsNeeded):
             adopt_head(actor=COMMAND, asked_by=first, approved_by=second, log=organisation.log)
@@ -87,6 +89,76 @@ class TestAdoptingAHead:
         with pytest.raises(VerificationFailed, match="entry-altered"):
             adopt_head(actor=COMMAND, asked_by=first, approved_by=second, log=organisation.log)
         assert head_store().head(organisation.log.id) is None
+
+
+class Crashed(Exception):
+    """Stands for the end of the process: nothing after it is done."""
+
+
+STEPS = ("lock", "copies", "tiles", "head_row", "before_commit", "committed", "head_store", "signature")
+
+
+class TestACrashWhileAdopting:
+    @pytest.mark.parametrize("at", STEPS)
+    def test_leaves_a_state_from_which_it_can_be_done_again(
+        self, organisation: Organisation, first: Person, second: Person, at: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log, before = organisation.log, organisation.log.entries.count()
+        forget_head(log)
+        with monkeypatch.context() as patch:
+            patch.setattr("ledger.sealing.step", crash(at))
+            with pytest.raises(Crashed):
+                adopt_head(actor=COMMAND, asked_by=first, approved_by=second, log=log)
+        stored, sealed = head_store().head(log.id), log.entries.filter(kind="head.adopted").count()
+        # never a head of which nothing is said
+        assert (stored is None, sealed) == (at not in STEPS[-2:], 1 if at in STEPS[-3:] else 0)
+        if stored is None:
+            head = adopt_head(actor=COMMAND, asked_by=first, approved_by=second, log=log)
+            assert head.tree_size == before + sealed
+        else:
+            with pytest.raises(HeadAlreadyKnown):
+                adopt_head(actor=COMMAND, asked_by=first, approved_by=second, log=log)
+        record(log, organisation.account, 1)
+        assert list(verify_everything()) == []
+
+    def test_of_two_who_adopt_at_once_the_second_finds_it_done(
+        self, organisation: Organisation, first: Person, second: Person, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log = organisation.log
+        forget_head(log)
+
+        def somebody_was_faster(step: str) -> None:
+            if step == "lock":
+                head_store().advance(log.id, log.entries.count(), latest_head(log.id).root_hash)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("ledger.sealing.step", somebody_was_faster)
+            with pytest.raises(HeadAlreadyKnown):
+                adopt_head(actor=COMMAND, asked_by=first, approved_by=second, log=log)
+        assert not log.entries.filter(kind="head.adopted").exists()
+
+    def test_what_another_host_appended_while_it_was_verified_is_verified_too(
+        self, organisation: Organisation, first: Person, second: Person, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log, genuine = organisation.log, LogVerification.begin
+        forget_head(log)
+
+        def begin_a_moment_ago(log: Log) -> LogVerification:
+            verification = genuine(log)
+            verification.end -= 7
+            return verification
+
+        monkeypatch.setattr(LogVerification, "begin", begin_a_moment_ago)
+        size = log.entries.count()
+        assert adopt_head(actor=COMMAND, asked_by=first, approved_by=second, log=log).tree_size == size
+
+
+def crash(at: str) -> Callable[[str], None]:
+    def step(name: str) -> None:
+        if name == at:
+            raise Crashed(at)
+
+    return step
 
 
 class TestClosingALog:

@@ -13,12 +13,20 @@ import psycopg
 import pytest
 from django.apps import apps
 from django.db import connections, transaction
+from django.utils import timezone
 from psycopg import sql
 
 from audit.models import Decision, Payload
+from config.errors import FieldProblem
 from evidence.services.checkpoints import record_checkpoints
 from evidence.verification import Finding, verify_everything
 from evidence.verification.rows import governed_models
+from governance import memory
+from governance.api.authentication import KeyGrant
+from intake.errors import InvalidDecision
+from intake.models import QuarantinedRecord, QuarantineReceipt
+from intake.services.quarantine import Refused, quarantine
+from intake.services.sweeps import seal_arrivals
 from ledger.entries import SERVER
 from ledger.models import Checkpoint, Entry, Head, Log, Particulars, Tile
 from tests.evidence.conftest import Organisation, found_organisation
@@ -33,7 +41,10 @@ NOT_SEALED = {
     "ledger_checkpoint": {"created_at"},
     "ledger_particulars": {"created_at"},
 }
-SEALED_MODELS: list[Any] = [Log, Entry, Tile, Head, Checkpoint, Decision, Payload, Particulars]
+SEALED_MODELS: list[Any] = [
+    *(Log, Entry, Tile, Head, Checkpoint, Decision, Payload, Particulars),
+    *(QuarantinedRecord, QuarantineReceipt),
+]
 REGISTER = ["AISystem", "Environment", "ModelVersion", "Person", "Assignment", "ServiceAccount", "ServiceKey"]
 
 
@@ -107,8 +118,19 @@ def other_value(cursor: Any, table: str, column: str) -> sql.Composable:
 @pytest.fixture
 def organisation(transactional_db: None) -> Organisation:
     organisation = found_organisation(260)
+    refuse_some(organisation)
     record_checkpoints(actor=SERVER)
     return organisation
+
+
+def refuse_some(organisation: Organisation) -> None:
+    """Three records go to quarantine and are counted there."""
+    register = memory.fresh()
+    key = next(key for key in register.keys.values() if key.account_id == organisation.account.pk)
+    wrong = InvalidDecision(errors=[FieldProblem(pointer="/confidence", detail="It must be between 0 and 1.")])
+    sent = [b'{"confidence": %d}' % number for number in (2, 3, 4)]
+    quarantine(KeyGrant(register, key), [Refused.of(wrong, raw, timezone.now()) for raw in sent])
+    seal_arrivals()
 
 
 def findings_after(cursor: Any, statement: sql.Composable) -> list[Finding] | str:
@@ -211,8 +233,8 @@ def forged(column: str, fresh: set[str], model: Any) -> sql.Composable:
 
 # --- what is refused before anything can be found --------------------------------------------------------------------
 APPEND_ONLY = [t for t in TABLES if t.startswith("ledger_") and t != "ledger_particulars"] + ["audit_decision"]
-APPEND_ONLY += [t for t in TABLES if "_historical" in t]
-ERASABLE = ["audit_payload", "ledger_particulars"]
+APPEND_ONLY += ["intake_quarantinereceipt", *(t for t in TABLES if "_historical" in t)]
+ERASABLE = ["audit_payload", "ledger_particulars", "intake_quarantinedrecord"]
 
 
 @pytest.mark.parametrize("role", ["app", "keeper"])

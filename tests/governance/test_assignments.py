@@ -21,6 +21,7 @@ from governance.errors import (
     AssignmentNotOpen,
     BadRequestedScope,
     LastAdministrator,
+    RequestVoid,
 )
 from governance.models import Assignment, Person
 from governance.scopes import ORGANISATION, Scope
@@ -31,6 +32,7 @@ from governance.services.assignments import (
     delegate_assignment,
     end_assignment,
     offer_assignment,
+    refuse_proposal,
 )
 from governance.services.people import deactivate_person, register_person
 from governance.services.systems import register_system
@@ -156,6 +158,22 @@ def test_requester_cannot_approve_their_own_assignment() -> None:
     proposal = offer_assignment(actor=actor_of(admin), person=make_person(), role=Role.DPO, scope=ORGANISATION)
     with pytest.raises(ApprovalForbidden):
         approve_proposal(actor=actor_of(admin), assignment_id=proposal.pk)
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_proposal_is_void_once_its_asker_left_or_is_no_administrator_any_more(leaves: bool) -> None:
+    second, person, asker = make_person(administrator=True), make_person(), make_person()
+    held = give_role(asker, Role.ADMINISTRATOR)
+    proposal = offer_assignment(actor=actor_of(asker), person=person, role=Role.APPROVER, scope=ORGANISATION)
+    if leaves:
+        Person.objects.filter(pk=asker.pk).update(is_active=False)
+    else:
+        end_assignment(actor=actor_of(asker), assignment_id=held.pk)
+    with pytest.raises(RequestVoid):
+        approve_proposal(actor=actor_of(second), assignment_id=proposal.pk)
+    proposal.refresh_from_db()
+    assert proposal.status == Status.PROPOSED
+    assert refuse_proposal(actor=actor_of(second), assignment_id=proposal.pk).status == Status.REFUSED
 
 
 def test_nobody_approves_a_role_for_themself() -> None:

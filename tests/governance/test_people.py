@@ -1,19 +1,30 @@
 """People: the first administrator, first passwords, addresses, leaving."""
 
+import hashlib
+import json
 from datetime import timedelta
 
 import pytest
 import time_machine
 from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
 from config.errors import Forbidden
 from governance import rights
 from governance.acts import Act, Role
-from governance.errors import LastAdministrator, PersonExists, PersonNotFound, SetupClosed, SuccessorNeeded
-from governance.models import Assignment, CredentialEvent, Person, ServiceAccount
+from governance.credentials import self_made_pairs
+from governance.errors import (
+    CredentialsGuarded,
+    LastAdministrator,
+    PersonExists,
+    PersonNotFound,
+    SetupClosed,
+    SuccessorNeeded,
+)
+from governance.models import Assignment, Person, ServiceAccount, SetupLink
 from governance.scopes import ORGANISATION, Scope
 from governance.services.assignments import accept_assignments, offer_assignment
 from governance.services.people import (
@@ -27,6 +38,7 @@ from governance.services.people import (
 )
 from ledger.entries import COMMAND
 from ledger.models import Entry
+from ledger.sealing import sealing
 from tests.factories.register import actor_of, give_role, make_account, make_person, make_system
 
 pytestmark = pytest.mark.django_db
@@ -108,10 +120,95 @@ def test_whoever_made_a_link_is_no_pair_for_seven_days_from_its_use() -> None:
         assert found is allowed
 
 
+def is_pair(one: Person, other: Person) -> bool:
+    return frozenset({one.pk, other.pk}) in self_made_pairs([one.pk, other.pk])
+
+
+def test_what_makes_a_pair_is_read_from_the_entries_in_either_direction() -> None:
+    admin = make_person(administrator=True)
+    made = register_person(actor=actor_of(admin), name="Made", email="made@example.org")
+    assert self_made_pairs([made.pk]) == {frozenset({admin.pk, made.pk})}
+    give_role(made, Role.ADMINISTRATOR)
+    assert not rights.may_approve(made, Act.HEAD_ADOPT, requested_by=admin.pk)
+    assert not rights.may_approve(admin, Act.HEAD_ADOPT, requested_by=made.pk)
+    (entry,) = Entry.objects.filter(about_id=made.pk, kind="person.registered")
+    assert json.loads(bytes(entry.data))["body"]["credentials_by"] == str(admin.pk)
+
+
+def test_a_link_that_no_entry_gave_out_opens_nothing() -> None:
+    person = make_person()
+    SetupLink.objects.create(person=person, secret_hash=hashlib.sha256(b"slipped in").digest())
+    with pytest.raises(SetupClosed):
+        set_first_password(token="slipped in", password=PASSWORD)
+
+
+def test_a_link_of_one_person_is_no_link_of_another() -> None:
+    one, other = make_person(), make_person()
+    token = issue_setup_link(actor=COMMAND, person_id=one.pk)
+    SetupLink.objects.filter(person=one).update(person=other)
+    with pytest.raises(SetupClosed):
+        set_first_password(token=token, password=PASSWORD)
+
+
+def with_password(person: Person) -> Person:
+    return set_first_password(token=issue_setup_link(actor=COMMAND, person_id=person.pk), password=PASSWORD)
+
+
+@pytest.mark.parametrize("state", ["accepted", "offered", "proposed"])
+@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.APPROVER, Role.DPO, Role.AUDITOR, Role.INVESTIGATOR])
+def test_no_administrator_alone_resets_the_password_of_whoever_holds_a_role_that_takes_two(
+    role: Role, state: str
+) -> None:
+    admin, person = make_person(administrator=True), with_password(make_person())
+    held = give_role(person, role)
+    Assignment.objects.filter(pk=held.pk).update(status=state)
+    with pytest.raises(CredentialsGuarded, match="setup_link --for"):
+        issue_setup_link(actor=actor_of(admin), person_id=person.pk)
+    assert authenticate(username=person.email, password=PASSWORD) == person
+    Assignment.objects.filter(pk=held.pk).update(status="ended", ends_at=timezone.now())
+    assert issue_setup_link(actor=actor_of(admin), person_id=person.pk)
+
+
+def test_others_and_newcomers_get_their_link_from_one_administrator() -> None:
+    admin = make_person(administrator=True)
+    newcomer, operator = make_person(dpo=True), with_password(make_person(operator=make_system()))
+    for person in (newcomer, operator):
+        token = issue_setup_link(actor=actor_of(admin), person_id=person.pk)
+        assert set_first_password(token=token, password=PASSWORD + "!")
+
+
+def test_a_link_that_was_made_before_the_role_was_given_does_not_open_it() -> None:
+    admin, person = make_person(administrator=True), with_password(make_person())
+    token = issue_setup_link(actor=actor_of(admin), person_id=person.pk)
+    give_role(person, Role.APPROVER)
+    with pytest.raises(SetupClosed):
+        set_first_password(token=token, password=PASSWORD + "!")
+
+
+def test_somebody_at_the_host_makes_the_link_and_the_entry_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    person = with_password(make_person(administrator=True))
+    call_command("setup_link", "--for", str(person.email).upper())
+    token = capsys.readouterr().out.strip().rsplit("/", 1)[1]
+    assert set_first_password(token=token, password=PASSWORD + "!") == person
+    issued = Entry.objects.filter(about_id=person.pk, kind="setup_link.issued").latest("id")
+    assert json.loads(bytes(issued.data))["actor"] == {"type": "command"}
+    with pytest.raises(CommandError, match="Nobody active"):
+        call_command("setup_link", "--for", "nobody@example.org")
+
+
+def test_what_is_not_sealed_yet_counts_within_its_own_transaction() -> None:
+    admin = make_person(administrator=True)
+    with sealing():
+        person = register_person(actor=actor_of(admin), name="New", email="new@example.org")
+        token = issue_setup_link(actor=actor_of(admin), person_id=person.pk)
+        assert is_pair(admin, person)
+        assert set_first_password(token=token, password=PASSWORD)
+
+
 def test_giving_out_a_setup_link_counts_as_setting_credentials() -> None:
     admin, person = make_person(administrator=True), make_person()
     issue_setup_link(actor=actor_of(admin), person_id=person.pk)
-    assert CredentialEvent.objects.filter(person=person, actor_id=admin.pk).exists()
+    assert is_pair(admin, person)
 
 
 def test_addresses_differ_only_beyond_case() -> None:
@@ -123,9 +220,9 @@ def test_addresses_differ_only_beyond_case() -> None:
 def test_a_change_of_address_counts_as_setting_credentials() -> None:
     admin, person = make_person(administrator=True), make_person()
     update_person(actor=actor_of(admin), person_id=person.pk, changes={"name": "Renamed"})
-    assert not CredentialEvent.objects.filter(person=person, actor_id=admin.pk).exists()
+    assert not is_pair(admin, person)
     update_person(actor=actor_of(admin), person_id=person.pk, changes={"email": "elsewhere@example.org"})
-    assert CredentialEvent.objects.filter(person=person, actor_id=admin.pk).exists()
+    assert is_pair(admin, person)
 
 
 def test_names_and_addresses_are_in_no_entry_and_in_no_history() -> None:

@@ -1,17 +1,28 @@
 """A caller's own key leads to what was recorded under it, and to nothing else."""
 
+import itertools
+import json
+import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from django.db import DataError, OperationalError
+from django.db import DataError, OperationalError, connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from audit.models import Decision
 from audit.services import recording
 from config.ids import new_id
 from governance import memory
+from governance.api.authentication import KeyGrant
 from intake import groups
-from intake.models import ExternalId
+from intake.admission import Admission
+from intake.groups import seal_group
+from intake.models import ExternalId, QuarantinedRecord
+from intake.reading import read_record
 from ledger.models import Entry
+from ledger.selectors import open_log
 from tests.factories.register import make_key, make_system
 from tests.intake.conftest import Sender
 
@@ -76,11 +87,11 @@ def test_a_half_that_fails_promises_its_id_to_nobody(sender: Sender, monkeypatch
     genuine = recording.record_decisions
     spoilt: list[str] = []
 
-    def refuse_the_first(seal: Any, *, log_id: Any, decisions: Any, ids: Any) -> Any:
+    def refuse_the_first(seal: Any, *, log_id: Any, decisions: Any, **rest: Any) -> Any:
         spoilt.append(decisions[0].id)
         if decisions[0].id == spoilt[0]:
             raise DataError("the first is at fault")
-        return genuine(seal, log_id=log_id, decisions=decisions, ids=ids)
+        return genuine(seal, log_id=log_id, decisions=decisions, **rest)
 
     sender.post(sender.record())
     monkeypatch.setattr(groups, "record_decisions", refuse_the_first)
@@ -88,3 +99,100 @@ def test_a_half_that_fails_promises_its_id_to_nobody(sender: Sender, monkeypatch
     assert [row["status"] for row in found] == ["retry", "accepted"]
     assert Entry.objects.filter(id=found[1]["id"]).exists()
     assert ExternalId.objects.get().decision_id == Decision.objects.latest("recorded_at").pk
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "keyed": {"id": None, "external_id": "X"},
+    "keyed, other content": {"id": None, "external_id": "X", "outcome": "refused"},
+    "own id and key": {"id": "A", "external_id": "X"},
+    "own id and key, other content": {"id": "A", "external_id": "X", "outcome": "refused"},
+    "another own id and key": {"id": "B", "external_id": "X"},
+    "another own id and key, other content": {"id": "C", "external_id": "X", "outcome": "refused"},
+    "own id alone": {"id": "A"},
+    "own id and another key": {"id": "A", "external_id": "Y"},
+}
+
+
+def test_a_group_is_answered_as_if_each_had_come_alone(senders: Any) -> None:
+    """Whatever the order, and whatever of it was there before."""
+    together, alone = senders("credit"), senders("hiring")
+    for number, names in enumerate(itertools.permutations(KINDS, 3)):
+        before = number % 3  # so many of them came in a batch of their own
+        batches, singles = (numbered(sender, names, str(number)) for sender in (together, alone))
+        counted = [count(sender) for sender in (together, alone)]
+        found = answers_of_batch(together, batches[:before]) + answers_of_batch(together, batches[before:])
+        assert found == [answer_to(alone, each) for each in singles], names
+        accepted = sum(answer[0] == "accepted" for answer in found)
+        assert [count(together) - counted[0], count(alone) - counted[1]] == [accepted, accepted]
+
+
+def count(sender: Sender) -> int:
+    return Decision.objects.filter(system_id=sender.systems[0].pk).count()
+
+
+def numbered(sender: Sender, names: Sequence[str], number: str) -> list[dict[str, Any]]:
+    """Fresh ids and keys that are the same among these records only."""
+    ids = {letter: str(new_id()) for letter in "ABC"}
+    made = []
+    for name in names:
+        changes = dict(KINDS[name])
+        changes["id"] = ids.get(changes["id"])
+        if "external_id" in changes:
+            changes["external_id"] = f"{changes['external_id']}-{number}"
+        made.append(sender.record(**changes))
+    return made
+
+
+def answers_of_batch(sender: Sender, records: list[dict[str, Any]]) -> list[tuple[str, bool]]:
+    found = sender.batch(records).json()["results"] if records else []
+    return [(each["status"], "differs_from_first" in each.get("warnings", ())) for each in found]
+
+
+def answer_to(sender: Sender, record: dict[str, Any]) -> tuple[str, bool]:
+    answer = sender.post(record)
+    status = {201: "accepted", 200: "duplicate", 409: "conflict"}[answer.status_code]
+    return status, "differs_from_first" in answer.json().get("warnings", ())
+
+
+@pytest.mark.parametrize("order", [("keyed", "own id and key"), ("own id and key", "keyed")])
+def test_of_two_with_one_key_the_second_is_the_first_with_an_id_or_without(
+    sender: Sender, order: tuple[str, str]
+) -> None:
+    first, second = sender.batch(numbered(sender, order, "1")).json()["results"]
+    assert (first["status"], second["status"]) == ("accepted", "duplicate")
+    assert first["id"] == second["id"] == str(ExternalId.objects.get().decision_id) == str(Decision.objects.get().pk)
+
+
+def test_another_decision_under_a_key_and_an_id_of_its_own_is_kept_and_sealed_as_a_conflict(sender: Sender) -> None:
+    first = sender.post(sender.record(id=None, external_id="X")).json()
+    answer = sender.post(sender.record(external_id="X", outcome="refused"))
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/decision-conflict")
+    assert "external_id" in answer.json()["detail"]
+    assert QuarantinedRecord.objects.get().pk == uuid.UUID(answer.json()["quarantine_id"])
+    (entry,) = Entry.objects.filter(kind="decision.conflicted")
+    assert str(entry.about_id) == first["id"]
+
+
+def test_an_id_that_is_taken_promises_its_key_to_nobody(senders: Any) -> None:
+    sender, other = senders("credit"), senders("hiring")
+    taken = other.record()
+    assert other.post(taken).status_code == 201
+    both = [sender.record(id=taken["id"], external_id="X"), sender.record(id=None, external_id="X")]
+    assert [each["status"] for each in sender.batch(both).json()["results"]] == ["conflict", "accepted"]
+    assert ExternalId.objects.get().decision_id == Decision.objects.get(system_id=sender.systems[0].pk).pk
+
+
+def test_keys_cost_no_query_more_when_ids_and_keys_come_together(sender: Sender) -> None:
+    def queries(records: list[dict[str, Any]]) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            seal_group(log_id, [admission.admit(read_record(json.dumps(each).encode())) for each in records])
+        return len(captured)
+
+    register = memory.fresh()
+    key = next(key for key in register.keys.values() if key.account_id == sender.account.pk)
+    admission = Admission(KeyGrant(register, key), timezone.now())
+    log_id = open_log(sender.systems[0].pk).id
+    queries([sender.record()])
+    keyed = queries([sender.record(id=None, external_id="A"), sender.record(id=None, external_id="B")])
+    mixed = queries([sender.record(id=None, external_id="C"), sender.record(external_id="C")])
+    assert mixed == keyed

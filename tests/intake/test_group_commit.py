@@ -149,10 +149,10 @@ def test_one_bad_record_never_fails_its_neighbours(warm: Sender, monkeypatch: py
     warm.post(taken)
     real = recording.record_decisions
 
-    def blind(seal: Any, *, log_id: Any, decisions: Any, ids: Any) -> Any:
+    def blind(seal: Any, *, log_id: Any, decisions: Any, **rest: Any) -> Any:
         with monkeypatch.context() as patch:
             patch.setattr("audit.services.recording.find_entries", lambda ids: {})
-            return real(seal, log_id=log_id, decisions=decisions, ids=ids)
+            return real(seal, log_id=log_id, decisions=decisions, **rest)
 
     monkeypatch.setattr(groups, "record_decisions", blind)
     records = [warm.record() for _ in range(9)]

@@ -17,17 +17,17 @@ from audit.selectors import decision_by_id
 from config.errors import Forbidden, InvalidInput
 from console.metrics import DatabaseCollector
 from governance.acts import Role
+from governance.errors import RequestVoid
 from governance.models import Person
 from governance.scopes import Scope
 from governance.services.assignments import end_assignment
 from governance.services.people import deactivate_person
 from intake.errors import InvalidDecision
 from intake.models import QuarantineArrival, QuarantineCase, QuarantinedRecord
-from intake.services.quarantine import original_commitment
+from intake.services.quarantine import original_commitment, problems_commitment, record_digest
 from intake.services.replays import (
     AlreadySettled,
     NotReplayable,
-    RequestVoid,
     correct,
     decide_dismissal,
     replay,
@@ -65,10 +65,15 @@ def test_arrivals_are_sealed_as_one_counted_entry_a_key(sender: Sender) -> None:
     assert seal_arrivals() == 1
     assert seal_arrivals() == 0
     body = json.loads(bytes(Entry.objects.get(kind="quarantine.received").data))["body"]
-    kept = QuarantinedRecord.objects.order_by("id")
-    commitments = b"".join(bytes.fromhex(original_commitment(record)) for record in kept)
-    assert (body["count"], body["refused"], body["digest"]) == (3, 0, sha256(commitments).hexdigest())
+    kept = [(record, original_commitment(record), problems_commitment(record)) for record in by_id()]
+    digests = [record_digest(record, original=original, problems=problems) for record, original, problems in kept]
+    joined = b"".join(map(bytes.fromhex, digests))
+    assert (body["count"], body["refused"], body["digest"]) == (3, 0, sha256(joined).hexdigest())
     assert not QuarantineArrival.objects.exists()
+
+
+def by_id() -> list[QuarantinedRecord]:
+    return list(QuarantinedRecord.objects.order_by("id"))
 
 
 def test_the_same_bytes_again_are_kept_once_under_one_id(sender: Sender) -> None:

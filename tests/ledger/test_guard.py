@@ -12,7 +12,7 @@ from ledger.models import Log, Particulars
 from tests.ledger.conftest import append
 
 APPEND_ONLY = ["ledger_log", "ledger_entry", "ledger_tile", "ledger_head", "ledger_checkpoint", "ledger_erasure"]
-APPEND_ONLY += ["ledger_logclosure", "audit_decision", "governance_historicalaisystem", "governance_credentialevent"]
+APPEND_ONLY += ["ledger_logclosure", "audit_decision", "governance_historicalaisystem", "intake_quarantinereceipt"]
 REFUSED = psycopg.errors.InsufficientPrivilege
 
 pytestmark = pytest.mark.committing

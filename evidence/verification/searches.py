@@ -1,0 +1,57 @@
+"""Searches: the terms that each entry commits to, kept beside it, and nothing else."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from django.db import connection
+
+from audit.kinds import DECISIONS_SEARCHED
+from audit.services.searching import TERMS_PART
+from evidence.verification.findings import Finding
+from evidence.verification.rows import sealed_erasures
+from evidence.verification.trees import StoredEntry
+from ledger.commitments import SECRET_BYTES, commitment
+from ledger.models import Log, Particulars
+
+
+def check_searches(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
+    """The terms of every search among these entries: there, once, and opening what the entry says of them."""
+    searches = [entry for entry in entries if entry.kind == DECISIONS_SEARCHED.name]
+    kept: dict[str, list[Particulars]] = {search.id: [] for search in searches}
+    for version in Particulars.objects.filter(row_id__in=kept):
+        kept[str(version.row_id)].append(version)
+    for search in searches:
+        for code in _judge(search, kept[search.id]):
+            yield Finding(code, log.origin, search.index, table="ledger_particulars", row=search.id)
+
+
+def _judge(search: StoredEntry, kept: Sequence[Particulars]) -> Iterator[str]:
+    terms = [version for version in kept if version.part == TERMS_PART]
+    if not terms:
+        yield "particulars-missing"
+    if len(kept) > 1:
+        yield "particulars-loose"
+    for version in terms:
+        if version.secret is None or version.data is None:
+            if not sealed_erasures([version.id]):
+                yield "particulars-gone"
+        elif not _opens(bytes(version.secret), bytes(version.data), search):
+            yield "particulars-altered"
+
+
+def _opens(secret: bytes, data: bytes, search: StoredEntry) -> bool:
+    if len(secret) != SECRET_BYTES or commitment(secret, TERMS_PART, data).hex() != search.body.get("terms"):
+        return False
+    return sorted(json.loads(data)) == search.body.get("by")
+
+
+def terms_without_entries() -> Iterator[Finding]:
+    """Terms that no search's entry leads to."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.id FROM ledger_particulars p WHERE p.part = %s AND NOT EXISTS"
+            " (SELECT FROM ledger_entry e WHERE e.id = p.row_id AND e.kind = %s) LIMIT 100",
+            [TERMS_PART, DECISIONS_SEARCHED.name],
+        )
+        for (version_id,) in cursor.fetchall():
+            yield Finding("particulars-loose", table="ledger_particulars", row=str(version_id))

@@ -1,0 +1,67 @@
+"""Who made whose account or set whose credentials: read from the sealed entries, which no other row can gainsay.
+
+Each entry of an act after which somebody else could sign in as a person says, as `credentials_by`, who that is.
+"""
+
+import uuid
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from django.db.models import Q
+from django.utils import timezone
+
+from governance.acts import PRIVILEGED
+from governance.kinds import CREDENTIALS_SET, PERSON_REGISTERED, PERSON_UPDATED, SETUP_LINK_ISSUED
+from governance.models import Assignment, Person
+from ledger.entries import Actor, timestamp
+from ledger.sealing import said_about
+
+SELF_MADE = timedelta(days=7)
+"""Whoever made an account, or reset its credentials, cannot be the other half of an approval with it for so long."""
+CREDENTIALS_BY = "credentials_by"
+KINDS = (PERSON_REGISTERED, PERSON_UPDATED, SETUP_LINK_ISSUED, CREDENTIALS_SET)
+Status = Assignment.Status
+
+_decode: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+
+
+def said_of(maker: Actor) -> dict[str, str]:
+    """What the entry of such an act says of its maker; nothing of somebody at the host's command line."""
+    return {CREDENTIALS_BY: str(maker.id)} if maker.id else {}
+
+
+def self_made_pairs(people: Collection[uuid.UUID]) -> set[frozenset[uuid.UUID]]:
+    """Pairs of a person among these and whoever made or reset their account within the last 7 days."""
+    since = timestamp(timezone.now() - SELF_MADE)
+    entries = map(_decode.decode, said_about(people, KINDS))
+    recent = (entry["body"] for entry in entries if entry["at"] > since)
+    return {
+        frozenset({uuid.UUID(body["about"]), uuid.UUID(body[CREDENTIALS_BY])})
+        for body in recent
+        if CREDENTIALS_BY in body
+    }
+
+
+def said_of_link(person_id: uuid.UUID, link_id: uuid.UUID) -> dict[str, str] | None:
+    """What the entry that gave out a set-up link says of its maker; None where no entry gave it out."""
+    bodies = (_decode.decode(data)["body"] for data in said_about([person_id], [SETUP_LINK_ISSUED]))
+    body = next((body for body in bodies if body.get("link") == str(link_id)), None)
+    return None if body is None else {name: value for name, value in body.items() if name == CREDENTIALS_BY}
+
+
+def take_two(person: Person) -> bool:
+    """Whether one administrator alone must not be able to sign in as this person.
+
+    They have a password, and hold (or were asked to take) a role that takes two administrators to give: whoever takes
+    over the account would give it to themself.
+    """
+    now = timezone.now()
+    held = Assignment.objects.filter(
+        Q(ends_at=None) | Q(ends_at__gt=now),
+        person=person,
+        role__in=PRIVILEGED,
+        status__in=(Status.PROPOSED, Status.OFFERED, Status.ACCEPTED),
+    )
+    return person.has_usable_password() and held.exists()
