@@ -474,7 +474,8 @@ def _with_owners(register: Register, systems: set[uuid.UUID] | None) -> Register
         for row in rows.order_by("-offered_at", "-id")
         if row.system_id and row.offered_at
     )
-    kept = {place: held for place, held in register.owners.items() if systems and place.system_id not in systems}
+    owners = register.owners.items()
+    kept = {place: held for place, held in owners if systems is not None and place.system_id not in systems}
     return replace(register, owners={**kept, **{place: tuple(held) for place, held in spans.items()}})
 
 

@@ -77,11 +77,18 @@ class Known:
     owner: Owner | None
     settled_since: datetime
     """Since when `owner` has been the one: who answered for older decisions is looked up one by one."""
+    changes_at: datetime | None
+    """When somebody else answers, or nobody, though no row changes: an assignment that begins or ends by its date."""
     flags: tuple[str, ...]
     made_at: float
     usual: tuple[Directive, Facets] | None = None
     """The variant of a decision that is neither late nor ahead, under the owner of now: nearly always this one."""
     variants: dict[tuple[bool, bool, Owner | None, Directive], Facets] = field(default_factory=dict)
+
+    def is_over(self, at: datetime) -> bool:
+        if self.changes_at is not None and at >= self.changes_at:
+            return True
+        return time.monotonic() - self.made_at > LEARNT_FOR_SECONDS
 
 
 class Replay(msgspec.Struct, frozen=True):
@@ -168,7 +175,7 @@ class Admission:
     def _look_up(self, record: DecisionRecord) -> Known:
         key = _facet_key(self.grant, record)
         known = self._known.get(key)
-        if known is None or time.monotonic() - known.made_at > LEARNT_FOR_SECONDS:
+        if known is None or known.is_over(self._at):
             known = self._learn(key, record)
             if len(self._known) >= MAX_LEARNT:
                 self._known.clear()
@@ -284,6 +291,7 @@ def _learn(grant: KeyGrant, record: DecisionRecord, at: datetime) -> Known:
     source_id, source_flags = _source(grant, system, record)
     version_id = version.id if version else None
     owner = grant.register.owner_at(system.id, version_id, record.capability or "", at)
+    moments = _owner_moments(grant.register, system.id, version_id, record.capability or "")
     return Known(
         system=system,
         log_id=system.log_id,
@@ -291,7 +299,8 @@ def _learn(grant: KeyGrant, record: DecisionRecord, at: datetime) -> Known:
         version=version,
         source_id=source_id,
         owner=owner,
-        settled_since=_settled_since(grant.register, system.id, version_id, record.capability or "", at),
+        settled_since=max((moment for moment in moments if moment <= at), default=BEGINNING),
+        changes_at=min((moment for moment in moments if moment > at), default=None),
         flags=(*flags, *source_flags, *_system_flags(system, environment), *_owner_flags(owner)),
         made_at=time.monotonic(),
     )
@@ -339,18 +348,18 @@ def _owner_flags(owner: Owner | None) -> tuple[str, ...]:
     return () if owner.accepted else ("unaccepted_accountable",)
 
 
-def _settled_since(
-    register: Register, system_id: uuid.UUID, version_id: uuid.UUID | None, capability: str, at: datetime
-) -> datetime:
-    """The last moment before `at` at which somebody was offered, took or gave up the responsibility."""
+def _owner_moments(
+    register: Register, system_id: uuid.UUID, version_id: uuid.UUID | None, capability: str
+) -> list[datetime]:
+    """When somebody was, or will be, offered, given or relieved of the responsibility."""
     places = (Place(system_id, None, ""), Place(system_id, version_id, ""), Place(system_id, None, capability))
-    moments = (
+    moments = [
         moment
         for place in places
         for span in register.owners.get(place, ())
         for moment in (span.offered_at, span.accepted_at, span.ended_at)
-    )
-    return max((moment for moment in moments if moment is not None and moment <= at), default=BEGINNING)
+    ]
+    return [moment for moment in moments if moment is not None]
 
 
 def _facet_values(

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -30,10 +31,12 @@ def make_person(*, name: str = "", email: str = "", **roles: Any) -> Person:
     return person
 
 
-def give_role(person: Person, role: Assignment.Role, scope: Scope = ORGANISATION) -> Assignment:
+def give_role(
+    person: Person, role: Assignment.Role, scope: Scope = ORGANISATION, *, ends_at: datetime | None = None
+) -> Assignment:
     """An accepted assignment, without the ways that lead there."""
     with sealing() as seal:
-        assignment = offer_to(seal, actor=COMMAND, person=person, role=role, scope=scope)
+        assignment = offer_to(seal, actor=COMMAND, person=person, role=role, scope=scope, ends_at=ends_at)
         assignment.status = Assignment.Status.ACCEPTED
         assignment.accepted_at = timezone.now()
         write_assignment(seal, actor=actor_of(person), kind=ASSIGNMENT_ACCEPTED, assignment=assignment)

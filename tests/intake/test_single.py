@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from audit.entries import read_entry
 from audit.models import Decision, Payload
 from config.ids import id_at
+from governance.acts import Role
 from governance.errors import UnverifiedLimitReached
+from governance.scopes import Scope
 from governance.services.keys import revoke_service_key
 from intake.models import QuarantinedRecord
 from intake.wire import MAX_RECORD_BYTES
@@ -93,9 +96,6 @@ def test_the_accountable_person_of_both_moments_is_named(sender: Sender) -> None
     now = datetime.now(UTC).isoformat()
     first = sender.post(sender.record(occurred_at=now)).json()["id"]
     person = make_person()
-    from governance.acts import Role
-    from governance.scopes import Scope
-
     give_role(person, Role.ACCOUNTABLE, Scope.system(system.pk))
     second = sender.post(sender.record(occurred_at=now)).json()["id"]
     third = sender.post(sender.record(occurred_at=datetime.now(UTC).isoformat())).json()["id"]
@@ -105,6 +105,20 @@ def test_the_accountable_person_of_both_moments_is_named(sender: Sender) -> None
     assert rows[second].accountable_accepted
     assert rows[second].occurred_accountable_id != person.pk
     assert rows[third].occurred_accountable_id is None
+
+
+def test_nobody_answers_any_more_from_the_moment_at_which_an_assignment_ends(sender: Sender) -> None:
+    person, ends_at = make_person(), datetime.now(UTC) + timedelta(hours=1)
+    give_role(person, Role.ACCOUNTABLE, Scope.system(sender.systems[0].pk), ends_at=ends_at)
+
+    def who(moment: datetime) -> tuple[bool, list[str]]:
+        with time_machine.travel(moment, tick=True):
+            receipt = sender.post(sender.record(occurred_at=datetime.now(UTC).isoformat())).json()
+        return Decision.objects.get(pk=receipt["id"]).accountable_id == person.pk, receipt["warnings"]
+
+    held, ended = who(ends_at - timedelta(milliseconds=500)), who(ends_at + timedelta(milliseconds=1))
+    assert held[0] and not ended[0]
+    assert "no_accountable" not in held[1]
 
 
 def test_an_id_of_the_server_is_made_where_none_was_sent(sender: Sender) -> None:
