@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -84,5 +85,8 @@ class PersonAdmin(RegisterAdmin[Person]):
 
     @admin.display(description="Roles")
     def roles(self, person: Person) -> str:
-        held = rights.in_force().filter(person=person).select_related("system")
-        return ", ".join(f"{each.get_role_display()}{f' ({each.system.slug})' if each.system else ''}" for each in held)
+        places: dict[str, list[str]] = {}
+        for each in rights.in_force().filter(person=person).select_related("system"):
+            places.setdefault(each.get_role_display(), []).extend([each.system.slug] if each.system else [])
+        said = (f"{role} ({', '.join(sorted(where))})" if where else role for role, where in places.items())
+        return format_html_join("", "<div>{}</div>", ((each[:1].upper() + each[1:],) for each in sorted(said)))

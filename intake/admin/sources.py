@@ -8,6 +8,7 @@ from django.utils.html import format_html
 
 from config.admin import Act as PageAct
 from config.admin import ReadOnlyAdmin
+from config.moments import moment
 from governance import rights
 from governance.acts import Act
 from governance.models import AISystem, ServiceAccount
@@ -65,9 +66,9 @@ class SourceAdmin(ReadOnlyAdmin[Source]):
         return ", ".join(map(str, source.state.forks)) or "none"
 
     @admin.display(description="last heard")
-    def last_heard_at(self, source: Source) -> object:
+    def last_heard_at(self, source: Source) -> str:
         heard = [at for at in (source.state.last_seen_at, source.state.last_heartbeat_at) if at is not None]
-        return max(heard, default=None)
+        return moment(max(heard, default=None))
 
 
 def _link(view: str, row: AISystem | ServiceAccount) -> str:

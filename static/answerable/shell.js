@@ -25,6 +25,8 @@ document.addEventListener("alpine:init", () => {
 // Icons are ligatures: their text ("fact_check") is no word for a screen reader where a label stands beside it.
 document.addEventListener("DOMContentLoaded", () => {
   document.getElementById("main")?.setAttribute("role", "main");
+  // where the skip link leads: focus goes there, and no further Tab stops at it
+  document.getElementById("content")?.setAttribute("tabindex", "-1");
   for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
     const owner = icon.closest("a, button, summary, [role=button]");
     if (owner && owner.textContent.replace(icon.textContent, "").trim()) icon.setAttribute("aria-hidden", "true");
