@@ -18,7 +18,7 @@ BAR = 0.8
 SERIES = 5
 OTHERS = "other outcomes"
 LAST_LABEL = 0.96
-"""A label further right than this would be cut off."""
+"""Further right than this a label would stand out of its panel on a phone."""
 
 
 @dataclass(frozen=True, slots=True)

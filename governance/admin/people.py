@@ -7,7 +7,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -89,4 +89,5 @@ class PersonAdmin(RegisterAdmin[Person]):
         for each in rights.in_force().filter(person=person).select_related("system"):
             places.setdefault(each.get_role_display(), []).extend([each.system.slug] if each.system else [])
         said = (f"{role} ({', '.join(sorted(where))})" if where else role for role, where in places.items())
-        return format_html_join("", "<div>{}</div>", ((each[:1].upper() + each[1:],) for each in sorted(said)))
+        lines = format_html_join("", "<li>{}</li>", ((each[:1].upper() + each[1:],) for each in sorted(said)))
+        return format_html("<ul>{}</ul>", lines) if lines else "none"

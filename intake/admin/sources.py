@@ -23,7 +23,7 @@ class SourceAdmin(ReadOnlyAdmin[Source]):
         "Sources are the counters that services number their decisions with, and show which numbers never arrived. "
         "One appears when a decision or a heartbeat names it in its field “source”."
     )
-    list_display = ("slug", "last_seq", "missing", "forks", "last_heard_at")
+    list_display = ("name", "last_seq", "missing", "forks", "last_heard_at")
     search_fields = ("slug",)
     fields = ("slug", "account", "system", "created_at", "last_seq", "missing", "gaps", "forks", "last_heard_at")
     readonly_fields = fields
@@ -36,6 +36,10 @@ class SourceAdmin(ReadOnlyAdmin[Source]):
         sources: QuerySet[Source] = super().get_queryset(request).select_related("state")
         systems = rights.systems_where(viewer(request), Act.DECISION_VIEW)
         return sources if systems is None else sources.filter(system_id__in=systems)
+
+    @admin.display(description="source", ordering="slug")
+    def name(self, source: Source) -> str:
+        return source.slug
 
     @admin.display(description="service account")
     def account(self, source: Source) -> str:
