@@ -22,7 +22,7 @@ document.addEventListener("alpine:init", () => {
   }));
 });
 
-// Icons are ligatures: their text ("fact_check") is no word for a screen reader where a label stands beside it.
+// Icons are ligatures: their text ("fact_check") is no word for a screen reader where a label or title says it.
 document.addEventListener("DOMContentLoaded", () => {
   document.getElementById("main")?.setAttribute("role", "main");
   // where the skip link leads: focus goes there, and no further Tab stops at it
@@ -33,6 +33,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
   for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
     const owner = icon.closest("a, button, summary, [role=button]");
-    if (owner && owner.textContent.replace(icon.textContent, "").trim()) icon.setAttribute("aria-hidden", "true");
+    const named = owner && (owner.title || owner.textContent.replace(icon.textContent, "").trim());
+    if (named) icon.setAttribute("aria-hidden", "true");
   }
 });
