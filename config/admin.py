@@ -72,6 +72,9 @@ class ReadOnlyAdmin(ModelAdmin, Generic[M]):
     actions = ()
     list_per_page = 50
 
+    submit_words: ClassVar[str] = "Save"
+    """What the button of the form says."""
+
     about: ClassVar[str] = ""
     """For an empty list: what it shows, and how something gets there."""
 

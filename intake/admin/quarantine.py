@@ -110,6 +110,7 @@ class QuarantineForm(ServiceForm):
 @admin.register(QuarantinedRecord)
 class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
     form = QuarantineForm
+    submit_words = "Carry out"
     about = (
         "Records that were refused for their content are kept here as they arrived, to be corrected and replayed or "
         "given up. One gets here when a service posts a decision that breaks a rule of the record."

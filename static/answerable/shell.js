@@ -22,7 +22,6 @@ document.addEventListener("alpine:init", () => {
   }));
 });
 
-// Icons are ligatures: their text ("fact_check") is no word for a screen reader where a label or title says it.
 document.addEventListener("DOMContentLoaded", () => {
   document.getElementById("main")?.setAttribute("role", "main");
   // where the skip link leads: focus goes there, and no further Tab stops at it
@@ -31,6 +30,7 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const cell of document.querySelectorAll("#result_list [data-label]")) {
     cell.dataset.label = cell.dataset.label.charAt(0).toUpperCase() + cell.dataset.label.slice(1);
   }
+  // Icons are ligatures: their text ("fact_check") is no word for a screen reader where a label or title says it.
   for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
     const owner = icon.closest("a, button, summary, [role=button]");
     const named = owner && (owner.title || owner.textContent.replace(icon.textContent, "").trim());
