@@ -3,21 +3,24 @@
 Ground imports no floor, so rights and services come from the subclass: `may` and `carry_out`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.forms import AuthenticationForm as DjangoAuthenticationForm
-from django.db.models import Model
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import DateTimeField, Model, TextField
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 from unfold.forms import AuthenticationForm as UnfoldAuthenticationForm
 from unfold.paginator import InfinitePaginator
 from unfold.sites import UnfoldAdminSite
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from config.errors import FieldProblem, ServiceError
+from config.moments import moment
 
 Act = Literal["view", "add", "change"]
 M = TypeVar("M", bound=Model)
@@ -69,6 +72,9 @@ class ReadOnlyAdmin(ModelAdmin, Generic[M]):
     actions = ()
     list_per_page = 50
 
+    submit_words: ClassVar[str] = "Save"
+    """What the button of the form says."""
+
     about: ClassVar[str] = ""
     """For an empty list: what it shows, and how something gets there."""
 
@@ -77,6 +83,26 @@ class ReadOnlyAdmin(ModelAdmin, Generic[M]):
         said = {"title": plural[:1].upper() + plural[1:]}
         page: HttpResponse = super().changelist_view(request, said | (extra_context or {}))
         return page
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """As declared; a column of moments with its zone, and UTC on hover."""
+        return [
+            self._moments(name) if self._holds_moments(name) else name for name in super().get_list_display(request)
+        ]
+
+    def _holds_moments(self, name: Any) -> bool:
+        try:
+            return isinstance(self.opts.get_field(name), DateTimeField)
+        except FieldDoesNotExist:
+            return False
+
+    def _moments(self, name: str) -> Callable[[M], str]:
+        @admin.display(description=str(self.opts.get_field(name).verbose_name), ordering=name)
+        def column(row: M) -> str:
+            return moment(getattr(row, name), none="–")
+
+        column.__name__ = name
+        return column
 
     def may(self, request: HttpRequest, act: Act, obj: M | None) -> bool:
         """Whether the person may see (or add, or change) this; of None, whether they may see the list at all."""
@@ -154,6 +180,20 @@ class ServiceAdmin(ReadOnlyAdmin[M], _ServiceTransactions):  # type: ignore[misc
     """
 
     form = ServiceForm
+    formfield_overrides: ClassVar[Any] = {TextField: {"widget": UnfoldAdminTextareaWidget({"rows": 4})}}
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: M | None = None,
+    ) -> HttpResponse:
+        """One button: what is sent is carried out and shown."""
+        buttons = {"show_save_and_continue": False, "show_save_and_add_another": False}
+        return super().render_change_form(request, context | buttons, add, change, form_url, obj)
 
     def carry_out(self, request: HttpRequest, original: M | None, cleaned: Mapping[str, Any]) -> M:
         """Call the service with the form's data and return the row as it is stored. `original` is None for a new one.

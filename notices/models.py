@@ -47,4 +47,9 @@ class Alert(GovernedRow):
         ]
 
     def __str__(self) -> str:
-        return self.kind
+        return self.title
+
+    @property
+    def title(self) -> str:
+        """`ledger.mismatch` as a person would say it."""
+        return self.kind.replace(".", ": ").replace("_", " ").capitalize()

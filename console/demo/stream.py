@@ -23,7 +23,13 @@ QUESTIONS = {
 }
 SOURCE = "branch-queue"
 NUMBERS_THAT_ARRIVE = (1, 2, 3, 6, 7)
-PAGES = ("shipping-times", "returns", "account-settings", "damaged-goods", "payment-reminders")
+PAGES = {
+    "delivery": "shipping-times",
+    "refund": "returns",
+    "account": "account-settings",
+    "complaint": "damaged-goods",
+    "legal": "payment-reminders",
+}
 
 
 def example() -> Record:
@@ -49,7 +55,7 @@ def mishaps(at: datetime) -> list[Record]:
     unsure = credit_limit(at) | {"id": str(new_id()), "confidence": 93}
     unknown = support_draft(at) | {"id": str(new_id()), "mood": "friendly"}
     first = credit_limit(at) | {"id": str(new_id())}
-    changed = first | {"outcome": "refused" if first["outcome"] == "approved" else "approved"}
+    changed = credit_limit(at) | {"id": first["id"]}
     return [*numbered, unsure, unknown, first, changed]
 
 
@@ -64,14 +70,16 @@ def credit_limit(at: datetime) -> Record:
     income = round(chance.lognormvariate(10.5, 0.35), -2)
     asked = chance.choice((1000, 2000, 3000, 5000, 7500, 10000))
     used, late, years = chance.betavariate(2, 3), chance.choices((0, 1, 2, 4), (70, 18, 8, 4))[0], chance.randint(1, 20)
-    weights = {
-        "income": 0.9 * (income - 36000) / 20000,
-        "requested_limit": -0.5 * (asked - 3000) / 4000,
-        "utilisation": -1.6 * (used - 0.4),
-        "late_payments": -0.8 * late + 0.4,
-        "customer_for": 0.05 * (years - 6),
-    }
-    score = 1 / (1 + math.exp(-sum(weights.values())))
+    reasons = [
+        _reason("income", 0.9 * (income - 36000) / 20000, "High income", "Low income"),
+        _reason("requested_limit", -0.5 * (asked - 3000) / 4000, "Modest limit requested", "High limit requested"),
+        _reason(
+            "utilisation", -1.6 * (used - 0.4), "Little of the current limit used", "Much of the current limit used"
+        ),
+        _reason("late_payments", -0.8 * late + 0.4, "No late payments", f"{late} late payment{'s' * (late > 1)}"),
+        _reason("customer_for", 0.05 * (years - 6), "Long-standing customer", "New customer"),
+    ]
+    score = _score(reasons)
     threshold, approved = 0.52, score >= 0.52
     return _base("credit-limits", at) | {
         "model_version": chance.choices(("limits-gbm-4.2", "limits-gbm-4.1"), (9, 1))[0],
@@ -91,7 +99,7 @@ def credit_limit(at: datetime) -> Record:
         "adverse": not approved,
         "ai_role": "sole",
         "phase": "proposed" if chance.random() < PROPOSED else "effective",
-        "explanation": _explained(weights, "approved" if approved else "refused"),
+        "explanation": _explained("Approved" if approved else "Refused", reasons, towards=1 if approved else -1),
         "subject": f"customer-{chance.randint(1, 900):04d}",
         "labels": {"branch": chance.choice(BRANCHES), "channel": chance.choice(("app", "branch", "phone"))},
     }
@@ -100,13 +108,20 @@ def credit_limit(at: datetime) -> Record:
 def cv_triage(at: datetime) -> Record:
     """Shortlist, hand to a recruiter, or propose to decline."""
     match, years, gaps = chance.betavariate(3, 2.4), chance.randint(0, 22), chance.randint(0, 3)
-    weights = {
-        "requirements_met": 2.6 * (match - 0.5),
-        "experience": 0.06 * (years - 5),
-        "missing_documents": -0.5 * gaps,
-    }
-    score = 1 / (1 + math.exp(-sum(weights.values())))
-    outcome = "shortlisted" if score >= 0.7 else "declined" if score < 0.25 else "recruiter-review"
+    missing = f"{gaps} document{'s' * (gaps > 1)} missing"
+    reasons = [
+        _reason("requirements_met", 2.6 * (match - 0.5), "Most requirements met", "Few requirements met"),
+        _reason("experience", 0.06 * (years - 5), "Long experience", "Little experience"),
+        _reason("missing_documents", 0.2 - 0.5 * gaps, "No documents missing", missing),
+    ]
+    score = _score(reasons)
+    outcome, said, towards = (
+        ("shortlisted", "Shortlisted", 1)
+        if score >= 0.7
+        else ("declined", "Proposed to decline", -1)
+        if score < 0.25
+        else ("recruiter-review", "For a recruiter to look at", 0)
+    )
     return _base("cv-triage", at) | {
         "model_version": "triage-2026.10",
         "capability": "screening",
@@ -123,7 +138,7 @@ def cv_triage(at: datetime) -> Record:
         "confidence": round(0.5 + abs(score - 0.5), 4),
         "adverse": outcome == "declined",
         "ai_role": "triage",
-        "explanation": _explained(weights, outcome),
+        "explanation": _explained(said, reasons, towards=towards),
         "subject": f"applicant-{chance.randint(1, 400):04d}",
         "labels": {"site": chance.choice(("main", "east")), "round": "autumn"},
     }
@@ -132,23 +147,30 @@ def cv_triage(at: datetime) -> Record:
 def support_draft(at: datetime) -> Record:
     """Draft an answer, or hand the question over."""
     topic, question = chance.choice(list(QUESTIONS.items()))
-    found = chance.sample(PAGES, k=3)
+    page = PAGES[topic]
+    found = [page, *chance.sample([other for other in PAGES.values() if other != page], k=2)]
     confidence = chance.betavariate(6, 2) * (0.6 if topic == "legal" else 1)
     outcome = "handed-over" if confidence < 0.45 else "answered"
+    nearness = sorted((round(confidence * chance.uniform(0.4, 1), 3) for _ in found), reverse=True)
     return _base("support-drafts", at) | {
         "model_version": "drafts-7",
         "capability": "answer",
         "prompt_version": "drafts-7.3",
         "input": {"question": question, "topic": topic},
-        "output": {"draft": f"Thank you for writing. See “{found[0]}”: …"}
-        if outcome == "answered"
-        else {"draft": None},
+        "output": {"draft": f"Thank you for writing. See “{page}”: …"} if outcome == "answered" else {"draft": None},
         "outcome": outcome,
         "confidence": round(confidence, 4),
         "adverse": False,
         "ai_role": "advisory",
-        "context": {"retrieved": [{"page": page, "similarity": round(chance.uniform(0.4, 0.93), 3)} for page in found]},
-        "explanation": {"summary": f"Answered from {found[0]}", "method": "retrieval"},
+        "context": {
+            "retrieved": [{"page": each, "similarity": near} for each, near in zip(found, nearness, strict=True)]
+        },
+        "explanation": {
+            "summary": f"Answered from the help page “{page}”"
+            if outcome == "answered"
+            else f"Handed over to a person: “{page}” comes nearest and does not answer it well enough",
+            "method": "retrieval",
+        },
         "subject": f"customer-{chance.randint(1, 900):04d}",
         "labels": {"topic": topic, "language": chance.choice(("en", "de", "fr"))},
         "conversation_id": f"conversation-{chance.randint(1, 5000)}",
@@ -159,17 +181,28 @@ def _base(system: str, at: datetime) -> Record:
     return {"system": system, "occurred_at": at.isoformat(), "latency_ms": round(chance.lognormvariate(4.2, 0.5), 1)}
 
 
-def _explained(weights: dict[str, float], outcome: str) -> Record:
-    strongest = sorted(weights, key=lambda name: -abs(weights[name]))
-    reasons = [
-        {"code": name, "text": name.replace("_", " ").capitalize(), "weight": round(weights[name], 3)}
-        for name in strongest
-    ]
-    return {
-        "summary": f"{outcome.capitalize()}, mostly for {strongest[0].replace('_', ' ')}",
-        "method": "shap",
-        "reasons": reasons,
-    }
+def _reason(code: str, weight: float, speaks_for: str, speaks_against: str) -> Record:
+    weight = round(weight, 3) or 0.0  # never -0.0
+    return {"code": code, "text": speaks_for if weight >= 0 else speaks_against, "weight": weight}
+
+
+def _score(reasons: list[Record]) -> float:
+    return 1 / (1 + math.exp(-math.fsum(each["weight"] for each in reasons)))
+
+
+def _explained(said: str, reasons: list[Record], *, towards: int) -> Record:
+    """The strongest reason that points to the outcome; of a close call, the strongest of each side."""
+    strongest = sorted(reasons, key=lambda each: -abs(each["weight"]))
+    speaking_for = [each["text"].lower() for each in strongest if each["weight"] > 0]
+    against = [each["text"].lower() for each in strongest if each["weight"] < 0]
+    pointing = speaking_for if towards > 0 else against
+    if towards and pointing:
+        summary = f"{said}, mostly for: {pointing[0]}"
+    elif speaking_for and against:
+        summary = f"{said}: {speaking_for[0]}, but {against[0]}"
+    else:
+        summary = f"{said}: too near to the threshold to tell"
+    return {"summary": summary, "method": "shap", "reasons": strongest}
 
 
 def _failed(record: Record) -> Record:

@@ -1,15 +1,14 @@
 """Small things that pages say: moments, shares, people."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from django import template
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from config import moments
 from governance.models import Person
 from governance.selectors import waiting_for
 
@@ -17,16 +16,15 @@ register = template.Library()
 SHOWN_OFFERS = 3
 
 
+register.simple_tag(moments.moment, name="moment")
+
+
 @register.simple_tag
-def moment(at: datetime | None, form: str = "DATETIME_FORMAT", none: str = "never") -> SafeString | str:
-    """A time in the viewer's zone, with UTC on hover."""
-    if at is None:
-        return none
-    utc = at.astimezone(UTC)
-    here = date_format(timezone.localtime(at), form)
-    return format_html(
-        '<time datetime="{}" title="{} UTC">{}</time>', utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M:%S.%f"), here
-    )
+def readonly_value(field: Any) -> Any:
+    """What a read-only field of the admin shows; a moment as everywhere else."""
+    found = field.resolved_field
+    value = found[2] if found else None
+    return moments.moment(value) if isinstance(value, datetime) else field.contents()
 
 
 @register.inclusion_tag("console/pending_offers.html", takes_context=True)
@@ -40,11 +38,9 @@ def pending_offers(context: Any) -> dict[str, Any]:
 
 
 @register.filter
-def ago(at: datetime | None) -> str:
-    """How long ago, in one unit."""
-    if at is None:
-        return "never"
-    return span(timezone.now() - at) + " ago"
+def ago(at: datetime | None) -> SafeString | str:
+    """How long ago, in one unit; when exactly on hover."""
+    return "never" if at is None else moments.timed(at, span(timezone.now() - at) + " ago")
 
 
 def span(length: timedelta) -> str:
@@ -87,6 +83,6 @@ def thousands(value: int) -> str:
 
 
 @register.filter
-def kind_words(kind: str) -> str:
-    """`ledger.mismatch` as a person would say it."""
-    return kind.replace(".", ": ").replace("_", " ").capitalize()
+def share(value: float) -> str:
+    """A part of a whole as CSS takes it."""
+    return f"{value * 100:.2f}%"

@@ -1,12 +1,13 @@
 """People."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -31,7 +32,7 @@ class LeavingForm(ReasonForm):
 
 @admin.register(Person)
 class PersonAdmin(RegisterAdmin[Person]):
-    list_display = ("name", "email", "roles", "is_active", "last_login")
+    list_display = ("name", "email", "short_roles", "is_active", "last_login")
     list_filter = ("is_active",)
     search_fields = ("name", "email", "staff_number")
     fields = ("name", "email", "staff_number", "is_active", "roles", "last_login")
@@ -83,6 +84,19 @@ class PersonAdmin(RegisterAdmin[Person]):
         )
 
     @admin.display(description="Roles")
+    def short_roles(self, person: Person) -> str:
+        """For a line of a list: many AI systems as their number."""
+        return _role_list(person, lambda where: f"{len(where)} AI systems" if len(where) > 2 else ", ".join(where))
+
+    @admin.display(description="Roles")
     def roles(self, person: Person) -> str:
-        held = rights.in_force().filter(person=person).select_related("system")
-        return ", ".join(f"{each.get_role_display()}{f' ({each.system.slug})' if each.system else ''}" for each in held)
+        return _role_list(person, ", ".join)
+
+
+def _role_list(person: Person, places_in_words: Callable[[list[str]], str]) -> str:
+    places: dict[str, list[str]] = {}
+    for each in rights.in_force().filter(person=person).select_related("system"):
+        places.setdefault(each.get_role_display(), []).extend([each.system.slug] if each.system else [])
+    said = (f"{role} ({places_in_words(sorted(where))})" if where else role for role, where in places.items())
+    lines = format_html_join("", "<li>{}</li>", ((each[:1].upper() + each[1:],) for each in sorted(said)))
+    return format_html("<ul>{}</ul>", lines) if lines else "none"

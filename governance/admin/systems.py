@@ -7,9 +7,11 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
+from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from config.admin import Act as PageAct
@@ -17,7 +19,7 @@ from config.admin import ServiceForm
 from governance import rights
 from governance.acts import Act
 from governance.admin.pages import ReasonForm, RegisterAdmin, actor_of, person_of
-from governance.models import AISystem, Person
+from governance.models import AISystem, Assignment, Person
 from governance.models.systems import slug
 from governance.scopes import ORGANISATION, Scope
 from governance.selectors import accountable_of
@@ -52,9 +54,16 @@ class EnvironmentForm(forms.Form):
     slug = forms.CharField(max_length=100, validators=[slug], widget=UnfoldAdminTextInputWidget)
 
 
+class _Systems(ChangeList):
+    """A row leads to the AI system's own page, which leads to its register entry."""
+
+    def url_for_result(self, result: AISystem) -> str:
+        return reverse("admin:system", args=[result.pk])
+
+
 @admin.register(AISystem)
 class AISystemAdmin(RegisterAdmin[AISystem]):
-    list_display = ("name", "slug", "shown_status", "risk_class", "accountable", "missing_count")
+    list_display = ("name", "slug", "shown_status", "risk_class", "shown_accountable", "missing_count")
     list_filter = ("status", "risk_class")
     search_fields = ("slug", "name")
     readonly_fields = ("status", "accountable", "environment_list", "missing")
@@ -87,6 +96,9 @@ class AISystemAdmin(RegisterAdmin[AISystem]):
         systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
         rows: QuerySet[AISystem] = super().get_queryset(request)
         return rows if systems is None else rows.filter(pk__in=systems)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return _Systems
 
     def get_form(self, request: HttpRequest, obj: AISystem | None = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
@@ -151,19 +163,22 @@ class AISystemAdmin(RegisterAdmin[AISystem]):
 
     @admin.display(description="Accountable")
     def accountable(self, system: AISystem) -> str:
-        found = accountable_of(system.pk)
-        if found is None:
-            return "nobody"
-        return str(found.person) if found.accepted_at else f"{found.person} (has not accepted)"
+        return _words(accountable_of(system.pk))
 
     @admin.display(description="Environments")
     def environment_list(self, system: AISystem) -> str:
         return ", ".join(system.environments.values_list("slug", flat=True)) or "none"
 
-    @admin.display(description="Missing before it may go live")
+    @admin.display(description="Accountable")
+    def shown_accountable(self, system: AISystem) -> SafeString | str:
+        found = accountable_of(system.pk)
+        said = _words(found)
+        return said if found and found.accepted_at else format_html('<strong class="a-bad">{}</strong>', said)
+
+    @admin.display(description="Missing to be live")
     def missing_count(self, system: AISystem) -> str:
         found = len(gaps(system))
-        return f"{found} missing" if found else "ready"
+        return f"{found} missing" if found else "nothing"
 
     @admin.display(description="Missing before it may go live")
     def missing(self, system: AISystem) -> SafeString | str:
@@ -171,3 +186,9 @@ class AISystemAdmin(RegisterAdmin[AISystem]):
         if not found:
             return "Nothing."
         return format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", ((gap.detail,) for gap in found)))
+
+
+def _words(found: Assignment | None) -> str:
+    if found is None:
+        return "nobody"
+    return str(found.person) if found.accepted_at else f"{found.person} (has not accepted)"

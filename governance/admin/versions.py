@@ -45,7 +45,10 @@ class ModelVersionAdmin(RegisterAdmin[ModelVersion]):
         return rows if systems is None else rows.filter(system__in=systems)
 
     def get_readonly_fields(self, request: HttpRequest, obj: ModelVersion | None = None) -> Any:
-        return ("system", "version") if obj else ()
+        return ("system", "version", "status") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: ModelVersion | None = None) -> Any:
+        return ("system", "version", "status", *self.fields[2:]) if obj else self.fields
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         systems = rights.systems_where(person_of(request), Act.VERSION_REGISTER)

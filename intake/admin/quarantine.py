@@ -81,11 +81,12 @@ class QuarantineForm(ServiceForm):
     step = forms.ChoiceField(choices=list(STEPS.items()), widget=UnfoldAdminSelectWidget, label="What to do")
     corrections = forms.JSONField(
         required=False,
-        widget=UnfoldAdminTextareaWidget,
+        initial=dict,
+        widget=UnfoldAdminTextareaWidget({"rows": 4}),
         help_text='For a correction: JSON such as {"environment": "production", "unknown_field": null}. '
         "null leaves a field out. Input, output, outcome, confidence and subject stay as they were sent.",
     )
-    reason = forms.CharField(required=False, widget=UnfoldAdminTextareaWidget)
+    reason = forms.CharField(required=False, widget=UnfoldAdminTextareaWidget({"rows": 4}))
 
     class Meta:
         model = QuarantinedRecord
@@ -109,11 +110,12 @@ class QuarantineForm(ServiceForm):
 @admin.register(QuarantinedRecord)
 class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
     form = QuarantineForm
+    submit_words = "Carry out"
     about = (
         "Records that were refused for their content are kept here as they arrived, to be corrected and replayed or "
         "given up. One gets here when a service posts a decision that breaks a rule of the record."
     )
-    list_display = ("received_at", "system", "account", "problem_code", "first_problem", "status", "size")
+    list_display = ("received_at", "first_problem", "system", "account", "status", "size")
     list_filter = (StateFilter, "problem_code", "environment")
     readonly_fields = (
         "id", "received_at", "system", "account", "environment", "problem_code", "size", "shown_problems",
@@ -209,7 +211,8 @@ class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
         if not record.problems:
             return "erased"
         errors = record.problems.get("errors") or [{}]
-        return f"{errors[0].get('pointer', '')} {errors[0].get('detail') or record.problems.get('detail', '')}".strip()
+        pointer, detail = errors[0].get("pointer", ""), errors[0].get("detail") or record.problems.get("detail", "")
+        return f"{pointer}: {detail}" if pointer else str(detail)
 
     @admin.display(description="size", ordering="original_size")
     def size(self, record: QuarantinedRecord) -> str:
@@ -232,14 +235,14 @@ class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
 
     @admin.display(description="problems")
     def shown_problems(self, record: QuarantinedRecord) -> str:
-        return json.dumps(record.problems, indent=2, ensure_ascii=False) if record.problems else "erased"
+        return _as_code(json.dumps(record.problems, indent=2, ensure_ascii=False)) if record.problems else "erased"
 
     @admin.display(description="record")
     def shown_original(self, record: QuarantinedRecord) -> str:
         if record.original is None:
             return "erased"
         text = bytes(record.original).decode(errors="backslashreplace")
-        return text + (f"… ({record.original_size:,} bytes)" if record.is_truncated else "")
+        return _as_code(text + (f"… ({record.original_size:,} bytes)" if record.is_truncated else ""))
 
     @admin.display(description="corrections")
     def corrected(self, record: QuarantinedRecord) -> str:
@@ -250,6 +253,10 @@ class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
 def _name(model: type[AISystem] | type[ServiceAccount], reference: str) -> Subquery:
     named = Coalesce(NullIf("name", Value("")), "slug")
     return Subquery(model._default_manager.filter(pk=OuterRef(reference)).values_list(named)[:1])
+
+
+def _as_code(text: str) -> str:
+    return format_html('<pre class="a-code" tabindex="0">{}</pre>', text)
 
 
 def size_of(size: int) -> str:

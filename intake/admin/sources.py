@@ -8,6 +8,7 @@ from django.utils.html import format_html
 
 from config.admin import Act as PageAct
 from config.admin import ReadOnlyAdmin
+from config.moments import moment
 from governance import rights
 from governance.acts import Act
 from governance.models import AISystem, ServiceAccount
@@ -22,7 +23,7 @@ class SourceAdmin(ReadOnlyAdmin[Source]):
         "Sources are the counters that services number their decisions with, and show which numbers never arrived. "
         "One appears when a decision or a heartbeat names it in its field “source”."
     )
-    list_display = ("slug", "last_seq", "missing", "forks", "last_heard_at")
+    list_display = ("name", "last_seq", "missing", "forks", "last_heard_at")
     search_fields = ("slug",)
     fields = ("slug", "account", "system", "created_at", "last_seq", "missing", "gaps", "forks", "last_heard_at")
     readonly_fields = fields
@@ -35,6 +36,10 @@ class SourceAdmin(ReadOnlyAdmin[Source]):
         sources: QuerySet[Source] = super().get_queryset(request).select_related("state")
         systems = rights.systems_where(viewer(request), Act.DECISION_VIEW)
         return sources if systems is None else sources.filter(system_id__in=systems)
+
+    @admin.display(description="source", ordering="slug")
+    def name(self, source: Source) -> str:
+        return source.slug
 
     @admin.display(description="service account")
     def account(self, source: Source) -> str:
@@ -65,9 +70,9 @@ class SourceAdmin(ReadOnlyAdmin[Source]):
         return ", ".join(map(str, source.state.forks)) or "none"
 
     @admin.display(description="last heard")
-    def last_heard_at(self, source: Source) -> object:
+    def last_heard_at(self, source: Source) -> str:
         heard = [at for at in (source.state.last_seen_at, source.state.last_heartbeat_at) if at is not None]
-        return max(heard, default=None)
+        return moment(max(heard, default=None))
 
 
 def _link(view: str, row: AISystem | ServiceAccount) -> str:

@@ -40,11 +40,11 @@ class AlertAdmin(ActPages[Alert]):
         "Alerts say what needs somebody's attention: trouble with the ledger, conflicting decisions, roles that nobody "
         "holds. They open by themselves, and go to the accountable person or to the administrators."
     )
-    list_display = ("kind", "shown_severity", "shown_status", "system", "owner", "occurrences", "opened_at")
+    list_display = ("shown_kind", "shown_severity", "shown_status", "system", "owner", "occurrences", "opened_at")
     list_filter = ("status", "severity", "kind")
     ordering = ("-id",)
     readonly_fields = (
-        "kind",
+        "shown_kind",
         "severity",
         "status",
         "system",
@@ -99,6 +99,10 @@ class AlertAdmin(ActPages[Alert]):
             carry_out=lambda alert, given: close_alert(actor=actor_of(request), alert_id=alert.pk, **given),
             explanation="If it happens again, a new alert opens.",
         )
+
+    @admin.display(description="Kind", ordering="kind")
+    def shown_kind(self, alert: Alert) -> str:
+        return alert.title
 
     @display(description="Severity", label={"critical": "danger", "warning": "warning", "info": "info"})
     def shown_severity(self, alert: Alert) -> tuple[str, str]:

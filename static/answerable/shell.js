@@ -22,11 +22,18 @@ document.addEventListener("alpine:init", () => {
   }));
 });
 
-// Icons are ligatures: their text ("fact_check") is no word for a screen reader where a label stands beside it.
 document.addEventListener("DOMContentLoaded", () => {
   document.getElementById("main")?.setAttribute("role", "main");
+  // where the skip link leads: focus goes there, and no further Tab stops at it
+  document.getElementById("content")?.setAttribute("tabindex", "-1");
+  // On a phone a list's headers stand beside their values, as its model writes them: "sent by".
+  for (const cell of document.querySelectorAll("#result_list [data-label]")) {
+    cell.dataset.label = cell.dataset.label.charAt(0).toUpperCase() + cell.dataset.label.slice(1);
+  }
+  // Icons are ligatures: their text ("fact_check") is no word for a screen reader where a label or title says it.
   for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
     const owner = icon.closest("a, button, summary, [role=button]");
-    if (owner && owner.textContent.replace(icon.textContent, "").trim()) icon.setAttribute("aria-hidden", "true");
+    const named = owner && (owner.title || owner.textContent.replace(icon.textContent, "").trim());
+    if (named) icon.setAttribute("aria-hidden", "true");
   }
 });

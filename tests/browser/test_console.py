@@ -4,6 +4,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from pytest_django.live_server_helper import LiveServer
 from audit.selectors import SealedDecision
 from audit.services.tallying import tally_decisions
 from governance.acts import Role
+from governance.models import Person
 from governance.scopes import Scope
-from ledger.entries import SERVER
+from governance.services.versions import register_version
+from ledger.entries import COMMAND, SERVER
+from notices.models import Alert
+from notices.services import open_alert
 from tests.factories.record import record_decision
 from tests.factories.register import give_role, make_person, make_system
 
@@ -170,7 +175,44 @@ def test_a_decision_is_reached_and_verified_by_keyboard_alone(signed_in: Page, d
     expect(signed_in.locator("[data-result]")).to_contain_text("Verified")
 
 
-def test_pages_fit_a_phone_and_the_list_becomes_cards(signed_in: Page, decision: SealedDecision) -> None:
+LISTS = (
+    "governance/aisystem/",
+    "governance/modelversion/",
+    "governance/assignment/",
+    "governance/person/",
+    "intake/quarantinedrecord/",
+    "intake/source/",
+    "notices/alert/",
+)
+# what stands in a box that cuts it off, and in none that scrolls
+CLIPPED = """() => [...document.querySelectorAll("#content :is(td, th, dd, p, .c-hour, .c-line b)")].filter((each) => {
+  const box = each.getBoundingClientRect();
+  if (!box.width || each.closest(".a-scroll, .a-tree, pre, .a-visually-hidden, thead")) return false;
+  const clips = each.scrollHeight > each.clientHeight + 1 && getComputedStyle(each).overflowY === "hidden";
+  return clips || box.right > innerWidth || box.left < 0;
+}).map((each) => each.textContent.trim().slice(0, 60))"""
+
+
+@pytest.fixture
+def registered(signed_in: Page, decision: SealedDecision) -> Page:
+    """Grace sees every list, and there is something on each."""
+    grace = Person.objects.get(email="grace@example.org")
+    give_role(grace, Role.ADMINISTRATOR)
+    register_version(actor=COMMAND, system_id=decision.system_id, version="limits-gbm-4.2", name="Boosting")
+    open_alert(
+        actor=SERVER,
+        kind="decision.conflicted",
+        fingerprint="one",
+        severity=Alert.Severity.CRITICAL,
+        system_id=decision.system_id,
+        facts={"decision": str(decision.id)},
+    )
+    return signed_in
+
+
+def test_pages_fit_a_phone_and_the_list_becomes_cards(registered: Page, decision: SealedDecision) -> None:
+    signed_in = registered
+    tally_decisions(actor=SERVER)
     signed_in.set_viewport_size({"width": 390, "height": 844})
     base = re.sub(r"/admin/.*", "/admin/", signed_in.url)
     for path in (
@@ -180,9 +222,15 @@ def test_pages_fit_a_phone_and_the_list_becomes_cards(signed_in: Page, decision:
         f"systems/{decision.system_id}/",
         "accountability/",
         "logs/",
+        *LISTS,
     ):
         signed_in.goto(base + path)
         assert signed_in.evaluate("document.documentElement.scrollWidth") <= 390, path
+        assert signed_in.evaluate(CLIPPED) == [], path
+    signed_in.goto(base + "accountability/")
+    first = signed_in.locator("tbody tr").first
+    expect(first.get_by_text("Grace Lindqvist").first).to_be_in_viewport()
+    assert first.evaluate("row => getComputedStyle(row).display") == "grid"
     signed_in.goto(base + "decisions/")
     assert signed_in.locator("tbody tr").first.evaluate("row => getComputedStyle(row).display") == "grid"
     expect(signed_in.get_by_label("Outcome")).to_be_hidden()
@@ -197,6 +245,73 @@ def test_a_search_is_posted_and_its_terms_never_stand_in_the_address(signed_in: 
     assert "41234" not in signed_in.url
 
 
+def test_words_of_the_chart_keep_their_size_on_a_phone_and_beside_a_column(
+    signed_in: Page, decision: SealedDecision
+) -> None:
+    tally_decisions(actor=SERVER)
+    base = re.sub(r"/admin/.*", "/admin/", signed_in.url)
+    for width in (390, 1440):
+        signed_in.set_viewport_size({"width": width, "height": 844})
+        for path in ("", f"systems/{decision.system_id}/"):
+            signed_in.goto(base + path)
+            box = signed_in.locator(".c-plot svg").bounding_box()
+            assert box, path
+            assert box["height"] >= 120, path
+            assert signed_in.locator(".c-plot rect").count() > 0
+            sizes = signed_in.locator(".c-hour:visible, .c-line b").evaluate_all(
+                "all => all.map((each) => parseFloat(getComputedStyle(each).fontSize))"
+            )
+            assert len(sizes) > 4, path
+            assert min(sizes) >= 12, path
+
+
+def test_the_first_tab_offers_to_skip_to_the_content(signed_in: Page) -> None:
+    for path in ("decisions/", "governance/aisystem/"):
+        signed_in.goto(re.sub(r"/admin/.*", f"/admin/{path}", signed_in.url))
+        signed_in.keyboard.press("Tab")
+        skip = signed_in.get_by_role("link", name="Skip to the content")
+        expect(skip).to_be_focused()
+        expect(skip).to_be_in_viewport()
+        signed_in.keyboard.press("Enter")
+        expect(signed_in.locator("#content")).to_be_focused()
+        signed_in.keyboard.press("Tab")
+        assert signed_in.evaluate("document.querySelector('#content').contains(document.activeElement)"), path
+
+
+def test_headings_stand_in_order_and_tables_say_what_they_list(registered: Page, decision: SealedDecision) -> None:
+    tally_decisions(actor=SERVER)
+    base = re.sub(r"/admin/.*", "/admin/", registered.url)
+    own = (f"decisions/{decision.id}/", f"systems/{decision.system_id}/")
+    for path in ("", "decisions/", *own, "accountability/", "logs/", *LISTS):
+        registered.goto(base + path)
+        levels = registered.locator("#main :is(h1, h2, h3, h4):visible").evaluate_all(
+            "all => all.map((each) => Number(each.tagName[1]))"
+        )
+        assert levels[0] == 1, path
+        assert levels.count(1) == 1, path
+        assert all(after <= before + 1 for before, after in pairwise(levels)), (path, levels)
+        tables = registered.locator("#content table")
+        said = tables.evaluate_all(
+            "all => all.map((each) => [each.caption?.textContent.trim(), each.tHead?.rows.length])"
+        )
+        assert all(caption and heads for caption, heads in said), (path, said)
+
+
+def test_no_page_breaks_the_content_security_policy_or_logs_an_error(
+    registered: Page, decision: SealedDecision
+) -> None:
+    said: list[str] = []
+    registered.on("console", lambda each: said.append(each.text) if each.type in ("error", "warning") else None)
+    registered.on("pageerror", lambda each: said.append(str(each)))
+    base = re.sub(r"/admin/.*", "/admin/", registered.url)
+    own = (f"decisions/{decision.id}/", f"systems/{decision.system_id}/")
+    register = (f"governance/aisystem/{decision.system_id}/change/", "governance/assignment/add/")
+    for path in ("", "decisions/", *own, "accountability/", "logs/", *LISTS, *register):
+        registered.goto(base + path)
+        registered.wait_for_load_state("networkidle")
+        assert said == [], path
+
+
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
 FIND = """async () => {
   const found = await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] });
@@ -205,12 +320,13 @@ FIND = """async () => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_pass_axe_at_wcag_2_2_aa(signed_in: Page, decision: SealedDecision, scheme: Any) -> None:
+def test_pages_pass_axe_at_wcag_2_2_aa(registered: Page, decision: SealedDecision, scheme: Any) -> None:
+    signed_in = registered
     tally_decisions(actor=SERVER)
     signed_in.emulate_media(color_scheme=scheme)
     base = re.sub(r"/admin/.*", "/admin/", signed_in.url)
     own = (f"decisions/{decision.id}/", f"systems/{decision.system_id}/")
-    for path in ("", "decisions/", *own, "accountability/", "logs/"):
+    for path in ("", "decisions/", *own, "accountability/", "logs/", *LISTS):
         signed_in.goto(base + path)
         signed_in.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
         signed_in.evaluate(AXE)

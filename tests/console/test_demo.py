@@ -15,7 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 from audit.models import Decision
 from console.demo.cast import SYSTEMS
 from console.demo.loading import load
-from console.demo.stream import SOURCE, next_record
+from console.demo.stream import PAGES, SOURCE, credit_limit, cv_triage, mishaps, next_record, support_draft
 from governance import rights
 from governance.api.authentication import authenticate_key
 from governance.models import AISystem
@@ -64,6 +64,44 @@ def test_records_are_believable_json_for_the_wire() -> None:
 
     for _ in range(200):
         read_record(json.dumps(next_record(datetime.now(UTC))).encode())
+
+
+def test_reasons_point_to_their_outcome_and_say_what_the_input_says() -> None:
+    sides = {"approved": 1, "shortlisted": 1, "refused": -1, "declined": -1, "recruiter-review": 0}
+    for _ in range(300):
+        for record in (credit_limit(datetime.now(UTC)), cv_triage(datetime.now(UTC))):
+            said, side = record["explanation"], sides[record["outcome"]]
+            pointing = [each["text"].lower() for each in said["reasons"] if each["weight"] * side > 0]
+            if "mostly for" in said["summary"]:
+                assert said["summary"].split(": ")[1] == pointing[0]
+            else:
+                assert side == 0 or not pointing
+            texts = {each["code"]: each["text"] for each in said["reasons"]}
+            if late := record["input"].get("late_payments_12m"):
+                assert texts["late_payments"].startswith(str(late))
+            if record["input"].get("missing_documents") == 0:
+                assert texts["missing_documents"] == "No documents missing"
+
+
+def test_drafts_answer_from_the_page_of_their_topic_or_are_handed_over() -> None:
+    for _ in range(200):
+        record = support_draft(datetime.now(UTC))
+        page, summary = PAGES[record["input"]["topic"]], record["explanation"]["summary"]
+        assert page in summary
+        assert summary.startswith("Answered" if record["outcome"] == "answered" else "Handed over")
+        found = record["context"]["retrieved"]
+        assert found[0]["page"] == page
+        assert found == sorted(found, key=lambda each: -each["similarity"])
+
+
+def test_the_changed_repeat_is_believable_in_itself() -> None:
+    for _ in range(50):
+        *_, first, changed = mishaps(datetime.now(UTC))
+        assert first["id"] == changed["id"]
+        assert first != changed
+        for record in (first, changed):
+            assert record["output"]["decision"] == record["outcome"]
+            assert record["adverse"] == (record["outcome"] == "refused")
 
 
 def test_the_stream_is_recorded_over_http(folder: Path, live_server: LiveServer, settings: Settings) -> None:

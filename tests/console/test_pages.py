@@ -1,9 +1,12 @@
 """Pages of the console: who sees what, how many queries they take, and what looking at payloads leaves behind."""
 
+import html
 import json
 import re
+import shlex
 import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +18,12 @@ from django.utils import timezone
 from audit.models import Decision
 from audit.services.tallying import tally_decisions
 from governance.models import AISystem, Person
-from ledger.entries import SERVER
+from governance.services.versions import register_version
+from ledger.entries import COMMAND, SERVER
 from ledger.heads import head_store
 from ledger.models import Entry
+from ledger.signing import verifier_key
+from ledger.tlog import verify
 from tests.factories.record import record_decision
 from tests.factories.register import make_person, make_system
 
@@ -247,6 +253,57 @@ def test_proof_entry_and_checkpoint_can_be_downloaded(system: AISystem, owner: P
     assert b"\n\n" in client.get(f"/admin/logs/{decision.log_id}/checkpoint").content
     proof = json.loads(client.get(page_of(decision) + "proof").content)
     assert proof["leaf_hash"] == decision.leaf_hash.hex()
+
+
+def test_the_offline_check_that_the_page_prints_verifies_what_it_lets_download(
+    system: AISystem, owner: Person, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decision, client = record_decision(system), browser(owner)
+    printed = re.search(r"python -m ledger\.tlog\.verify (.*?)</code>", client.get(page_of(decision)).content.decode())
+    assert printed
+    proof, entry, option, key = shlex.split(html.unescape(printed[1]))
+    assert option == "--vkey"
+    for name, path in ((proof, "proof.tlog-proof"), (entry, "entry.json")):
+        answer = client.get(page_of(decision) + path)
+        assert f'filename="{name}"' in answer.headers["Content-Disposition"]
+        (tmp_path / name).write_bytes(answer.content)
+    vkey = verifier_key(key.split("+")[0])
+    assert vkey.encode() in html.unescape(client.get("/admin/logs/").content.decode()).encode()
+    files = [str(tmp_path / proof), str(tmp_path / entry)]
+    assert verify.main([*files, "--vkey", vkey]) == verify.VERIFIED
+    assert verify.main(files) == verify.INCOMPLETE
+    (tmp_path / entry).write_bytes(decision.data + b" ")
+    assert verify.main([*files, "--vkey", vkey]) == verify.TAMPERED
+
+
+def test_short_moments_have_their_zone_and_utc_on_hover(system: AISystem, owner: Person) -> None:
+    decision, client = record_decision(system), browser(owner)
+    tally_decisions(actor=SERVER)
+    client.cookies["zone"] = "Asia/Kolkata"
+    utc = re.escape(decision.recorded_at.strftime("%Y-%m-%d %H:%M:%S.%f UTC"))
+    for path in (LIST, page_of(decision), f"/admin/systems/{system.pk}/"):
+        page = client.get(path).content.decode()
+        assert re.search(rf'<time datetime="[^"]+" title="{utc}">\d+ \w+, [\d:]+ IST</time>', page), path
+    assert re.search(r"counted to <time [^>]+>[\d:]+ IST</time>", client.get("/admin/").content.decode())
+
+
+def test_lists_and_pages_of_the_admin_show_moments_the_same_way(system: AISystem, owner: Person) -> None:
+    version = register_version(actor=COMMAND, system_id=system.pk, version="limits-9")
+    client = browser(owner)
+    utc = re.escape(version.created_at.strftime("%Y-%m-%d %H:%M:%S.%f UTC"))
+    shown = client.get("/admin/governance/modelversion/").content.decode()
+    assert re.search(rf'title="{utc}">[^<]+ UTC</time>', shown)
+    mine = owner.assignments.get()
+    assert mine.accepted_at
+    page = client.get(f"/admin/governance/assignment/{mine.pk}/change/").content.decode()
+    assert mine.accepted_at.strftime("%Y-%m-%d %H:%M:%S.%f UTC") in page
+
+
+def test_the_list_of_systems_leads_to_their_pages_and_those_to_the_register(system: AISystem, owner: Person) -> None:
+    client = browser(owner)
+    assert f'href="/admin/systems/{system.pk}/' in client.get("/admin/governance/aisystem/").content.decode()
+    page = client.get(f"/admin/systems/{system.pk}/").content.decode()
+    assert f'href="/admin/governance/aisystem/{system.pk}/change/"' in page
 
 
 def test_gaps_in_responsibility_are_called_out(system: AISystem) -> None:

@@ -14,6 +14,7 @@ from governance.models import AISystem, Assignment, ModelVersion, Person, Servic
 from governance.scopes import ORGANISATION, Scope
 from governance.services.assignments import offer_assignment
 from governance.services.systems import gaps
+from governance.services.versions import register_version
 from ledger.entries import COMMAND
 from ledger.models import Entry
 from notices.models import Alert
@@ -206,6 +207,28 @@ def test_somebody_without_roles_opens_nothing(page: Callable[[], str]) -> None:
     assert answer.status_code in (302, 403, 404)
     if answer.status_code == 302:
         assert answer.headers["Location"] == "/admin/"
+
+
+def test_people_are_listed_with_their_roles_many_systems_as_a_number(browser: Client) -> None:
+    busy = make_person(name="Busy", dpo=True)
+    systems = [make_system(slug=f"s{number}") for number in range(3)]
+    for system in systems:
+        give_role(busy, Role.REVIEWER, Scope.system(system.pk))
+    give_role(busy, Role.OPERATOR, Scope.system(systems[0].pk))
+    listed = browser.get("/admin/governance/person/").content.decode()
+    for said in ("Data protection officer", "Operator (s0)", "Reviewer (3 AI systems)"):
+        assert f"<li>{said}</li>" in listed
+    assert "<li>Reviewer (s0, s1, s2)</li>" in browser.get(page_url(busy)).content.decode()
+
+
+def test_a_form_has_one_button_and_a_page_to_read_leads_back_to_its_list(browser: Client) -> None:
+    system = make_system()
+    version = register_version(actor=COMMAND, system_id=system.pk, version="v1")
+    form = browser.get("/admin/governance/person/add/").content.decode()
+    assert re.findall(r'name="(_save|_continue|_addanother)"', form) == ["_save"]
+    page = browser_of(make_person(viewer=system)).get(page_url(version)).content.decode()
+    assert "Back to the list" in page and 'name="_save"' not in page
+    assert "Registered" in page
 
 
 def test_nobody_deletes_anything(browser: Client) -> None:

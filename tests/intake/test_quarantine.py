@@ -320,7 +320,7 @@ def test_the_list_says_whose_record_it_is_what_is_wrong_and_how_large(sender: Se
     record_id = refused(sender, extra=1)
     client, address = browser(sender, Role.TECHNICAL_OWNER), "/admin/intake/quarantinedrecord/"
     page = client.get(address).content.decode()
-    for said in (str(sender.systems[0]), str(sender.account), "/extra There is no field of this name.", " bytes"):
+    for said in (str(sender.systems[0]), str(sender.account), "/extra: There is no field of this name.", " bytes"):
         assert said in page
     assert [len(client.get(f"{address}?state={state}").context["cl"].result_list) for state in STATES] == [1, 0, 0, 0]
     request_dismissal(actor=owner, record_id=record_id, reason="a test record")
