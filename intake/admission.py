@@ -1,17 +1,13 @@
 """From a record on the wire to a decision ready to be sealed: may its sender, who answers for it, what must be done.
 
-Everything is looked up in memory. What repeats from record to record is worked out once and kept for as long as the
-register's snapshot lives; only its making (`_learn`) may ask the database.
+Everything is looked up in memory; what repeats from record to record is in `intake.learning`.
 """
 
 import hmac
 import os
-import threading
-import time
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 import msgspec
@@ -19,10 +15,8 @@ from django.conf import settings
 from django.db import Error
 from msgspec import UNSET
 
-from audit.entries import Holder, SealedDirective
 from audit.services.preparing import (
     Facets,
-    FacetValues,
     PreparedDecision,
     Receipt,
     Refs,
@@ -34,24 +28,17 @@ from config.errors import FieldProblem, ServiceError, Unavailable
 from config.ids import new_id
 from config.problems import as_service_error
 from governance.api.authentication import KeyGrant
-from governance.errors import KeyOutOfScope, UnverifiedLimitReached
-from governance.memory import Owner, Place, Register, SystemRecord, VersionRecord
-from governance.services.versions import register_unverified
+from governance.memory import Owner, SystemRecord
 from intake.connections import brief_connection
 from intake.errors import DecisionTooOld, InvalidDecision
-from intake.services.sources import SourceLimitReached, source_id_of
+from intake.learning import MAX_LEARNT, FacetKey, Known, facet_key, facet_values, known_for, learn
 from intake.wire import DecisionRecord
 from ledger.commitments import SECRET_BYTES
 from overrides.directives import Directive, directive_for
 
-FacetKey = tuple[object, ...]
-
 CLOCK_AHEAD = timedelta(minutes=5)
 OLDEST_ID = timedelta(days=35)
 LATE = timedelta(hours=24)
-LEARNT_FOR_SECONDS = 60.0
-MAX_LEARNT = 20_000
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Admitted(msgspec.Struct, gc=False):
@@ -63,32 +50,6 @@ class Admitted(msgspec.Struct, gc=False):
     directive: Directive
     """What applies now. A repeat gets the more restrictive of this and its first one."""
     external_digest: bytes | None
-
-
-@dataclass(slots=True)
-class Known:
-    """What is the same for all records that agree in the fields of `_facet_key`."""
-
-    system: SystemRecord
-    log_id: uuid.UUID
-    environment: str
-    version: VersionRecord | None
-    source_id: uuid.UUID | None
-    owner: Owner | None
-    settled_since: datetime
-    """Since when `owner` has been the one: who answered for older decisions is looked up one by one."""
-    changes_at: datetime | None
-    """When somebody else answers, or nobody, though no row changes: an assignment that begins or ends by its date."""
-    flags: tuple[str, ...]
-    made_at: float
-    usual: tuple[Directive, Facets] | None = None
-    """The variant of a decision that is neither late nor ahead, under the owner of now: nearly always this one."""
-    variants: dict[tuple[bool, bool, Owner | None, Directive], Facets] = field(default_factory=dict)
-
-    def is_over(self, at: datetime) -> bool:
-        if self.changes_at is not None and at >= self.changes_at:
-            return True
-        return time.monotonic() - self.made_at > LEARNT_FOR_SECONDS
 
 
 class Replay(msgspec.Struct, frozen=True):
@@ -110,7 +71,7 @@ class Admission:
         self._now_ms = at.timestamp() * 1000
         self._oldest = _beginning_of_id(at - OLDEST_ID)
         self._old_ids: dict[str, bool] = {}
-        self._known = _known_for(grant.register)
+        self._known = known_for(grant.register)
         self._failed: dict[FacetKey, ServiceError] = {}
         self._random = b""
         self._used = 0
@@ -173,7 +134,7 @@ class Admission:
         return self._random[self._used - SECRET_BYTES : self._used]
 
     def _look_up(self, record: DecisionRecord) -> Known:
-        key = _facet_key(self.grant, record)
+        key = facet_key(self.grant, record)
         known = self._known.get(key)
         if known is None or known.is_over(self._at):
             known = self._learn(key, record)
@@ -187,8 +148,7 @@ class Admission:
         if key in self._failed:
             raise self._failed[key]
         try:
-            with _learning, brief_connection():
-                return _learn(self.grant, record, self._at)
+            return learn(self.grant, record, self._at)
         except (Error, Unavailable) as error:
             refusal = as_service_error(error)
             if refusal is None:
@@ -210,7 +170,7 @@ class Admission:
         variant = (late, ahead, then, directive)
         facets = known.variants.get(variant)
         if facets is None or self._replay is not None:
-            values = _facet_values(self.grant, known, record, directive, then, late=late, ahead=ahead)
+            values = facet_values(self.grant, known, record, directive, then, late=late, ahead=ahead)
             if self._replay is not None:
                 flags = (*values.flags, "replayed")
                 return encode_facets(msgspec.structs.replace(values, replayed_by=self._replay.person_id, flags=flags))
@@ -244,162 +204,6 @@ class Admission:
                 ],
             )
         return decision_id
-
-
-# --- what repeats ----------------------------------------------------------------------------------------------------
-_learning = threading.Lock()
-"""One at a time: sixty-four threads that meet an unknown model version need one registration, and one connection."""
-_learnt: dict[str, tuple[Register, dict[FacetKey, Known]]] = {}
-
-
-def _known_for(register: Register) -> dict[FacetKey, Known]:
-    """What was learnt from this snapshot of the register; forgotten with it."""
-    newest = _learnt.get("newest")
-    if newest is None or newest[0] is not register:
-        newest = _learnt["newest"] = (register, {})
-    return newest[1]
-
-
-def _facet_key(grant: KeyGrant, record: DecisionRecord) -> FacetKey:
-    return (
-        grant.key.id,
-        record.system,
-        record.environment,
-        record.model_version,
-        record.capability,
-        record.outcome,
-        record.error_type,
-        record.ai_role,
-        record.adverse,
-        record.phase,
-        record.config_digest,
-        record.model_digest,
-        record.prompt_version,
-        record.control_epoch,
-        record.source.id if record.source else None,
-    )
-
-
-def _learn(grant: KeyGrant, record: DecisionRecord, at: datetime) -> Known:
-    system = grant.system(record.system)
-    environment = record.environment or grant.environment
-    if environment != grant.environment:
-        raise KeyOutOfScope()
-    if system.log_id is None:
-        raise Unavailable("This AI system has no open log at the moment.")
-    version, flags = _version(grant, system, record.model_version, at)
-    source_id, source_flags = _source(grant, system, record)
-    version_id = version.id if version else None
-    owner = grant.register.owner_at(system.id, version_id, record.capability or "", at)
-    moments = _owner_moments(grant.register, system.id, version_id, record.capability or "")
-    return Known(
-        system=system,
-        log_id=system.log_id,
-        environment=environment,
-        version=version,
-        source_id=source_id,
-        owner=owner,
-        settled_since=max((moment for moment in moments if moment <= at), default=BEGINNING),
-        changes_at=min((moment for moment in moments if moment > at), default=None),
-        flags=(*flags, *source_flags, *_system_flags(system, environment), *_owner_flags(owner)),
-        made_at=time.monotonic(),
-    )
-
-
-_full_since: dict[uuid.UUID, date] = {}
-"""The day (UTC) on which an AI system had its fill of unknown model versions: until the next, no more are tried."""
-
-
-def _version(
-    grant: KeyGrant, system: SystemRecord, sent: str, at: datetime
-) -> tuple[VersionRecord | None, tuple[str, ...]]:
-    """The model version, registered as unverified where it is new; the decision is never lost for it."""
-    version = system.versions.get(sent)
-    if version is None:
-        if _full_since.get(system.id) == at.date():
-            return None, ("unregistered_model_version",)
-        try:
-            row = register_unverified(actor=grant.actor, system_id=system.id, version=sent)
-        except UnverifiedLimitReached:
-            _full_since[system.id] = at.date()
-            return None, ("unregistered_model_version",)
-        version = VersionRecord(row.pk, row.version, row.status, row.model_digest, row.config_digest)
-    flags = {"unverified": ("unverified_model_version",), "retired": ("retired_model_version",)}
-    return version, flags.get(version.status, ())
-
-
-def _source(grant: KeyGrant, system: SystemRecord, record: DecisionRecord) -> tuple[uuid.UUID | None, tuple[str, ...]]:
-    if record.source is None:
-        return None, ()
-    try:
-        return source_id_of(actor=grant.actor, slug=record.source.id, system_id=system.id), ()
-    except SourceLimitReached:
-        return None, ("unregistered_source",)
-
-
-def _system_flags(system: SystemRecord, environment: str) -> tuple[str, ...]:
-    live = () if system.status == "live" else ("not_live",)
-    return live if environment in system.environments else (*live, "unknown_environment")
-
-
-def _owner_flags(owner: Owner | None) -> tuple[str, ...]:
-    if owner is None:
-        return ("no_accountable",)
-    return () if owner.accepted else ("unaccepted_accountable",)
-
-
-def _owner_moments(
-    register: Register, system_id: uuid.UUID, version_id: uuid.UUID | None, capability: str
-) -> list[datetime]:
-    """When somebody was, or will be, offered, given or relieved of the responsibility."""
-    places = (Place(system_id, None, ""), Place(system_id, version_id, ""), Place(system_id, None, capability))
-    moments = [
-        moment
-        for place in places
-        for span in register.owners.get(place, ())
-        for moment in (span.offered_at, span.accepted_at, span.ended_at)
-    ]
-    return [moment for moment in moments if moment is not None]
-
-
-def _facet_values(
-    grant: KeyGrant,
-    known: Known,
-    record: DecisionRecord,
-    directive: Directive,
-    then: Owner | None,
-    *,
-    late: bool,
-    ahead: bool,
-) -> FacetValues:
-    late_flags = ("late_over_24h",) if late else ()
-    return FacetValues(
-        log_id=known.log_id,
-        system_id=known.system.id,
-        account_id=grant.account_id,
-        environment=known.environment,
-        model_version=record.model_version,
-        model_version_id=known.version.id if known.version else None,
-        capability=record.capability,
-        outcome=record.outcome,
-        error_type=record.error_type,
-        ai_role=record.ai_role or "sole",
-        adverse=record.adverse,
-        phase=record.phase or "effective",
-        config_digest=record.config_digest,
-        model_digest=record.model_digest,
-        prompt_version=record.prompt_version,
-        control_epoch=record.control_epoch,
-        source_id=known.source_id,
-        accountable=_holder(known.owner),
-        occurred_accountable=_holder(then) if then != known.owner else None,
-        directive=SealedDirective(directive.action, directive.mode, directive.epoch, directive.reason_code),
-        flags=(*known.flags, *late_flags, *(("clock_ahead",) if ahead else ())),
-    )
-
-
-def _holder(owner: Owner | None) -> Holder | None:
-    return None if owner is None else Holder(str(owner.person_id), str(owner.assignment_id), owner.accepted)
 
 
 # --- parts of one record ------------------------------------------------------------------------------------------

@@ -248,7 +248,7 @@ def test_past_the_days_unknown_versions_none_is_tried(sender: Sender, monkeypatc
         tried.append(version)
         raise UnverifiedLimitReached()
 
-    monkeypatch.setattr("intake.admission.register_unverified", refuse)
+    monkeypatch.setattr("intake.learning.register_unverified", refuse)
     answer = sender.batch([sender.record(model_version=f"v{number}") for number in range(5)])
     assert answer.json()["counts"]["accepted"] == 5
     assert len(tried) == 1
