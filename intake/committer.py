@@ -64,6 +64,8 @@ class Job:
     results: Sequence[Result] = ()
     checkpoints: Checkpoints = field(default_factory=dict)
     is_abandoned: bool = False
+    is_under_way: bool = False
+    """The log's lock is held: from here on the committer is the one to make bytes."""
     done: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -105,7 +107,14 @@ class Committer:
                     self._wake()
 
     def wait_for(self, job: Job, *, until: float) -> None:
-        """Wait for a job's results. Errors: `IntakeBusy` past `until`, a `time.monotonic()`; it may still be sealed."""
+        """Wait for a job's results. Errors: `IntakeBusy` past `until`, a `time.monotonic()`; it may still be sealed.
+
+        As long as others have the log's lock, the time is used to make the bytes that will be needed under it.
+        """
+        for each in job.group:
+            if job.is_under_way:
+                break
+            each.decision.write()
         if not job.done.acquire(timeout=max(0.0, until - time.monotonic())):
             job.is_abandoned = True
             raise IntakeBusy(retry_after=5)
@@ -187,6 +196,8 @@ class Committer:
                 if not job.is_abandoned:
                     wanted.append(job)
                     group.extend(job.group)
+            for job in wanted:
+                job.is_under_way = True
 
         try:
             results, checkpoints = seal_surely(log_id, group, top_up)

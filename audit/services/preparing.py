@@ -1,7 +1,8 @@
 """A decision as bytes: its entry, its commitments, and its rows in COPY's binary format.
 
-What is needed of a decision is gathered by `prepare`, without a lock or a database. Its bytes are made when they are
-asked for, and are the same however often: `audit.services.recording` asks while the database stores the rows before.
+What is needed of a decision is gathered by `prepare`, without a lock or a database. Its bytes are a function of that,
+and are made by whoever has the time first: a request that waits for its turn, or `audit.services.recording` while the
+database stores the rows before. Two threads may make them at once; they make the same.
 What repeats from decision to decision (`Facets`) is encoded once. This is the hot path: nothing is an ORM object.
 """
 
@@ -212,6 +213,7 @@ class PreparedDecision(msgspec.Struct, gc=False):
     _commitments: str = ""
     _entry: bytes = b""
     _leaf_hash: bytes = b""
+    _payload_row: bytes = b""
 
     @property
     def size(self) -> int:
@@ -225,18 +227,23 @@ class PreparedDecision(msgspec.Struct, gc=False):
     @property
     def data(self) -> bytes:
         """The entry's bytes. They stay far below 65,535: every string in them is bounded by the wire format."""
-        if not self._entry:
-            self.write_entry()
+        self.write_entry()
         return self._entry
 
     @property
     def leaf_hash(self) -> bytes:
-        if not self._entry:
-            self.write_entry()
+        self.write_entry()
         return self._leaf_hash
+
+    def write(self) -> None:
+        """Everything whose making takes time."""
+        self.write_entry()
+        self.payload_row()
 
     def commit_to_parts(self) -> None:
         """The commitments, as the entry's JSON has them."""
+        if self._commitments:
+            return
         secret = self.secret
         self._commitments = ",".join(
             [
@@ -247,10 +254,11 @@ class PreparedDecision(msgspec.Struct, gc=False):
 
     def write_entry(self) -> None:
         """The entry's bytes and their hash."""
-        if not self._commitments:
-            self.commit_to_parts()
+        if self._entry:
+            return
+        self.commit_to_parts()
         # repr of a float is the shortest double, as everywhere in entries
-        self._entry = (
+        entry = (
             f'{{"v":1,"id":"{self.id}","kind":"{_KIND_NAME}","at":"{self.received.text}",{self.facets.json}'
             f'"occurred_at":"{instant(self.occurred_at)}"'
             + ("" if self.confidence is None else f',"confidence":{self.confidence!r}')
@@ -262,7 +270,9 @@ class PreparedDecision(msgspec.Struct, gc=False):
             + ("" if self.review_id is None else f',"review_id":"{self.review_id}"')
             + f',"commitments":{{{self._commitments}}}}}}}'
         ).encode("ascii")
-        self._leaf_hash = sha256(b"\0" + self._entry).digest()
+        # the entry last: another thread that finds it finds the hash too
+        self._leaf_hash = sha256(b"\0" + entry).digest()
+        self._entry = entry
 
     @property
     def row_tail(self) -> bytes:
@@ -294,6 +304,8 @@ class PreparedDecision(msgspec.Struct, gc=False):
         )
 
     def payload_row(self) -> bytes:
+        if self._payload_row:
+            return self._payload_row
         columns, refs = [_payload_start(9, 16, self.id_bytes, 32, self.secret)], self.refs
         sent = dict(self.parts)
         for name in PARTS:
@@ -304,7 +316,8 @@ class PreparedDecision(msgspec.Struct, gc=False):
         else:
             columns.append(copying.text(refs.subject))
             columns.append(NULL if refs.labels is None else _label_terms(refs.labels))
-        return b"".join(columns)
+        self._payload_row = b"".join(columns)
+        return self._payload_row
 
 
 def _label_terms(labels: dict[str, str]) -> bytes:
