@@ -111,10 +111,14 @@ class Committer:
 
         As long as others have the log's lock, the time is used to make the bytes that will be needed under it.
         """
-        for each in job.group:
-            if job.is_under_way:
-                break
-            each.decision.write()
+        try:
+            for each in job.group:
+                if job.is_under_way:
+                    break
+                each.decision.write()
+        except Exception:
+            # the committer will meet the same fault, and find out whose it is
+            log.exception("intake.write_ahead_failed", log_id=str(job.log_id))
         if not job.done.acquire(timeout=max(0.0, until - time.monotonic())):
             job.is_abandoned = True
             raise IntakeBusy(retry_after=5)
