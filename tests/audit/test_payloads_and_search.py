@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import itertools
 import json
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from rest_framework.test import APIClient
 
 from audit.models import Payload
 from audit.services import recording
+from audit.services.preparing import label_term
 from config.ids import new_id
 from governance.models import AISystem
 from ledger.commitments import commitment
@@ -113,6 +115,21 @@ def test_a_search_finds_by_subject_label_and_text(system: AISystem, terms: dict[
     record_decision(make_system(), subject="c-1", labels={"branch": "north"}, parts=parts)
     answer = client(system).post(f"{URL}/search", terms)
     assert [item["id"] for item in answer.json()["items"]] == [str(wanted.id)]
+
+
+LABELS = [{"a=b": "c"}, {"a": "b=c"}, {"3:a=b": "c"}, {"a": "=b=c"}, {"a=": "b=c"}]
+
+
+@pytest.mark.parametrize("labels", LABELS)
+def test_a_label_is_found_by_its_own_name_and_value_alone(system: AISystem, labels: dict[str, str]) -> None:
+    recorded = {str(record_decision(system, labels=each).id): each for each in LABELS}
+    answer = client(system).post(f"{URL}/search", {"labels": labels})
+    assert [recorded[item["id"]] for item in answer.json()["items"]] == [labels]
+
+
+def test_no_two_labels_share_a_term() -> None:
+    texts = ["".join(each) for size in range(4) for each in itertools.product("a=1:", repeat=size)]
+    assert len({label_term(name, value) for name in texts for value in texts}) == len(texts) ** 2
 
 
 def test_a_search_is_sealed_with_its_hits_and_a_commitment_to_its_terms(system: AISystem) -> None:

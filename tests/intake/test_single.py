@@ -65,7 +65,7 @@ def test_entry_row_and_payload_say_the_same(sender: Sender) -> None:
     assert row.occurred_at == datetime(2026, 11, 21, 6, 0, 0, 500000, tzinfo=UTC)
     assert body.occurred_at == "2026-11-21T06:00:00.500000Z"
     assert (body.source_seq, str(row.source_id), row.source_seq) == (7, body.source_id, 7)
-    assert (payload.subject, payload.label_terms) == ("p-1", ["a=1", "b=2"])
+    assert (payload.subject, payload.label_terms) == ("p-1", ["1:a=1", "1:b=2"])
     assert bytes(payload.input or b"") == json.dumps(sent["input"]).encode()
     parts = {name: bytes(getattr(payload, name)) for name in ("input", "output", "explanation", "refs")}
     assert body.commitments == {
