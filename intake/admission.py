@@ -20,6 +20,7 @@ from django.db import Error
 from msgspec import UNSET
 
 from audit.entries import Holder, SealedDirective
+from audit.flags import Flag
 from audit.services.preparing import (
     Facets,
     FacetValues,
@@ -77,7 +78,7 @@ class Known:
     owner: Owner | None
     settled_since: datetime
     """Since when `owner` has been the one: who answered for older decisions is looked up one by one."""
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
     made_at: float
     usual: tuple[Directive, Facets] | None = None
     """The variant of a decision that is neither late nor ahead, under the owner of now: nearly always this one."""
@@ -205,7 +206,7 @@ class Admission:
         if facets is None or self._replay is not None:
             values = _facet_values(self.grant, known, record, directive, then, late=late, ahead=ahead)
             if self._replay is not None:
-                flags = (*values.flags, "replayed")
+                flags = (*values.flags, Flag.REPLAYED)
                 return encode_facets(msgspec.structs.replace(values, replayed_by=self._replay.person_id, flags=flags))
             facets = encode_facets(values)
             known.variants[variant] = facets
@@ -303,40 +304,40 @@ _full_since: dict[uuid.UUID, date] = {}
 
 def _version(
     grant: KeyGrant, system: SystemRecord, sent: str, at: datetime
-) -> tuple[VersionRecord | None, tuple[str, ...]]:
+) -> tuple[VersionRecord | None, tuple[Flag, ...]]:
     """The model version, registered as unverified where it is new; the decision is never lost for it."""
     version = system.versions.get(sent)
     if version is None:
         if _full_since.get(system.id) == at.date():
-            return None, ("unregistered_model_version",)
+            return None, (Flag.UNREGISTERED_MODEL_VERSION,)
         try:
             row = register_unverified(actor=grant.actor, system_id=system.id, version=sent)
         except UnverifiedLimitReached:
             _full_since[system.id] = at.date()
-            return None, ("unregistered_model_version",)
+            return None, (Flag.UNREGISTERED_MODEL_VERSION,)
         version = VersionRecord(row.pk, row.version, row.status, row.model_digest, row.config_digest)
-    flags = {"unverified": ("unverified_model_version",), "retired": ("retired_model_version",)}
+    flags = {"unverified": (Flag.UNVERIFIED_MODEL_VERSION,), "retired": (Flag.RETIRED_MODEL_VERSION,)}
     return version, flags.get(version.status, ())
 
 
-def _source(grant: KeyGrant, system: SystemRecord, record: DecisionRecord) -> tuple[uuid.UUID | None, tuple[str, ...]]:
+def _source(grant: KeyGrant, system: SystemRecord, record: DecisionRecord) -> tuple[uuid.UUID | None, tuple[Flag, ...]]:
     if record.source is None:
         return None, ()
     try:
         return source_id_of(actor=grant.actor, slug=record.source.id, system_id=system.id), ()
     except SourceLimitReached:
-        return None, ("unregistered_source",)
+        return None, (Flag.UNREGISTERED_SOURCE,)
 
 
-def _system_flags(system: SystemRecord, environment: str) -> tuple[str, ...]:
-    live = () if system.status == "live" else ("not_live",)
-    return live if environment in system.environments else (*live, "unknown_environment")
+def _system_flags(system: SystemRecord, environment: str) -> tuple[Flag, ...]:
+    live = () if system.status == "live" else (Flag.NOT_LIVE,)
+    return live if environment in system.environments else (*live, Flag.UNKNOWN_ENVIRONMENT)
 
 
-def _owner_flags(owner: Owner | None) -> tuple[str, ...]:
+def _owner_flags(owner: Owner | None) -> tuple[Flag, ...]:
     if owner is None:
-        return ("no_accountable",)
-    return () if owner.accepted else ("unaccepted_accountable",)
+        return (Flag.NO_ACCOUNTABLE,)
+    return () if owner.accepted else (Flag.UNACCEPTED_ACCOUNTABLE,)
 
 
 def _settled_since(
@@ -363,7 +364,7 @@ def _facet_values(
     late: bool,
     ahead: bool,
 ) -> FacetValues:
-    late_flags = ("late_over_24h",) if late else ()
+    late_flags = (Flag.LATE_OVER_24H,) if late else ()
     return FacetValues(
         log_id=known.log_id,
         system_id=known.system.id,
@@ -385,7 +386,7 @@ def _facet_values(
         accountable=_holder(known.owner),
         occurred_accountable=_holder(then) if then != known.owner else None,
         directive=SealedDirective(directive.action, directive.mode, directive.epoch, directive.reason_code),
-        flags=(*known.flags, *late_flags, *(("clock_ahead",) if ahead else ())),
+        flags=(*known.flags, *late_flags, *((Flag.CLOCK_AHEAD,) if ahead else ())),
     )
 
 
