@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from governance.models import Person
 from governance.selectors import waiting_for
+from notices.kinds import kind_words
 
 register = template.Library()
 SHOWN_OFFERS = 3
@@ -86,7 +87,4 @@ def thousands(value: int) -> str:
     return f"{value:,}"
 
 
-@register.filter
-def kind_words(kind: str) -> str:
-    """`ledger.mismatch` as a person would say it."""
-    return kind.replace(".", ": ").replace("_", " ").capitalize()
+register.filter(kind_words)
