@@ -16,7 +16,7 @@ from config.admin import Act as PageAct
 from config.admin import ServiceForm
 from governance import rights
 from governance.acts import Act
-from governance.admin.pages import ReasonForm, RegisterAdmin, actor_of, person_of
+from governance.admin.pages import ReasonForm, RegisterAdmin, actor_of, page_link, person_of
 from governance.models import AISystem, Person
 from governance.models.systems import slug
 from governance.scopes import ORGANISATION, Scope
@@ -143,6 +143,8 @@ class AISystemAdmin(RegisterAdmin[AISystem]):
             title="Add environment",
             form_class=EnvironmentForm,
             carry_out=lambda system, given: register_environment(actor=actor_of(request), system_id=system.pk, **given),
+            explanation="Decisions from an environment that is not registered are recorded and flagged. "
+            "Its name stays as it is: decisions and keys name it.",
         )
 
     @display(description="Status", label={"live": "success", "draft": "warning", "retired": "info"})
@@ -157,8 +159,9 @@ class AISystemAdmin(RegisterAdmin[AISystem]):
         return str(found.person) if found.accepted_at else f"{found.person} (has not accepted)"
 
     @admin.display(description="Environments")
-    def environment_list(self, system: AISystem) -> str:
-        return ", ".join(system.environments.values_list("slug", flat=True)) or "none"
+    def environment_list(self, system: AISystem) -> SafeString | str:
+        places = ((page_link(place), " (ended)" if place.ended_at else "") for place in system.environments.all())
+        return format_html_join(", ", "{}{}", places) or "none"
 
     @admin.display(description="Missing before it may go live")
     def missing_count(self, system: AISystem) -> str:

@@ -11,8 +11,11 @@ import pytest
 from audit.entries import read_entry
 from audit.models import Decision, Payload
 from config.ids import id_at
+from evidence.verification import verify_everything
+from governance import memory
 from governance.errors import UnverifiedLimitReached
 from governance.services.keys import revoke_service_key
+from governance.services.systems import end_environment
 from intake.models import QuarantinedRecord
 from intake.wire import MAX_RECORD_BYTES
 from ledger.commitments import commitment
@@ -77,6 +80,16 @@ def test_nothing_personal_is_in_the_entry(sender: Sender) -> None:
     secrets = {"subject": "Jane-4711", "external_id": "Jane-4712", "conversation_id": "Jane-4713"}
     sender.post(sender.record(**secrets, input="Jane-4714", output="Jane-4715", labels={"Jane-4716": "Jane-4717"}))
     assert b"Jane" not in b"".join(bytes(data) for data in Entry.objects.values_list("data", flat=True))
+
+
+def test_a_decision_from_an_environment_that_ended_is_flagged(sender: Sender) -> None:
+    assert "unknown_environment" not in sender.post(sender.record()).json()["warnings"]
+    end_environment(actor=COMMAND, environment_id=sender.systems[0].environments.get().pk, reason="moved")
+    memory.refresh()
+    answer = sender.post(sender.record())
+    assert answer.status_code == 201
+    assert "unknown_environment" in answer.json()["warnings"]
+    assert list(verify_everything()) == []
 
 
 def test_flags_say_what_was_unusual(sender: Sender) -> None:
