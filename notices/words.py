@@ -8,7 +8,6 @@ from datetime import UTC
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -16,6 +15,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from governance.admin.pages import page_link
 from governance.models import AISystem, ServiceKey
 from ledger.models import Log
 from notices.models import Alert
@@ -49,11 +49,6 @@ def in_words(alert: Alert) -> Iterator[tuple[str, Shown]]:
         yield label, showing(value) or str(value)
 
 
-def link(view: str, row: Model, text: object = None) -> SafeString:
-    """A row's name, leading to its page."""
-    return format_html('<a href="{}">{}</a>', reverse(view, args=[row.pk]), row if text is None else text)
-
-
 def moment(text: str) -> SafeString | None:
     """A time as entries write it, in the viewer's zone, with UTC on hover."""
     at = parse_datetime(text)
@@ -73,13 +68,13 @@ def _decision(value: str) -> SafeString:
 @shows("key", "Key")
 def _key(value: str) -> SafeString | None:
     key = ServiceKey.objects.select_related("account").filter(pk=value).first()
-    return link("admin:governance_servicekey_change", key, f"{key} of {key.account}") if key else None
+    return page_link(key, f"{key} of {key.account}") if key else None
 
 
 @shows("system", "AI system")
 def _system(value: str) -> SafeString | None:
     system = AISystem.objects.filter(pk=value).first()
-    return link("admin:governance_aisystem_change", system) if system else None
+    return page_link(system) if system else None
 
 
 shows("last_heard_at", "Last heard")(moment)

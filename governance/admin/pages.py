@@ -59,10 +59,10 @@ def person_of(request: HttpRequest) -> Person:
     return request.user
 
 
-def page_link(row: Model) -> SafeString:
-    """A row's name, leading to its page."""
+def page_link(row: Model, text: object = None) -> SafeString:
+    """A row's name, or another text, leading to its page."""
     page = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    return format_html('<a href="{}">{}</a>', page, row)
+    return format_html('<a href="{}">{}</a>', page, row if text is None else text)
 
 
 class ActPages(ReadOnlyAdmin[M]):

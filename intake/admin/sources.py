@@ -8,11 +8,12 @@ from config.admin import Act as PageAct
 from config.admin import ReadOnlyAdmin
 from governance import rights
 from governance.acts import Act
+from governance.admin.pages import page_link
 from governance.models import AISystem, ServiceAccount
 from intake.admin.viewers import viewer
 from intake.models import Source
 from intake.services.sources import missing_of
-from notices.words import link, shows
+from notices.words import shows
 
 
 @shows("source", "Source")
@@ -20,7 +21,7 @@ def _source(value: str) -> str | None:
     """How alerts show a source."""
     found = Source.objects.filter(pk=value).first()
     account = ServiceAccount.objects.filter(pk=found.account_id).first() if found else None
-    return link("admin:intake_source_change", found, f"{found} of {account}" if account else found) if found else None
+    return page_link(found, f"{found} of {account}" if account else found) if found else None
 
 
 @admin.register(Source)
@@ -46,12 +47,12 @@ class SourceAdmin(ReadOnlyAdmin[Source]):
     @admin.display(description="service account")
     def account(self, source: Source) -> str:
         found = ServiceAccount.objects.filter(pk=source.account_id).first()
-        return link("admin:governance_serviceaccount_change", found) if found else str(source.account_id)
+        return page_link(found) if found else str(source.account_id)
 
     @admin.display(description="AI system")
     def system(self, source: Source) -> str:
         found = AISystem.objects.filter(pk=source.system_id).first() if source.system_id else None
-        return link("admin:governance_aisystem_change", found) if found else "none yet"
+        return page_link(found) if found else "none yet"
 
     @admin.display(description="last number")
     def last_seq(self, source: Source) -> int | None:

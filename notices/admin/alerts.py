@@ -15,14 +15,14 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from config.admin import Act as PageAct
 from governance import rights
 from governance.acts import Act
-from governance.admin.pages import ActPages, actor_of, person_of
+from governance.admin.pages import ActPages, actor_of, page_link, person_of
 from governance.models import AISystem, Person
 from governance.scopes import ORGANISATION, Scope
 from notices.kinds import kind_words
 from notices.models import Alert
 from notices.selectors import alerts_for
 from notices.services import acknowledge_alert, close_alert
-from notices.words import in_words, link
+from notices.words import in_words
 
 Status = Alert.Status
 NOTHING_MORE = "–"
@@ -131,12 +131,12 @@ class AlertAdmin(ActPages[Alert]):
     @admin.display(description="AI system")
     def system(self, alert: Alert) -> SafeString | str:
         found = AISystem.objects.filter(pk=alert.system_id).first() if alert.system_id else None
-        return link("admin:governance_aisystem_change", found) if found else NOTHING_MORE
+        return page_link(found) if found else NOTHING_MORE
 
     @admin.display(description="Owner")
     def owner(self, alert: Alert) -> SafeString | str:
         found = Person.objects.filter(pk=alert.owner_id).first() if alert.owner_id else None
-        return link("admin:governance_person_change", found) if found else "administrators"
+        return page_link(found) if found else "administrators"
 
     @admin.display(description="What happened")
     def facts_list(self, alert: Alert) -> SafeString | str:
