@@ -1,17 +1,21 @@
 """Reading decisions newest first, some at a time, whatever the filter: a page never takes longer than its patience.
 
 The index on time is walked in windows. Within each, the rows that answer the question are picked; when a page is full
-or patience runs out, the page says how far back it looked, and its cursor goes on from there.
+or patience runs out, the page says how far back it looked, and its cursor goes on from there. Where rows may be large,
+a window has a time limit of its own in the database: one that takes longer is given up and asked in smaller ones.
 """
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Self
 
+from django.db import OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
+from psycopg.errors import QueryCanceled
 
 from audit.filters import Question
 from audit.models import Decision
@@ -20,7 +24,29 @@ from config.pagination import Cursor, InvalidCursor
 PATIENCE_SECONDS = 0.2
 FIRST_WINDOW, WIDEST_WINDOW = 2_000, 64_000
 QUICK_SECONDS = 0.03
+NARROWER = 8
+"""Into so many parts a window is cut that took too long: each attempt costs its whole limit, so there are to be few."""
 ORDER = ("recorded_at", "id")
+
+
+class TooSlow(Exception):
+    """A statement took longer than its limit and was given up."""
+
+
+@contextmanager
+def limited_to(milliseconds: int) -> Iterator[None]:
+    """Statements inside take no longer than this, each. Errors: `TooSlow`."""
+    is_nested = connection.in_atomic_block
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(milliseconds)])
+            yield
+            if is_nested:  # what comes after in the same transaction has the session's limit again
+                cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        raise TooSlow() from error
 
 
 class Place(NamedTuple):
@@ -69,6 +95,8 @@ class Scan:
     scope: str = ""
     patience: float = PATIENCE_SECONDS
     first_window: int = FIRST_WINDOW
+    window_limit_ms: int | None = None
+    """How long one window may take. A single row is waited for as long as the session allows: nothing is skipped."""
     _place: Place | None = field(default=None, init=False)
     _older: bool = field(default=True, init=False)
 
@@ -95,19 +123,31 @@ class Scan:
     def _walk(self) -> Slice:
         deadline, window = time.monotonic() + self.patience, self.first_window
         found: list[Decision] = []
-        place = self._place
+        place, widest = self._place, WIDEST_WINDOW
         while True:
             started = time.monotonic()
             end = self._end_of_window(place, window)
-            matching = self._rows(place, end).filter(self.question.remaining or Q())
-            found += matching[: self.limit + 1 - len(found)]
+            try:
+                found += self._matching(place, end, self.limit + 1 - len(found), is_single=window == 1)
+            except TooSlow:
+                # patience is for looking: the time that was lost is given back, or heavy rows would go by one a page
+                deadline += time.monotonic() - started
+                window = widest = max(1, window // NARROWER)
+                continue
             if end is None or len(found) > self.limit:
                 return self._slice(found, None)
             if time.monotonic() > deadline:
                 return self._slice(found, end)
             place = end
             if time.monotonic() - started < QUICK_SECONDS:
-                window = min(window * 2, WIDEST_WINDOW)
+                window = min(window * 2, widest)
+
+    def _matching(self, place: Place | None, end: Place | None, wanted: int, *, is_single: bool) -> list[Decision]:
+        rows = self._rows(place, end).filter(self.question.remaining or Q())[:wanted]
+        if self.window_limit_ms is None or is_single:
+            return list(rows)
+        with limited_to(self.window_limit_ms):
+            return list(rows)
 
     def _end_of_window(self, place: Place | None, size: int) -> Place | None:
         row = self._rows(place, None).values_list(*ORDER)[size - 1 : size].first()

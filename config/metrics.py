@@ -73,7 +73,9 @@ def may_scrape(request: HttpRequest) -> bool:
     """Where a token is set, only the token counts: behind a proxy everybody seems to come from this machine."""
     token = settings.METRICS_TOKEN
     if token:
-        return hmac.compare_digest(request.headers.get("Authorization", ""), f"Bearer {token}")
+        # bytes, as they came: a server hands headers over as latin-1, and text beyond ASCII is not compared at all
+        sent = request.headers.get("Authorization", "").encode("latin-1")
+        return hmac.compare_digest(sent, f"Bearer {token}".encode())
     forwarded = "HTTP_X_FORWARDED_FOR" in request.META or "HTTP_FORWARDED" in request.META
     return not forwarded and _is_loopback(request.META.get("REMOTE_ADDR", ""))
 

@@ -112,8 +112,13 @@ def key_of(request: HttpRequest | Request) -> Hashable:
     """Who pays: the authenticated key, else the address it came from."""
     credential = getattr(request, "auth", None)
     if credential is not None:
-        return ("key", str(getattr(credential, "pk", credential)))
+        return key_of_credential(credential)
     return ("address", request.META.get("REMOTE_ADDR", ""))
+
+
+def key_of_credential(credential: Any) -> Hashable:
+    """The same for plain views, which hold what they authenticated in their hands."""
+    return ("key", str(getattr(credential, "pk", credential)))
 
 
 class KeyThrottle(BaseThrottle):

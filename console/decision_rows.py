@@ -4,16 +4,22 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from audit.flags import Flag
 from audit.selectors import SealedDecision
 from governance.models import AISystem, Person
 
 FLAG_WORDS = {
-    "no_accountable": "nobody accountable",
-    "not_accepted": "not accepted",
-    "system_not_live": "not live",
-    "late": "late",
-    "unverified_version": "unverified version",
-    "breach": "breach",
+    Flag.NO_ACCOUNTABLE: "nobody accountable",
+    Flag.UNACCEPTED_ACCOUNTABLE: "responsibility not accepted",
+    Flag.NOT_LIVE: "AI system not live",
+    Flag.UNKNOWN_ENVIRONMENT: "unknown environment",
+    Flag.UNVERIFIED_MODEL_VERSION: "unverified model version",
+    Flag.RETIRED_MODEL_VERSION: "retired model version",
+    Flag.UNREGISTERED_MODEL_VERSION: "model version not registered",
+    Flag.UNREGISTERED_SOURCE: "source not registered",
+    Flag.LATE_OVER_24H: "more than 24 hours late",
+    Flag.CLOCK_AHEAD: "sender's clock ahead",
+    Flag.REPLAYED: "replayed from quarantine",
 }
 
 
@@ -47,7 +53,8 @@ def outcome_tone(decision: SealedDecision) -> str:
 
 
 def flag_words(flags: Sequence[str]) -> list[str]:
-    return [FLAG_WORDS.get(flag, flag.replace("_", " ")) for flag in flags]
+    """Flags as pages say them. An entry that was written by a later release may have others."""
+    return [FLAG_WORDS[Flag(flag)] if flag in FLAG_WORDS else flag.replace("_", " ") for flag in flags]
 
 
 def rows_of(decisions: Sequence[SealedDecision]) -> list[DecisionRow]:

@@ -9,6 +9,12 @@ class SystemNotFound(NotFound):
     meaning = "No AI system of that name is within reach of whoever is asking."
 
 
+class EnvironmentNotFound(NotFound):
+    code = "environment-not-found"
+    title = "There is no such environment"
+    meaning = "No environment of that id is within reach of whoever is asking."
+
+
 class SystemExists(Conflict):
     code = "system-exists"
     title = "An AI system of this slug is registered already"

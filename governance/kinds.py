@@ -5,6 +5,7 @@ from ledger.kinds import Belongs, Kind
 SYSTEM_REGISTERED = Kind("system.registered", Belongs.SYSTEM, "an AI system was put in the register")
 SYSTEM_UPDATED = Kind("system.updated", Belongs.SYSTEM, "what the register says about an AI system changed")
 ENVIRONMENT_REGISTERED = Kind("environment.registered", Belongs.SYSTEM, "an AI system runs in one more place")
+ENVIRONMENT_ENDED = Kind("environment.ended", Belongs.SYSTEM, "an AI system does not run in a place any more")
 MODEL_VERSION_REGISTERED = Kind("model_version.registered", Belongs.SYSTEM, "a model version was put in the register")
 MODEL_VERSION_UPDATED = Kind("model_version.updated", Belongs.SYSTEM, "what the register says about a version changed")
 MODEL_VERSION_APPROVED = Kind("model_version.approved", Belongs.SYSTEM, "the accountable person approved a version")

@@ -401,7 +401,7 @@ def _with_systems(register: Register, ids: set[uuid.UUID] | None) -> Register:
     wanted = Q() if ids is None else Q(pk__in=ids)
     part = Q() if ids is None else Q(system_id__in=ids)
     logs = {each.system_id: each for each in Log.objects.filter(part, kind="system", closure=None).order_by("sequence")}
-    places = _grouped(Environment.objects.filter(part).values_list("system_id", "slug"))
+    places = _grouped(Environment.objects.filter(part, ended_at=None).values_list("system_id", "slug"))
     versions = _grouped(
         (row.system_id, VersionRecord(row.pk, row.version, row.status, row.model_digest, row.config_digest))
         for row in ModelVersion.objects.filter(part).only(

@@ -15,14 +15,14 @@ from governance.acts import RULES, Act, Condition, Role, Rule
 from governance.credentials import self_made_pairs
 from governance.errors import ApprovalForbidden
 from governance.models import Assignment, Person, ServiceAccount, ServiceKey
-from governance.scopes import ORGANISATION, Scope
+from governance.scopes import ORGANISATION, Place
 from ledger.entries import Actor
 
 NONE_GIVEN: frozenset[Condition] = frozenset()
 
 
 def can(
-    who: Actor | Person, act: Act, scope: Scope = ORGANISATION, *, given: frozenset[Condition] = NONE_GIVEN
+    who: Actor | Person, act: Act, scope: Place = ORGANISATION, *, given: frozenset[Condition] = NONE_GIVEN
 ) -> bool:
     """Whether somebody may do this there. `given`: conditions that the floor above has found to hold."""
     rule = RULES[act]
@@ -37,7 +37,7 @@ def can(
 
 
 def require(
-    who: Actor | Person, act: Act, scope: Scope = ORGANISATION, *, given: frozenset[Condition] = NONE_GIVEN
+    who: Actor | Person, act: Act, scope: Place = ORGANISATION, *, given: frozenset[Condition] = NONE_GIVEN
 ) -> None:
     """Raise `Forbidden` unless `can`."""
     if not can(who, act, scope, given=given):
@@ -47,7 +47,7 @@ def require(
 def may_approve(
     approver: Actor | Person,
     act: Act,
-    scope: Scope = ORGANISATION,
+    scope: Place = ORGANISATION,
     *,
     requested_by: uuid.UUID | None,
     given: frozenset[Condition] = NONE_GIVEN,
@@ -67,7 +67,7 @@ def may_approve(
 def require_approval(
     approver: Actor | Person,
     act: Act,
-    scope: Scope = ORGANISATION,
+    scope: Place = ORGANISATION,
     *,
     requested_by: uuid.UUID | None,
     given: frozenset[Condition] = NONE_GIVEN,
@@ -137,11 +137,11 @@ def _counting(rule: Rule, given: frozenset[Condition]) -> frozenset[Assignment.R
     return frozenset(role for role in rule.asks if role not in rule.only_if or rule.only_if[role] in given)
 
 
-def _person_may(person_id: uuid.UUID, roles: frozenset[Assignment.Role], scope: Scope) -> bool:
+def _person_may(person_id: uuid.UUID, roles: frozenset[Assignment.Role], scope: Place) -> bool:
     return bool(roles) and in_force().filter(scope.covering(), person_id=person_id, role__in=roles).exists()
 
 
-def _account_may(account_id: uuid.UUID, rule: Rule, scope: Scope) -> bool:
+def _account_may(account_id: uuid.UUID, rule: Rule, scope: Place) -> bool:
     """The edge has checked the one key that was used; here any live key of the account must reach this far."""
     if not rule.by_key or not ServiceAccount.objects.filter(pk=account_id, is_active=True).exists():
         return False
@@ -152,7 +152,7 @@ def _account_may(account_id: uuid.UUID, rule: Rule, scope: Scope) -> bool:
         revoked_at=None,
         scopes__overlap=list(rule.by_key),
     )
-    return (keys.filter(system_ids__contains=[scope.system_id]) if scope.system_id else keys).exists()
+    return keys.filter(scope.within_reach()).exists()
 
 
 def _self_made(one: uuid.UUID, other: uuid.UUID | None) -> bool:

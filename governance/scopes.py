@@ -72,5 +72,27 @@ class Scope:
             found |= Q(scope=Kind.CASE, case_id=self.case_id)
         return found
 
+    def within_reach(self) -> Q:
+        """Keys that reach this far."""
+        return Q(system_ids__contains=[self.system_id]) if self.system_id else Q()
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Something that belongs to one of these AI systems, and nobody can say to which: a right in one is enough."""
+
+    system_ids: frozenset[uuid.UUID]
+
+    def covering(self) -> Q:
+        """Assignments that reach one of the systems as a whole."""
+        return Q(scope=Kind.ORGANISATION) | Q(scope=Kind.SYSTEM, system_id__in=self.system_ids)
+
+    def within_reach(self) -> Q:
+        """Keys that reach one of the systems."""
+        return Q(system_ids__overlap=list(self.system_ids))
+
+
+Place = Scope | AnyOf
+"""Where a right is looked for."""
 
 ORGANISATION = Scope()

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import Error
 from msgspec import UNSET
 
+from audit.flags import Flag
 from audit.services.preparing import (
     Facets,
     PreparedDecision,
@@ -172,7 +173,7 @@ class Admission:
         if facets is None or self._replay is not None:
             values = facet_values(self.grant, known, record, directive, then, late=late, ahead=ahead)
             if self._replay is not None:
-                flags = (*values.flags, "replayed")
+                flags = (*values.flags, Flag.REPLAYED)
                 return encode_facets(msgspec.structs.replace(values, replayed_by=self._replay.person_id, flags=flags))
             facets = encode_facets(values)
             known.variants[variant] = facets

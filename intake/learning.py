@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from audit.entries import Holder, SealedDirective
+from audit.flags import Flag
 from audit.services.preparing import Facets, FacetValues
 from config.errors import Unavailable
 from governance.api.authentication import KeyGrant
@@ -42,7 +43,7 @@ class Known:
     """Since when `owner` has been the one: who answered for older decisions is looked up one by one."""
     changes_at: datetime | None
     """When somebody else answers, or nobody, though no row changes: an assignment that begins or ends by its date."""
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
     made_at: float
     usual: tuple[Directive, Facets] | None = None
     """The variant of a decision that is neither late nor ahead, under the owner of now: nearly always this one."""
@@ -125,40 +126,40 @@ _full_since: dict[uuid.UUID, date] = {}
 
 def _version(
     grant: KeyGrant, system: SystemRecord, sent: str, at: datetime
-) -> tuple[VersionRecord | None, tuple[str, ...]]:
+) -> tuple[VersionRecord | None, tuple[Flag, ...]]:
     """The model version, registered as unverified where it is new; the decision is never lost for it."""
     version = system.versions.get(sent)
     if version is None:
         if _full_since.get(system.id) == at.date():
-            return None, ("unregistered_model_version",)
+            return None, (Flag.UNREGISTERED_MODEL_VERSION,)
         try:
             row = register_unverified(actor=grant.actor, system_id=system.id, version=sent)
         except UnverifiedLimitReached:
             _full_since[system.id] = at.date()
-            return None, ("unregistered_model_version",)
+            return None, (Flag.UNREGISTERED_MODEL_VERSION,)
         version = VersionRecord(row.pk, row.version, row.status, row.model_digest, row.config_digest)
-    flags = {"unverified": ("unverified_model_version",), "retired": ("retired_model_version",)}
+    flags = {"unverified": (Flag.UNVERIFIED_MODEL_VERSION,), "retired": (Flag.RETIRED_MODEL_VERSION,)}
     return version, flags.get(version.status, ())
 
 
-def _source(grant: KeyGrant, system: SystemRecord, record: DecisionRecord) -> tuple[uuid.UUID | None, tuple[str, ...]]:
+def _source(grant: KeyGrant, system: SystemRecord, record: DecisionRecord) -> tuple[uuid.UUID | None, tuple[Flag, ...]]:
     if record.source is None:
         return None, ()
     try:
         return source_id_of(actor=grant.actor, slug=record.source.id, system_id=system.id), ()
     except SourceLimitReached:
-        return None, ("unregistered_source",)
+        return None, (Flag.UNREGISTERED_SOURCE,)
 
 
-def _system_flags(system: SystemRecord, environment: str) -> tuple[str, ...]:
-    live = () if system.status == "live" else ("not_live",)
-    return live if environment in system.environments else (*live, "unknown_environment")
+def _system_flags(system: SystemRecord, environment: str) -> tuple[Flag, ...]:
+    live = () if system.status == "live" else (Flag.NOT_LIVE,)
+    return live if environment in system.environments else (*live, Flag.UNKNOWN_ENVIRONMENT)
 
 
-def _owner_flags(owner: Owner | None) -> tuple[str, ...]:
+def _owner_flags(owner: Owner | None) -> tuple[Flag, ...]:
     if owner is None:
-        return ("no_accountable",)
-    return () if owner.accepted else ("unaccepted_accountable",)
+        return (Flag.NO_ACCOUNTABLE,)
+    return () if owner.accepted else (Flag.UNACCEPTED_ACCOUNTABLE,)
 
 
 def _owner_moments(
@@ -185,7 +186,7 @@ def facet_values(
     late: bool,
     ahead: bool,
 ) -> FacetValues:
-    late_flags = ("late_over_24h",) if late else ()
+    late_flags = (Flag.LATE_OVER_24H,) if late else ()
     return FacetValues(
         log_id=known.log_id,
         system_id=known.system.id,
@@ -207,7 +208,7 @@ def facet_values(
         accountable=_holder(known.owner),
         occurred_accountable=_holder(then) if then != known.owner else None,
         directive=SealedDirective(directive.action, directive.mode, directive.epoch, directive.reason_code),
-        flags=(*known.flags, *late_flags, *(("clock_ahead",) if ahead else ())),
+        flags=(*known.flags, *late_flags, *((Flag.CLOCK_AHEAD,) if ahead else ())),
     )
 
 

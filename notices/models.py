@@ -3,6 +3,7 @@
 from django.db import models
 
 from ledger.rows import GovernedRow
+from notices.kinds import kind_words
 
 
 class Alert(GovernedRow):
@@ -47,9 +48,4 @@ class Alert(GovernedRow):
         ]
 
     def __str__(self) -> str:
-        return self.title
-
-    @property
-    def title(self) -> str:
-        """`ledger.mismatch` as a person would say it."""
-        return self.kind.replace(".", ": ").replace("_", " ").capitalize()
+        return kind_words(self.kind)

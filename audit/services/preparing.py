@@ -158,8 +158,8 @@ class Refs(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 def label_term(name: str, value: str) -> str:
-    """How a label stands in the payload's search column."""
-    return f"{name}={value}"
+    """How a label stands in the payload's search column: the name's length says where it ends, whatever is in it."""
+    return f"{len(name)}:{name}={value}"
 
 
 @dataclass(frozen=True, slots=True)

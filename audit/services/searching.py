@@ -9,16 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
 from django.db.models import BooleanField, Exists, Func, OuterRef, Q, QuerySet, TextField, Value
 from django.utils import timezone
-from psycopg.errors import QueryCanceled
 
 from audit.filters import DecisionFilter, Question
 from audit.kinds import DECISIONS_SEARCHED
 from audit.models import Payload
 from audit.reach import Reach
-from audit.scanning import Scan, Slice
+from audit.scanning import Scan, Slice, TooSlow, limited_to
 from audit.selectors import DecisionPage, sealed_page
 from audit.services.preparing import label_term
 from config.errors import Forbidden
@@ -38,6 +36,8 @@ LOOK_UP_LIMIT_MS = 300
 FEW = 2_000
 """Up to so many decisions of a subject or label are looked up by their ids; of more, some are found soon by walking."""
 FIRST_WINDOW = 500
+WINDOW_LIMIT_MS = 250
+"""A payload may have a million bytes: 500 such would keep the database busy for a minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +80,22 @@ def _find(question: Question, terms: Terms, cursor: str | None, limit: int) -> S
     # a cursor goes on with its own search only: its terms are part of what is signed, never of what is readable
     scope = json.dumps(["search", terms.as_json()], sort_keys=True)
     named = _few_with(terms)
-    if named is not None:
+    if named is not None and not terms.text:
         rows = question.indexed.filter(question.remaining or Q(), id__in=named)
-        rows = rows.filter(Exists(_payloads(terms).filter(id=OuterRef("id")))) if terms.text else rows
         return Scan(question=question, limit=limit, cursor=cursor, scope=scope).direct(rows)
-    holds = Exists(_payloads(terms).filter(id=OuterRef("id")))
-    walked = Question(question.indexed, Q(holds) & (question.remaining or Q()))
+    walked, asked = question.indexed, terms
+    if named is not None:
+        # the ids say the rest already; asked once more, it would offer the planner all of a subject for each decision
+        walked, asked = walked.filter(id__in=named), Terms(text=terms.text)
+    holds = Exists(_payloads(asked).filter(id=OuterRef("id")))
     return Scan(
-        question=walked, limit=limit, cursor=cursor, scope=scope, patience=PATIENCE_SECONDS, first_window=FIRST_WINDOW
+        question=Question(walked, Q(holds) & (question.remaining or Q())),
+        limit=limit,
+        cursor=cursor,
+        scope=scope,
+        patience=PATIENCE_SECONDS,
+        first_window=FIRST_WINDOW,
+        window_limit_ms=WINDOW_LIMIT_MS,
     ).run()
 
 
@@ -100,12 +108,9 @@ def _few_with(terms: Terms) -> list[uuid.UUID] | None:
         return None
     named = _payloads(replace(terms, text=None)).order_by().values_list("id", flat=True)
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(LOOK_UP_LIMIT_MS)])
+        with limited_to(LOOK_UP_LIMIT_MS):
             found = list(named[: FEW + 1])
-    except OperationalError as error:
-        if not isinstance(error.__cause__, QueryCanceled):
-            raise
+    except TooSlow:
         return None
     return found if len(found) <= FEW else None
 
@@ -143,9 +148,13 @@ class _Holds(Func):
 
 
 def _spellings(text: str) -> Iterator[str]:
-    """As JSON may write it: as it is, with quotes escaped, with all but ASCII escaped (and then no case is folded)."""
+    """As JSON may write it: as it is, with quotes escaped, with all but ASCII escaped (and then no case is folded).
+
+    Each costs a look through all parts, so those that differ in the case of ASCII letters alone are looked for once.
+    """
     escaped = (json.dumps(each)[1:-1] for each in (text, text.lower(), text.upper(), text.capitalize()))
-    yield from dict.fromkeys([text, json.dumps(text, ensure_ascii=False)[1:-1], *escaped])
+    spellings = (text, json.dumps(text, ensure_ascii=False)[1:-1], *escaped)
+    yield from dict.fromkeys(each.lower() if each.isascii() else each for each in spellings)
 
 
 def _seal_search(actor: Actor, terms: Terms, within: DecisionFilter, hits: int) -> None:

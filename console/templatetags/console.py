@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from config import moments
 from governance.models import Person
 from governance.selectors import waiting_for
+from notices.kinds import kind_words
 
 register = template.Library()
 SHOWN_OFFERS = 3
@@ -86,3 +87,6 @@ def thousands(value: int) -> str:
 def share(value: float) -> str:
     """A part of a whole as CSS takes it."""
     return f"{value * 100:.2f}%"
+
+
+register.filter(kind_words)

@@ -53,5 +53,6 @@ def system(request: HttpRequest, system_id: uuid.UUID) -> HttpResponse:
         latest=rows_of(latest.items) if sees_decisions else None,
         alerts=not_closed(alerts_for(person)).filter(system_id=found.pk)[:LATEST],
         logs=[log for log in log_states() if log.system_id == found.pk],
+        may_add_environment=rights.can(person, Act.ENVIRONMENT_REGISTER, scope),
         may_edit=rights.can(person, Act.SYSTEM_EDIT, scope),
     )

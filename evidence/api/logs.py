@@ -1,6 +1,7 @@
 """Logs over HTTP as C2SP tlog-tiles has it: checkpoint, tiles and entry bundles under the origin's path.
 
-Plain views: a verifier fetches thousands of tiles. Sizes and timing leak volume, so every one of them needs a key.
+Plain views: a verifier fetches thousands of tiles. Sizes and timing leak volume, so every one of them needs a key, and
+takes from what that key may ask, as other requests do.
 """
 
 import uuid
@@ -10,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from config.dispatch import for_reading
 from config.errors import Forbidden
+from config.rate_limits import REQUESTS, key_of_credential
 from evidence.errors import TileNotFound
 from evidence.proofs import bundle_bytes, tile_bytes
 from governance.api.authentication import authenticate_request
@@ -65,6 +67,7 @@ def _octets(data: bytes | None) -> HttpResponse:
 
 def _log(request: HttpRequest, name: str, *scopes: str) -> Log:
     grant = authenticate_request(request)
+    REQUESTS.take(key_of_credential(grant)).refuse()
     if not grant.scopes.intersection(scopes):
         raise Forbidden()
     log = find_log(name)

@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_variables
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextareaWidget
@@ -55,6 +57,12 @@ def person_of(request: HttpRequest) -> Person:
     if not isinstance(request.user, Person):
         raise PermissionDenied
     return request.user
+
+
+def page_link(row: Model, text: object = None) -> SafeString:
+    """A row's name, or another text, leading to its page."""
+    page = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    return format_html('<a href="{}">{}</a>', page, row if text is None else text)
 
 
 class ActPages(ReadOnlyAdmin[M]):

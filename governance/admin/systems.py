@@ -18,7 +18,7 @@ from config.admin import Act as PageAct
 from config.admin import ServiceForm
 from governance import rights
 from governance.acts import Act
-from governance.admin.pages import ReasonForm, RegisterAdmin, actor_of, person_of
+from governance.admin.pages import ReasonForm, RegisterAdmin, actor_of, page_link, person_of
 from governance.models import AISystem, Assignment, Person
 from governance.models.systems import slug
 from governance.scopes import ORGANISATION, Scope
@@ -155,6 +155,8 @@ class AISystemAdmin(RegisterAdmin[AISystem]):
             title="Add environment",
             form_class=EnvironmentForm,
             carry_out=lambda system, given: register_environment(actor=actor_of(request), system_id=system.pk, **given),
+            explanation="Decisions from an environment that is not registered are recorded and flagged. "
+            "Its name stays as it is: decisions and keys name it.",
         )
 
     @display(description="Status", label={"live": "success", "draft": "warning", "retired": "info"})
@@ -166,8 +168,9 @@ class AISystemAdmin(RegisterAdmin[AISystem]):
         return _words(accountable_of(system.pk))
 
     @admin.display(description="Environments")
-    def environment_list(self, system: AISystem) -> str:
-        return ", ".join(system.environments.values_list("slug", flat=True)) or "none"
+    def environment_list(self, system: AISystem) -> SafeString | str:
+        places = ((page_link(place), " (ended)" if place.ended_at else "") for place in system.environments.all())
+        return format_html_join(", ", "{}{}", places) or "none"
 
     @admin.display(description="Accountable")
     def shown_accountable(self, system: AISystem) -> SafeString | str:

@@ -40,7 +40,7 @@ class SystemOutput(serializers.Serializer):  # type: ignore[type-arg]
     created_at = serializers.DateTimeField()
 
     def get_environments(self, system: AISystem) -> list[str]:
-        return [environment.slug for environment in system.environments.all()]
+        return [environment.slug for environment in system.environments.all() if environment.ended_at is None]
 
 
 class SystemPage(serializers.Serializer):  # type: ignore[type-arg]

@@ -58,9 +58,19 @@ class Environment(GovernedRow):
 
     system = models.ForeignKey(AISystem, models.PROTECT, related_name="environments")
     slug = models.CharField(max_length=100, validators=[slug])
+    ended_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """Since when the AI system does not run there any more."""
 
     class Meta:
-        constraints = [models.UniqueConstraint("system", "slug", name="environment_once")]
+        constraints = [
+            models.UniqueConstraint(
+                "system",
+                "slug",
+                name="environment_once",
+                violation_error_message="This AI system has an environment of that name. One that ended is taken up "
+                "again on its own page.",
+            )
+        ]
         ordering = ["slug"]
 
     def __str__(self) -> str:

@@ -51,8 +51,8 @@ def create_service_key(
 ) -> NewKey:
     """Make a key for one environment, named AI systems and named acts. It expires in a year unless told otherwise.
 
-    The environment is registered for systems that do not have it yet. Errors: `Forbidden`, `InvalidInput`,
-    `AccountNotFound`, `SystemNotFound`.
+    The environment is registered for systems that do not have it, or have ended it. Errors: `Forbidden`,
+    `InvalidInput`, `AccountNotFound`, `SystemNotFound`.
     """
     rights.require(actor, Act.ACCOUNTS_MANAGE)
     wanted = _checked_scopes(scopes)

@@ -4,15 +4,17 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.utils import timezone
+
 from config.errors import FieldProblem
 from governance import rights
 from governance.acts import Act, Role
 from governance.changes import write
-from governance.errors import SystemExists, SystemNotFound, SystemNotReady
-from governance.kinds import ENVIRONMENT_REGISTERED, SYSTEM_REGISTERED, SYSTEM_UPDATED
+from governance.errors import EnvironmentNotFound, SystemExists, SystemNotFound, SystemNotReady
+from governance.kinds import ENVIRONMENT_ENDED, ENVIRONMENT_REGISTERED, SYSTEM_REGISTERED, SYSTEM_UPDATED
 from governance.locks import hold
 from governance.models import AISystem, Assignment, Environment, ModelVersion, Person
-from governance.scopes import Scope
+from governance.scopes import ORGANISATION, Scope
 from governance.services.offers import offer_to
 from ledger.entries import Actor
 from ledger.logs import open_system_log
@@ -128,12 +130,42 @@ def register_environment(*, actor: Actor, system_id: uuid.UUID, slug: str) -> En
 
 
 def put_environment(seal: Seal, *, actor: Actor, system: AISystem, slug: str) -> Environment:
-    """Inside a service that holds the system's row: the environment of that slug, made where there is none."""
-    existing = system.environments.filter(slug=slug).first()
-    if existing:
-        return existing
-    place = Environment(system=system, slug=slug)
+    """Inside a service that holds the system's row: the environment of that slug, made where there is none.
+
+    One that had ended is taken up again.
+    """
+    place = system.environments.filter(slug=slug).first() or Environment(system=system, slug=slug)
+    if not place._state.adding and place.ended_at is None:
+        return place
+    place.ended_at = None
     write(seal, actor=actor, kind=ENVIRONMENT_REGISTERED, row=place, system_id=system.id, facts={"environment": slug})
+    return place
+
+
+def end_environment(*, actor: Actor, environment_id: uuid.UUID, reason: str = "") -> Environment:
+    """Say that an AI system does not run there any more: from now on decisions from there are flagged.
+
+    What was recorded and which keys there are stays as it is. Errors: `Forbidden`, `EnvironmentNotFound`.
+    """
+    found = Environment.objects.filter(pk=environment_id).first()
+    rights.require(actor, Act.SYSTEM_EDIT, Scope.system(found.system_id) if found else ORGANISATION)
+    if found is None:
+        raise EnvironmentNotFound()
+    with sealing() as seal:
+        locked_system(found.system_id)
+        place = Environment.objects.get(pk=environment_id)
+        if place.ended_at is None:
+            place.ended_at = timezone.now()
+            facts = {"environment": place.slug}
+            write(
+                seal,
+                actor=actor,
+                kind=ENVIRONMENT_ENDED,
+                row=place,
+                system_id=place.system_id,
+                facts=facts,
+                reason=reason,
+            )
     return place
 
 

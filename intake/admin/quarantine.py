@@ -18,9 +18,10 @@ from config.admin import ServiceAdmin, ServiceForm
 from governance import rights
 from governance.acts import RULES, Act, role_names
 from governance.models import AISystem, Person, ServiceAccount
+from governance.scopes import AnyOf
 from intake.admin.viewers import viewer
 from intake.models import QuarantineCase, QuarantinedRecord
-from intake.selectors import in_state
+from intake.selectors import in_state, of_systems, scope_of
 from intake.services import replays
 from intake.services.quarantine import note_view
 
@@ -45,7 +46,7 @@ ACTS = {
 
 def steps_for(person: Person, record: QuarantinedRecord) -> list[str]:
     """What the record's state and the person's rights allow. The service decides again."""
-    case, scope = getattr(record, "case", None), replays.scope_of(record)
+    case, scope = getattr(record, "case", None), scope_of(record)
     status = case.status if case else Status.WAITING
     if not record.problems:
         return []
@@ -149,7 +150,7 @@ class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
             return rights.can_anywhere(viewer(request), Act.QUARANTINE_VIEW)
         if act == "change" and not steps_for(viewer(request), obj):
             return False
-        return rights.can(viewer(request), Act.QUARANTINE_VIEW, replays.scope_of(obj))
+        return rights.can(viewer(request), Act.QUARANTINE_VIEW, scope_of(obj))
 
     def get_fieldsets(self, request: HttpRequest, obj: QuarantinedRecord | None = None) -> Any:
         return self.fieldsets if obj and steps_for(viewer(request), obj) else self.fieldsets[:-1]
@@ -167,7 +168,7 @@ class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
             system_name=_name(AISystem, "system_id"), account_name=_name(ServiceAccount, "account_id")
         )
         systems = rights.systems_where(viewer(request), Act.QUARANTINE_VIEW)
-        return records if systems is None else records.filter(system_id__in=systems)
+        return records if systems is None else records.filter(of_systems(systems))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Opening the page shows what was sent, so it is sealed that somebody looked."""
@@ -230,7 +231,7 @@ class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
         replaying, dismissing = RULES[Act.QUARANTINE_REPLAY], RULES[Act.QUARANTINE_DISMISS]
         return (
             f"Correct and replay: {role_names(replaying.asks)}. Ask to give it up: {role_names(dismissing.asks)}. "
-            f"Agree to that: {role_names(dismissing.approves)}."
+            f"Agree to that: {role_names(dismissing.approves)}. {_whose(record)}".strip()
         )
 
     @admin.display(description="problems")
@@ -248,6 +249,17 @@ class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
     def corrected(self, record: QuarantinedRecord) -> str:
         case = getattr(record, "case", None)
         return json.dumps(case.corrections, ensure_ascii=False) if case and case.corrections else "none"
+
+
+def _whose(record: QuarantinedRecord) -> str:
+    """In words, which AI systems these roles are held in, where the record does not say."""
+    place = scope_of(record)
+    if not isinstance(place, AnyOf):
+        return ""
+    names = ", ".join(str(system) for system in AISystem.objects.filter(pk__in=place.system_ids))
+    return (
+        f"Which AI system it was meant for cannot be read, so each of these may, in any that its key reaches: {names}."
+    )
 
 
 def _name(model: type[AISystem] | type[ServiceAccount], reference: str) -> Subquery:

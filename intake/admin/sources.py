@@ -3,18 +3,26 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 
 from config.admin import Act as PageAct
 from config.admin import ReadOnlyAdmin
 from config.moments import moment
 from governance import rights
 from governance.acts import Act
+from governance.admin.pages import page_link
 from governance.models import AISystem, ServiceAccount
 from intake.admin.viewers import viewer
 from intake.models import Source
 from intake.services.sources import missing_of
+from notices.words import shows
+
+
+@shows("source", "Source")
+def _source(value: str) -> str | None:
+    """How alerts show a source."""
+    found = Source.objects.filter(pk=value).first()
+    account = ServiceAccount.objects.filter(pk=found.account_id).first() if found else None
+    return page_link(found, f"{found} of {account}" if account else found) if found else None
 
 
 @admin.register(Source)
@@ -44,12 +52,12 @@ class SourceAdmin(ReadOnlyAdmin[Source]):
     @admin.display(description="service account")
     def account(self, source: Source) -> str:
         found = ServiceAccount.objects.filter(pk=source.account_id).first()
-        return _link("admin:governance_serviceaccount_change", found) if found else str(source.account_id)
+        return page_link(found) if found else str(source.account_id)
 
     @admin.display(description="AI system")
     def system(self, source: Source) -> str:
         found = AISystem.objects.filter(pk=source.system_id).first() if source.system_id else None
-        return _link("admin:governance_aisystem_change", found) if found else "none yet"
+        return page_link(found) if found else "none yet"
 
     @admin.display(description="last number")
     def last_seq(self, source: Source) -> int | None:
@@ -73,7 +81,3 @@ class SourceAdmin(ReadOnlyAdmin[Source]):
     def last_heard_at(self, source: Source) -> str:
         heard = [at for at in (source.state.last_seen_at, source.state.last_heartbeat_at) if at is not None]
         return moment(max(heard, default=None))
-
-
-def _link(view: str, row: AISystem | ServiceAccount) -> str:
-    return format_html('<a href="{}">{}</a>', reverse(view, args=[row.pk]), row)

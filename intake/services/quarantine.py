@@ -176,7 +176,7 @@ _read_address = msgspec.json.Decoder(_Address).decode
 def _addressed_to(grant: KeyGrant, raw: bytes) -> tuple[uuid.UUID | None, str]:
     """The AI system a record names, where that can be read and the key reaches it, else the only one it reaches.
 
-    Rights to the record are looked for there; of a key for several systems an unreadable record is the organisation's.
+    Rights to the record are looked for there; `intake.selectors.scope_of` says where of a record that has none.
     """
     try:
         slug = _read_address(raw).system

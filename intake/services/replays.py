@@ -28,6 +28,7 @@ from intake.kinds import (
 from intake.models import QuarantineCase, QuarantinedRecord
 from intake.pairs import Pairs, read_pairs
 from intake.reading import read_record
+from intake.selectors import scope_of
 from intake.services.quarantine import original_commitment
 from intake.wire import PARTS, RECORD_FIELDS
 from ledger.entries import Actor
@@ -62,11 +63,6 @@ class NotReplayable(Conflict):
     )
 
 
-def scope_of(record: QuarantinedRecord) -> Scope:
-    """Where rights to a quarantined record are looked for."""
-    return Scope.system(record.system_id) if record.system_id else ORGANISATION
-
-
 def correct(*, actor: Actor, record_id: uuid.UUID, corrections: object, reason: str) -> QuarantineCase:
     """Say how the envelope should read: a value for a field, or None to leave it out. Replaces earlier corrections.
 
@@ -94,6 +90,8 @@ def _may_correct(name: str, value: object) -> bool:
 def replay(*, actor: Actor, record_id: uuid.UUID, reason: str = "") -> QuarantineCase:
     """Record a quarantined record as a decision, under its quarantine id, on the replaying person's responsibility.
 
+    Takes the right where the record is kept and in the AI system that it is recorded for.
+
     Errors: `Forbidden`, `NotInQuarantine`, `AlreadySettled`, `NotReplayable`; `InvalidDecision` while it is wrong.
     """
     record = _record(actor, Act.QUARANTINE_REPLAY, record_id)
@@ -105,7 +103,11 @@ def replay(*, actor: Actor, record_id: uuid.UUID, reason: str = "") -> Quarantin
     raw = corrected(bytes(record.original or b""), waiting.corrections if waiting else {})
     admission = Admission(_grant_of(record), timezone.now(), Replay(record.id, actor.id))
     admitted = admission.admit(read_record(raw))
-    log_id = admitted.decision.facets.values.log_id
+    place = admitted.decision.facets.values
+    if place.system_id != record.system_id:
+        # a correction, or the first readable one, may name another AI system than the record was kept under
+        rights.require(actor, Act.QUARANTINE_REPLAY, Scope.system(place.system_id))
+    log_id = place.log_id
     with sealing() as seal:
         case = _case(record, Status.WAITING)
         if case.corrections != (waiting.corrections if waiting else {}):

@@ -1,14 +1,13 @@
 """Alerts: the list, one alert, acknowledging and closing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
@@ -16,14 +15,17 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from config.admin import Act as PageAct
 from governance import rights
 from governance.acts import Act
-from governance.admin.pages import ActPages, actor_of, person_of
-from governance.models import AISystem, Person, ServiceKey
+from governance.admin.pages import ActPages, actor_of, page_link, person_of
+from governance.models import AISystem, Person
 from governance.scopes import ORGANISATION, Scope
+from notices.kinds import kind_words
 from notices.models import Alert
 from notices.selectors import alerts_for
 from notices.services import acknowledge_alert, close_alert
+from notices.words import in_words
 
 Status = Alert.Status
+NOTHING_MORE = "–"
 
 
 class NoteForm(forms.Form):
@@ -34,6 +36,20 @@ class NoteForm(forms.Form):
     )
 
 
+class KindFilter(admin.SimpleListFilter):
+    """What it is about, in words; only kinds that there are."""
+
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        kinds = model_admin.get_queryset(request).order_by("kind").values_list("kind", flat=True).distinct()
+        return [(kind, kind_words(kind)) for kind in kinds]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
 @admin.register(Alert)
 class AlertAdmin(ActPages[Alert]):
     about = (
@@ -41,7 +57,7 @@ class AlertAdmin(ActPages[Alert]):
         "holds. They open by themselves, and go to the accountable person or to the administrators."
     )
     list_display = ("shown_kind", "shown_severity", "shown_status", "system", "owner", "occurrences", "opened_at")
-    list_filter = ("status", "severity", "kind")
+    list_filter = ("status", "severity", KindFilter)
     ordering = ("-id",)
     readonly_fields = (
         "shown_kind",
@@ -102,7 +118,7 @@ class AlertAdmin(ActPages[Alert]):
 
     @admin.display(description="Kind", ordering="kind")
     def shown_kind(self, alert: Alert) -> str:
-        return alert.title
+        return kind_words(alert.kind)
 
     @display(description="Severity", label={"critical": "danger", "warning": "warning", "info": "info"})
     def shown_severity(self, alert: Alert) -> tuple[str, str]:
@@ -113,33 +129,15 @@ class AlertAdmin(ActPages[Alert]):
         return alert.status, alert.get_status_display()
 
     @admin.display(description="AI system")
-    def system(self, alert: Alert) -> str:
+    def system(self, alert: Alert) -> SafeString | str:
         found = AISystem.objects.filter(pk=alert.system_id).first() if alert.system_id else None
-        return str(found or "–")
+        return page_link(found) if found else NOTHING_MORE
 
     @admin.display(description="Owner")
-    def owner(self, alert: Alert) -> str:
+    def owner(self, alert: Alert) -> SafeString | str:
         found = Person.objects.filter(pk=alert.owner_id).first() if alert.owner_id else None
-        return str(found or "administrators")
+        return page_link(found) if found else "administrators"
 
     @admin.display(description="What happened")
-    def facts_list(self, alert: Alert) -> SafeString:
-        return format_html_join("", "<div>{}: {}</div>", _facts(alert.facts))
-
-
-def _facts(facts: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    """Facts in words: ids as names that lead to what they name."""
-    for name, value in facts.items():
-        match name:
-            case "decision":
-                yield name, format_html('<a href="{}">{}</a>', reverse("admin:decision", args=[value]), value)
-            case "key":
-                key = ServiceKey.objects.select_related("account").filter(pk=value).first()
-                page = reverse("admin:governance_servicekey_change", args=[value])
-                yield name, format_html('<a href="{}">{} of {}</a>', page, key, key.account) if key else value
-            case "system":
-                system = AISystem.objects.filter(pk=value).first()
-                page = reverse("admin:governance_aisystem_change", args=[value])
-                yield name, format_html('<a href="{}">{}</a>', page, system) if system else value
-            case _:
-                yield name, value
+    def facts_list(self, alert: Alert) -> SafeString | str:
+        return format_html_join("", "<div>{}: {}</div>", in_words(alert)) or NOTHING_MORE

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
+from django.db.models import BooleanField, Func, Q
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from audit.filters import DecisionFilter, Question
 from audit.reach import Reach
-from audit.scanning import Scan
+from audit.scanning import Scan, limited_to
 from governance.models import AISystem
 from tests.factories.record import record_decision
 from tests.factories.register import make_account, make_key, make_system
@@ -158,6 +159,50 @@ def test_impatience_makes_a_short_page_that_says_how_far_it_looked_and_goes_on(s
         cursor = page.next_cursor
     assert [row.id for row in found] == [rare.id]
     assert looks == 4
+
+
+class Slow(Func):
+    """Any row answers, each after a while."""
+
+    template = "pg_sleep(0.04) IS NOT NULL"
+    output_field = BooleanField()
+
+
+def slow(system: AISystem, **rest: Any) -> Scan:
+    asked = Question.of(DecisionFilter(system_id=system.pk), Reach(system_ids=None))
+    return Scan(question=Question(asked.indexed, Q(Slow())), limit=50, **rest)
+
+
+def test_a_window_that_takes_too_long_is_asked_in_smaller_ones_until_all_is_seen(system: AISystem) -> None:
+    kept = record(system, 20)  # as a whole 0.8 s, in parts of at most two rows within the limit
+    cursor, found, pages = None, [], 0
+    while cursor or not pages:
+        page = slow(system, cursor=cursor, patience=0.2, first_window=20, window_limit_ms=150).run()
+        found += [str(row.id) for row in page.items]
+        cursor, pages = page.next_cursor, pages + 1
+        assert page.items or not cursor
+        assert bool(cursor) == (page.searched_to is not None)
+    assert found == kept
+    assert pages > 1
+
+
+def test_a_single_row_is_waited_for_longer_than_a_window(system: AISystem) -> None:
+    kept = record(system, 2)
+    page = slow(system, patience=10, first_window=2, window_limit_ms=10).run()
+    assert ([str(row.id) for row in page.items], page.searched_to) == (kept, None)
+
+
+def test_the_limit_of_a_window_is_not_that_of_what_comes_after(system: AISystem) -> None:
+    record(system, 1)
+    slow(system, first_window=2, window_limit_ms=10_000).run()
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("1min",)
+
+
+def test_only_slowness_is_taken_for_slowness() -> None:
+    with pytest.raises(OperationalError), limited_to(1_000), connection.cursor() as cursor:
+        cursor.execute("SELECT repeat('x', 1 << 30)")
 
 
 def test_crossed_ranges_are_refused_by_name(system: AISystem) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import itertools
 import json
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,8 @@ from rest_framework.test import APIClient
 
 from audit.models import Payload
 from audit.services import recording
+from audit.services.preparing import label_term
+from audit.services.searching import _spellings
 from config.ids import new_id
 from governance.models import AISystem
 from ledger.commitments import commitment
@@ -115,6 +118,21 @@ def test_a_search_finds_by_subject_label_and_text(system: AISystem, terms: dict[
     assert [item["id"] for item in answer.json()["items"]] == [str(wanted.id)]
 
 
+LABELS = [{"a=b": "c"}, {"a": "b=c"}, {"3:a=b": "c"}, {"a": "=b=c"}, {"a=": "b=c"}]
+
+
+@pytest.mark.parametrize("labels", LABELS)
+def test_a_label_is_found_by_its_own_name_and_value_alone(system: AISystem, labels: dict[str, str]) -> None:
+    recorded = {str(record_decision(system, labels=each).id): each for each in LABELS}
+    answer = client(system).post(f"{URL}/search", {"labels": labels})
+    assert [recorded[item["id"]] for item in answer.json()["items"]] == [labels]
+
+
+def test_no_two_labels_share_a_term() -> None:
+    texts = ["".join(each) for size in range(4) for each in itertools.product("a=1:", repeat=size)]
+    assert len({label_term(name, value) for name in texts for value in texts}) == len(texts) ** 2
+
+
 def test_a_search_is_sealed_with_its_hits_and_a_commitment_to_its_terms(system: AISystem) -> None:
     record_decision(system, subject="c-1")
     client(system).post(f"{URL}/search", {"system": "credit-limits", "subject": "c-1"})
@@ -176,6 +194,37 @@ def test_a_subject_of_very_many_decisions_is_still_found_in_windows(
     monkeypatch.setattr("audit.services.searching.FEW", 0)
     answer = client(system).post(f"{URL}/search", {"subject": "c-1"})
     assert len(answer.json()["items"]) == 1
+
+
+@pytest.fixture
+def heavy(system: AISystem) -> list[str]:
+    """Two dozen decisions with a million bytes each, the word in the oldest and in one of the middle."""
+    filler = "lorem ipsum " * 80_000
+    said = [f"{filler} {'needle' if number in (0, 12) else ''}" for number in range(24)]
+    return [str(record_decision(system, subject="c-1", parts={"input": text}).id) for text in said]
+
+
+@pytest.mark.parametrize("named", [{}, {"subject": "c-1"}])
+def test_text_in_large_payloads_is_searched_in_steps_that_each_end_soon(
+    system: AISystem, heavy: list[str], named: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audit.services.searching.WINDOW_LIMIT_MS", 10)  # two dozen million bytes take longer
+    monkeypatch.setattr("audit.services.searching.PATIENCE_SECONDS", 0)
+    api, found, cursor, pages = client(system), [], None, 0
+    while cursor or not pages:
+        answer = api.post(f"{URL}/search", {"text": "NEEDLE", **named, **({"cursor": cursor} if cursor else {})})
+        page = answer.json()
+        assert answer.status_code == 200, page
+        found += [item["id"] for item in page["items"]]
+        assert (page["searched_to"] is None) == (page["next_cursor"] is None)
+        cursor, pages = page["next_cursor"], pages + 1
+    assert found == [heavy[12], heavy[0]]
+    assert 1 < pages <= len(heavy) + 1
+
+
+@pytest.mark.parametrize(("text", "count"), [("income", 1), ('say "hi"', 2), ("Größe", 3), ("ß", 3)])
+def test_spellings_that_one_look_finds_are_not_looked_for_twice(text: str, count: int) -> None:
+    assert len(list(_spellings(text))) == count
 
 
 def test_no_cache_keeps_labels_that_may_be_erased(system: AISystem) -> None:

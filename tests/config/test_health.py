@@ -102,6 +102,22 @@ def test_metrics_are_for_the_token_alone_where_there_is_one(client: Client) -> N
 
 
 @pytest.mark.django_db
+@override_settings(METRICS_TOKEN="a-tökén-of-some-length")
+@pytest.mark.parametrize(("sent", "status"), [("a-tökén-of-some-length", 200), ("a-токен", 401), ("\N{BOMB}", 401)])
+def test_a_token_beyond_ascii_is_compared_and_not_stumbled_over(client: Client, sent: str, status: int) -> None:
+    as_a_server_hands_it_over = f"Bearer {sent}".encode().decode("latin-1")
+    answer = client.get("/metrics", headers={"Authorization": as_a_server_hands_it_over})
+    assert answer.status_code == status
+
+
+@pytest.mark.django_db
+@override_settings(METRICS_TOKEN="a-token-of-some-length")
+def test_a_header_of_any_bytes_is_only_a_wrong_token(client: Client) -> None:
+    everything = bytes(range(0x80, 0x100)).decode("latin-1")
+    assert client.get("/metrics", headers={"Authorization": everything}).status_code == 401
+
+
+@pytest.mark.django_db
 def test_a_scrape_adds_the_counters_of_live_siblings_only(client: Client, tmp_path: Path) -> None:
     folder = tmp_path / "metrics"
     folder.mkdir()

@@ -15,8 +15,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from audit.flags import Flag
 from audit.models import Decision
 from audit.services.tallying import tally_decisions
+from console.decision_rows import FLAG_WORDS
 from governance.models import AISystem, Person
 from governance.services.versions import register_version
 from ledger.entries import COMMAND, SERVER
@@ -317,3 +319,17 @@ def test_acts_that_too_few_people_make_impossible_are_said(owner: Person, path: 
     told = browser(owner).get(path).content.decode()
     assert "Some acts are impossible for now" in told
     assert "Release a stop: nobody is Operator" in told
+
+
+def test_every_flag_that_intake_can_write_has_words() -> None:
+    assert set(FLAG_WORDS) == set(Flag)
+    assert len(set(FLAG_WORDS.values())) == len(Flag)
+    assert not any("_" in words for words in FLAG_WORDS.values())
+
+
+def test_flags_are_said_in_words(owner: Person, system: AISystem) -> None:
+    decision = record_decision(system, flags=("unaccepted_accountable", "not_live", "of_a_later_release"))
+    for path in (LIST, page_of(decision)):
+        page = browser(owner).get(path).content.decode()
+        for words in ("responsibility not accepted", "AI system not live", "of a later release"):
+            assert words in page

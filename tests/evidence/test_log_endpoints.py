@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from config import rate_limits
+from config.rate_limits import TokenBuckets
+from evidence.api import logs
 from governance import memory
 from governance.services import accounts, keys, people, systems
 from ledger.entries import COMMAND
@@ -194,3 +197,28 @@ def test_a_proof_that_was_cut_is_malformed(get: Get, organisation: Organisation)
     verifier = Verifier.from_vkey(verifier_key(organisation.log.origin))
     with pytest.raises(MalformedProof):
         verify_tlog_proof(proof[:40], bytes(32), origin=organisation.log.origin, log_verifiers=[verifier])
+
+
+@pytest.mark.parametrize("path", ["checkpoint", "tile/0/000", "tile/entries/000"])
+def test_a_key_past_its_allowance_is_told_when_to_return(
+    client: Client, organisation: Organisation, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    greedy, other = (key_for(organisation, "ledger:read") for _ in range(2))
+    clock = iter([0.0] * 20)
+    buckets = TokenBuckets(name="requests", per_second=0.5, burst=2, clock=lambda: next(clock))
+    monkeypatch.setattr(logs, "REQUESTS", buckets)
+
+    def ask(key: str) -> Any:
+        return client.get(f"{base(organisation.log)}/{path}", headers={"authorization": f"Bearer {key}"})
+
+    assert [ask(greedy).status_code for _ in range(3)] == [200, 200, 429]
+    refusal = ask(greedy)
+    assert refusal["content-type"] == "application/problem+json"
+    assert (refusal["retry-after"], refusal["ratelimit"]) == ("2", '"requests";r=0;t=2')
+    assert ask(other).status_code == 200
+    clock = iter([2.0] * 20)
+    assert ask(greedy).status_code == 200
+
+
+def test_the_allowance_is_the_one_that_other_requests_take_from() -> None:
+    assert vars(logs)["REQUESTS"] is rate_limits.REQUESTS

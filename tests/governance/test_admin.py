@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from config.errors import Forbidden
+from governance import memory
 from governance.acts import Role
 from governance.api.authentication import authenticate_key
 from governance.errors import KeyNotAccepted
 from governance.models import AISystem, Assignment, ModelVersion, Person, ServiceAccount, ServiceKey
 from governance.scopes import ORGANISATION, Scope
 from governance.services.assignments import offer_assignment
-from governance.services.systems import gaps
+from governance.services.systems import end_environment, gaps
 from governance.services.versions import register_version
 from ledger.entries import COMMAND
 from ledger.models import Entry
@@ -52,6 +54,7 @@ def page_url(row: Any) -> str:
     "name",
     [
         "governance/aisystem",
+        "governance/environment",
         "governance/modelversion",
         "governance/person",
         "governance/assignment",
@@ -192,6 +195,8 @@ def test_a_second_administrator_agrees_to_a_privileged_role(admin: Person, brows
 PAGES: list[Callable[[], str]] = [
     lambda: page_url(make_system()),
     lambda: act_url(make_system(), "trail"),
+    lambda: page_url(make_system().environments.get()),
+    lambda: act_url(make_system().environments.get(), "end"),
     lambda: page_url(make_person()),
     lambda: page_url(make_account()),
     lambda: act_url(make_key(make_system()).row, "revoke"),
@@ -293,3 +298,77 @@ def test_moments_are_written_one_way_and_with_their_zone(admin: Person, browser:
 
 def listed(browser: Client) -> str:
     return browser.get("/admin/governance/assignment/").content.decode()
+
+
+def kinds_of(row: Any) -> list[str]:
+    return list(Entry.objects.filter(about_id=row.pk).order_by("id").values_list("kind", flat=True))
+
+
+def test_an_environment_is_added_ended_and_taken_up_again_on_the_systems_pages(browser: Client) -> None:
+    system = make_system(slug="credit")
+    assert browser.post(act_url(system, "environment"), {"slug": "staging"}).status_code == 302
+    place = system.environments.get(slug="staging")
+    for page in (page_url(system), f"/admin/systems/{system.pk}/"):
+        assert f'<a href="{page_url(place)}">staging</a>' in browser.get(page).content.decode()
+
+    assert browser.post(act_url(place, "end"), {"reason": "Moved away."}).status_code == 302
+    assert "staging</a> (ended)" in browser.get(page_url(system)).content.decode()
+    assert "ended" in browser.get(page_url(place)).content.decode()
+    trail = browser.get(act_url(place, "trail")).content.decode()
+    assert "environment.ended" in trail and "Moved away." in trail
+    assert browser.post(act_url(place, "end"), {}).status_code == 403
+
+    assert browser.post(act_url(place, "reopen"), {}).status_code == 302
+    place.refresh_from_db()
+    assert place.ended_at is None
+    assert kinds_of(place) == ["environment.registered", "environment.ended", "environment.registered"]
+    assert {entry.log.system_id for entry in Entry.objects.filter(about_id=place.pk)} == {system.pk}
+
+
+def test_an_ended_environment_is_neither_listed_nor_remembered_until_a_new_key_takes_it_up(browser: Client) -> None:
+    system = make_system(slug="credit")
+    place, key = system.environments.get(), make_key(system, scopes=["register:write"])
+    memory.refresh()
+    assert memory.fresh().systems["credit"].environments == {"production"}
+    browser.post(act_url(place, "end"), {"reason": ""})
+    memory.refresh()
+    assert memory.fresh().systems["credit"].environments == frozenset()
+    listed = Client().get("/api/v1/systems", headers={"Authorization": f"Bearer {key.text}"}).json()
+    assert [each["environments"] for each in listed["items"]] == [[]]
+
+    make_key(system)
+    place.refresh_from_db()
+    assert place.ended_at is None
+
+
+ENVIRONMENT_ROLES: list[tuple[Role, bool, bool]] = [
+    (Role.TECHNICAL_OWNER, True, True),
+    (Role.ACCOUNTABLE, False, True),
+    (Role.REVIEWER, False, False),
+    (Role.VIEWER, False, False),
+]
+
+
+@pytest.mark.parametrize(("role", "may_add", "may_end"), ENVIRONMENT_ROLES)
+def test_environments_are_kept_by_who_keeps_the_register(role: Role, may_add: bool, may_end: bool) -> None:
+    system, other, person = make_system(), make_system(), make_person()
+    give_role(person, role, Scope.system(system.pk))
+    mine, place = browser_of(person), system.environments.get()
+    assert mine.get(page_url(place)).status_code == 200
+    assert "(ended)" not in mine.get(page_url(system)).content.decode()
+    added = mine.post("/admin/governance/environment/add/", {"system": system.pk, "slug": "staging"})
+    assert (added.status_code == 302) == may_add == system.environments.filter(slug="staging").exists()
+    assert mine.post(act_url(place, "end"), {}).status_code == (302 if may_end else 403)
+    elsewhere = other.environments.get()
+    mine.post("/admin/governance/environment/add/", {"system": other.pk, "slug": "staging"})
+    assert mine.post(act_url(elsewhere, "end"), {}).status_code in (302, 403)
+    assert other.environments.get().ended_at is None
+    with pytest.raises(Forbidden):
+        end_environment(actor=actor_of(person), environment_id=elsewhere.pk)
+
+
+def test_the_same_environment_twice_is_said(browser: Client) -> None:
+    system = make_system()
+    answer = browser.post("/admin/governance/environment/add/", {"system": system.pk, "slug": "production"})
+    assert (answer.status_code, system.environments.count()) == (200, 1)
+    assert "This AI system has an environment of that name." in answer.content.decode()

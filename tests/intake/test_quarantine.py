@@ -2,6 +2,9 @@
 
 import json
 import uuid
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -19,7 +22,7 @@ from console.metrics import DatabaseCollector
 from governance.acts import Role
 from governance.errors import RequestVoid
 from governance.models import Person
-from governance.scopes import Scope
+from governance.scopes import ORGANISATION, Scope
 from governance.services.assignments import end_assignment
 from governance.services.people import deactivate_person
 from intake.errors import InvalidDecision
@@ -37,7 +40,7 @@ from intake.services.sweeps import expire_quarantine, seal_arrivals
 from ledger.entries import COMMAND, Actor
 from ledger.models import Entry
 from tests.factories.register import actor_of, give_role, make_person
-from tests.intake.conftest import Sender
+from tests.intake.conftest import Sender, record
 
 pytestmark = pytest.mark.committing
 
@@ -240,6 +243,125 @@ def test_the_request_of_somebody_who_left_or_lost_the_right_is_void(sender: Send
         decide_dismissal(actor=accountable, record_id=record_id, approve=True, reason="agreed")
     decide_dismissal(actor=accountable, record_id=record_id, approve=False, reason="keep it")
     assert QuarantineCase.objects.get().status == "waiting"
+
+
+@dataclass
+class Unaddressed:
+    """A record that says nothing about whose it is, sent with a key for three AI systems; and people around it."""
+
+    sender: Sender
+    record_id: uuid.UUID
+
+    @classmethod
+    def of(cls, senders: Callable[..., Sender], body: dict[str, Any] | bytes = b'{"system": ') -> "Unaddressed":
+        sender = senders("credit", "hiring", "claims")
+        answer = sender.post(body)
+        assert answer.status_code in (400, 422), answer.content
+        return cls(sender, uuid.UUID(answer.json()["quarantine_id"]))
+
+    def person(self, role: Role, place: int | None) -> Person:
+        """`place`: one of the three AI systems, or None for the whole organisation."""
+        person = make_person()
+        give_role(person, role, ORGANISATION if place is None else Scope.system(self.sender.systems[place].pk))
+        return person
+
+
+PERSONAS: list[tuple[Role, int | None, set[str]]] = [
+    (Role.TECHNICAL_OWNER, 0, {"see", "correct", "ask"}),
+    (Role.TECHNICAL_OWNER, 2, {"see", "correct", "ask"}),
+    (Role.ACCOUNTABLE, 1, {"see", "correct", "agree"}),
+    (Role.DEPUTY, 2, {"see", "correct"}),
+    (Role.DPO, None, {"see"}),
+    (Role.REVIEWER, 0, set()),
+    (Role.OPERATOR, 1, set()),
+    (Role.AUDITOR, None, set()),
+    (Role.ADMINISTRATOR, None, set()),
+]
+
+
+@pytest.mark.parametrize(("role", "place", "may"), PERSONAS)
+def test_a_record_of_no_known_system_is_for_those_of_any_system_its_key_reaches(
+    senders: Callable[..., Sender], role: Role, place: int | None, may: set[str]
+) -> None:
+    kept = Unaddressed.of(senders)
+    person, other = kept.person(role, place), kept.person(Role.TECHNICAL_OWNER, 0)
+    actor, record_id = actor_of(person), kept.record_id
+
+    assert sees(person, record_id) == ("see" in may)
+    with nullcontext() if "correct" in may else pytest.raises(Forbidden):
+        correct(actor=actor, record_id=record_id, corrections={"extra": None}, reason="a try")
+    with pytest.raises(NotReplayable if "correct" in may else Forbidden):
+        replay(actor=actor, record_id=record_id)
+    if "ask" in may:
+        request_dismissal(actor=actor, record_id=record_id, reason="broken")
+    else:
+        with pytest.raises(Forbidden):
+            request_dismissal(actor=actor, record_id=record_id, reason="broken")
+        request_dismissal(actor=actor_of(other), record_id=record_id, reason="broken")
+    with nullcontext() if "agree" in may else pytest.raises(Forbidden):
+        decide_dismissal(actor=actor, record_id=record_id, approve=True, reason="agreed")
+    assert QuarantineCase.objects.get().status == ("dismissed" if "agree" in may else "dismissal_requested")
+
+
+def sees(person: Person, record_id: uuid.UUID) -> bool:
+    """Whether the list and the page show it; they must agree."""
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(person)
+    listed = client.get("/admin/intake/quarantinedrecord/")
+    in_list = listed.status_code == 200 and [row.pk for row in listed.context["cl"].result_list] == [record_id]
+    on_page = client.get(address_of(record_id)).status_code == 200
+    assert in_list == on_page
+    return on_page
+
+
+def test_people_of_systems_out_of_the_keys_reach_have_no_part_in_it(senders: Callable[..., Sender]) -> None:
+    kept, stranger = Unaddressed.of(senders), make_person()
+    elsewhere = senders("pricing").systems[0]
+    for role in (Role.TECHNICAL_OWNER, Role.ACCOUNTABLE, Role.DEPUTY):
+        give_role(stranger, role, Scope.system(elsewhere.pk))
+    assert not sees(stranger, kept.record_id)
+    for attempt in (replay, request_dismissal):
+        with pytest.raises(Forbidden):
+            attempt(actor=actor_of(stranger), record_id=kept.record_id, reason="not mine")
+
+
+def test_the_two_who_give_it_up_may_be_of_different_systems_but_not_one_person(senders: Callable[..., Sender]) -> None:
+    kept = Unaddressed.of(senders)
+    both = kept.person(Role.TECHNICAL_OWNER, 0)
+    give_role(both, Role.ACCOUNTABLE, Scope.system(kept.sender.systems[1].pk))
+    request_dismissal(actor=actor_of(both), record_id=kept.record_id, reason="broken")
+    with pytest.raises(Forbidden):
+        decide_dismissal(actor=actor_of(both), record_id=kept.record_id, approve=True, reason="mine")
+    second = kept.person(Role.ACCOUNTABLE, 2)
+    page = Client(SERVER_NAME="localhost")
+    page.force_login(second)
+    shown = page.get(address_of(kept.record_id)).content.decode()
+    assert all(str(system) in shown for system in kept.sender.systems)
+    sent = {"step": "approve_dismissal", "corrections": "", "reason": "agreed"}
+    assert page.post(address_of(kept.record_id), sent).status_code == 302
+    assert QuarantineCase.objects.get().status == "dismissed"
+
+
+def test_a_replay_takes_the_right_in_the_system_it_goes_to(senders: Callable[..., Sender]) -> None:
+    kept = Unaddressed.of(senders, record(system=None))
+    credit, hiring = kept.person(Role.TECHNICAL_OWNER, 0), kept.person(Role.TECHNICAL_OWNER, 1)
+    correct(actor=actor_of(hiring), record_id=kept.record_id, corrections={"system": "credit"}, reason="was left out")
+    with pytest.raises(Forbidden):
+        replay(actor=actor_of(hiring), record_id=kept.record_id)
+    assert not Decision.objects.exists()
+    assert replay(actor=actor_of(credit), record_id=kept.record_id).status == "replayed"
+    assert Decision.objects.get().system_id == kept.sender.systems[0].pk
+
+
+def test_a_readable_record_is_moved_to_another_system_only_by_who_may_there(senders: Callable[..., Sender]) -> None:
+    kept = Unaddressed.of(senders, record(system="credit", extra=1))
+    credit = kept.person(Role.TECHNICAL_OWNER, 0)
+    moved = {"system": "hiring", "extra": None}
+    correct(actor=actor_of(credit), record_id=kept.record_id, corrections=moved, reason="was for hiring")
+    with pytest.raises(Forbidden):
+        replay(actor=actor_of(credit), record_id=kept.record_id)
+    give_role(Person.objects.get(pk=credit.pk), Role.DEPUTY, Scope.system(kept.sender.systems[1].pk))
+    assert replay(actor=actor_of(credit), record_id=kept.record_id).status == "replayed"
 
 
 def test_records_past_their_time_are_erased_and_that_is_sealed(sender: Sender) -> None:

@@ -12,10 +12,13 @@ import time_machine
 from audit.entries import read_entry
 from audit.models import Decision, Payload
 from config.ids import id_at
+from evidence.verification import verify_everything
+from governance import memory
 from governance.acts import Role
 from governance.errors import UnverifiedLimitReached
 from governance.scopes import Scope
 from governance.services.keys import revoke_service_key
+from governance.services.systems import end_environment
 from intake.models import QuarantinedRecord
 from intake.wire import MAX_RECORD_BYTES
 from ledger.commitments import commitment
@@ -68,7 +71,7 @@ def test_entry_row_and_payload_say_the_same(sender: Sender) -> None:
     assert row.occurred_at == datetime(2026, 11, 21, 6, 0, 0, 500000, tzinfo=UTC)
     assert body.occurred_at == "2026-11-21T06:00:00.500000Z"
     assert (body.source_seq, str(row.source_id), row.source_seq) == (7, body.source_id, 7)
-    assert (payload.subject, payload.label_terms) == ("p-1", ["a=1", "b=2"])
+    assert (payload.subject, payload.label_terms) == ("p-1", ["1:a=1", "1:b=2"])
     assert bytes(payload.input or b"") == json.dumps(sent["input"]).encode()
     parts = {name: bytes(getattr(payload, name)) for name in ("input", "output", "explanation", "refs")}
     assert body.commitments == {
@@ -80,6 +83,16 @@ def test_nothing_personal_is_in_the_entry(sender: Sender) -> None:
     secrets = {"subject": "Jane-4711", "external_id": "Jane-4712", "conversation_id": "Jane-4713"}
     sender.post(sender.record(**secrets, input="Jane-4714", output="Jane-4715", labels={"Jane-4716": "Jane-4717"}))
     assert b"Jane" not in b"".join(bytes(data) for data in Entry.objects.values_list("data", flat=True))
+
+
+def test_a_decision_from_an_environment_that_ended_is_flagged(sender: Sender) -> None:
+    assert "unknown_environment" not in sender.post(sender.record()).json()["warnings"]
+    end_environment(actor=COMMAND, environment_id=sender.systems[0].environments.get().pk, reason="moved")
+    memory.refresh()
+    answer = sender.post(sender.record())
+    assert answer.status_code == 201
+    assert "unknown_environment" in answer.json()["warnings"]
+    assert list(verify_everything()) == []
 
 
 def test_flags_say_what_was_unusual(sender: Sender) -> None:

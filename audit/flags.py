@@ -1,0 +1,19 @@
+"""What intake can find remarkable about a decision that it records all the same."""
+
+import enum
+
+
+class Flag(enum.StrEnum):
+    """The names stand in entries for ever: never renamed, never reused."""
+
+    NO_ACCOUNTABLE = "no_accountable"
+    UNACCEPTED_ACCOUNTABLE = "unaccepted_accountable"
+    NOT_LIVE = "not_live"
+    UNKNOWN_ENVIRONMENT = "unknown_environment"
+    UNVERIFIED_MODEL_VERSION = "unverified_model_version"
+    RETIRED_MODEL_VERSION = "retired_model_version"
+    UNREGISTERED_MODEL_VERSION = "unregistered_model_version"
+    UNREGISTERED_SOURCE = "unregistered_source"
+    LATE_OVER_24H = "late_over_24h"
+    CLOCK_AHEAD = "clock_ahead"
+    REPLAYED = "replayed"

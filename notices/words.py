@@ -1,0 +1,82 @@
+"""The facts of alerts in words: as names that lead to what they name.
+
+Each floor says how its own facts are shown; one that nobody knows stands as it is.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from governance.admin.pages import page_link
+from governance.models import AISystem, ServiceKey
+from ledger.models import Log
+from notices.models import Alert
+
+Shown = str | SafeString
+Showing = Callable[[Any], Shown | None]
+_showings: dict[str, tuple[str, Showing]] = {}
+
+
+def shows(name: str, label: str) -> Callable[[Showing], Showing]:
+    """Declares how a fact is shown; None where what it names is not there (then its value is)."""
+
+    def declare(showing: Showing) -> Showing:
+        if name in _showings:
+            raise ValueError(f"how the fact {name!r} is shown is declared twice")
+        _showings[name] = (label, showing)
+        return showing
+
+    return declare
+
+
+def in_words(alert: Alert) -> Iterator[tuple[str, Shown]]:
+    """Label and value of each fact that says something; of one about a log, the log first."""
+    log = Log.objects.filter(pk=alert.about_id).first() if alert.about_id else None
+    if log is not None:
+        yield "Log", format_html('<a href="{}">{}</a>', reverse("admin:logs"), log.origin)
+    for name, value in alert.facts.items():
+        if value is None or value == "":
+            continue
+        label, showing = _showings.get(name, (name.replace("_", " ").capitalize(), str))
+        yield label, showing(value) or str(value)
+
+
+def moment(text: str) -> SafeString | None:
+    """A time as entries write it, in the viewer's zone, with UTC on hover."""
+    at = parse_datetime(text)
+    if at is None:
+        return None
+    utc, here = at.astimezone(UTC), date_format(timezone.localtime(at), "DATETIME_FORMAT")
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>', utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M:%S.%f"), here
+    )
+
+
+@shows("decision", "Decision")
+def _decision(value: str) -> SafeString:
+    return format_html('<a href="{}">{}</a>', reverse("admin:decision", args=[UUID(value)]), value)
+
+
+@shows("key", "Key")
+def _key(value: str) -> SafeString | None:
+    key = ServiceKey.objects.select_related("account").filter(pk=value).first()
+    return page_link(key, f"{key} of {key.account}") if key else None
+
+
+@shows("system", "AI system")
+def _system(value: str) -> SafeString | None:
+    system = AISystem.objects.filter(pk=value).first()
+    return page_link(system) if system else None
+
+
+shows("last_heard_at", "Last heard")(moment)
+shows("index", "First at entry")(str)
+shows("findings", "Findings in all")(str)
