@@ -20,7 +20,7 @@ from governance import rights
 from governance.acts import Act
 from governance.models import Person
 from intake.models import SourceState
-from intake.selectors import count_bounded, waiting_records
+from intake.selectors import count_bounded, of_systems, waiting_records
 from notices.selectors import alerts_for, not_closed
 
 SHOWN_ALERTS = 5
@@ -86,7 +86,7 @@ def _quarantine(person: Person) -> int | None:
     if systems is not None and not systems:
         return None
     waiting = waiting_records()
-    return count_bounded(waiting if systems is None else waiting.filter(system_id__in=systems))
+    return count_bounded(waiting if systems is None else waiting.filter(of_systems(systems)))
 
 
 def _silent_sources() -> int:
