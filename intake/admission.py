@@ -12,10 +12,8 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from hashlib import sha256
 
 import msgspec
-from django.conf import settings
 from django.db import Error
 from msgspec import UNSET
 
@@ -38,6 +36,7 @@ from governance.errors import KeyOutOfScope, UnverifiedLimitReached
 from governance.memory import Owner, Place, Register, SystemRecord, VersionRecord
 from governance.services.versions import register_unverified
 from intake.connections import brief_connection
+from intake.digests import digest_key
 from intake.errors import DecisionTooOld, InvalidDecision
 from intake.services.sources import SourceLimitReached, source_id_of
 from intake.wire import DecisionRecord
@@ -418,9 +417,8 @@ def external_digest(system_id: uuid.UUID, account_id: uuid.UUID, environment: st
 
     Else whoever tests in staging could use up the keys of production, and those decisions would count as repeats.
     """
-    key = sha256(b"answerable.external_id\0" + settings.SECRET_KEY.encode()).digest()
     scope = system_id.bytes + account_id.bytes + environment.encode() + b"\0"
-    return hmac.digest(key, scope + external_id.encode(), "sha256")
+    return hmac.digest(digest_key("external_id"), scope + external_id.encode(), "sha256")
 
 
 def _beginning_of_id(moment: datetime) -> str:

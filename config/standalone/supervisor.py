@@ -21,6 +21,7 @@ from typing import IO
 from config.standalone import layout
 from config.standalone.broker import Broker
 from config.standalone.cluster import Cluster
+from config.standalone.naming import agree_on_origin
 from config.standalone.options import PROJECT, Options, child_environment, keeper_environment
 from config.standalone.processes import StandaloneError, end_all, rotate, signal_at_parents_end, supervised_for, tail
 from config.standalone.services import Command, Service
@@ -91,6 +92,7 @@ class Supervisor:
             with step("Starting the broker"):
                 self._begin(Broker(self.options.data_dir, log=self._log("broker")))
         self._prepare_database()
+        agree_on_origin(self.options)
         self._collect_static_files()
         with step(f"Starting web on {self.options.host}:{self.options.port}, worker and beat"):
             for service in self._python_services():
