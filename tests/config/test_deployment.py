@@ -12,6 +12,7 @@ import yaml
 from django.core.checks import registry
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.test import Client
 from pytest_django.fixtures import Settings
 
 from config.standalone.options import Options
@@ -157,3 +158,18 @@ def test_the_setup_ends_where_the_origin_is_not_that_of_the_logs(settings: Setti
     settings.ORIGIN = "elsewhere.example.org"
     with pytest.raises(SystemCheckError, match=r"answerable\.E012"):
         call_command("check", databases=["default"])
+
+
+@pytest.mark.django_db
+def test_every_metric_stands_in_the_table_and_none_that_is_not_exported(client: Client) -> None:
+    body = client.get("/metrics").content.decode()
+    exported = set(re.findall(r"^# TYPE (\w+) ", body, re.MULTILINE))
+    rows = [row.split("|")[1] for row in re.findall(r"^\| `answerable_.*", OPERATIONS, re.MULTILINE)]
+    assert exported == {name for row in rows for name in re.findall(r"`(answerable_\w+)`", row)}
+
+
+@pytest.mark.django_db
+def test_every_check_of_readiness_stands_in_the_page(client: Client) -> None:
+    said = re.search(r"names each check \(([^)]*)\)", OPERATIONS)
+    assert said
+    assert client.get("/readyz").json()["checks"].keys() == set(re.findall(r"`(\w+)`", said[1]))
