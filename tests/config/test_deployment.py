@@ -30,17 +30,9 @@ IN_THE_IMAGE = {"DATA_DIR", "STATIC_DIR", "PORT", "PROCESS"}
 
 def read_by_settings() -> set[str]:
     """The variables that config/settings.py reads, without their prefix."""
-    calls = [node for node in ast.walk(ast.parse((PROJECT / "config/settings.py").read_text())) if _is_env_call(node)]
-    return {name.value for call in calls for name in call.args[:1] if isinstance(name, ast.Constant)}
-
-
-def _is_env_call(node: ast.AST) -> Any:
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id == "env"
-    )
+    tree = ast.walk(ast.parse((PROJECT / "config/settings.py").read_text()))
+    calls = [node for node in tree if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("env.")]
+    return {str(ast.literal_eval(call.args[0])) for call in calls if call.args}
 
 
 def read_elsewhere() -> set[str]:

@@ -14,6 +14,7 @@ from pytest_django.fixtures import Settings
 from config.ids import new_id
 from config.metrics import PROCESS_REGISTRY
 from intake import committer
+from intake.groups import seal_group
 from intake.metrics import OUTCOMES
 from tests.intake.conftest import Sender
 
@@ -114,7 +115,7 @@ def test_a_broken_head_store_is_counted_and_shows(sender: Sender, settings: Sett
 def test_a_connection_that_was_lost_is_counted_though_the_group_was_sealed(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    genuine, lost = committer.seal_group, list[bool]()
+    genuine, lost = seal_group, list[bool]()
 
     def lose_it_once(*args: object) -> object:
         if not lost:
@@ -128,7 +129,7 @@ def test_a_connection_that_was_lost_is_counted_though_the_group_was_sealed(
 
 
 def test_the_queue_is_measured_while_it_waits_and_empty_after(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine, seen = committer.seal_group, list[float | None]()
+    genuine, seen = seal_group, list[float | None]()
 
     def look(*args: object) -> object:
         seen.append(PROCESS_REGISTRY.get_sample_value("answerable_queued_records"))

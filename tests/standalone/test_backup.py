@@ -3,6 +3,8 @@
 import json
 import shutil
 import subprocess
+import time
+import urllib.error
 import urllib.request
 from contextlib import closing
 from pathlib import Path
@@ -81,9 +83,16 @@ def _post(product: running.Product, key: str) -> dict[str, Any]:
         json.dumps(record).encode(),
         {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        receipt: dict[str, Any] = json.load(answer)
-    return receipt
+    until = time.monotonic() + 10
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                receipt: dict[str, Any] = json.load(answer)
+                return receipt
+        except urllib.error.HTTPError as error:  # a new key is known within a second
+            assert error.code == 401, error.read()
+            assert time.monotonic() < until
+            time.sleep(0.2)
 
 
 def _logs(data_dir: Path) -> list[tuple[Any, ...]]:
