@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from audit.models import Decision, Payload
 from config.health import GROUND_CHECKS, Check, Unready, readiness
 from governance.origins import foreign_registry
-from intake.digests import digest_key
+from intake.digests import check_digest_key
 from intake.errors import DigestKeyUnavailable
 from ledger.heads import head_store
 from ledger.selectors import discontinued_logs
@@ -39,10 +39,10 @@ def origin_is_that_of_the_logs() -> None:
         raise Unready(f"The logs are those of {born}, but ANSWERABLE_ORIGIN is {settings.ORIGIN}. Set it to {born}.")
 
 
-def digest_key_readable() -> None:
+def digest_key_is_the_one() -> None:
     """Made here at the first start, so that it is there to be backed up before anything hangs on it."""
     try:
-        digest_key("external_id")
+        check_digest_key()
     except DigestKeyUnavailable as error:
         raise Unready(error.detail) from error
 
@@ -73,7 +73,7 @@ CHECKS = [
     Check(name="head_store", run=head_store_writable),
     Check(name="ledger", run=ledger_continues),
     Check(name="origin", run=origin_is_that_of_the_logs),
-    Check(name="digest_key", run=digest_key_readable),
+    Check(name="digest_key", run=digest_key_is_the_one),
     Check(name="partitions", run=month_partitions_ahead),
 ]
 

@@ -4,7 +4,6 @@ Everything is looked up in memory. What repeats from record to record is worked 
 register's snapshot lives; only its making (`_learn`) may ask the database.
 """
 
-import hmac
 import os
 import threading
 import time
@@ -36,7 +35,7 @@ from governance.errors import KeyOutOfScope, UnverifiedLimitReached
 from governance.memory import Owner, Place, Register, SystemRecord, VersionRecord
 from governance.services.versions import register_unverified
 from intake.connections import brief_connection
-from intake.digests import digest_key
+from intake.digests import external_digest
 from intake.errors import DecisionTooOld, InvalidDecision
 from intake.services.sources import SourceLimitReached, source_id_of
 from intake.wire import DecisionRecord
@@ -410,15 +409,6 @@ def _refs(record: DecisionRecord) -> Refs | None:
     # by name, so that a repeat whose client orders its labels otherwise has the same bytes
     labels = dict(sorted(labels.items())) if labels else None
     return Refs(subject, labels, external_id, conversation_id, trace_id, span_id)
-
-
-def external_digest(system_id: uuid.UUID, account_id: uuid.UUID, environment: str, external_id: str) -> bytes:
-    """The keyed hash under which a caller's own key is known: one service's, in one environment.
-
-    Else whoever tests in staging could use up the keys of production, and those decisions would count as repeats.
-    """
-    scope = system_id.bytes + account_id.bytes + environment.encode() + b"\0"
-    return hmac.digest(digest_key("external_id"), scope + external_id.encode(), "sha256")
 
 
 def _beginning_of_id(moment: datetime) -> str:

@@ -71,3 +71,12 @@ def test_half_a_key_is_none(tmp_path: Path, settings: Settings) -> None:
     settings.DATA_DIR = tmp_path
     with pytest.raises(DigestKeyUnavailable, match="fewer than 32"):
         digest_key("external_id")
+
+
+@pytest.mark.committing
+def test_another_key_than_the_one_is_noticed(sender: Sender, settings: Settings) -> None:
+    assert sender.post(sender.record(id=None, external_id="order-1")).status_code == 201
+    assert sender.client.get("/readyz").json()["checks"]["digest_key"]["status"] == "ok"
+    settings.DIGEST_KEY = 64 * "o"
+    check = sender.client.get("/readyz").json()["checks"]["digest_key"]
+    assert (check["status"], "another key" in check["detail"]) == ("failed", True)
