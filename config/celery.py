@@ -25,6 +25,7 @@ app.conf.beat_schedule = {
     "seal-heartbeats": {"task": "intake.tasks.seal_heartbeats_task", "schedule": 3600.0},
     "expire-quarantine": {"task": "intake.tasks.expire_quarantine_task", "schedule": 3600.0},
     "forget-register-changes": {"task": "governance.tasks.forget_old_changes_task", "schedule": 3600.0},
+    "clear-sessions": {"task": "governance.tasks.clear_sessions_task", "schedule": 3600.0},
     "partitions": {"task": "evidence.tasks.ensure_partitions_task", "schedule": 6 * 3600.0},
 }
 app.autodiscover_tasks()

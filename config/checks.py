@@ -13,8 +13,9 @@ from django.apps.config import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - the name Django gives it
 
+from config.standalone.layout import MADE_UP_ORIGIN
+
 ORIGIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[A-Za-z0-9._~-]+)*")
-MADE_UP_ORIGIN = re.compile(r"answerable-[0-9a-f]{8}\.local")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 MIN_SECRET = 32
 MIN_TOKEN = 20
@@ -66,7 +67,10 @@ def origin_is_chosen(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     if host in LOOPBACK or not MADE_UP_ORIGIN.fullmatch(settings.ORIGIN):
         return []
     text = "People reach this site from elsewhere, but ANSWERABLE_ORIGIN is one that was made up at the first start."
-    hint = "Choose a name you will keep: a log keeps the origin it was born with, and every proof names it."
+    hint = (
+        "Set ANSWERABLE_ORIGIN before the first start: an installation keeps the name it was born with, and every proof"
+        " names it. One that holds records already stays as it is; its proofs are as good, their name only says less."
+    )
     return [Warning(text, hint=hint, id="answerable.W002")]
 
 
@@ -103,6 +107,9 @@ def secrets_are_long(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     if len(settings.SECRET_KEY) < MIN_SECRET:
         text = f"ANSWERABLE_SECRET_KEY has fewer than {MIN_SECRET} characters."
         found.append(Error(text, hint="Leave it out: one is made and kept in the data folder.", id="answerable.E007"))
+    if settings.DIGEST_KEY and len(settings.DIGEST_KEY) < MIN_SECRET:
+        text = f"ANSWERABLE_DIGEST_KEY has fewer than {MIN_SECRET} characters."
+        found.append(Error(text, hint="Leave it out: one is made and kept in the data folder.", id="answerable.E011"))
     if settings.METRICS_TOKEN and len(settings.METRICS_TOKEN) < MIN_TOKEN:
         text = f"ANSWERABLE_METRICS_TOKEN has fewer than {MIN_TOKEN} characters."
         found.append(

@@ -71,6 +71,9 @@ BROKER_URL = env.str("BROKER_URL", None) or layout.broker_url(DATA_DIR)
 
 # --- secrets ---------------------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("SECRET_KEY", None) or layout.secret_key(DATA_DIR)
+"""Django's: sessions, forms. May be replaced at any time; everybody signs in again."""
+DIGEST_KEY = env.str("DIGEST_KEY", None)
+"""For what is known by a keyed hash alone (intake/digests.py); a file in the data folder unless given. For good."""
 
 # --- manners ---------------------------------------------------------------------------------------------------------
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])

@@ -2,11 +2,15 @@
 
 from datetime import UTC, datetime
 
+from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from audit.models import Decision, Payload
 from config.health import GROUND_CHECKS, Check, Unready, readiness
+from governance.origins import foreign_registry
+from intake.digests import check_digest_key
+from intake.errors import DigestKeyUnavailable
 from ledger.heads import head_store
 from ledger.selectors import discontinued_logs
 
@@ -25,6 +29,22 @@ def ledger_continues() -> None:
     if discontinued:
         named = ", ".join(discontinued[:NAMED])
         raise Unready(f"{len(discontinued)} logs do not continue what this host signed: {named}. See `verify_logs`.")
+
+
+def origin_is_that_of_the_logs() -> None:
+    """Under another name no log could be opened: none for a new AI system, none to go on with after a loss."""
+    registry = foreign_registry()
+    if registry is not None:
+        born = registry.rpartition("/logs/")[0]
+        raise Unready(f"The logs are those of {born}, but ANSWERABLE_ORIGIN is {settings.ORIGIN}. Set it to {born}.")
+
+
+def digest_key_is_the_one() -> None:
+    """Made here at the first start, so that it is there to be backed up before anything hangs on it."""
+    try:
+        check_digest_key()
+    except DigestKeyUnavailable as error:
+        raise Unready(error.detail) from error
 
 
 def month_partitions_ahead() -> None:
@@ -52,6 +72,8 @@ CHECKS = [
     *GROUND_CHECKS,
     Check(name="head_store", run=head_store_writable),
     Check(name="ledger", run=ledger_continues),
+    Check(name="origin", run=origin_is_that_of_the_logs),
+    Check(name="digest_key", run=digest_key_is_the_one),
     Check(name="partitions", run=month_partitions_ahead),
 ]
 

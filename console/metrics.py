@@ -14,6 +14,8 @@ from prometheus_client.registry import Collector
 from config.metrics import metrics_response
 from intake.models import QuarantineCase, QuarantinedRecord, SourceState
 from intake.selectors import count_bounded
+from ledger.errors import HeadStoreUnavailable
+from ledger.heads import head_store
 from notices.models import Alert
 
 # the newest head of each log, by index: never a count over entries
@@ -30,6 +32,7 @@ class DatabaseCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield from self._logs()
+        yield _head_store()
         yield from self._alerts()
         yield from self._quarantine()
         yield from self._sources()
@@ -68,6 +71,16 @@ class DatabaseCollector(Collector):
     def _sources(self) -> Iterable[Metric]:
         quietest = SourceState.objects.aggregate(at=Min("last_seen_at"))["at"]
         yield _age("answerable_source_longest_silence_seconds", "Since the quietest source was last seen.", quietest)
+
+
+def _head_store() -> Metric:
+    """Tried at each scrape: without it nothing is acknowledged, and nobody may have posted since it broke."""
+    try:
+        head_store().check_writable()
+        writable = 1
+    except HeadStoreUnavailable:
+        writable = 0
+    return GaugeMetricFamily("answerable_head_store_writable", "1 while a write goes through.", value=writable)
 
 
 def _age(name: str, description: str, since: datetime | None) -> Metric:

@@ -5,4 +5,5 @@ class GovernanceConfig(AppConfig):
     name = "governance"
 
     def ready(self) -> None:
+        from governance import checks  # noqa: F401  registers the checks
         from governance.api import description  # noqa: F401  registers the security scheme

@@ -24,6 +24,21 @@ class SystemExists(Conflict):
     )
 
 
+class ForeignOrigin(Unavailable):
+    """`ANSWERABLE_ORIGIN` is not the name this installation's logs were born with."""
+
+    code = "foreign-origin"
+    title = "This service is configured under another name than its logs"
+    meaning = (
+        "A log keeps its origin for ever, so none is opened under a name that is not that of the registry log. "
+        "Decisions of registered AI systems go on. `/readyz` tells the operator which name to set."
+    )
+    default_detail = (
+        "This service is configured under another name than its logs, so no log is opened. "
+        "`/readyz` tells its operator which name to set."
+    )
+
+
 class SystemNotReady(Conflict):
     code = "system-not-ready"
     title = "This AI system may not go live yet"

@@ -1,6 +1,7 @@
 """Beat tasks of the register."""
 
 from celery import shared_task
+from django.core.management import call_command
 
 from governance.changes import forget_old_changes
 
@@ -8,3 +9,9 @@ from governance.changes import forget_old_changes
 @shared_task
 def forget_old_changes_task() -> int:
     return forget_old_changes()
+
+
+@shared_task
+def clear_sessions_task() -> None:
+    """A session says who was signed in and when: nothing keeps it once it has expired."""
+    call_command("clearsessions")

@@ -3,15 +3,12 @@
 Everything is looked up in memory; what repeats from record to record is in `intake.learning`.
 """
 
-import hmac
 import os
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 import msgspec
-from django.conf import settings
 from django.db import Error
 from msgspec import UNSET
 
@@ -31,6 +28,7 @@ from config.problems import as_service_error
 from governance.api.authentication import KeyGrant
 from governance.memory import Owner, SystemRecord
 from intake.connections import brief_connection
+from intake.digests import external_digest
 from intake.errors import DecisionTooOld, InvalidDecision
 from intake.learning import MAX_LEARNT, FacetKey, Known, facet_key, facet_values, known_for, learn
 from intake.wire import DecisionRecord
@@ -225,16 +223,6 @@ def _refs(record: DecisionRecord) -> Refs | None:
     # by name, so that a repeat whose client orders its labels otherwise has the same bytes
     labels = dict(sorted(labels.items())) if labels else None
     return Refs(subject, labels, external_id, conversation_id, trace_id, span_id)
-
-
-def external_digest(system_id: uuid.UUID, account_id: uuid.UUID, environment: str, external_id: str) -> bytes:
-    """The keyed hash under which a caller's own key is known: one service's, in one environment.
-
-    Else whoever tests in staging could use up the keys of production, and those decisions would count as repeats.
-    """
-    key = sha256(b"answerable.external_id\0" + settings.SECRET_KEY.encode()).digest()
-    scope = system_id.bytes + account_id.bytes + environment.encode() + b"\0"
-    return hmac.digest(key, scope + external_id.encode(), "sha256")
 
 
 def _beginning_of_id(moment: datetime) -> str:

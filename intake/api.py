@@ -37,6 +37,7 @@ from intake.errors import (
     UnreadableBody,
 )
 from intake.groups import Sealed, known_external_ids
+from intake.metrics import OUTCOMES, count_arrivals, count_decision, count_decisions
 from intake.reading import read_record
 from intake.services.quarantine import Refused, count_unkept, quarantine
 from intake.wire import MAX_RECORD_BYTES, MAX_RECORDS, DecisionRecord, split_array, split_lines
@@ -78,6 +79,10 @@ def _record_one(request: HttpRequest, lease: Lease) -> HttpResponse:
     except PayloadTooLarge:
         _count_unkept(grant)
         raise
+    except ServiceError as error:
+        count_decision(_status_of(error))
+        raise
+    count_decision(sealed.status.value)
     answer = answers.receipt(sealed, admitted, *answers.origin_and_checkpoint(sealed, admitted, checkpoints))
     sealing.step("answer")
     status = 201 if sealed.status is Status.ACCEPTED else 200
@@ -106,12 +111,15 @@ def _count_unkept(grant: KeyGrant) -> None:
     """What is too large to be read is not kept, but the log says that it came."""
     with brief_connection():
         count_unkept(grant.key.id)
+    count_arrivals(unkept=1)
 
 
 def _refuse_one(request: HttpRequest, grant: KeyGrant, refused: Refused) -> HttpResponse:
     """Keep the record, then say what is wrong and under which id a replay will record it."""
     with brief_connection():
         (quarantine_id,) = quarantine(grant, [refused])
+    count_decision(_status_of(refused.error))
+    count_arrivals(kept=quarantine_id is not None, unkept=quarantine_id is None)
     document = problem_document(refused.error, request)
     if quarantine_id is not None:
         document["quarantine_id"] = str(quarantine_id)
@@ -248,6 +256,7 @@ def _raise_if_nothing_was_sealed(batch: Batch) -> None:
     """503 for the whole only where nothing was: exporters send such a batch again, and drop it on anything else."""
     waiting = [error for error in batch.results.values() if isinstance(error, ServiceError) and is_retry(error)]
     if waiting and not any(isinstance(result, Sealed) for result in batch.results.values()):
+        count_decision("retry", len(batch.raws))
         raise waiting[0]
 
 
@@ -258,7 +267,7 @@ def is_retry(error: ServiceError) -> bool:
 
 def _batch_answer(batch: Batch, *, only_problems: bool) -> bytes:
     kept = _quarantine_refused(batch)
-    counts = dict.fromkeys(("accepted", "duplicate", "conflict", "rejected", "retry"), 0)
+    counts = dict.fromkeys(OUTCOMES, 0)
     rows, logs = [], {}
     for index in range(len(batch.raws)):
         result, admitted = batch.results[index], batch.admitted.get(index)
@@ -274,6 +283,7 @@ def _batch_answer(batch: Batch, *, only_problems: bool) -> bytes:
             status = _status_of(refusal)
             counts[status] += 1
             rows.append(_problem_row(index, status, refusal, _trace_of(batch, refusal, kept.get(index))))
+    count_decisions(counts)
     envelope = {"counts": counts, "logs": [answers.checkpoint_fields(*each) for each in logs.items()]}
     return f'{answers.to_json(envelope).decode()[:-1]},"results":[{",".join(rows)}]}}'.encode()
 
@@ -310,10 +320,13 @@ def _quarantine_refused(batch: Batch) -> dict[int, uuid.UUID | None]:
         return {}
     try:
         with brief_connection():
-            return dict(zip(refused, quarantine(batch.grant, list(refused.values())), strict=True))
+            found = dict(zip(refused, quarantine(batch.grant, list(refused.values())), strict=True))
     except Exception:
         if not any(isinstance(result, Sealed) for result in batch.results.values()):
             raise
         log.exception("intake.quarantine_failed", records=len(refused))
         batch.is_quarantine_broken = True
         return {}
+    kept = sum(quarantine_id is not None for quarantine_id in found.values())
+    count_arrivals(kept=kept, unkept=len(found) - kept)
+    return found

@@ -29,6 +29,7 @@ from config.errors import InternalError, ServiceError, Unavailable
 from intake.admission import Admitted
 from intake.errors import IdTaken, IntakeBusy, LogBusy
 from intake.groups import Sealed, nobody_more, seal_group
+from intake.metrics import QUEUED_BYTES, QUEUED_RECORDS, count_failure, count_group
 from ledger.errors import LogClosed
 from ledger.signing import SignedCheckpoint
 
@@ -91,6 +92,11 @@ class Committer:
         self._called = 0
         self._records = 0
         self._bytes = 0
+
+    @property
+    def queued(self) -> tuple[int, int]:
+        """Records and bytes that were handed in and are not answered yet."""
+        return self._records, self._bytes
 
     def hand_in(self, jobs: Sequence[Job]) -> None:
         """Queue jobs, all or none. Errors: `IntakeBusy` where the queue is full."""
@@ -203,6 +209,7 @@ class Committer:
             for job in wanted:
                 job.is_under_way = True
 
+        started = time.perf_counter()
         try:
             results, checkpoints = seal_surely(log_id, group, top_up)
         except Exception:
@@ -213,6 +220,7 @@ class Committer:
         for job in wanted:
             job.finish(results[first : first + len(job.group)], checkpoints)
             first += len(job.group)
+        count_group(len(group), time.perf_counter() - started)
 
 
 def _group_of(waiting: deque[Job], taken: Sequence[Job] = ()) -> list[Job]:
@@ -235,22 +243,28 @@ def seal_surely(
         try:
             results, checkpoints = _across_reconnects(log_id, group, top_up)
             return [*results], checkpoints
-        except LogClosed:
+        except LogClosed as error:
+            count_failure(error.code)
             # the register's memory is a moment behind: at its next look it knows the successor
             return [LogBusy(JUST_CLOSED)] * len(group), {}
         except ServiceError as error:
+            count_failure(error.code)
             return [error] * len(group), {}
         except Error as error:
             state = sql_state(error)
             if state == LOCK_NOT_AVAILABLE:
+                count_failure(LogBusy.code)
                 return [LogBusy()] * len(group), {}
             if is_lost(error) or state.startswith(EXHAUSTED):
+                count_failure(Unavailable.code)
                 return [Unavailable()] * len(group), {}
+            count_failure(f"sqlstate-{state}")
             if attempt == 2 or state not in AGAIN:
                 return _in_halves(log_id, group, error)
         except Exception as error:
             # a fault of ours, which one record brought to light
             log.exception("intake.group_broken", log_id=str(log_id), records=len(group))
+            count_failure(InternalError.code)
             return _in_halves(log_id, group, error)
     raise AssertionError("not reached")
 
@@ -283,6 +297,7 @@ def _across_reconnects(
         except Error as error:
             if not is_lost(error):
                 raise
+            count_failure("connection-lost")
             # lost, perhaps during COMMIT. The same group again is safe: what was committed is found by its ids
             connection.close()
             if attempt == RECONNECTS:
@@ -306,6 +321,16 @@ def sql_state(error: BaseException) -> str:
 
 
 _committers: dict[int, Committer] = {}
+
+
+def _queued() -> tuple[int, int]:
+    """Records and bytes that this process's committer holds; asking makes none."""
+    own = _committers.get(os.getpid())
+    return own.queued if own else (0, 0)
+
+
+QUEUED_RECORDS.set_function(lambda: _queued()[0])
+QUEUED_BYTES.set_function(lambda: _queued()[1])
 
 
 def committer() -> Committer:

@@ -54,6 +54,13 @@ class TooManyRecords(PayloadTooLarge):
     default_detail = "One batch may hold 5,000 records."
 
 
+class DigestKeyUnavailable(Unavailable):
+    """Without it an `external_id` cannot be told from a new one; making another key would end what it stands for."""
+
+    code = "digest-key-unavailable"
+    title = "The key of the digests cannot be read"
+
+
 class MissingBody(BadRequest):
     code = "body-missing"
     title = "The request has no body"

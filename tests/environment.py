@@ -34,6 +34,7 @@ def _take_over() -> Path:
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's synchronous interface runs an event loop
     (folder / "static").mkdir(exist_ok=True)
+    (folder / "digest.key").write_text(64 * "d")
     return folder
 
 

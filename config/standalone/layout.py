@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from urllib.parse import quote
 
 DATABASE = "answerable"
 DEFAULT_PORT = 8000
+MADE_UP_ORIGIN = re.compile(r"answerable-[0-9a-f]{8}\.local")
 SOCKET_PATH_LIMIT = 80  # a socket's path has 107 bytes at most, and names are added to the folder
 
 
@@ -36,7 +38,7 @@ def secret_key(data_dir: Path) -> str:
     path = data_dir / "secret.key"
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
-        _write_once(path, secrets.token_urlsafe(50))
+        write_once(path, secrets.token_urlsafe(50))
     return path.read_text()
 
 
@@ -45,11 +47,19 @@ def origin(data_dir: Path) -> str:
     path = data_dir / "origin"
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
-        _write_once(path, f"answerable-{secrets.token_hex(4)}.local")
+        write_once(path, f"answerable-{secrets.token_hex(4)}.local")
     return path.read_text().strip()
 
 
-def _write_once(path: Path, text: str) -> None:
+def keep_origin(data_dir: Path, name: str) -> None:
+    """Go by another name from now on: that of the logs which a restored database brought."""
+    new = data_dir / ".origin.new"
+    new.write_text(name)
+    new.replace(data_dir / "origin")
+
+
+def write_once(path: Path, text: str) -> None:
+    """Make a file that only its owner may read, unless it is there already."""
     # linked when whole: of two processes that start together both read the same key, and never half of one
     new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     new.touch(mode=0o600)

@@ -26,6 +26,7 @@ class Options:
     database_url: str | None
     admin_database_url: str | None
     broker_url: str | None
+    origin: str | None = None
 
     @property
     def base_url(self) -> str:
@@ -45,6 +46,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
         database_url=_secret("ANSWERABLE_DATABASE_URL", environment),
         admin_database_url=_secret("ANSWERABLE_ADMIN_DATABASE_URL", environment),
         broker_url=_secret("ANSWERABLE_BROKER_URL", environment),
+        origin=_secret("ANSWERABLE_ORIGIN", environment),
     )
     if options.admin_database_url and not options.database_url:
         raise StandaloneError("ANSWERABLE_ADMIN_DATABASE_URL is set, but ANSWERABLE_DATABASE_URL is not.")

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -21,6 +21,7 @@ from typing import IO
 from config.standalone import layout
 from config.standalone.broker import Broker
 from config.standalone.cluster import Cluster
+from config.standalone.naming import agree_on_origin
 from config.standalone.options import PROJECT, Options, child_environment, keeper_environment
 from config.standalone.processes import StandaloneError, end_all, rotate, signal_at_parents_end, supervised_for, tail
 from config.standalone.services import Command, Service
@@ -61,6 +62,7 @@ class Supervisor:
         self.logs = options.data_dir / "logs"
         self.watched: list[Watched] = []
         self.serving = False
+        self.demonstration = ""
         self.next_upkeep = time.monotonic() + UPKEEP_EVERY
 
     def run(self) -> None:
@@ -91,12 +93,16 @@ class Supervisor:
             with step("Starting the broker"):
                 self._begin(Broker(self.options.data_dir, log=self._log("broker")))
         self._prepare_database()
+        agree_on_origin(self.options)
         self._collect_static_files()
         with step(f"Starting web on {self.options.host}:{self.options.port}, worker and beat"):
             for service in self._python_services():
                 self._begin(service)
             self._wait_until_ready()
         self.serving = True
+        if self.options.what == "demo":
+            with step("Loading the demonstration"):
+                self.demonstration = load_demonstration(self._manage, self.options)
 
     def _start_cluster(self) -> None:
         limit = connection_limit(self.options)
@@ -192,22 +198,18 @@ class Supervisor:
         say("\n  Ctrl-C stops it.\n")
 
     def _show_setup_link(self) -> None:
-        if link := self._optional("setup_link"):
+        try:
+            link = self._manage("setup_link")
+        except StandaloneError as error:  # whoever has an administrator already can work all the same
+            say(f"\n  There is no link to create the first administrator. {error}")
+            return
+        if link:
             say(f"\n  Create the first administrator here (works once):\n  {link}")
 
     def _show_demo(self) -> None:
-        if text := self._optional("load_demo"):
-            say(f"\n{text}")
-            stream = [str(PROJECT / "manage.py"), "demo_stream"]
-            self._begin(self._command("stream", stream, patience=LEFTOVER_PATIENCE))
-
-    def _optional(self, command: str) -> str | None:
-        """The output of a command without which the product runs all the same; says so when it failed."""
-        try:
-            return self._manage(command)
-        except StandaloneError as error:
-            say(f"\n  {error}")
-            return None
+        say(f"\n{self.demonstration}")
+        stream = [str(PROJECT / "manage.py"), "demo_stream"]
+        self._begin(self._command("stream", stream, patience=LEFTOVER_PATIENCE))
 
     # --- keeping it alive ---------------------------------------------------------------------------------------------
     def _watch(self) -> None:
@@ -271,6 +273,22 @@ class Supervisor:
         if isinstance(service, Command) and not self.serving:
             service.patience = 1.0  # nothing to finish yet, and a web process that still loads does not hear SIGTERM
         service.stop()
+
+
+def load_demonstration(manage: Callable[..., str], options: Options) -> str:
+    """What `load_demo` says to whoever looks at it. Without it there is no demonstration: a failure ends the start.
+
+    Errors: `StandaloneError`. An empty product instead, with a few words above it, would be taken for the whole.
+    """
+    try:
+        return manage("load_demo")
+    except StandaloneError as error:
+        folder = options.data_dir
+        raise StandaloneError(
+            f"The demonstration was not loaded, so everything was stopped. {error}\n"
+            f"`make run DATA_DIR={folder}` starts what is in that folder; "
+            "`make demo DATA_DIR=...` with a new folder makes another demonstration."
+        ) from None
 
 
 def web_module(options: Options) -> list[str]:

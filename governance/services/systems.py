@@ -14,6 +14,7 @@ from governance.errors import EnvironmentNotFound, SystemExists, SystemNotFound,
 from governance.kinds import ENVIRONMENT_ENDED, ENVIRONMENT_REGISTERED, SYSTEM_REGISTERED, SYSTEM_UPDATED
 from governance.locks import hold
 from governance.models import AISystem, Assignment, Environment, ModelVersion, Person
+from governance.origins import require_own_origin
 from governance.scopes import ORGANISATION, Scope
 from governance.services.offers import offer_to
 from ledger.entries import Actor
@@ -42,10 +43,12 @@ def register_system(
     """Put an AI system in the register, open its log, and offer the accountable person their assignment.
 
     `described`: columns named in `EDITABLE`. Returns the stored row, in status draft. Until the offer is accepted,
-    decisions carry the person as not accepted. Errors: `Forbidden`, `SystemExists`, `ValidationError` of columns.
+    decisions carry the person as not accepted. Errors: `Forbidden`, `SystemExists`, `ForeignOrigin`, `ValidationError`
+    of columns.
     """
     rights.require(actor, Act.SYSTEM_REGISTER)
     _refuse_unknown(described)
+    require_own_origin()
     with sealing() as seal:
         hold(f"system:{slug}")  # of two that register it at once, the second finds the first
         if AISystem.objects.filter(slug=slug).exists():

@@ -19,6 +19,7 @@ from config.errors import ServiceError
 from config.ids import new_id
 from config.problems import problem_fields
 from governance.api.authentication import KeyGrant
+from intake.digests import digest_key
 from intake.errors import UnreadableBody
 from intake.kinds import QUARANTINE_VIEWED
 from intake.models import QuarantineArrival, QuarantinedRecord
@@ -74,8 +75,7 @@ def quarantine(grant: KeyGrant, refused: Sequence[Refused]) -> list[uuid.UUID | 
 
 def digest_of(raw: bytes) -> str:
     """Keyed, so that after an erasure nobody can try whether it was a certain record."""
-    key = sha256(b"answerable.quarantine\0" + settings.SECRET_KEY.encode()).digest()
-    return "hmac-sha256:" + hmac.digest(key, raw, "sha256").hex()
+    return "hmac-sha256:" + hmac.digest(digest_key("quarantine"), raw, "sha256").hex()
 
 
 def _known_digests(grant: KeyGrant, digests: Sequence[str]) -> dict[str, uuid.UUID]:

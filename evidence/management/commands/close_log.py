@@ -3,6 +3,7 @@
 from evidence.log_commands import CustodyCommand
 from evidence.services.custody import close_log
 from governance.models import Person
+from governance.origins import require_own_origin
 from ledger.entries import COMMAND
 from ledger.models import Log
 
@@ -15,5 +16,6 @@ class Command(CustodyCommand):
     )
 
     def act(self, log: Log, asked_by: Person, approved_by: Person) -> str:
+        require_own_origin()
         successor = close_log(actor=COMMAND, asked_by=asked_by, approved_by=approved_by, log=log)
         return f"{log.origin}: closed; continued by {successor.origin}"

@@ -1,0 +1,162 @@
+"""Every column of every model: personal or not, and what ends it. Held against the models by test_columns.py.
+
+Whoever adds a column says here what it may hold about a person. What goes into an append-only table can never be taken
+back, so nothing personal belongs there in clear.
+"""
+
+PLAIN = "not about a person"
+PERSON = "a person's uuid: names nobody once that person's particulars are erased"
+CASE = "about an unnamed person: stays, pseudonymous, when the payload is erased (docs/what-is-proven.md)"
+SEALED = "a salted commitment, or a state in which what is personal is one: opens nothing without its erased secret"
+PAYLOAD = "personal: all of a row's erasable columns to NULL together, under an `Erasure`"
+PARTICULARS = "personal or free text: emptied in the row, its versions erased in `Particulars`"
+WITH_PERSON = "personal, in no history and no log: goes with the person's erasure"
+KEYED = "a keyed hash of what a caller sent: goes with the decision's erasure, or cannot be tried without the key"
+CREDENTIAL = "a hash of a random secret, or the name of a key: tells nothing of a person"
+SESSION = "who is signed in: goes with the session, at the latest an hour after it has expired"
+EMPTY = "never written: a package's own column that we leave empty"
+
+CHANGE = {  # what each history table adds to the columns of its row
+    PLAIN: "reason_id log_id id created_at particulars_id revision history_id history_date history_type",
+    PERSON: "history_user_id",
+    SEALED: "state state_secret",
+    EMPTY: "history_change_reason",
+}
+ROW = "id created_at particulars_id revision"  # of each governed row
+
+
+def history(**columns: str) -> dict[str, str]:
+    """A history table: `CHANGE` and its row's own columns. Erasable columns are not among them."""
+    names = {"plain": PLAIN, "person": PERSON, "credential": CREDENTIAL}
+    own = {names[kind]: text for kind, text in columns.items()}
+    return {kind: " ".join(filter(None, (CHANGE.get(kind), own.get(kind)))) for kind in {**CHANGE, **own}}
+
+
+COLUMNS: dict[str, dict[str, str]] = {
+    # --- ledger: append-only, for ever ---------------------------------------------------------------------------
+    "ledger.Log": {PLAIN: "id origin kind system_id sequence predecessor_id created_at lock"},
+    "ledger.Entry": {PLAIN: "log_id leaf_index id kind about_id leaf_hash", SEALED: "data"},
+    "ledger.Tile": {PLAIN: "log_id level index data root"},
+    "ledger.Head": {PLAIN: "log_id tree_size root_hash frontier recorded_at"},
+    "ledger.LogClosure": {PLAIN: "log_id tree_size root_hash entry_id closed_at"},
+    "ledger.Checkpoint": {PLAIN: "id log_id tree_size root_hash note created_at"},
+    "ledger.Erasure": {PLAIN: "id row_id entry_id transaction erased_at"},
+    "ledger.Particulars": {PLAIN: "id row_id part created_at", PAYLOAD: "secret data"},
+    # --- the record ----------------------------------------------------------------------------------------------
+    "audit.Decision": {
+        PLAIN: "id log_id leaf_index system_id service_account_id environment model_version model_version_id"
+        " capability recorded_at ai_role phase config_digest model_digest prompt_version source_id source_seq"
+        " control_epoch latency_ms assignment_id accountable_accepted occurred_assignment_id directive_action"
+        " directive_reason directive_mode directive_epoch flags",
+        PERSON: "accountable_id occurred_accountable_id",
+        CASE: "occurred_at outcome error_type confidence score threshold adverse parent_id review_id",
+    },
+    "audit.DecisionTally": {PLAIN: "minute system_id outcome count adverse held"},
+    "audit.Payload": {
+        PLAIN: "id",
+        PAYLOAD: "secret input output explanation context refs subject label_terms",
+    },
+    # --- intake --------------------------------------------------------------------------------------------------
+    "intake.ExternalId": {PLAIN: "system_id decision_id", KEYED: "digest"},
+    "intake.QuarantinedRecord": {
+        PLAIN: "id account_id key_row_id system_id environment problem_code is_truncated original_size received_at",
+        PAYLOAD: "secret original problems",
+        KEYED: "original_digest",
+    },
+    "intake.QuarantineCase": {
+        PLAIN: f"{ROW} record_id status decision_id decided_at",
+        PERSON: "requested_by_id decided_by_id",
+        PARTICULARS: "corrections",
+    },
+    "intake.HistoricalQuarantineCase": history(
+        plain="record_id status decision_id decided_at", person="requested_by_id decided_by_id"
+    ),
+    "intake.QuarantineArrival": {
+        PLAIN: "id key_row_id record_ids refused received_at",
+        SEALED: "originals problems digests",
+    },
+    "intake.QuarantineReceipt": {PLAIN: "record_id entry_id", SEALED: "original problems digest"},
+    "intake.Source": {PLAIN: f"{ROW} account_id slug system_id"},
+    "intake.HistoricalSource": history(plain="account_id slug system_id"),
+    "intake.SourceState": {
+        PLAIN: "source_id starts_at last_seq gaps gap_count forks judged_from last_seen_at last_heartbeat_at"
+        " heartbeat_seq heartbeat_sealed_at expected_every_s",
+    },
+    "intake.TailCursor": {PLAIN: "name log_id next_index"},
+    "intake.ConflictCount": {PLAIN: "decision_id key_row_id hour count system_id alerted_at"},
+    # --- the register --------------------------------------------------------------------------------------------
+    "governance.Person": {
+        PLAIN: f"{ROW} is_active",
+        PARTICULARS: "name email staff_number",
+        WITH_PERSON: "password last_login time_zone",
+    },
+    "governance.HistoricalPerson": history(plain="is_active"),
+    "governance.SetupLink": {
+        PLAIN: "id expires_at used_at created_at",
+        PERSON: "person_id",
+        CREDENTIAL: "secret_hash",
+    },
+    "governance.Assignment": {
+        PLAIN: f"{ROW} role scope system_id model_version_id capability case_id status offered_at accepted_at"
+        " declined_at ends_at delegated_from_id",
+        PERSON: "person_id requested_by_id approved_by_id",
+    },
+    "governance.HistoricalAssignment": history(
+        plain="role scope system_id model_version_id capability case_id status offered_at accepted_at declined_at"
+        " ends_at delegated_from_id",
+        person="person_id requested_by_id approved_by_id",
+    ),
+    "governance.AISystem": {
+        PLAIN: f"{ROW} slug risk_class status",
+        PARTICULARS: "name intended_purpose provider safe_state shutdown_steps shutdown_contacts",
+    },
+    "governance.HistoricalAISystem": history(plain="slug risk_class status"),
+    "governance.Environment": {PLAIN: f"{ROW} system_id slug"},
+    "governance.HistoricalEnvironment": history(plain="system_id slug"),
+    "governance.ModelVersion": {
+        PLAIN: f"{ROW} system_id version model_digest configuration config_digest status",
+        PARTICULARS: "name provider notes",
+    },
+    "governance.HistoricalModelVersion": history(
+        plain="system_id version model_digest configuration config_digest status"
+    ),
+    "governance.ServiceAccount": {
+        PLAIN: f"{ROW} slug is_active",
+        PERSON: "owner_id",
+        PARTICULARS: "name description",
+    },
+    "governance.HistoricalServiceAccount": history(plain="slug is_active", person="owner_id"),
+    "governance.ServiceKey": {
+        PLAIN: f"{ROW} account_id environment system_ids scopes expires_at revoked_at replaced_by_id last_used_at",
+        CREDENTIAL: "key_id secret_hash",
+    },
+    "governance.HistoricalServiceKey": history(
+        plain="account_id environment system_ids scopes expires_at revoked_at replaced_by_id",
+        credential="key_id secret_hash",
+    ),
+    "governance.RegisterChange": {PLAIN: "id transaction noun row_id at"},
+    # --- notices, evidence ---------------------------------------------------------------------------------------
+    "notices.Alert": {
+        PLAIN: f"{ROW} kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at"
+        " occurrences last_seen_at",
+        PERSON: "owner_id acknowledged_by_id closed_by_id",
+        PARTICULARS: "note",
+    },
+    "notices.HistoricalAlert": history(
+        plain="kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at",
+        person="owner_id acknowledged_by_id closed_by_id",
+    ),
+    "evidence.AuditProgress": {PLAIN: "log_id next_index frontier pass_started_at pass_finished_at findings"},
+    "evidence.Cosignature": {PLAIN: "id checkpoint_id witness line received_at"},
+    "evidence.Timestamp": {PLAIN: "id checkpoint_id authority token received_at"},
+    "evidence.EvidenceBundle": {PLAIN: "id checkpoint_id entry_id first_index end_index digest built_at"},
+    # --- Django's own --------------------------------------------------------------------------------------------
+    "admin.LogEntry": {
+        EMPTY: "id action_time user_id content_type_id object_id object_repr action_flag change_message",
+    },
+    "sessions.Session": {SESSION: "session_key session_data expire_date"},
+    "auth.Group": {EMPTY: "id name"},
+    "auth.Group_permissions": {EMPTY: "id group_id permission_id"},
+    "auth.Permission": {PLAIN: "id name content_type_id codename"},
+    "contenttypes.ContentType": {PLAIN: "id app_label model"},
+}
