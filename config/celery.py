@@ -23,6 +23,7 @@ app.conf.beat_schedule = {
     "seal-arrivals": {"task": "intake.tasks.seal_arrivals_task", "schedule": 60.0},
     "alert-conflicts": {"task": "intake.tasks.alert_conflicts_task", "schedule": 60.0},
     "tail-sources": {"task": "intake.tasks.tail_sources_task", "schedule": 10.0},
+    "place-sources": {"task": "intake.tasks.place_sources_task", "schedule": 60.0},
     "alert-silence": {"task": "intake.tasks.alert_silence_task", "schedule": 60.0},
     "seal-heartbeats": {"task": "intake.tasks.seal_heartbeats_task", "schedule": 3600.0},
     "expire-quarantine": {"task": "intake.tasks.expire_quarantine_task", "schedule": 3600.0},

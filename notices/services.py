@@ -126,7 +126,8 @@ def seal_waiting_alerts() -> int:
         try:
             with sealing() as seal:
                 alert = Alert.objects.select_for_update(no_key=True).get(pk=alert_id)
-                sealed += _seal_late(seal, alert)
+                is_written = _seal_late(seal, alert)
+            sealed += is_written  # only now: the log is locked at the end of the block
         except CANNOT_SEAL_NOW as error:
             logger.warning("notices.alert_not_sealed", alert_id=str(alert_id), error=_name_of(error))
     return sealed
