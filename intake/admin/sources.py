@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
-from unfold.decorators import action
+from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from config.admin import Act as PageAct
@@ -19,7 +20,7 @@ from governance.admin.pages import ActPages, ReasonForm, actor_of
 from governance.models import AISystem, ServiceAccount
 from intake.admin.viewers import viewer
 from intake.models import Source
-from intake.selectors import last_heard
+from intake.selectors import last_heard, silent_sources
 from intake.services.sources import end_source, expect_source, missing_of, scope_of
 
 SEEN_BY = (Act.DECISION_VIEW, Act.SYSTEM_EDIT)
@@ -37,13 +38,28 @@ class ExpectationForm(ReasonForm):
     field_order = ("every_s", "reason")
 
 
+class SilenceFilter(admin.SimpleListFilter):
+    """Silent ones: those that the overview counts and that raise alerts."""
+
+    title = "silence"
+    parameter_name = "silent"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Silent"), ("no", "Not silent")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Source]) -> QuerySet[Source] | None:
+        wanted = {"yes": True, "no": False}.get(self.value() or "")
+        return queryset if wanted is None else queryset.filter(is_silent=wanted)
+
+
 @admin.register(Source)
 class SourceAdmin(ActPages[Source]):
     about = (
         "Sources are the counters that services number their decisions with, and show which numbers never arrived. "
         "One appears when a decision or a heartbeat names it in its field “source”."
     )
-    list_display = ("slug", "last_seq", "missing", "forks", "last_heard_at")
+    list_display = ("slug", "last_seq", "missing", "forks", "last_heard_at", "silence")
+    list_filter = (SilenceFilter,)
     search_fields = ("slug",)
     fields = (
         "slug",
@@ -55,6 +71,7 @@ class SourceAdmin(ActPages[Source]):
         "gaps",
         "forks",
         "last_heard_at",
+        "silence",
         "expected",
         "ended",
     )
@@ -66,7 +83,8 @@ class SourceAdmin(ActPages[Source]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
         """Sources of systems the person may see; those of no system yet are the organisation's."""
-        sources: QuerySet[Source] = super().get_queryset(request).select_related("state")
+        is_silent = Exists(silent_sources().filter(pk=OuterRef("pk")))
+        sources: QuerySet[Source] = super().get_queryset(request).select_related("state").annotate(is_silent=is_silent)
         systems = [rights.systems_where(viewer(request), seeing) for seeing in SEEN_BY]
         if None in systems:
             return sources
@@ -133,6 +151,12 @@ class SourceAdmin(ActPages[Source]):
     @admin.display(description="last heard")
     def last_heard_at(self, source: Source) -> datetime:
         return last_heard(source.state)
+
+    @display(description="silent", label={"silent": "warning", "no": "success", "ended": "info"})
+    def silence(self, source: Source) -> str:
+        if _has_ended(source):
+            return "ended"
+        return "silent" if getattr(source, "is_silent", False) else "no"
 
     @admin.display(description="longest silence")
     def expected(self, source: Source) -> str:

@@ -134,6 +134,18 @@ def test_the_admin_sets_the_expectation_and_ends_a_source(system: AISystem) -> N
     assert client.post(f"{page}/end/", {"reason": ""}).status_code == 403
 
 
+def test_the_list_in_the_admin_shows_which_are_silent(system: AISystem) -> None:
+    quiet, heard_of = heard(system, heartbeat=HOUR), heard(system, heartbeat=MINUTE)
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(make_person(technical_owner=system))
+    assert len(client.get("/admin/intake/source/").context["cl"].result_list) == 2
+    for answer, expected in [("yes", quiet), ("no", heard_of)]:
+        page = client.get(f"/admin/intake/source/?silent={answer}")
+        assert list(page.context["cl"].result_list) == [expected]
+    end_source(actor=COMMAND, source_id=quiet.pk)
+    assert not client.get("/admin/intake/source/?silent=yes").context["cl"].result_list
+
+
 def silent_in_the_overview(**roles: Any) -> int:
     client = Client(SERVER_NAME="localhost")
     client.force_login(make_person(**roles))
