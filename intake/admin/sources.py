@@ -48,8 +48,16 @@ class SilenceFilter(admin.SimpleListFilter):
         return [("yes", "Silent"), ("no", "Not silent")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Source]) -> QuerySet[Source] | None:
-        wanted = {"yes": True, "no": False}.get(self.value() or "")
-        return queryset if wanted is None else queryset.filter(is_silent=wanted)
+        match self.value():
+            case "yes":
+                return queryset.filter(_is_silent())
+            case "no":
+                return queryset.exclude(_is_silent())
+        return queryset
+
+
+def _is_silent() -> Exists:
+    return Exists(silent_sources().filter(pk=OuterRef("pk")))
 
 
 @admin.register(Source)
@@ -83,8 +91,8 @@ class SourceAdmin(ActPages[Source]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
         """Sources of systems the person may see; those of no system yet are the organisation's."""
-        is_silent = Exists(silent_sources().filter(pk=OuterRef("pk")))
-        sources: QuerySet[Source] = super().get_queryset(request).select_related("state").annotate(is_silent=is_silent)
+        sources: QuerySet[Source] = super().get_queryset(request).select_related("state")
+        sources = sources.annotate(is_silent=_is_silent())
         systems = [rights.systems_where(viewer(request), seeing) for seeing in SEEN_BY]
         if None in systems:
             return sources
