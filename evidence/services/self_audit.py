@@ -20,7 +20,7 @@ from evidence.verification import Finding, LogVerification
 from evidence.verification.engine import check_at_once, walks
 from evidence.verification.walks import Walk
 from ledger.entries import Actor
-from ledger.heads import head_store
+from ledger.heads import StoredHead, head_store
 from ledger.models import Log
 from ledger.selectors import discontinued_logs, latest_head
 from ledger.tlog import Frontier
@@ -101,11 +101,15 @@ def alert_discontinued(*, actor: Actor) -> int:
     """Alert for each open log that the database does not continue as this host signed it. Returns how many there are.
 
     An old database that was restored shows here within the minute; what was rewritten further back, in the self-audit.
-    Errors: `HeadStoreUnavailable`.
+    A head store that cannot be read alerts too.
     """
-    troubled = list(Log.objects.filter(origin__in=discontinued_logs()).order_by("id"))
-    for log in troubled:
-        signed, found = head_store().head(log.id), latest_head(log.id)
+    troubled: list[tuple[Log, StoredHead | None]] = []
+    with _going_on(actor, "heads"):
+        signed_for = head_store().heads()
+        for log in Log.objects.filter(origin__in=discontinued_logs()).order_by("id"):
+            troubled.append((log, signed_for.get(log.id)))
+    for log, signed in troubled:
+        found = latest_head(log.id)
         logger.error("evidence.log_discontinued", log_id=str(log.id))
         open_alert(
             actor=actor,

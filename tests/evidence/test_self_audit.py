@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +100,15 @@ def test_an_alert_that_waits_for_its_entry_is_sealed_with_the_act_upon_it(organi
     kinds = Entry.objects.filter(about_id=alert.pk).order_by("leaf_index").values_list("kind", flat=True)
     assert list(kinds) == ["alert.opened", "alert.closed"]
     assert list(verify_everything()) == []
+
+
+def test_a_head_store_that_cannot_be_read_alerts(organisation: Organisation, settings: Any, tmp_path: Path) -> None:
+    settings.HEAD_STORE = tmp_path  # a folder, no file
+    for _ in range(2):
+        assert alert_discontinued(actor=SERVER) == 0
+    alert = Alert.objects.get()
+    assert (alert.facts["check"], alert.facts["error"]) == ("heads", "head-store-unavailable")
+    assert (alert.seal_pending, alert.occurrences) == (True, 2)
 
 
 # --- slices to the end -----------------------------------------------------------------------------------------------
