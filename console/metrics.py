@@ -12,8 +12,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from config.metrics import metrics_response
-from intake.models import QuarantineCase, QuarantinedRecord, SourceState
-from intake.selectors import count_bounded
+from intake.models import QuarantineCase, QuarantinedRecord
+from intake.selectors import count_bounded, silent_sources, watched_sources
 from ledger.errors import HeadStoreUnavailable
 from ledger.heads import head_store
 from notices.models import Alert
@@ -69,8 +69,11 @@ class DatabaseCollector(Collector):
         yield family
 
     def _sources(self) -> Iterable[Metric]:
-        quietest = SourceState.objects.aggregate(at=Min("last_seen_at"))["at"]
-        yield _age("answerable_source_longest_silence_seconds", "Since the quietest source was last seen.", quietest)
+        quietest = watched_sources().aggregate(at=Min("last_heard_at"))["at"]
+        about = "Since the quietest source was heard, of those that send heartbeats or are expected."
+        yield _age("answerable_source_longest_silence_seconds", about, quietest)
+        silent = silent_sources().count()
+        yield GaugeMetricFamily("answerable_sources_silent", "Sources not heard from as expected.", value=silent)
 
 
 def _head_store() -> Metric:

@@ -16,6 +16,8 @@ class AuditProgress(models.Model):
     log = models.OneToOneField(Log, models.PROTECT, primary_key=True, related_name="audit_progress")
     next_index = models.BigIntegerField(default=0)
     frontier = models.BinaryField(null=True)
+    attempted_at = models.DateTimeField(null=True)
+    """When it was last this log's turn, whatever came of it."""
     pass_started_at = models.DateTimeField(null=True)
     pass_finished_at = models.DateTimeField(null=True)
     findings = models.JSONField(default=list)
@@ -25,6 +27,24 @@ class AuditProgress(models.Model):
 
     def __str__(self) -> str:
         return f"{self.log_id} at {self.next_index}"
+
+
+class WalkProgress(models.Model):
+    """How far the self-audit has looked through a table for rows that no entry leads to."""
+
+    DB_ACCESS = Access.WORK
+
+    walk = models.CharField(max_length=100, primary_key=True)
+    cursor = models.UUIDField(null=True)
+    attempted_at = models.DateTimeField(null=True)
+    pass_started_at = models.DateTimeField(null=True)
+    pass_finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "walk progress"
+
+    def __str__(self) -> str:
+        return f"{self.walk} at {self.cursor}"
 
 
 class Cosignature(models.Model):

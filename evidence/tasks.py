@@ -4,7 +4,7 @@ from celery import shared_task
 from django.db import connection
 
 from evidence.services.checkpoints import record_checkpoints
-from evidence.services.self_audit import audit_loose_ends, audit_slice
+from evidence.services.self_audit import alert_discontinued, audit_loose_ends, audit_slice
 from ledger.entries import SERVER
 
 SLICE_SECONDS = 20.0
@@ -23,7 +23,12 @@ def audit_slice_task() -> int:
 
 @shared_task
 def audit_loose_ends_task() -> int:
-    return audit_loose_ends(actor=SERVER)
+    return audit_loose_ends(actor=SERVER, seconds=SLICE_SECONDS)
+
+
+@shared_task
+def alert_discontinued_task() -> int:
+    return alert_discontinued(actor=SERVER)
 
 
 @shared_task

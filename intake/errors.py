@@ -1,6 +1,6 @@
 """Why a decision is not taken in."""
 
-from config.errors import BadRequest, Conflict, InvalidInput, MalformedBody, PayloadTooLarge, Unavailable
+from config.errors import BadRequest, Conflict, InvalidInput, MalformedBody, NotFound, PayloadTooLarge, Unavailable
 
 
 class MalformedRecord(Exception):
@@ -97,3 +97,9 @@ class LogBusy(Unavailable):
         "Another process holds the log for longer than usual. Nothing was acknowledged; send the same records again."
     )
     default_detail = "The log of this AI system is busy. Send the same records again."
+
+
+class SourceNotFound(NotFound):
+    code = "source-not-found"
+    title = "There is no such source"
+    meaning = "No source of this id is there for whoever is asking."

@@ -14,6 +14,9 @@ DISMISSAL_REQUESTED = Kind(
 DISMISSAL_REFUSED = Kind("quarantine.dismissal_refused", Belongs.SCOPE, "the second person wants the record kept")
 QUARANTINE_DISMISSED = Kind("quarantine.dismissed", Belongs.SCOPE, "two people gave up a quarantined record")
 SOURCE_REGISTERED = Kind("source.registered", Belongs.REGISTRY, "a service account began to count under a name")
+SOURCE_PLACED = Kind("source.placed", Belongs.REGISTRY, "the AI system that a source's first decision was of")
+SOURCE_EXPECTED = Kind("source.expected", Belongs.REGISTRY, "somebody said how long a source may be silent")
+SOURCE_ENDED = Kind("source.ended", Belongs.REGISTRY, "somebody said that a source has ended")
 SOURCE_HEARD = Kind(
     "source.heard", Belongs.REGISTRY, "heartbeats of sources: alive, nothing to report, up to this number"
 )

@@ -85,6 +85,11 @@ class Source(GovernedRow):
     account_id = models.UUIDField()
     slug = models.CharField(max_length=100)
     system_id = models.UUIDField(null=True, blank=True)
+    """The AI system of its first decision; none while there were heartbeats alone."""
+    expected_every_s = models.PositiveIntegerField(null=True, blank=True)
+    """How long it may be silent, where somebody said so."""
+    ended_at = models.DateTimeField(null=True, blank=True)
+    """When somebody said that it has ended. Heard again, it is watched again."""
 
     class Meta:
         constraints = [models.UniqueConstraint("account_id", "slug", name="source_once")]
@@ -114,7 +119,8 @@ class SourceState(models.Model):
     last_heartbeat_at = models.DateTimeField(null=True)
     heartbeat_seq = models.BigIntegerField(null=True)
     heartbeat_sealed_at = models.DateTimeField(null=True)
-    expected_every_s = models.PositiveIntegerField(null=True)
+    system_id = models.UUIDField(null=True)
+    """The AI system of the first decision that was read, until the source itself says it."""
 
     def __str__(self) -> str:
         return f"state of {self.source_id}"

@@ -1,17 +1,22 @@
-"""Reading what waits in quarantine."""
+"""Reading what waits in quarantine, and which sources have fallen silent."""
 
 import uuid
 from collections.abc import Collection
+from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.conf import settings
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, Greatest
+from django.utils import timezone
 
 from governance.models import ServiceKey
 from governance.scopes import AnyOf, Place, Scope
-from intake.models import QuarantineCase, QuarantinedRecord
+from intake.models import QuarantineCase, QuarantinedRecord, SourceState
 
 Status = QuarantineCase.Status
 OPEN = (Status.WAITING, Status.DISMISSAL_REQUESTED)
 COUNTED_AT_MOST = 10_000
+SILENT_FOR_GOOD = timedelta(days=7)
 
 
 def in_state(state: QuarantineCase.Status) -> Q:
@@ -43,3 +48,33 @@ def waiting_records() -> QuerySet[QuarantinedRecord]:
 def count_bounded(records: QuerySet[QuarantinedRecord]) -> int:
     """How many, looking at no more than `COUNTED_AT_MOST`: pages and scrapes must stay cheap in a flood."""
     return records[:COUNTED_AT_MOST].count()
+
+
+def watched_sources(systems: Collection[uuid.UUID] | None = None) -> QuerySet[SourceState]:
+    """The sources whose silence says something, of these AI systems or of all; each with `last_heard_at`.
+
+    They send heartbeats, or somebody said how often they are to be heard. One that somebody ended is watched no more,
+    until it is heard again. One of which nothing was said is taken to have ended after a week.
+    """
+    heard = Coalesce(Greatest("last_seen_at", "last_heartbeat_at"), F("source__created_at"))
+    sources = SourceState.objects.annotate(last_heard_at=heard).select_related("source")
+    expected = Q(source__expected_every_s__isnull=False)
+    beating = Q(last_heartbeat_at__isnull=False, last_heard_at__gt=timezone.now() - SILENT_FOR_GOOD)
+    watched = sources.filter(expected | beating).exclude(source__ended_at__gte=F("last_heard_at"))
+    return watched if systems is None else watched.filter(source__system_id__in=systems)
+
+
+def last_heard(state: SourceState) -> datetime:
+    """When a source gave its last sign of life, by a decision or a heartbeat; the first is its registration."""
+    heard = [at for at in (state.last_seen_at, state.last_heartbeat_at) if at is not None]
+    return max(heard, default=state.source.created_at)
+
+
+def silent_sources(systems: Collection[uuid.UUID] | None = None) -> QuerySet[SourceState]:
+    """Of the watched sources those not heard from for as long as was said, or for `SOURCE_SILENCE_SECONDS`."""
+    patience = ExpressionWrapper(
+        Coalesce(F("source__expected_every_s"), Value(settings.SOURCE_SILENCE_SECONDS)) * Value(timedelta(seconds=1)),
+        output_field=DurationField(),
+    )
+    due_at = ExpressionWrapper(F("last_heard_at") + patience, output_field=DateTimeField())
+    return watched_sources(systems).annotate(due_at=due_at).filter(due_at__lt=timezone.now()).order_by("pk")

@@ -31,5 +31,10 @@ def seal_heartbeats_task() -> int:
 
 
 @shared_task
+def place_sources_task() -> int:
+    return sources.place_sources()
+
+
+@shared_task
 def alert_silence_task() -> int:
     return sources.alert_silence()

@@ -20,7 +20,7 @@ class Alert(GovernedRow):
         CLOSED = "closed"
 
     ERASABLE_FIELDS = ("note",)
-    UNSEALED_FIELDS = ("occurrences", "last_seen_at")
+    UNSEALED_FIELDS = ("occurrences", "last_seen_at", "seal_pending")
 
     kind = models.CharField(max_length=60)
     fingerprint = models.CharField(max_length=200)
@@ -40,11 +40,17 @@ class Alert(GovernedRow):
     closed_by_id = models.UUIDField(null=True, blank=True)
     occurrences = models.PositiveIntegerField(default=1)
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    seal_pending = models.BooleanField(default=False, editable=False)
+    """Its log took no entry when it opened: it stands without one, at revision 0, until the sweep can seal it."""
 
     class Meta:
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint("fingerprint", condition=~models.Q(status="closed"), name="alert_open_once")
+        ]
+        indexes = [
+            models.Index("fingerprint", name="alert_fingerprint"),
+            models.Index("id", condition=models.Q(seal_pending=True), name="alert_waits"),
         ]
 
     def __str__(self) -> str:

@@ -3,16 +3,19 @@
 import uuid
 from typing import Any
 
+import structlog
+from django.db import OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from config.errors import FieldProblem, InvalidInput
+from config.errors import FieldProblem, InvalidInput, ServiceError, Unavailable
 from governance import rights
 from governance.acts import Act
 from governance.locks import hold
 from governance.scopes import ORGANISATION, Scope
 from governance.selectors import accountable_of
-from ledger.entries import Actor, require_clear
+from ledger.entries import SERVER, Actor, require_clear
+from ledger.errors import LogClosed, LogNotFound
 from ledger.kinds import Kind
 from ledger.rows import write_row
 from ledger.sealing import Seal, sealing
@@ -23,6 +26,11 @@ from notices.models import Alert
 
 ABOUT_THE_LEDGER = "ledger."
 """Alerts of these kinds go to the registry log: the log they are about may be the one that cannot be written."""
+CANNOT_SEAL_NOW = (Unavailable, LogNotFound, LogClosed, OperationalError)
+"""The log is rolled back, closed, gone, or somebody holds its lock; the head store or the key cannot be read."""
+WAITING_AT_ONCE = 500
+
+logger = structlog.get_logger(__name__)
 
 
 def open_alert(
@@ -35,37 +43,106 @@ def open_alert(
     about_id: uuid.UUID | None = None,
     facts: dict[str, Any] | None = None,
     occurrences: int | None = None,
+    once: bool = False,
 ) -> Alert:
     """Say that somebody must look at something. While one of this fingerprint is not closed, it only counts.
 
     `facts`: clear values, figures and ids; the page puts them into words. `occurrences`: how often it happened up to
-    now, where the caller counts; otherwise each call is one. Owner is who is accountable for the system
-    now, accepted or asked; without one the administrators are meant. Errors: `NotAClearString`, those of sealing.
+    now, where the caller counts; otherwise each call is one. `once`: the fingerprint names one event, which is told
+    once: a closed alert stays closed, and nothing counts. Owner is who is accountable for the system now, accepted or
+    asked; without one the administrators are meant.
+
+    Where its log takes no entry now, the alert opens all the same, `seal_pending`, and is sealed by the sweep: trouble
+    with a log must not silence those who speak of it. Errors: `NotAClearString`, those of the database.
     """
     require_clear(facts or {})
-    now = timezone.now()
-    with sealing() as seal:
-        hold(f"alert:{fingerprint}")  # of two that notice the same at once, the second counts
-        known = Alert.objects.filter(fingerprint=fingerprint).exclude(status=Alert.Status.CLOSED).first()
-        if known:
-            # a count is in neither history nor state: a storm must not become a storm of entries
-            Alert.objects.filter(pk=known.pk).update(occurrences=occurrences or F("occurrences") + 1, last_seen_at=now)
-            known.refresh_from_db()
+    alert = Alert(
+        kind=kind,
+        fingerprint=fingerprint,
+        severity=severity,
+        system_id=system_id,
+        owner_id=_owner(system_id),
+        about_id=about_id,
+        facts=facts or {},
+        occurrences=occurrences or 1,
+        opened_at=timezone.now(),
+        last_seen_at=timezone.now(),
+    )
+    if once and (known := _same(alert, closed_too=True)):
+        return known
+    try:
+        with sealing() as seal:
+            hold(f"alert:{fingerprint}")  # of two that notice the same at once, the second counts
+            known = _same(alert, closed_too=once)
+            if known is None:
+                _write(seal, actor, ALERT_OPENED, alert)
+                return alert
+            if not once:
+                _count(known, occurrences)
             return known
-        alert = Alert(
-            kind=kind,
-            fingerprint=fingerprint,
-            severity=severity,
-            system_id=system_id,
-            owner_id=_owner(system_id),
-            about_id=about_id,
-            facts=facts or {},
-            occurrences=occurrences or 1,
-            opened_at=now,
-            last_seen_at=now,
-        )
-        _write(seal, actor, ALERT_OPENED, alert)
-    return alert
+    except CANNOT_SEAL_NOW as error:
+        logger.warning("notices.alert_not_sealed", kind=kind, fingerprint=fingerprint, error=_name_of(error))
+        return _open_unsealed(alert, closed_too=once)
+
+
+def _same(alert: Alert, *, closed_too: bool = False) -> Alert | None:
+    found = Alert.objects.filter(fingerprint=alert.fingerprint)
+    return (found if closed_too else found.exclude(status=Alert.Status.CLOSED)).first()
+
+
+def _count(known: Alert, occurrences: int | None) -> None:
+    # a count is in neither history nor state: a storm must not become a storm of entries
+    Alert.objects.filter(pk=known.pk).update(
+        occurrences=occurrences or F("occurrences") + 1, last_seen_at=timezone.now()
+    )
+    known.refresh_from_db()
+
+
+def _open_unsealed(alert: Alert, *, closed_too: bool) -> Alert:
+    """Store an alert without its entry. (Of one that was committed, and then could not be signed for, the row is
+    there.)"""
+    with transaction.atomic():
+        hold(f"alert:{alert.fingerprint}")
+        if known := _same(alert, closed_too=closed_too):
+            return known
+        opened = _unsealed_copy(alert)
+        Alert.objects.bulk_create([opened])  # no change without a trail, but for this one: the sweep writes the trail
+    return opened
+
+
+def _unsealed_copy(alert: Alert) -> Alert:
+    """The alert as it was before somebody tried to seal it."""
+    names = [field.attname for field in Alert._meta.fields]
+    copied = Alert(**{name: getattr(alert, name) for name in names})
+    copied.revision, copied.particulars_id, copied.seal_pending = 0, None, True
+    return copied
+
+
+def seal_waiting_alerts() -> int:
+    """Seal the alerts that opened while their log took no entry. Returns how many could be sealed."""
+    sealed = 0
+    waiting = Alert.objects.filter(seal_pending=True).order_by("id").values_list("id", flat=True)
+    for alert_id in list(waiting[:WAITING_AT_ONCE]):
+        try:
+            with sealing() as seal:
+                alert = Alert.objects.select_for_update(no_key=True).get(pk=alert_id)
+                is_written = _seal_late(seal, alert)
+            sealed += is_written  # only now: the log is locked at the end of the block
+        except CANNOT_SEAL_NOW as error:
+            logger.warning("notices.alert_not_sealed", alert_id=str(alert_id), error=_name_of(error))
+    return sealed
+
+
+def _seal_late(seal: Seal, alert: Alert) -> bool:
+    if not alert.seal_pending or alert.revision:
+        return False
+    alert.seal_pending = False
+    _write(seal, SERVER, ALERT_OPENED, alert)
+    return True
+
+
+def _name_of(error: Exception) -> str:
+    return error.code if isinstance(error, ServiceError) else type(error).__name__
 
 
 def acknowledge_alert(*, actor: Actor, alert_id: uuid.UUID) -> Alert:
@@ -75,6 +152,7 @@ def acknowledge_alert(*, actor: Actor, alert_id: uuid.UUID) -> Alert:
     """
     with sealing() as seal:
         alert = _locked(actor, alert_id)
+        _seal_late(seal, alert)
         if alert.status == Alert.Status.OPEN:
             alert.status = Alert.Status.ACKNOWLEDGED
             alert.acknowledged_at = timezone.now()
@@ -90,6 +168,7 @@ def close_alert(*, actor: Actor, alert_id: uuid.UUID, note: str) -> Alert:
         raise InvalidInput(errors=[FieldProblem(pointer="/note", detail="Write what was found and done.")])
     with sealing() as seal:
         alert = _locked(actor, alert_id)
+        _seal_late(seal, alert)
         alert.status = Alert.Status.CLOSED
         alert.closed_at = timezone.now()
         alert.closed_by_id = actor.id

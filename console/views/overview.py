@@ -3,11 +3,10 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db.models import F, Q, Value
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from console.banners import missing_people
@@ -19,12 +18,10 @@ from console.register import MatrixRow, matrix, visible_systems
 from governance import rights
 from governance.acts import Act
 from governance.models import Person
-from intake.models import SourceState
-from intake.selectors import count_bounded, of_systems, waiting_records
+from intake.selectors import count_bounded, of_systems, silent_sources, waiting_records
 from notices.selectors import alerts_for, not_closed
 
 SHOWN_ALERTS = 5
-SILENT_BY_DEFAULT = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +57,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         alerts=alerts[:SHOWN_ALERTS],
         alert_count=len(open_alerts),
         quarantine=_quarantine(person),
-        silent=_silent_sources(),
+        silent=silent_sources(rights.systems_where(person, Act.SYSTEM_VIEW)).count(),
         logs=logs,
         entries=sum(log.tree_size for log in logs),
         system_names=reached,
@@ -87,16 +84,6 @@ def _quarantine(person: Person) -> int | None:
         return None
     waiting = waiting_records()
     return count_bounded(waiting if systems is None else waiting.filter(of_systems(systems)))
-
-
-def _silent_sources() -> int:
-    """Sources not heard from for three times as long as they said, or for an hour where they said nothing."""
-    now = timezone.now()
-    expected = Q(
-        expected_every_s__isnull=False, last_seen_at__lt=now - F("expected_every_s") * Value(timedelta(seconds=3))
-    )
-    unsaid = Q(expected_every_s=None, last_seen_at__lt=now - SILENT_BY_DEFAULT)
-    return SourceState.objects.filter(expected | unsaid).count()
 
 
 def _verified_at(logs: list[LogState]) -> datetime | None:

@@ -1,66 +1,173 @@
-"""The self-audit: every log verified over and over, a slice at a time."""
+"""The self-audit: every log verified over and over, and every table that entries lead to, a slice at a time.
+
+What was verified is kept after each slice, and whose turn it is goes by the last turn: neither a long log nor one that
+cannot be verified keeps the others waiting. A check that cannot finish alerts.
+"""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
+import structlog
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from evidence.models import AuditProgress
+from config.errors import ServiceError
+from evidence.models import AuditProgress, WalkProgress
 from evidence.verification import Finding, LogVerification
-from evidence.verification.engine import verify_loose_ends
+from evidence.verification.engine import check_at_once, walks
+from evidence.verification.walks import Walk
 from ledger.entries import Actor
+from ledger.heads import StoredHead, head_store
 from ledger.models import Log
+from ledger.selectors import discontinued_logs, latest_head
 from ledger.tlog import Frontier
 from notices.models import Alert
 from notices.services import open_alert
+
+logger = structlog.get_logger(__name__)
 
 KEPT_FINDINGS = 100
 
 
 def audit_slice(*, actor: Actor, seconds: float) -> int:
-    """Verify for about `seconds`: the log whose pass is oldest first. Returns how many entries were verified.
+    """Verify for about `seconds`, the log first whose last turn is longest ago. Returns how many entries were verified.
 
     The first mismatch of a log opens an alert; the pass goes on, so that its findings are complete.
     """
     deadline, verified = time.monotonic() + seconds, 0
-    for progress in _by_age():
-        verification = _resume(progress)
-        # one slice at least, however little time there is: else a slow start would never get anywhere
-        while not verification.done and (not verified or time.monotonic() < deadline):
-            before = verification.frontier.size
-            _keep(actor, progress, verification.step())
-            verified += verification.frontier.size - before
-        if verification.done:
-            _keep(actor, progress, verification.conclude())
-        _save(progress, verification)
+    for progress in _logs_by_turn():
+        begun_at = progress.next_index if progress.pass_started_at else 0
+        with _going_on(actor, f"log:{progress.log_id}", progress.log):
+            _audit_log(actor, progress, deadline)
+        verified += max(0, progress.next_index - begun_at)
         if time.monotonic() >= deadline:
             break
     return verified
 
 
-def audit_loose_ends(*, actor: Actor) -> int:
-    """Look for rows that no entry leads to and for an opened guard; each finding alerts. Returns how many there are."""
-    findings = list(verify_loose_ends())
-    for code in sorted({finding.code for finding in findings}):
-        _alert(actor, None, [finding for finding in findings if finding.code == code])
-    return len(findings)
+def _audit_log(actor: Actor, progress: AuditProgress, deadline: float) -> None:
+    _take_turn(progress)
+    verification = _resume(progress)
+    # one slice at least, however little time there is: else a slow start would never get anywhere
+    while not verification.done:
+        _keep(actor, progress, verification.step())
+        _save(progress, verification)
+        if time.monotonic() >= deadline:
+            break
+    if verification.done:
+        _keep(actor, progress, verification.conclude())
+        progress.pass_finished_at = timezone.now()
+        progress.pass_started_at = progress.frontier = None
+        progress.save()
 
 
-def _by_age() -> Sequence[AuditProgress]:
+def audit_loose_ends(*, actor: Actor, seconds: float) -> int:
+    """Look for about `seconds` for rows that no entry leads to, and for an opened guard. Returns how many were found.
+
+    Each sort of finding alerts.
+    """
+    deadline = time.monotonic() + seconds
+    found = 0
+    with _going_on(actor, "at-once"):
+        found += _report(actor, list(check_at_once()))
+    for progress, walk in _walks_by_turn():
+        with _going_on(actor, f"walk:{walk.name}"):
+            found += _walk(actor, progress, walk, deadline)
+        if time.monotonic() >= deadline:
+            break
+    return found
+
+
+def _walk(actor: Actor, progress: WalkProgress, walk: Walk, deadline: float) -> int:
+    """Go on with a table until its end or the deadline; the next turn begins again or goes on from there."""
+    _take_turn(progress)
+    progress.pass_started_at = progress.pass_started_at or timezone.now()
+    found = 0
+    while True:
+        with transaction.atomic():
+            findings, progress.cursor = walk.step(progress.cursor)
+        found += _report(actor, findings)
+        if progress.cursor is None:
+            progress.pass_started_at, progress.pass_finished_at = None, timezone.now()
+        progress.save()
+        if progress.cursor is None or time.monotonic() >= deadline:
+            return found
+
+
+def alert_discontinued(*, actor: Actor) -> int:
+    """Alert for each open log that the database does not continue as this host signed it. Returns how many there are.
+
+    An old database that was restored shows here within the minute; what was rewritten further back, in the self-audit.
+    A head store that cannot be read alerts too.
+    """
+    troubled: list[tuple[Log, StoredHead | None]] = []
+    with _going_on(actor, "heads"):
+        signed_for = head_store().heads()
+        for log in Log.objects.filter(origin__in=discontinued_logs()).order_by("id"):
+            troubled.append((log, signed_for.get(log.id)))
+    for log, signed in troubled:
+        found = latest_head(log.id)
+        logger.error("evidence.log_discontinued", log_id=str(log.id))
+        open_alert(
+            actor=actor,
+            kind="ledger.discontinued",
+            severity=Alert.Severity.CRITICAL,
+            fingerprint=f"ledger.discontinued:{log.id}",
+            system_id=log.system_id,
+            about_id=log.id,
+            facts={
+                "code": "rolled-back" if signed else "head-store-missing",
+                "entries": found.tree_size,
+                "signed": signed.tree_size if signed else None,
+            },
+            occurrences=1,  # one state of affairs, however often it is looked at
+        )
+    return len(troubled)
+
+
+@contextmanager
+def _going_on(actor: Actor, check: str, log: Log | None = None) -> Iterator[None]:
+    """A check that cannot finish is said in the service's log and alerted, and the next one is gone on with."""
+    try:
+        yield
+    except Exception as error:  # whatever it is: bytes that somebody forged must not be able to end the audit
+        logger.exception("evidence.audit_failed", check=check)
+        code = error.code if isinstance(error, ServiceError) else type(error).__name__
+        open_alert(
+            actor=actor,
+            kind="ledger.audit_failed",
+            severity=Alert.Severity.WARNING,
+            fingerprint=f"ledger.audit_failed:{check}",
+            system_id=log.system_id if log else None,
+            about_id=log.id if log else None,
+            facts={"check": check, "error": code},
+        )
+
+
+def _take_turn(progress: AuditProgress | WalkProgress) -> None:
+    # kept before anything is tried: what dies on the way is not first again
+    progress.attempted_at = timezone.now()
+    progress.save(update_fields=["attempted_at"])
+
+
+def _logs_by_turn() -> Sequence[AuditProgress]:
     known = AuditProgress.objects.values_list("log_id", flat=True)
     AuditProgress.objects.bulk_create(
         [AuditProgress(log=log) for log in Log.objects.exclude(id__in=known)], ignore_conflicts=True
     )
-    # a pass that was begun comes before a new one, and then the log verified longest ago
-    order: list[Any] = [
-        F("pass_started_at").asc(nulls_last=True),
-        F("pass_finished_at").asc(nulls_first=True),
-        "log_id",
-    ]
-    return list(AuditProgress.objects.select_related("log").order_by(*order))
+    turns = F("attempted_at").asc(nulls_first=True)
+    return list(AuditProgress.objects.select_related("log").order_by(turns, "log_id"))
+
+
+def _walks_by_turn() -> Sequence[tuple[WalkProgress, Walk]]:
+    by_name = {walk.name: walk for walk in walks()}
+    WalkProgress.objects.bulk_create([WalkProgress(walk=name) for name in by_name], ignore_conflicts=True)
+    turns = F("attempted_at").asc(nulls_first=True)
+    known = WalkProgress.objects.filter(pk__in=by_name).order_by(turns, "walk")
+    return [(progress, by_name[progress.walk]) for progress in known]
 
 
 def _resume(progress: AuditProgress) -> LogVerification:
@@ -75,9 +182,6 @@ def _resume(progress: AuditProgress) -> LogVerification:
 def _save(progress: AuditProgress, verification: LogVerification) -> None:
     progress.next_index = verification.frontier.size
     progress.frontier = verification.frontier.to_bytes()
-    if verification.done:
-        progress.pass_finished_at = timezone.now()
-        progress.pass_started_at = progress.frontier = None
     progress.save()
 
 
@@ -86,6 +190,12 @@ def _keep(actor: Actor, progress: AuditProgress, findings: Sequence[Finding]) ->
         room = KEPT_FINDINGS - len(progress.findings)
         progress.findings += [finding.as_json() for finding in findings[:room]]
         _alert(actor, progress.log, findings)
+
+
+def _report(actor: Actor, findings: Sequence[Finding]) -> int:
+    for code in sorted({finding.code for finding in findings}):
+        _alert(actor, None, [finding for finding in findings if finding.code == code])
+    return len(findings)
 
 
 def _alert(actor: Actor, log: Log | None, findings: Sequence[Finding]) -> None:

@@ -8,6 +8,7 @@ from django.db import connection
 
 from evidence.verification import logs, quarantine, records, rows, searches, trees
 from evidence.verification.findings import Finding
+from evidence.verification.walks import ROWS_AT_ONCE, Walk
 from ledger.guard import missing_triggers
 from ledger.heads import head_store
 from ledger.models import Entry, Log, Tile
@@ -48,6 +49,7 @@ class LogVerification:
         self.frontier, roots = before.extend_with_tile_roots(hashes)
         findings += trees.check_tiles(self.log, hashes, start, roots)
         findings += trees.check_heads(self.log, before, hashes)
+        findings += logs.check_checkpoints(self.log, before, hashes)
         sound = [entry for entry in entries if trees.is_sound(entry)]
         findings += records.check_decisions(self.log, sound)
         findings += rows.check_changes(self.log, sound)
@@ -62,8 +64,8 @@ class LogVerification:
         return None
 
     def conclude(self) -> list[Finding]:
-        """What can be said of the log as a whole once every entry was seen."""
-        return [*self._check_end(), *self._check_identity(), *self._check_checkpoints()]
+        """What can be said of the log as a whole once every entry was seen. Takes no longer for a longer log."""
+        return [*self._check_end(), *self._check_identity(), *logs.checkpoints_beyond(self.log)]
 
     def _check_end(self) -> Iterator[Finding]:
         log, size = self.log, latest_head(self.log.id).tree_size
@@ -105,36 +107,88 @@ class LogVerification:
     def _check_identity(self) -> Iterator[Finding]:
         yield from logs.check_identity(self.log, trees.read_entries(self.log, 0, 1))
 
-    def _check_checkpoints(self) -> Iterator[Finding]:
-        yield from logs.check_checkpoints(self.log, self._root)
+
+Progress = Callable[[str, int, int | None], None]
+"""What is being verified (a log's origin, or a table), how far, and of how many where that is known."""
 
 
-Progress = Callable[[Log, int, int], None]
+@dataclass(slots=True)
+class Marks:
+    """How far a verification of everything has come: enough to take it up again, where nothing was rewritten since."""
+
+    frontiers: dict[str, Frontier] = field(default_factory=dict)
+    """The tree of each log as far as it was verified, by the log's id."""
+    cursors: dict[str, uuid.UUID] = field(default_factory=dict)
+    """The last row that each walk has looked at, by its name."""
+    finished: set[str] = field(default_factory=set)
+    """Logs and walks that need not be looked at again."""
 
 
 def verify_everything(
-    *, only: uuid.UUID | None = None, progress: Progress = lambda log, done, size: None
+    *,
+    only: uuid.UUID | None = None,
+    progress: Progress = lambda what, done, size: None,
+    marks: Marks | None = None,
 ) -> Iterator[Finding]:
-    """Verify every log from its first entry, then what no log leads to. Memory is bounded by a slice."""
+    """Verify every log from its first entry, then what no log leads to. Memory is bounded by a slice.
+
+    `progress` is called after each slice, when its findings have been taken and `marks` say that it is done.
+    """
+    marks = marks or Marks()
     known = Log.objects.order_by("kind", "id")
     for log in known.filter(id=only) if only else known:
-        verification = LogVerification.begin(log)
-        while not verification.done:
-            yield from verification.step()
-            progress(log, verification.frontier.size, verification.end)
-        yield from verification.conclude()
+        if str(log.id) not in marks.finished:
+            yield from _verify_log(log, progress, marks)
     if only is None:
-        yield from verify_loose_ends()
+        yield from verify_loose_ends(progress=progress, marks=marks)
 
 
-def verify_loose_ends() -> Iterator[Finding]:
+def _verify_log(log: Log, progress: Progress, marks: Marks) -> Iterator[Finding]:
+    verification = LogVerification.begin(log)
+    verification.frontier = marks.frontiers.get(str(log.id), verification.frontier)
+    while not verification.done:
+        yield from verification.step()
+        marks.frontiers[str(log.id)] = verification.frontier
+        progress(log.origin, verification.frontier.size, verification.end)
+    yield from verification.conclude()
+    marks.finished.add(str(log.id))
+    progress(log.origin, verification.frontier.size, verification.end)
+
+
+def verify_loose_ends(
+    *, progress: Progress = lambda what, done, size: None, marks: Marks | None = None
+) -> Iterator[Finding]:
     """What no entry leads to: rows without an entry, permissions without a trail, an opened guard."""
-    yield from logs.logs_without_entries()
-    yield from records.rows_without_entries()
-    yield from rows.rows_without_entries()
-    yield from quarantine.rows_without_entries()
-    yield from searches.terms_without_entries()
+    marks = marks or Marks()
+    yield from check_at_once()
+    for walk in walks():
+        if walk.name not in marks.finished:
+            yield from _go(walk, progress, marks)
+
+
+def _go(walk: Walk, progress: Progress, marks: Marks) -> Iterator[Finding]:
+    seen = 0
+    while True:
+        findings, reached = walk.step(marks.cursors.get(walk.name))
+        yield from findings
+        if reached is None:
+            break
+        marks.cursors[walk.name] = reached
+        seen += ROWS_AT_ONCE
+        progress(walk.name, seen, None)
+    marks.finished.add(walk.name)
+
+
+def check_at_once() -> Iterator[Finding]:
+    """What takes a moment, however much there is: the guard, the registry log, closed logs."""
     yield from _open_guard()
+    yield from logs.registry_missing()
+    yield from logs.unsealed_closures()
+
+
+def walks() -> list[Walk]:
+    """Every table whose rows an entry must lead to."""
+    return [*logs.walks(), *records.walks(), *rows.walks(), *quarantine.walks(), *searches.walks()]
 
 
 def _open_guard() -> Iterator[Finding]:

@@ -3,15 +3,18 @@
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 
-from django.db import connection
+from django.db.models import Subquery
+from django.db.models.functions import Coalesce
+from psycopg import sql
 
 from evidence.verification.findings import Finding
 from evidence.verification.trees import StoredEntry, said_by
+from evidence.verification.walks import Slice, Walk, rows_of
 from ledger.heads import StoredHead
 from ledger.kinds import CHECKPOINT_RECORDED, LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED
-from ledger.models import Checkpoint, Entry, Log, LogClosure
+from ledger.models import Checkpoint, Entry, Head, Log, LogClosure
 from ledger.signing import verifier_key
-from ledger.tlog import NoteError, Verifier, open_checkpoint
+from ledger.tlog import Frontier, NoteError, Verifier, open_checkpoint
 
 RootAt = Callable[[int], bytes]
 
@@ -36,11 +39,23 @@ def _announced(log: Log) -> bool:
     return announced.exists()
 
 
-def check_checkpoints(log: Log, root_at: RootAt) -> Iterator[Finding]:
-    """Every stored checkpoint is signed by the log's key and states a tree that the log had."""
-    for checkpoint in Checkpoint.objects.filter(log=log).iterator():
-        if not _is_genuine(log, checkpoint, root_at):
+def check_checkpoints(log: Log, before: Frontier, hashes: Sequence[bytes]) -> Iterator[Finding]:
+    """Each stored checkpoint whose size lies within these entries is signed by the log's key and states their tree."""
+    first = before.size + 1 if before.size else 0
+    stored = Checkpoint.objects.filter(log=log, tree_size__gte=first, tree_size__lte=before.size + len(hashes))
+    frontier = before
+    for checkpoint in stored.order_by("tree_size", "id").iterator():
+        frontier = frontier.extend(hashes[frontier.size - before.size : checkpoint.tree_size - before.size])
+        if not _is_genuine(log, checkpoint, {checkpoint.tree_size: frontier.root()}.__getitem__):
             yield Finding("checkpoint-altered", log.origin, row=str(checkpoint.id))
+
+
+def checkpoints_beyond(log: Log) -> Iterator[Finding]:
+    """Checkpoints of a tree that the log never had. (One statement: logs grow, and are signed for, meanwhile.)"""
+    newest = Head.objects.filter(log=log).order_by("-tree_size").values("tree_size")[:1]
+    beyond = Checkpoint.objects.filter(log=log, tree_size__gt=Coalesce(Subquery(newest), -1))
+    for checkpoint_id in beyond.values_list("id", flat=True)[:100]:
+        yield Finding("checkpoint-altered", log.origin, row=str(checkpoint_id))
 
 
 def _is_genuine(log: Log, checkpoint: Checkpoint, root_at: RootAt) -> bool:
@@ -103,15 +118,22 @@ def check_closed(log: Log, tree_size: int, root_hash: bytes) -> Iterator[Finding
         yield Finding("rolled-back", log.origin, detail=f"{closure.tree_size} when it was closed, {tree_size} there")
 
 
-def logs_without_entries() -> Iterator[Finding]:
-    """No registry log at all; stored checkpoints that no entry leads to (a checkpoint's id is its entry's)."""
+def registry_missing() -> Iterator[Finding]:
+    """No registry log at all."""
     if not Log.objects.filter(kind=Log.Kind.REGISTRY, sequence=0).exists():
         yield Finding("log-missing", detail="the registry log")
-    yield from unsealed_closures()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.id FROM ledger_checkpoint c"
-            " WHERE NOT EXISTS (SELECT FROM ledger_entry e WHERE e.id = c.id) LIMIT 100"
-        )
-        for (checkpoint_id,) in cursor.fetchall():
-            yield Finding("checkpoint-without-entry", row=str(checkpoint_id))
+
+
+def walks() -> list[Walk]:
+    """Every row of the ledger's own tables that an entry must lead to."""
+    return [Walk("checkpoints", "ledger_checkpoint", "id", _checkpoints_without_entries)]
+
+
+def _checkpoints_without_entries(part: Slice) -> Iterator[Finding]:
+    """Stored checkpoints that no entry leads to (a checkpoint's id is its entry's)."""
+    query = sql.SQL(
+        "SELECT c.id FROM ledger_checkpoint c"
+        " WHERE {} AND NOT EXISTS (SELECT FROM ledger_entry e WHERE e.id = c.id) LIMIT 100"
+    )
+    for (checkpoint_id,) in rows_of(query.format(part.holds("c", "id"))):
+        yield Finding("checkpoint-without-entry", row=str(checkpoint_id))

@@ -4,10 +4,12 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 from django.db import connection
+from psycopg import sql
 
 from evidence.kinds import ERASURE_PERFORMED
 from evidence.verification.findings import Finding
 from evidence.verification.trees import StoredEntry
+from evidence.verification.walks import Slice, Walk, rows_of
 from intake.kinds import QUARANTINE_EXPIRED, QUARANTINE_RECEIVED
 from intake.models import QuarantinedRecord, QuarantineReceipt
 from intake.services.quarantine import ORIGINAL_PART, original_commitment, problems_commitment, record_digest
@@ -91,19 +93,29 @@ def _as_uuid(value: object) -> uuid.UUID | None:
         return None
 
 
-def rows_without_entries() -> Iterator[Finding]:
-    """Records that were neither counted nor wait for it, receipts of no entry. (One statement: arrivals get sealed.)"""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM intake_quarantinedrecord EXCEPT SELECT record_id FROM intake_quarantinereceipt"
-            " EXCEPT SELECT unnest(record_ids) FROM intake_quarantinearrival LIMIT 100"
-        )
-        for (record_id,) in cursor.fetchall():
-            yield Finding("quarantine-unsealed", table="intake_quarantinedrecord", row=str(record_id))
-        cursor.execute(
-            "SELECT r.record_id FROM intake_quarantinereceipt r WHERE NOT EXISTS"
-            " (SELECT FROM ledger_entry e WHERE e.id = r.entry_id AND e.kind = %s) LIMIT 100",
-            [QUARANTINE_RECEIVED.name],
-        )
-        for (record_id,) in cursor.fetchall():
-            yield Finding("quarantine-miscounted", table="intake_quarantinereceipt", row=str(record_id))
+def walks() -> list[Walk]:
+    """Records that were neither counted nor wait for it, receipts of no entry."""
+    return [
+        Walk("quarantined-records", "intake_quarantinedrecord", "id", _uncounted_records),
+        Walk("quarantine-receipts", "intake_quarantinereceipt", "record_id", _receipts_of_no_entry),
+    ]
+
+
+def _uncounted_records(part: Slice) -> Iterator[Finding]:
+    """(One statement: arrivals get sealed.)"""
+    query = sql.SQL(
+        "SELECT q.id FROM intake_quarantinedrecord q WHERE {}"
+        " EXCEPT SELECT r.record_id FROM intake_quarantinereceipt r WHERE {}"
+        " EXCEPT SELECT unnest(record_ids) FROM intake_quarantinearrival LIMIT 100"
+    )
+    for (record_id,) in rows_of(query.format(part.holds("q", "id"), part.holds("r", "record_id"))):
+        yield Finding("quarantine-unsealed", table="intake_quarantinedrecord", row=str(record_id))
+
+
+def _receipts_of_no_entry(part: Slice) -> Iterator[Finding]:
+    query = sql.SQL(
+        "SELECT r.record_id FROM intake_quarantinereceipt r WHERE {} AND NOT EXISTS"
+        " (SELECT FROM ledger_entry e WHERE e.id = r.entry_id AND e.kind = %s) LIMIT 100"
+    )
+    for (record_id,) in rows_of(query.format(part.holds("r", "record_id")), [QUARANTINE_RECEIVED.name]):
+        yield Finding("quarantine-miscounted", table="intake_quarantinereceipt", row=str(record_id))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from django.db import connection
+from psycopg import sql
 
 from audit.entries import DecisionBody, DecisionEntry, Holder, read_entry
 from audit.kinds import DECISION_RECORDED
@@ -13,6 +13,7 @@ from audit.services.preparing import PARTS, Refs, label_term
 from evidence.verification.findings import Finding
 from evidence.verification.rows import sealed_erasures
 from evidence.verification.trees import StoredEntry
+from evidence.verification.walks import Slice, Walk, rows_of
 from ledger.commitments import SECRET_BYTES, commitment
 from ledger.entries import timestamp
 from ledger.models import Log
@@ -128,19 +129,27 @@ def _search_columns(payload: Payload) -> tuple[str | None, list[str] | None]:
     return refs.subject, [label_term(*pair) for pair in refs.labels.items()] if refs.labels else None
 
 
-def rows_without_entries() -> Iterator[Finding]:
+def walks() -> list[Walk]:
     """Decision rows that no entry of their log leads to, and payloads without a decision."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT d.id FROM audit_decision d WHERE NOT EXISTS (SELECT FROM ledger_entry e WHERE e.id = d.id"
-            " AND e.log_id = d.log_id AND e.leaf_index = d.leaf_index AND e.kind = %s) LIMIT 100",
-            [DECISION_RECORDED.name],
-        )
-        for (decision_id,) in cursor.fetchall():
-            yield Finding("decision-without-entry", row=str(decision_id))
-        cursor.execute(
-            "SELECT p.id FROM audit_payload p"
-            " WHERE NOT EXISTS (SELECT FROM audit_decision d WHERE d.id = p.id) LIMIT 100"
-        )
-        for (decision_id,) in cursor.fetchall():
-            yield Finding("payload-without-decision", row=str(decision_id))
+    return [
+        Walk("decisions", "audit_decision", "id", _decisions_without_entries),
+        Walk("payloads", "audit_payload", "id", _payloads_without_decisions),
+    ]
+
+
+def _decisions_without_entries(part: Slice) -> Iterator[Finding]:
+    query = sql.SQL(
+        "SELECT d.id FROM audit_decision d WHERE {} AND NOT EXISTS (SELECT FROM ledger_entry e WHERE e.id = d.id"
+        " AND e.log_id = d.log_id AND e.leaf_index = d.leaf_index AND e.kind = %s) LIMIT 100"
+    )
+    for (decision_id,) in rows_of(query.format(part.holds("d", "id")), [DECISION_RECORDED.name]):
+        yield Finding("decision-without-entry", row=str(decision_id))
+
+
+def _payloads_without_decisions(part: Slice) -> Iterator[Finding]:
+    query = sql.SQL(
+        "SELECT p.id FROM audit_payload p"
+        " WHERE {} AND NOT EXISTS (SELECT FROM audit_decision d WHERE d.id = p.id) LIMIT 100"
+    )
+    for (decision_id,) in rows_of(query.format(part.holds("p", "id"))):
+        yield Finding("payload-without-decision", row=str(decision_id))

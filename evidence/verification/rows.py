@@ -1,7 +1,9 @@
 """Governed rows: what an entry sealed, what history keeps, what stands now. All three must agree."""
 
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from django.apps import apps
@@ -12,6 +14,7 @@ from audit.services.searching import TERMS_PART
 from evidence.kinds import ERASURE_PERFORMED
 from evidence.verification.findings import Finding
 from evidence.verification.trees import StoredEntry, said_by
+from evidence.verification.walks import Slice, Walk, rows_of
 from intake.kinds import QUARANTINE_EXPIRED
 from ledger.commitments import SECRET_BYTES, commitment
 from ledger.models import Log, Particulars
@@ -23,6 +26,7 @@ from ledger.rows import (
     particulars_bytes,
     sealed_columns,
 )
+from notices.models import Alert
 
 
 def governed_models() -> dict[str, Any]:
@@ -67,12 +71,11 @@ def _check_table(log: Log, model: Any, changes: Sequence[StoredEntry]) -> Iterat
 def _check_history(log: Log, change: StoredEntry, kept: Any, versions: dict[str, Particulars]) -> Iterator[Finding]:
     state = _load(bytes(kept.state))
     sealed = _commitment(kept.state_secret, STATE_PART, kept.state) == change.body["state"]
-    columns = {key: value for key, value in state.items() if key != PARTICULARS_PART}
     said = change.said or {}
     trail = (kept.history_user_id and str(kept.history_user_id), str(kept.log_id), kept.history_type)
     expected = (said["actor"].get("id"), str(log.id), "+" if change.body["change"] == "created" else "~")
     dated = kept.history_date.strftime("%Y-%m-%dT%H:%M:%S.%fZ") == said["at"]
-    if not sealed or columns != sealed_columns(kept) or (trail[0] or None, *trail[1:]) != expected or not dated:
+    if not sealed or not _is_in_state(kept, state) or (trail[0] or None, *trail[1:]) != expected or not dated:
         yield _finding("history-altered", log, change)
     if PARTICULARS_PART in state:
         yield from _check_particulars(
@@ -81,6 +84,18 @@ def _check_history(log: Log, change: StoredEntry, kept: Any, versions: dict[str,
     if "reason" in change.body:
         reason = versions.get(str(kept.reason_id))
         yield from _check_particulars(log, change, reason, REASON_PART, change.body["reason"])
+
+
+def _is_in_state(kept: Any, state: dict[str, Any]) -> bool:
+    """Whether the columns of a history row are what was sealed.
+
+    A column that the table got after the change is not in its state: there the row holds what the column began with.
+    """
+    sealed = {key: value for key, value in state.items() if key != PARTICULARS_PART}
+    found = sealed_columns(kept)
+    later = found.keys() - sealed.keys()
+    began = sealed_columns(kept.instance_type()) if later else {}
+    return found == sealed | {name: began[name] for name in later}
 
 
 def _check_particulars(
@@ -149,15 +164,17 @@ def _finding(code: str, log: Log, change: StoredEntry) -> Finding:
     return Finding(code, log.origin, change.index, table=change.body["table"], row=change.body["about"])
 
 
-def rows_without_entries() -> Iterator[Finding]:
+def walks() -> list[Walk]:
     """Governed rows that no history leads to, history rows that no entry leads to, erasures that none says."""
+    found = [Walk("particulars", "ledger_particulars", "id", _loose_particulars)]
     for table, model in governed_models().items():
         past = model.history.model._meta.db_table
-        yield from _loose("row-without-history", table, "id", past, "id")
-        yield from _forged_history(past)
-        yield from _lost_revisions(past)
-    yield from _loose_particulars()
-    yield from unsealed_erasures()
+        found += [
+            Walk(f"{table}:rows", table, "id", partial(_rows_without_history, model)),
+            Walk(f"{table}:history", past, "history_id", partial(_forged_history, past)),
+            Walk(f"{table}:revisions", past, "id", partial(_lost_revisions, past)),
+        ]
+    return [*found, Walk("erasures", "ledger_erasure", "id", _unsealed_erasures)]
 
 
 # A history row's entry: a change of this very row of this very table, in the log that the history row names. Searched
@@ -173,51 +190,69 @@ def _table_mark(past: str) -> bytes:
     return f'"table":"{table}"'.encode()
 
 
-def _forged_history(past: str) -> Iterator[Finding]:
-    query = sql.SQL("SELECT h.history_id FROM {} h WHERE NOT EXISTS ({}) LIMIT 100").format(
-        sql.Identifier(past), _ITS_CHANGE
+def _forged_history(past: str, part: Slice) -> Iterator[Finding]:
+    query = sql.SQL("SELECT h.history_id FROM {} h WHERE {} AND NOT EXISTS ({}) LIMIT 100").format(
+        sql.Identifier(past), part.holds("h", "history_id"), _ITS_CHANGE
     )
-    with connection.cursor() as cursor:
-        cursor.execute(query, [_table_mark(past)])
-        for (history_id,) in cursor.fetchall():
-            yield Finding("history-without-entry", table=past, row=str(history_id))
+    for (history_id,) in rows_of(query, [_table_mark(past)]):
+        yield Finding("history-without-entry", table=past, row=str(history_id))
 
 
-def _lost_revisions(past: str) -> Iterator[Finding]:
+def _lost_revisions(past: str, part: Slice) -> Iterator[Finding]:
     """Revisions count from 1 without a gap: a change that was never sealed, or sealed twice, shows."""
-    query = sql.SQL("SELECT id FROM {} GROUP BY id HAVING max(revision) <> count(*) OR min(revision) <> 1 LIMIT 100")
-    with connection.cursor() as cursor:
-        cursor.execute(query.format(sql.Identifier(past)))
-        for (row_id,) in cursor.fetchall():
-            yield Finding("history-missing", table=past, row=str(row_id))
+    query = sql.SQL(
+        "SELECT h.id FROM {} h WHERE {} GROUP BY h.id"
+        " HAVING max(h.revision) <> count(*) OR min(h.revision) <> 1 LIMIT 100"
+    )
+    for (row_id,) in rows_of(query.format(sql.Identifier(past), part.holds("h", "id"))):
+        yield Finding("history-missing", table=past, row=str(row_id))
 
 
-def unsealed_erasures() -> Iterator[Finding]:
+def _unsealed_erasures(part: Slice) -> Iterator[Finding]:
     """Permissions to erase that no entry of an erasure gives for this very row."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT r.row_id FROM ledger_erasure r WHERE NOT EXISTS (SELECT FROM ledger_entry e WHERE e.id = r.entry_id"
-            " AND ((e.kind = %s AND e.about_id = r.row_id) OR (e.kind = %s"
-            " AND EXISTS (SELECT FROM intake_quarantinedrecord q WHERE q.id = r.row_id)))) LIMIT 100",
-            [ERASURE_PERFORMED.name, QUARANTINE_EXPIRED.name],
-        )
-        for (row_id,) in cursor.fetchall():
-            yield Finding("erasure-unsealed", table="ledger_erasure", row=str(row_id))
-    yield from _miscounted_expiries()
+    query = sql.SQL(
+        "SELECT r.row_id FROM ledger_erasure r WHERE {}"
+        " AND NOT EXISTS (SELECT FROM ledger_entry e WHERE e.id = r.entry_id"
+        " AND ((e.kind = %s AND e.about_id = r.row_id) OR (e.kind = %s"
+        " AND EXISTS (SELECT FROM intake_quarantinedrecord q WHERE q.id = r.row_id)))) LIMIT 100"
+    ).format(part.holds("r", "id"))
+    for (row_id,) in rows_of(query, [ERASURE_PERFORMED.name, QUARANTINE_EXPIRED.name]):
+        yield Finding("erasure-unsealed", table="ledger_erasure", row=str(row_id))
+    yield from _miscounted_expiries(part)
 
 
-def _miscounted_expiries() -> Iterator[Finding]:
-    """The entry of an expiry counts what it erased: a record that was slipped in beside them makes one too many."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT e.data, count(*), min(r.row_id::text), max(r.row_id::text) FROM ledger_entry e"
-            " JOIN ledger_erasure r ON r.entry_id = e.id WHERE e.kind = %s GROUP BY e.id, e.data",
-            [QUARANTINE_EXPIRED.name],
+def _miscounted_expiries(part: Slice) -> Iterator[Finding]:
+    """The entry of an expiry counts what it erased: a record that was slipped in beside them makes one too many.
+
+    Of each such entry: what this slice has of it lies between the first and the last record that it names, and
+    between those there are as many as it says.
+    """
+    query = sql.SQL(
+        "SELECT e.id, e.data, min(r.row_id::text), max(r.row_id::text) FROM ledger_erasure r"
+        " JOIN ledger_entry e ON e.id = r.entry_id WHERE {} AND e.kind = %s GROUP BY e.id, e.data"
+    ).format(part.holds("r", "id"))
+    for entry_id, data, lowest, highest in rows_of(query, [QUARANTINE_EXPIRED.name]):
+        said = said_by(data)
+        first, last = _text_of_uuid(said.get("first")), _text_of_uuid(said.get("last"))
+        if first is None or last is None or not first <= lowest <= highest <= last:
+            yield Finding("erasure-unsealed", table="intake_quarantinedrecord", detail=f"{lowest} to {highest}")
+            continue
+        [[count, low, high]] = rows_of(
+            sql.SQL(
+                "SELECT count(*), min(r.row_id::text), max(r.row_id::text) FROM ledger_erasure r"
+                " WHERE r.row_id >= %s::uuid AND r.row_id <= %s::uuid AND r.entry_id = %s"
+            ),
+            [first, last, entry_id],
         )
-        for data, count, first, last in cursor.fetchall():
-            said = said_by(data)
-            if (said.get("count"), said.get("first"), said.get("last")) != (count, first, last):
-                yield Finding("erasure-unsealed", table="intake_quarantinedrecord", detail=f"{count} erased")
+        if (said.get("count"), first, last) != (count, low, high):
+            yield Finding("erasure-unsealed", table="intake_quarantinedrecord", detail=f"{count} erased")
+
+
+def _text_of_uuid(value: object) -> str | None:
+    try:
+        return str(uuid.UUID(value)) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def sealed_erasures(row_ids: Iterable[Any]) -> set[str]:
@@ -231,7 +266,7 @@ def sealed_erasures(row_ids: Iterable[Any]) -> set[str]:
         return {row_id for (row_id,) in cursor.fetchall()}
 
 
-def _loose_particulars() -> Iterator[Finding]:
+def _loose_particulars(part: Slice) -> Iterator[Finding]:
     """Versions of personal or free text that no history row of their row refers to. Terms are a search's."""
     kept = [
         sql.SQL(
@@ -239,18 +274,20 @@ def _loose_particulars() -> Iterator[Finding]:
         ).format(sql.Identifier(model.history.model._meta.db_table))
         for model in governed_models().values()
     ]
-    query = sql.SQL("SELECT p.id FROM ledger_particulars p WHERE p.part <> %s AND {} LIMIT 100")
-    with connection.cursor() as cursor:
-        cursor.execute(query.format(sql.SQL(" AND ").join(kept)), [TERMS_PART])
-        for (version_id,) in cursor.fetchall():
-            yield Finding("particulars-loose", table="ledger_particulars", row=str(version_id))
+    query = sql.SQL("SELECT p.id FROM ledger_particulars p WHERE {} AND p.part <> %s AND {} LIMIT 100")
+    for (version_id,) in rows_of(query.format(part.holds("p", "id"), sql.SQL(" AND ").join(kept)), [TERMS_PART]):
+        yield Finding("particulars-loose", table="ledger_particulars", row=str(version_id))
 
 
-def _loose(code: str, table: str, column: str, other: str, other_column: str) -> Iterator[Finding]:
-    query = sql.SQL("SELECT a.{} FROM {} a WHERE NOT EXISTS (SELECT FROM {} b WHERE b.{} = a.{}) LIMIT 100").format(
-        *map(sql.Identifier, (column, table, other, other_column, column))
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        for (row_id,) in cursor.fetchall():
-            yield Finding(code, table=table, row=str(row_id))
+def _rows_without_history(model: Any, part: Slice) -> Iterator[Finding]:
+    table, past = model._meta.db_table, model.history.model._meta.db_table
+    query = sql.SQL(
+        "SELECT a.id FROM {} a WHERE {} AND NOT EXISTS (SELECT FROM {} b WHERE b.id = a.id) AND {} LIMIT 100"
+    ).format(sql.Identifier(table), part.holds("a", "id"), sql.Identifier(past), _not_waiting(model))
+    for (row_id,) in rows_of(query):
+        yield Finding("row-without-history", table=table, row=str(row_id))
+
+
+def _not_waiting(model: Any) -> sql.Composable:
+    """An alert may stand without its entry while its log takes none, and says so; the sweep seals it."""
+    return sql.SQL("NOT (a.seal_pending AND a.revision = 0)" if model is Alert else "true")

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from django.db import connection
+from psycopg import sql
 
 from audit.kinds import DECISIONS_SEARCHED
 from audit.services.searching import TERMS_PART
 from evidence.verification.findings import Finding
 from evidence.verification.rows import sealed_erasures
 from evidence.verification.trees import StoredEntry
+from evidence.verification.walks import Slice, Walk, rows_of
 from ledger.commitments import SECRET_BYTES, commitment
 from ledger.models import Log, Particulars
 
@@ -45,13 +46,15 @@ def _opens(secret: bytes, data: bytes, search: StoredEntry) -> bool:
     return sorted(json.loads(data)) == search.body.get("by")
 
 
-def terms_without_entries() -> Iterator[Finding]:
+def walks() -> list[Walk]:
     """Terms that no search's entry leads to."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT p.id FROM ledger_particulars p WHERE p.part = %s AND NOT EXISTS"
-            " (SELECT FROM ledger_entry e WHERE e.id = p.row_id AND e.kind = %s) LIMIT 100",
-            [TERMS_PART, DECISIONS_SEARCHED.name],
-        )
-        for (version_id,) in cursor.fetchall():
-            yield Finding("particulars-loose", table="ledger_particulars", row=str(version_id))
+    return [Walk("search-terms", "ledger_particulars", "id", _terms_without_entries)]
+
+
+def _terms_without_entries(part: Slice) -> Iterator[Finding]:
+    query = sql.SQL(
+        "SELECT p.id FROM ledger_particulars p WHERE {} AND p.part = %s AND NOT EXISTS"
+        " (SELECT FROM ledger_entry e WHERE e.id = p.row_id AND e.kind = %s) LIMIT 100"
+    )
+    for (version_id,) in rows_of(query.format(part.holds("p", "id")), [TERMS_PART, DECISIONS_SEARCHED.name]):
+        yield Finding("particulars-loose", table="ledger_particulars", row=str(version_id))

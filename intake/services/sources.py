@@ -1,22 +1,25 @@
 """Sources: callers' counters. Registered on first use, heard through heartbeats (and followed by `tailing`)."""
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 from django.utils import timezone
 
-from config.errors import Conflict
-from intake.kinds import SOURCE_HEARD, SOURCE_REGISTERED
+from config.errors import Conflict, FieldProblem, InvalidInput
+from governance import rights
+from governance.acts import Act
+from governance.scopes import ORGANISATION, Scope
+from intake.errors import SourceNotFound
+from intake.kinds import SOURCE_ENDED, SOURCE_EXPECTED, SOURCE_HEARD, SOURCE_PLACED, SOURCE_REGISTERED
 from intake.models import Source, SourceState
+from intake.selectors import last_heard, silent_sources
 from intake.services.tailing import is_read_up_to
 from ledger.entries import SERVER, Actor, draft_entry, timestamp
+from ledger.kinds import Kind
 from ledger.rows import write_row
-from ledger.sealing import sealing
+from ledger.sealing import Seal, sealing
 from ledger.selectors import registry_log
 from notices.models import Alert
 from notices.services import open_alert
@@ -25,7 +28,8 @@ NEW_SOURCES_A_DAY = 1_000
 MAX_REMEMBERED = 50_000
 _remembered: dict[tuple[uuid.UUID, str], uuid.UUID] = {}
 HEARD_AN_ENTRY = 250
-SILENT_FOR_GOOD = timedelta(days=7)
+SHORTEST_SILENCE = 60
+LONGEST_SILENCE = 366 * 24 * 3600
 
 
 class SourceLimitReached(Conflict):
@@ -153,36 +157,81 @@ def _heard(state: SourceState) -> dict[str, object]:
 
 
 def alert_silence() -> int:
-    """Open an alert for each source that sent heartbeats and fell silent; returns how many are silent.
-
-    One that has been silent for a week is taken to have ended.
-    """
-    silent = [state for state in _lately_silent(timezone.now()) if _is_silent(state, timezone.now())]
+    """Open an alert for each source that fell silent, one a silence; returns how many are silent."""
+    silent = list(silent_sources())
     for state in silent:
         open_alert(
             actor=SERVER,
             kind="source.silent",
             severity=Alert.Severity.WARNING,
-            fingerprint=f"source.silent:{state.pk}:{_last_heard(state).date()}",
+            fingerprint=f"source.silent:{state.pk}:{timestamp(last_heard(state))}",
             system_id=state.source.system_id,
             about_id=state.pk,
-            facts={"source": str(state.pk), "last_heard_at": timestamp(_last_heard(state))},
+            facts={"source": str(state.pk), "last_heard_at": timestamp(last_heard(state))},
+            once=True,
         )
     return len(silent)
 
 
-def _lately_silent(now: datetime) -> Sequence[SourceState]:
-    heartbeats: QuerySet[SourceState] = SourceState.objects.filter(
-        last_heartbeat_at__gt=now - SILENT_FOR_GOOD, last_heartbeat_at__lt=now - timedelta(seconds=60)
-    )
-    return list(heartbeats.select_related("source").order_by("pk"))
+def place_sources() -> int:
+    """Give the sources that began with a heartbeat the AI system of their first decision. Returns how many."""
+    waiting = SourceState.objects.filter(system_id__isnull=False, source__system_id=None).order_by("pk")
+    return sum(_place(state.pk, state.system_id) for state in list(waiting) if state.system_id)
 
 
-def _is_silent(state: SourceState, now: datetime) -> bool:
-    patience = state.expected_every_s or settings.SOURCE_SILENCE_SECONDS
-    return now - _last_heard(state) > timedelta(seconds=patience)
+def _place(source_id: uuid.UUID, system_id: uuid.UUID) -> bool:
+    with sealing() as seal:
+        source = _locked(source_id)
+        if source.system_id is not None:
+            return False
+        source.system_id = system_id
+        _write(seal, SERVER, SOURCE_PLACED, source, {"system": str(system_id)})
+    return True
 
 
-def _last_heard(state: SourceState) -> datetime:
-    heard = [moment for moment in (state.last_heartbeat_at, state.last_seen_at) if moment is not None]
-    return max(heard)
+def expect_source(*, actor: Actor, source_id: uuid.UUID, every_s: int | None, reason: str = "") -> Source:
+    """Say how long a source may be silent before that alerts; None: as long as any other.
+
+    Errors: `SourceNotFound`, `Forbidden`, `InvalidInput`.
+    """
+    if every_s is not None and not SHORTEST_SILENCE <= every_s <= LONGEST_SILENCE:
+        detail = f"It must be between {SHORTEST_SILENCE} seconds and {LONGEST_SILENCE}, a year."
+        raise InvalidInput(errors=[FieldProblem(pointer="/every_s", detail=detail)])
+    with sealing() as seal:
+        source = _locked(source_id)
+        rights.require(actor, Act.SYSTEM_EDIT, scope_of(source))
+        source.expected_every_s = every_s
+        _write(seal, actor, SOURCE_EXPECTED, source, {"every_s": every_s}, reason)
+    return source
+
+
+def end_source(*, actor: Actor, source_id: uuid.UUID, reason: str = "") -> Source:
+    """Say that a source has ended: its silence says nothing any more. Heard again, it is watched again.
+
+    Errors: `SourceNotFound`, `Forbidden`.
+    """
+    with sealing() as seal:
+        source = _locked(source_id)
+        rights.require(actor, Act.SYSTEM_EDIT, scope_of(source))
+        source.ended_at = timezone.now()
+        _write(seal, actor, SOURCE_ENDED, source, {}, reason)
+    return source
+
+
+def scope_of(source: Source) -> Scope:
+    """Whose a source is: its AI system's, or, while it has none, the organisation's."""
+    return Scope.system(source.system_id) if source.system_id else ORGANISATION
+
+
+def _locked(source_id: uuid.UUID) -> Source:
+    source = Source.objects.select_for_update(no_key=True).filter(pk=source_id).first()
+    if source is None:
+        raise SourceNotFound()
+    return source
+
+
+def _write(
+    seal: Seal, actor: Actor, kind: Kind, source: Source, facts: dict[str, str | int | None], reason: str = ""
+) -> None:
+    said = {"source": source.slug, **facts}
+    write_row(seal, actor=actor, kind=kind, row=source, log_id=registry_log().id, facts=said, reason=reason.strip())

@@ -85,7 +85,10 @@ def expire_quarantine() -> int:
 
 
 def alert_conflicts() -> int:
-    """Open or count up an alert for each new conflict: somebody may be trying to rewrite a decision."""
+    """Open or count up an alert for each new conflict: somebody may be trying to rewrite a decision.
+
+    One whose log takes no entry opens unsealed, so it does not keep the others waiting.
+    """
     waiting = list(ConflictCount.objects.filter(alerted_at=None).order_by("hour")[:100])
     for conflict in waiting:
         open_alert(

@@ -23,6 +23,7 @@ MAX_FORKS = 1_000
 
 
 class _Body(msgspec.Struct):
+    system: uuid.UUID | None = None
     source_id: uuid.UUID | None = None
     source_seq: int | None = None
 
@@ -154,14 +155,17 @@ def _entries(log_id: uuid.UUID, first: int) -> tuple[list[bytes], int]:
 def _count(rows: list[bytes]) -> None:
     numbers: dict[uuid.UUID, list[int]] = defaultdict(list)
     seen_at: dict[uuid.UUID, datetime | None] = {}
+    first_of: dict[uuid.UUID, uuid.UUID | None] = {}
     for data in rows:
         entry = _read(data)
         if entry.body.source_id is not None and entry.body.source_seq is not None:
             numbers[entry.body.source_id].append(entry.body.source_seq)
             seen_at[entry.body.source_id] = parse_datetime(entry.at)
+            first_of.setdefault(entry.body.source_id, entry.body.system)
     # in one order, so that two tailing processes that meet at a source do not wait for each other for ever
     states = SourceState.objects.select_for_update().filter(pk__in=numbers).order_by("pk")
     for state in states:
+        state.system_id = state.system_id or first_of[state.pk]  # `place_sources` seals it where the source has none
         _update(state, numbers[state.pk], seen_at[state.pk])
 
 

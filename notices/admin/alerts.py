@@ -72,6 +72,7 @@ class AlertAdmin(ActPages[Alert]):
         "acknowledged_at",
         "closed_at",
         "note",
+        "sealed",
     )
     fields = readonly_fields
     actions_detail = ("acknowledge", "close", "show_history")
@@ -137,6 +138,10 @@ class AlertAdmin(ActPages[Alert]):
     def owner(self, alert: Alert) -> SafeString | str:
         found = Person.objects.filter(pk=alert.owner_id).first() if alert.owner_id else None
         return page_link(found) if found else "administrators"
+
+    @admin.display(description="Sealed")
+    def sealed(self, alert: Alert) -> str:
+        return "not yet: its log takes no entry at the moment" if alert.seal_pending else "yes"
 
     @admin.display(description="What happened")
     def facts_list(self, alert: Alert) -> SafeString | str:

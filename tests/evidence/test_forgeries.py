@@ -4,16 +4,19 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from config.ids import new_id
 from evidence.verification import verify_everything
 from governance.services import versions
+from intake.kinds import SOURCE_ENDED, SOURCE_REGISTERED
+from intake.models import Source
 from ledger.entries import COMMAND, SERVER, draft_entry
 from ledger.errors import LedgerRolledBack
 from ledger.heads import head_store
 from ledger.kinds import LOG_OPENED
 from ledger.models import Entry, Head, LogClosure
-from ledger.rows import write_row
+from ledger.rows import sealed_columns, write_row
 from ledger.sealing import sealing
 from ledger.selectors import latest_checkpoint, registry_log
 from tests.evidence.conftest import Organisation, record
@@ -116,3 +119,24 @@ def test_a_number_that_was_changed_inside_json_is_found(organisation: Organisati
     )
     run("UPDATE governance_modelversion SET configuration = %s WHERE version = 'v'", '{"threshold": 0.6}')
     assert codes() == {"row-altered"}
+
+
+LATER = {"expected_every_s", "ended_at"}
+
+
+@pytest.mark.parametrize(("value", "expected"), [(None, set()), (60, {"history-altered"})])
+def test_a_column_that_came_after_a_change_holds_what_it_began_with(
+    organisation: Organisation, monkeypatch: pytest.MonkeyPatch, value: int | None, expected: set[str]
+) -> None:
+    def of_then(row: Any) -> dict[str, Any]:
+        return {name: column for name, column in sealed_columns(row).items() if name not in LATER}
+
+    source = Source(account_id=organisation.account.pk, slug="spool", expected_every_s=value)
+    with monkeypatch.context() as then, sealing() as seal:
+        then.setattr("ledger.rows.sealed_columns", of_then)
+        write_row(seal, actor=COMMAND, kind=SOURCE_REGISTERED, row=source, log_id=registry_log().id)
+    assert codes() == expected
+    with sealing() as seal:
+        source.ended_at = timezone.now()
+        write_row(seal, actor=COMMAND, kind=SOURCE_ENDED, row=source, log_id=registry_log().id)
+    assert codes() == expected

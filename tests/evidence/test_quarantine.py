@@ -31,6 +31,12 @@ pytestmark = pytest.mark.committing
 TABLES = ("intake_quarantinedrecord", "intake_quarantinereceipt")
 
 
+@pytest.fixture(autouse=True)
+def _slices_end_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What belongs together, an expiry and what it erased, is cut by the slices of a walk."""
+    monkeypatch.setattr("evidence.verification.walks.ROWS_AT_ONCE", 2)
+
+
 @pytest.fixture
 def sender(committed_db: None) -> Sender:
     return make_sender("credit")

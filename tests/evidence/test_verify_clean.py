@@ -5,7 +5,7 @@ import io
 import pytest
 from django.core.management import call_command
 
-from evidence.models import AuditProgress
+from evidence.models import AuditProgress, WalkProgress
 from evidence.services.checkpoints import record_checkpoints
 from evidence.services.self_audit import audit_loose_ends, audit_slice
 from evidence.verification import verify_everything
@@ -32,7 +32,8 @@ def test_slices_of_the_self_audit_go_through_every_log_and_begin_again(organisat
     verified = audit_slice(actor=SERVER, seconds=20)
     assert verified == Entry.objects.count()
     assert not AuditProgress.objects.filter(pass_finished_at=None).exists()
-    assert audit_loose_ends(actor=SERVER) == 0
+    assert audit_loose_ends(actor=SERVER, seconds=20) == 0
+    assert not WalkProgress.objects.filter(pass_finished_at=None).exists()
     assert audit_slice(actor=SERVER, seconds=20) == Entry.objects.count()
 
 

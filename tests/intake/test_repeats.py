@@ -14,6 +14,7 @@ from governance.services.versions import register_version
 from intake.models import ConflictCount, ExternalId, QuarantinedRecord
 from intake.services.sweeps import alert_conflicts
 from ledger.entries import COMMAND, draft_entry
+from ledger.heads import head_store
 from ledger.models import Entry, Erasure
 from ledger.sealing import sealing
 from ledger.selectors import open_log
@@ -94,6 +95,22 @@ def test_a_conflict_is_sealed_once_an_hour_counted_after_and_alerts(sender: Send
     sender.post(sent | {"outcome": "other"})
     assert alert_conflicts() == 1
     assert Alert.objects.get(last_seen_at__gt=alert.last_seen_at).occurrences == 4
+
+
+def test_a_log_in_trouble_keeps_no_other_systems_conflict_from_its_alert(senders: Callable[..., Sender]) -> None:
+    both = [senders("credit"), senders("hiring")]
+    for sender in both:
+        sent = sender.record()
+        sender.post(sent)
+        assert sender.post(sent | {"outcome": "refused"}).status_code == 409
+    troubled = both[0].systems[0]
+    head_store().advance(open_log(troubled.pk).id, 10_000, bytes(32))
+    assert alert_conflicts() == 2
+    assert alert_conflicts() == 0
+    assert dict(Alert.objects.values_list("system_id", "seal_pending")) == {
+        troubled.pk: True,
+        both[1].systems[0].pk: False,
+    }
 
 
 def test_an_id_of_another_system_says_nothing_more(senders: Callable[..., Sender]) -> None:

@@ -1,0 +1,66 @@
+"""Tables looked through in slices, in the order of an indexed uuid: bounded time for each statement, however long."""
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from psycopg import sql
+
+from evidence.verification.findings import Finding
+
+ROWS_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The rows after one id up to another, that one included. None: from the first row, to the last."""
+
+    after: uuid.UUID | None = None
+    upto: uuid.UUID | None = None
+
+    def holds(self, alias: str, column: str) -> sql.Composable:
+        """The condition that a row's column lies in the slice."""
+        name = sql.Identifier(alias, column)
+        bounds: list[sql.Composable] = [sql.SQL("true")]
+        if self.after:
+            bounds.append(sql.SQL("{} > {}").format(name, sql.Literal(self.after)))
+        if self.upto:
+            bounds.append(sql.SQL("{} <= {}").format(name, sql.Literal(self.upto)))
+        return sql.SQL(" AND ").join(bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One question about every row of a table. `column` is indexed; rows that share a value stay together."""
+
+    name: str
+    table: str
+    column: str
+    check: Callable[[Slice], Iterable[Finding]]
+
+    def step(self, after: uuid.UUID | None) -> tuple[list[Finding], uuid.UUID | None]:
+        """Look at the next rows. Returns what was found, and where to go on: None when the last row was reached."""
+        upto = self._end(after)
+        return list(self.check(Slice(after, upto))), upto
+
+    def _end(self, after: uuid.UUID | None) -> uuid.UUID | None:
+        column = sql.Identifier(self.column)
+        found = rows_of(
+            sql.SQL("SELECT {} FROM {} AS t WHERE {} ORDER BY {} OFFSET {} LIMIT 1").format(
+                column,
+                sql.Identifier(self.table),
+                Slice(after).holds("t", self.column),
+                column,
+                sql.Literal(ROWS_AT_ONCE - 1),
+            )
+        )
+        return found[0][0] if found else None
+
+
+def rows_of(query: sql.Composable, values: Sequence[Any] = ()) -> list[Any]:
+    """The rows of one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, list(values))
+        return list(cursor.fetchall())
