@@ -76,11 +76,11 @@ COLUMNS: dict[str, dict[str, str]] = {
         SEALED: "originals problems digests",
     },
     "intake.QuarantineReceipt": {PLAIN: "record_id entry_id", SEALED: "original problems digest"},
-    "intake.Source": {PLAIN: f"{ROW} account_id slug system_id"},
-    "intake.HistoricalSource": history(plain="account_id slug system_id"),
+    "intake.Source": {PLAIN: f"{ROW} account_id slug system_id expected_every_s ended_at"},
+    "intake.HistoricalSource": history(plain="account_id slug system_id expected_every_s ended_at"),
     "intake.SourceState": {
         PLAIN: "source_id starts_at last_seq gaps gap_count forks judged_from last_seen_at last_heartbeat_at"
-        " heartbeat_seq heartbeat_sealed_at expected_every_s",
+        " heartbeat_seq heartbeat_sealed_at system_id",
     },
     "intake.TailCursor": {PLAIN: "name log_id next_index"},
     "intake.ConflictCount": {PLAIN: "decision_id key_row_id hour count system_id alerted_at"},
@@ -111,8 +111,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         PARTICULARS: "name intended_purpose provider safe_state shutdown_steps shutdown_contacts",
     },
     "governance.HistoricalAISystem": history(plain="slug risk_class status"),
-    "governance.Environment": {PLAIN: f"{ROW} system_id slug"},
-    "governance.HistoricalEnvironment": history(plain="system_id slug"),
+    "governance.Environment": {PLAIN: f"{ROW} system_id slug ended_at"},
+    "governance.HistoricalEnvironment": history(plain="system_id slug ended_at"),
     "governance.ModelVersion": {
         PLAIN: f"{ROW} system_id version model_digest configuration config_digest status",
         PARTICULARS: "name provider notes",
@@ -138,7 +138,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     # --- notices, evidence ---------------------------------------------------------------------------------------
     "notices.Alert": {
         PLAIN: f"{ROW} kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at"
-        " occurrences last_seen_at",
+        " occurrences last_seen_at seal_pending",
         PERSON: "owner_id acknowledged_by_id closed_by_id",
         PARTICULARS: "note",
     },
@@ -146,7 +146,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         plain="kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at",
         person="owner_id acknowledged_by_id closed_by_id",
     ),
-    "evidence.AuditProgress": {PLAIN: "log_id next_index frontier pass_started_at pass_finished_at findings"},
+    "evidence.AuditProgress": {PLAIN: "log_id next_index frontier pass_started_at pass_finished_at attempted_at findings"},
+    "evidence.WalkProgress": {PLAIN: "walk cursor attempted_at pass_started_at pass_finished_at"},
     "evidence.Cosignature": {PLAIN: "id checkpoint_id witness line received_at"},
     "evidence.Timestamp": {PLAIN: "id checkpoint_id authority token received_at"},
     "evidence.EvidenceBundle": {PLAIN: "id checkpoint_id entry_id first_index end_index digest built_at"},
