@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -21,10 +22,23 @@ def check_identity(log: Log, first: Sequence[StoredEntry]) -> Iterator[Finding]:
     said = first[0].body if first else {}
     expected = REGISTRY_OPENED if log.kind == Log.Kind.REGISTRY else LOG_OPENED
     opened = bool(first) and first[0].kind == expected.name
-    if not opened or said.get("origin") != log.origin or said.get("system") != _text(log.system_id):
+    repeated = (said.get("origin"), said.get("system")) == (log.origin, _text(log.system_id))
+    if not opened or not repeated or not _continues_what_it_says(log, said):
         yield Finding("log-altered", log.origin)
     if log.kind == Log.Kind.SYSTEM and not _announced(log):
         yield Finding("log-unannounced", log.origin)
+
+
+def _continues_what_it_says(log: Log, said: dict[str, Any]) -> bool:
+    """Whether the row names the predecessor that entry 0 names, and counts on from it."""
+    named = said.get("predecessor")
+    if log.predecessor_id is None:
+        return named is None and log.sequence == 0
+    # looked up, not followed: the row may name a log that is not there
+    before = Log.objects.filter(pk=log.predecessor_id).first()
+    if before is None or not isinstance(named, dict):
+        return False
+    return (named.get("origin"), before.sequence + 1) == (before.origin, log.sequence)
 
 
 def _text(value: uuid.UUID | None) -> str | None:
