@@ -6,9 +6,11 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from audit.models import Decision, Payload
+from config.errors import ServiceError
 from config.health import GROUND_CHECKS, Check, Unready, readiness
 from ledger.heads import head_store
 from ledger.selectors import discontinued_logs
+from ledger.signing import signing_seeds
 
 PARTITIONED = (Decision, Payload)
 NAMED = 3
@@ -25,6 +27,14 @@ def ledger_continues() -> None:
     if discontinued:
         named = ", ".join(discontinued[:NAMED])
         raise Unready(f"{len(discontinued)} logs do not continue what this host signed: {named}. See `verify_logs`.")
+
+
+def signing_key_announced() -> None:
+    """A lost or exchanged key must be noticed before somebody waits for a signature by the right one."""
+    try:
+        signing_seeds()
+    except ServiceError as error:
+        raise Unready(f"{error.title}. {error.detail}") from error
 
 
 def month_partitions_ahead() -> None:
@@ -52,6 +62,7 @@ CHECKS = [
     *GROUND_CHECKS,
     Check(name="head_store", run=head_store_writable),
     Check(name="ledger", run=ledger_continues),
+    Check(name="signing_key", run=signing_key_announced),
     Check(name="partitions", run=month_partitions_ahead),
 ]
 

@@ -36,7 +36,7 @@ from ledger.heads import StoredHead, head_store
 from ledger.kinds import Kind
 from ledger.models import Entry
 from ledger.selectors import had_tree
-from ledger.signing import SignedCheckpoint, sign_head
+from ledger.signing import SignedCheckpoint, sign_head, signing_seeds
 from ledger.tlog import EMPTY_ROOT, Frontier
 from ledger.tree_store import write_tiles
 
@@ -212,6 +212,7 @@ HEADS = """
 
 
 def _take(log_ids: Sequence[uuid.UUID]) -> list[OpenLog]:
+    signing_seeds()  # what cannot be signed afterwards is not committed either
     opened = _lock_and_read_heads(log_ids)
     step("lock")
     # a decision without an id would be sealed anew at each retry, as long as nothing can be signed

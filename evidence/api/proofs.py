@@ -23,7 +23,7 @@ from governance.memory import current
 from governance.models import ServiceKey
 from ledger.models import Entry, Log
 from ledger.selectors import latest_checkpoint
-from ledger.signing import verifier_key
+from ledger.signing import verifier_keys
 
 Scope = ServiceKey.Scope
 READING = frozenset({Scope.DECISIONS_READ, Scope.LEDGER_READ})
@@ -45,9 +45,13 @@ class LogList(APIView):
         root_hash = serializers.CharField(allow_null=True, help_text="64 hex digits; null as the size is.")
         refusal = serializers.CharField(
             allow_null=True,
-            help_text="Why this server signs no checkpoint of this log: the code of a problem; or null.",
+            help_text="Code of the problem for which this server signs no checkpoint of it.",
         )
         vkey = serializers.CharField(help_text="Verifier key (C2SP signed-note). Compare it with one from elsewhere.")
+        vkeys = serializers.ListField(
+            child=serializers.CharField(),
+            help_text="All keys in force: two while one replaces the other. Either verifies a checkpoint.",
+        )
         predecessor = serializers.CharField(allow_null=True, help_text="Origin of the log this one continues.")
         is_closed = serializers.BooleanField()
         verified_at = serializers.DateTimeField(allow_null=True, help_text="End of the last whole self-audit.")
@@ -60,6 +64,7 @@ class LogList(APIView):
 
 def _described(log: Log) -> dict[str, Any]:
     tree_size, root_hash, refusal = _tree(log)
+    keys = verifier_keys(log.origin)
     system = current().system_by_id(log.system_id) if log.system_id else None
     return {
         "origin": log.origin,
@@ -69,7 +74,8 @@ def _described(log: Log) -> dict[str, Any]:
         "tree_size": tree_size,
         "root_hash": root_hash,
         "refusal": refusal,
-        "vkey": verifier_key(log.origin),
+        "vkey": keys[0],
+        "vkeys": keys,
         "predecessor": log.predecessor.origin if log.predecessor else None,
         "is_closed": hasattr(log, "closure"),
         "verified_at": last_verified_at(log),

@@ -9,10 +9,10 @@ from django.db import connection
 from evidence.verification.findings import Finding
 from evidence.verification.trees import StoredEntry, said_by
 from ledger.heads import StoredHead
-from ledger.kinds import CHECKPOINT_RECORDED, LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED
+from ledger.key_history import LogKeys, public_key_in, read_history
+from ledger.kinds import CHECKPOINT_RECORDED, KEY_ANNOUNCED, LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED
 from ledger.models import Checkpoint, Entry, Log, LogClosure
-from ledger.signing import verifier_key
-from ledger.tlog import NoteError, Verifier, open_checkpoint
+from ledger.tlog import NoteError, open_checkpoint
 
 RootAt = Callable[[int], bytes]
 
@@ -51,17 +51,20 @@ def _announced(log: Log) -> bool:
 
 
 def check_checkpoints(log: Log, root_at: RootAt) -> Iterator[Finding]:
-    """Every stored checkpoint is signed by the log's key and states a tree that the log had."""
+    """Every stored checkpoint is signed by a key in force at that size and states a tree that the log had."""
+    keys = LogKeys.of(log)
     for checkpoint in Checkpoint.objects.filter(log=log).iterator():
-        if not _is_genuine(log, checkpoint, root_at):
+        if not _is_genuine(keys, checkpoint, root_at):
             yield Finding("checkpoint-altered", log.origin, row=str(checkpoint.id))
 
 
-def _is_genuine(log: Log, checkpoint: Checkpoint, root_at: RootAt) -> bool:
-    verifier = Verifier.from_vkey(verifier_key(log.origin))
+def _is_genuine(keys: LogKeys, checkpoint: Checkpoint, root_at: RootAt) -> bool:
     try:
-        signed = open_checkpoint(checkpoint.note, origin=log.origin, log_verifiers=[verifier]).checkpoint
+        opened = open_checkpoint(checkpoint.note, origin=keys.origin, log_verifiers=keys.verifiers)
     except NoteError:
+        return False
+    signed = opened.checkpoint
+    if not any(keys.in_force(each.key_id, signed.tree_size) for each in opened.log_signatures):
         return False
     stated = (signed.tree_size, signed.root_hash)
     return (
@@ -70,7 +73,8 @@ def _is_genuine(log: Log, checkpoint: Checkpoint, root_at: RootAt) -> bool:
 
 
 def check_announcements(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
-    """Of the registry log: each log it announces and each checkpoint it records is there."""
+    """The keys it announces are the installation's; of the registry log: logs and checkpoints it names are there."""
+    yield from _check_keys(log, entries)
     if log.kind != Log.Kind.REGISTRY:
         return
     announced = {entry.about_id or "": entry for entry in entries if entry.kind == SYSTEM_LOG_OPENED.name}
@@ -82,6 +86,16 @@ def check_announcements(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Fi
     for entry_id, entry in recorded.items():
         if not _repeats(kept.get(entry_id), entry):
             yield Finding("checkpoint-altered", log.origin, entry.index, row=entry_id)
+
+
+def _check_keys(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
+    announcing = [entry for entry in entries if entry.kind in (KEY_ANNOUNCED.name, SYSTEM_LOG_OPENED.name)]
+    if not announcing:
+        return
+    history = read_history()
+    for entry in announcing:
+        if public_key_in(entry.body) not in history.keys or (log.id, entry.index) in history.unsigned:
+            yield Finding("key-unsigned", log.origin, entry.index)
 
 
 def _repeats(checkpoint: Checkpoint | None, entry: StoredEntry) -> bool:

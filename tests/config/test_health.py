@@ -77,7 +77,15 @@ def test_the_brokers_answer_stands_for_some_seconds() -> None:
 def test_readiness_names_each_check(client: Client) -> None:
     body = client.get("/readyz").json()
 
-    assert set(body["checks"]) == {"database", "migrations", "broker", "head_store", "ledger", "partitions"}
+    assert set(body["checks"]) == {
+        "database",
+        "migrations",
+        "broker",
+        "head_store",
+        "ledger",
+        "signing_key",
+        "partitions",
+    }
     assert body["checks"]["head_store"]["status"] == "ok"
     assert body["checks"]["database"]["status"] == "ok"
 
