@@ -353,13 +353,9 @@ class TestForgeries:
         stranger = Signer(registry.origin, self.STRANGER)
         own = announcement(stranger, signed_by=stranger)
         old = Verifier.from_vkey(verifier_key(registry.origin)).public_key.hex()
-        for more in (
-            {},
-            {"previous": old},
-            {"previous": old, "signature": "AAAA"},
-            {"previous": old, "signature": "*"},
-        ):
-            self.announce(registry, **{**own, **more}) if "*" not in more.values() else None
+        for signature in (own["signature"], "AAAA", "A", "..."):
+            self.announce(registry, previous=old, signature=signature)
+        self.announce(registry, **own)
         assert self.found() == {("key-unsigned", registry.origin)}
         assert len(verifier_keys(registry.origin)) == 1
 
@@ -390,7 +386,6 @@ class TestForgeries:
         new = read_seeds(key_file)[0]
         self.stored(log, Signer(log.origin, new))  # of a size the log had before
         assert ("checkpoint-altered", log.origin) in self.found()
-        Checkpoint.objects.all()  # what was forged stays: the table refuses to delete
         later = open_log(register_system(actor=COMMAND, slug="later", name="Later").id)
         record_checkpoints(actor=SERVER)
         self.stored(later, Signer(later.origin, old))
