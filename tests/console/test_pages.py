@@ -18,6 +18,7 @@ from governance.models import AISystem, Person
 from ledger.entries import SERVER
 from ledger.heads import head_store
 from ledger.models import Entry
+from ledger.signing import verifier_keys
 from tests.factories.record import record_decision
 from tests.factories.register import make_person, make_system
 
@@ -247,6 +248,9 @@ def test_proof_entry_and_checkpoint_can_be_downloaded(system: AISystem, owner: P
     assert b"\n\n" in client.get(f"/admin/logs/{decision.log_id}/checkpoint").content
     proof = json.loads(client.get(page_of(decision) + "proof").content)
     assert proof["leaf_hash"] == decision.leaf_hash.hex()
+    assert proof["vkeys"] == verifier_keys(proof["origin"])
+    for vkey in proof["vkeys"]:
+        assert vkey.encode() in client.get("/admin/logs/").content
 
 
 def test_gaps_in_responsibility_are_called_out(system: AISystem) -> None:

@@ -147,6 +147,18 @@ class TestARotation:
             if verifiers.go_available():
                 verifiers.verify_tlog_proof_with_go(proof, vkey, entry)
 
+    def test_the_admin_shows_both_keys_and_hands_them_to_the_browsers_verifier(
+        self, organisation: Organisation, people: dict[str, Any], client: Client
+    ) -> None:
+        begin_rotation(**people)
+        client.force_login(make_person(auditor=True))
+        page = client.get("/admin/logs/").content.decode()
+        keys = verifier_keys(organisation.log.origin)
+        assert len(keys) == 2 and all(vkey in page for vkey in keys)
+        assert "The signing key is being replaced" in page
+        proof = client.get(f"/admin/decisions/{organisation.decisions[0]}/proof").json()
+        assert proof["vkeys"] == keys
+
     def test_a_log_opened_meanwhile_is_signed_by_both_and_then_by_the_new_one(
         self, organisation: Organisation, people: dict[str, Any]
     ) -> None:
