@@ -193,13 +193,13 @@ def test_the_overview_takes_a_fixed_number_of_queries_whatever_the_number_of_sys
 def test_a_search_is_posted_and_its_terms_stand_in_no_address(system: AISystem, owner: Person) -> None:
     wanted = record_decision(system, subject="c-77")
     for number in range(60):
-        record_decision(system, subject="c-78", outcome=f"o{number}")
+        record_decision(system, subject="k-78", outcome=f"o{number}")
     answer = browser(owner).post(SEARCH, {"subject": "c-77", "period": "7d"})
     assert str(wanted.id).encode() in answer.content
-    many = browser(owner).post(SEARCH, {"subject": "c-78", "period": "7d"})
+    many = browser(owner).post(SEARCH, {"subject": "k-78", "period": "7d"})
     assert b"Older" in many.content
     addresses = re.findall(rb'(?:href|action)="([^"]*)"', many.content)
-    assert not [address for address in addresses if b"c-78" in address]
+    assert not [address for address in addresses if b"k-78" in address]
     assert Entry.objects.filter(kind="decisions.searched").count() == 2
 
 
