@@ -8,6 +8,7 @@ A crash between two of these leaves what signs as it was; the same command, run 
 """
 
 import secrets
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,7 @@ def finish_rotation(*, actor: Actor, asked_by: Person, approved_by: Person) -> R
     """
     require_two(Act.SIGNING_KEY_ROTATE, asked_by, approved_by)
     path = _key_file()
+    informed = _informed(public_key(read_seeds(path)[0]))
     with sealing() as seal:
         logs = _hold_open_logs(seal)
         history, seeds = read_history(), read_seeds(path)
@@ -90,7 +92,7 @@ def finish_rotation(*, actor: Actor, asked_by: Person, approved_by: Person) -> R
         if not retiring and len(seeds) == 1:
             raise NoRotationUnderWay
         if retiring:
-            _announce_where_unknown(seal, logs, actor, seeds)
+            _announce_to_others(seal, [log for log in logs if log.id not in informed], actor, seeds)
             _retire(seal, logs, actor, retiring, two(asked_by, approved_by))
     _write(lambda: replace_key_file(path, seeds[:1]))
     _next(path).unlink(missing_ok=True)
@@ -148,7 +150,7 @@ def _write(write: Callable[[], None]) -> None:
 
 def _hold_open_logs(seal: Seal) -> list[Log]:
     """All open logs, locked; nobody opens another one meanwhile, for that takes the registry log's lock too."""
-    held: dict[object, Log] = {}
+    held: dict[uuid.UUID, Log] = {}
     while late := [log for log in Log.objects.filter(closure=None).order_by("id") if log.id not in held]:
         seal.lock(*(log.id for log in late))
         held |= {log.id: log for log in late}
@@ -159,7 +161,12 @@ def _say(seal: Seal, log: Log, kind: Kind, actor: Actor, body: dict[str, str]) -
     seal.add(log.id, draft_entry(kind=kind, actor=actor, at=timezone.now(), body=body, about_id=log.id))
 
 
-def _announce_where_unknown(seal: Seal, logs: list[Log], actor: Actor, seeds: tuple[bytes, ...]) -> None:
+def _informed(key: bytes) -> set[uuid.UUID]:
+    """The open logs that know a key: looked up before they are locked, so that nobody waits for it."""
+    return {log.id for log in Log.objects.filter(closure=None) if key in _known_to(log)}
+
+
+def _announce_to_others(seal: Seal, logs: list[Log], actor: Actor, seeds: tuple[bytes, ...]) -> None:
     """In logs that another process opened with the old key while this one was being replaced."""
     for log in logs:
         if public_key(seeds[0]) not in _known_to(log):

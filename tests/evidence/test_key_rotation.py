@@ -169,6 +169,20 @@ class TestARotation:
         assert len(split_note(latest_checkpoint(log).note)[1]) == 1
         assert list(verify_everything()) == []
 
+    def test_a_log_that_another_process_opened_with_the_old_key_learns_of_the_new_one(
+        self, organisation: Organisation, people: dict[str, Any], key_file: Path
+    ) -> None:
+        alone = key_file.read_bytes()
+        begin_rotation(**people)
+        both = key_file.read_bytes()
+        key_file.write_bytes(alone)
+        log = open_log(register_system(actor=COMMAND, slug="later", name="Later").id)
+        key_file.write_bytes(both)
+        finish_rotation(**people)
+        new = Verifier.from_vkey(verifier_key(log.origin)).public_key.hex()
+        assert [body["public_key"] for body in said(log, KEY_ANNOUNCED)] == [new]
+        assert list(verify_everything()) == []
+
     def test_it_can_be_done_again(self, organisation: Organisation, people: dict[str, Any]) -> None:
         seen = {verifier_key(organisation.log.origin)}
         for _ in range(3):
@@ -241,6 +255,25 @@ class TestWhatIsRefused:
         begin_rotation(**people)
         finish_rotation(**people)
         key_file.write_bytes(old)
+        with pytest.raises(SigningKeyRefused, match="retired"):
+            record(organisation.log, organisation.account, 1)
+
+    def test_a_key_that_was_retired_by_another_host_stops_within_a_minute(
+        self, organisation: Organisation, people: dict[str, Any], key_file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        old, path = key_file.read_bytes(), key_file.with_name("other-host.key")
+        begin_rotation(**people)
+        path.write_bytes(old)
+        settings.SIGNING_KEY_FILE = path
+        signing.signing_seeds()
+        remembered = signing._checked  # as the other host's process does
+        settings.SIGNING_KEY_FILE = key_file
+        finish_rotation(**people)
+        settings.SIGNING_KEY_FILE = path
+        monkeypatch.setattr(signing, "_checked", remembered)
+        record(organisation.log, organisation.account, 1)
+        assert remembered is not None
+        monkeypatch.setattr("ledger.signing.time.monotonic", lambda: remembered.until)
         with pytest.raises(SigningKeyRefused, match="retired"):
             record(organisation.log, organisation.account, 1)
 
