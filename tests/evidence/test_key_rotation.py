@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,7 @@ from ledger.selectors import latest_checkpoint, open_log, registry_log
 from ledger.signing import verifier_key, verifier_keys
 from ledger.tlog import Checkpoint as Stated
 from ledger.tlog import Signer, Verifier, open_checkpoint, sign_checkpoint, split_note
+from tests.databases import PROJECT
 from tests.evidence.conftest import Organisation, record
 from tests.factories.register import make_person
 from tests.interop import verifiers
@@ -502,3 +506,22 @@ class TestSetUp:
 
     def test_the_right_one_passes(self, people: dict[str, Any], key_file: Path, set_up: Any) -> None:
         set_up(key_file)
+
+
+@pytest.mark.committing
+def test_the_command_itself_refuses_to_make_a_second_key(
+    transactional_db: None, database_url: str, keeper_url: str, tmp_path: Path
+) -> None:
+    missing = tmp_path / "elsewhere" / "signing.key"
+    environment = os.environ | {
+        "ANSWERABLE_DATABASE_URL": database_url,
+        "ANSWERABLE_ADMIN_DATABASE_URL": keeper_url,
+        "ANSWERABLE_SIGNING_KEY_FILE": str(missing),
+    }
+    done = subprocess.run(
+        [sys.executable, str(PROJECT / "manage.py"), "setup_database", "--verbosity=0"],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Restore signing.key from the backup" in done.stderr and str(missing) in done.stderr
+    assert not missing.exists()
