@@ -7,12 +7,14 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from audit.models import Decision, Payload
+from config.errors import ServiceError
 from config.health import GROUND_CHECKS, Check, Unready, readiness
 from governance.origins import foreign_registry
 from intake.digests import check_digest_key
 from intake.errors import DigestKeyUnavailable
 from ledger.heads import head_store
 from ledger.selectors import discontinued_logs
+from ledger.signing import signing_seeds
 
 PARTITIONED = (Decision, Payload)
 NAMED = 3
@@ -47,6 +49,14 @@ def digest_key_is_the_one() -> None:
         raise Unready(error.detail) from error
 
 
+def signing_key_announced() -> None:
+    """A lost or exchanged key must be noticed before somebody waits for a signature by the right one."""
+    try:
+        signing_seeds()
+    except ServiceError as error:
+        raise Unready(f"{error.title}. {error.detail}") from error
+
+
 def month_partitions_ahead() -> None:
     """This month's and the next must exist: on the first of the month every insert goes to the new one."""
     missing = [name for name in _wanted_partitions() if not _table_exists(name)]
@@ -74,6 +84,7 @@ CHECKS = [
     Check(name="ledger", run=ledger_continues),
     Check(name="origin", run=origin_is_that_of_the_logs),
     Check(name="digest_key", run=digest_key_is_the_one),
+    Check(name="signing_key", run=signing_key_announced),
     Check(name="partitions", run=month_partitions_ahead),
 ]
 

@@ -31,3 +31,25 @@ class TwoAdministratorsNeeded(Forbidden):
     code = "two-administrators-needed"
     title = "Two different administrators must do this together"
     meaning = "One administrator asks and another approves; neither may have set up the other within the last 7 days."
+
+
+class RotationUnderWay(Conflict):
+    code = "rotation-under-way"
+    title = "The signing key is being replaced already"
+    meaning = "Two keys are in force. Finish that (`rotate_signing_key --finish`) before another is begun."
+
+
+class NoRotationUnderWay(Conflict):
+    code = "no-rotation-under-way"
+    title = "The signing key is not being replaced"
+    meaning = "One key is in force, so there is nothing to finish and nothing to withdraw."
+
+
+class NotTheNewestKey(Conflict):
+    code = "not-the-newest-key"
+    title = "This host does not sign with the newest key"
+    meaning = (
+        "A newer key was announced than the one in the key file here. Copy the key file from the host where the new "
+        "key was made, or run the command there. If making it was interrupted here, run `rotate_signing_key` again; if "
+        "the new key is lost, `rotate_signing_key --withdraw`."
+    )

@@ -1,4 +1,4 @@
-"""What the two commands of custody share: two administrators sign in at one terminal."""
+"""What the commands of custody share: two administrators sign in at one terminal."""
 
 import getpass
 from argparse import ArgumentParser
@@ -16,16 +16,35 @@ NOTHING_TO_DO = (HeadAlreadyKnown, LogStillContinues)
 """What is said of a log that needs none of it; where all logs were named, the others are gone on with."""
 
 
-class CustodyCommand(BaseCommand):
-    """Asks both for their passwords, then calls `act` for each log named."""
+class TwoAdministratorsCommand(BaseCommand):
+    """Names two people, and asks both for their passwords."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("log", help="the log's origin or uuid, 'registry', or 'all'")
         parser.add_argument("--by", required=True, metavar="EMAIL", help="the administrator who asks")
         parser.add_argument("--with", required=True, metavar="EMAIL", dest="approved_by", help="the one who approves")
 
+    def sign_in_both(self, options: dict[str, Any]) -> tuple[Person, Person]:
+        """The one who asks and the one who approves. Errors: `CommandError`."""
+        return self._sign_in(options["by"]), self._sign_in(options["approved_by"])
+
+    def _sign_in(self, email: str) -> Person:
+        password = getpass.getpass(f"Password of {email}: ")
+        person = Person.objects.filter(email__iexact=email, is_active=True).first()
+        # hashing also where nobody is found: the time must not tell who exists
+        if not check_password(password, person.password if person else "!") or person is None:
+            raise CommandError("That e-mail address and password do not belong together.")
+        return person
+
+
+class CustodyCommand(TwoAdministratorsCommand):
+    """Lets both sign in, then calls `act` for each log named."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("log", help="the log's origin or uuid, 'registry', or 'all'")
+        super().add_arguments(parser)
+
     def handle(self, *args: Any, **options: Any) -> None:
-        asked_by, approved_by = self._sign_in(options["by"]), self._sign_in(options["approved_by"])
+        asked_by, approved_by = self.sign_in_both(options)
         for log in named_logs(options["log"]):
             try:
                 self.stdout.write(self.act(log, asked_by, approved_by))
@@ -39,14 +58,6 @@ class CustodyCommand(BaseCommand):
     def act(self, log: Log, asked_by: Person, approved_by: Person) -> str:
         """Do it for one log; returns the line to print."""
         raise TypeError("a custody command says what it does")
-
-    def _sign_in(self, email: str) -> Person:
-        password = getpass.getpass(f"Password of {email}: ")
-        person = Person.objects.filter(email__iexact=email, is_active=True).first()
-        # hashing also where nobody is found: the time must not tell who exists
-        if not check_password(password, person.password if person else "!") or person is None:
-            raise CommandError("That e-mail address and password do not belong together.")
-        return person
 
 
 def named_logs(name: str, *, closed: bool = False) -> list[Log]:

@@ -42,6 +42,17 @@ class SigningKeyUnavailable(Unavailable):
     title = "The signing key cannot be read"
 
 
+class SigningKeyRefused(Unavailable):
+    """The key in the file is not the one whose public half is announced: somebody lost it, or exchanged it."""
+
+    code = "signing-key-refused"
+    title = "The signing key is not one that signs for this installation"
+    meaning = (
+        "The registry log announces each key before it signs. The key that lies here is announced nowhere, or was "
+        "retired. Put back the signing key that belongs to this database, from the backup."
+    )
+
+
 class UnsealedChange(RuntimeError):
     """A governed row was saved outside `ledger.rows.write_row`. No trail, no change. (A programming error.)"""
 

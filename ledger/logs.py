@@ -1,18 +1,18 @@
 """Opening logs: the organisation's registry, and one for each AI system."""
 
 import uuid
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
 from config.ids import new_id
 from ledger.entries import Actor, draft_entry
+from ledger.key_history import announcement
 from ledger.kinds import KEY_ANNOUNCED, LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED, Kind
 from ledger.models import Log
 from ledger.sealing import Seal, sealing
 from ledger.selectors import registry_log
-from ledger.signing import signer_for
+from ledger.signing import signers_for
 
 
 def open_registry(*, actor: Actor) -> Log:
@@ -23,7 +23,7 @@ def open_registry(*, actor: Actor) -> Log:
             return existing
         log = Log.objects.create(origin=f"{settings.ORIGIN}/logs/registry", kind=Log.Kind.REGISTRY)
         _say(seal, log.id, REGISTRY_OPENED, actor, {"origin": log.origin}, log)
-        _announce_key(seal, log, actor)
+        announce_keys(seal, log, actor=actor)
     return log
 
 
@@ -36,19 +36,16 @@ def open_system_log(seal: Seal, *, actor: Actor, system_id: uuid.UUID) -> Log:
     )
     facts = {"origin": log.origin, "system": str(system_id), "registry": registry.origin}
     _say(seal, log.id, LOG_OPENED, actor, facts, log)
-    announced = {"log": str(log.id), "system": str(system_id)} | _key(log)
+    announced = {"log": str(log.id), "system": str(system_id)} | announcement(signers_for(log.origin)[0])
     _say(seal, registry.id, SYSTEM_LOG_OPENED, actor, announced, log)
     return log
 
 
-def _announce_key(seal: Seal, log: Log, actor: Actor) -> None:
-    _say(seal, log.id, KEY_ANNOUNCED, actor, _key(log), log)
+def announce_keys(seal: Seal, registry: Log, *, actor: Actor) -> None:
+    """Say in a new registry log which keys sign it: the ones in use, the oldest first."""
+    for signer in reversed(signers_for(registry.origin)):
+        _say(seal, registry.id, KEY_ANNOUNCED, actor, announcement(signer), registry)
 
 
-def _key(log: Log) -> dict[str, Any]:
-    signer = signer_for(log.origin)
-    return {"origin": log.origin, "key_id": signer.key_id.hex(), "public_key": signer.verifier.public_key.hex()}
-
-
-def _say(seal: Seal, log_id: uuid.UUID, kind: Kind, actor: Actor, body: dict[str, Any], about: Log) -> None:
+def _say(seal: Seal, log_id: uuid.UUID, kind: Kind, actor: Actor, body: dict[str, str], about: Log) -> None:
     seal.add(log_id, draft_entry(kind=kind, actor=actor, at=timezone.now(), body=body, about_id=about.id))

@@ -35,8 +35,8 @@ from ledger.errors import HeadMissing, HeadPresent, LedgerRolledBack, LogClosed,
 from ledger.heads import StoredHead, head_store
 from ledger.kinds import Kind
 from ledger.models import Entry
-from ledger.selectors import root_at
-from ledger.signing import SignedCheckpoint, sign_head
+from ledger.selectors import had_tree
+from ledger.signing import SignedCheckpoint, sign_head, signing_seeds
 from ledger.tlog import EMPTY_ROOT, Frontier
 from ledger.tree_store import write_tiles
 
@@ -212,6 +212,7 @@ HEADS = """
 
 
 def _take(log_ids: Sequence[uuid.UUID]) -> list[OpenLog]:
+    signing_seeds()  # what cannot be signed afterwards is not committed either
     opened = _lock_and_read_heads(log_ids)
     step("lock")
     # a decision without an id would be sealed anew at each retry, as long as nothing can be signed
@@ -257,14 +258,14 @@ def _compare_with_head_store(log: OpenLog) -> None:
         head_store().introduce(log.id, EMPTY_ROOT)
     elif stored.tree_size > size:
         raise LedgerRolledBack(f"{log.origin} has {size} entries, {stored.tree_size} were signed")
-    elif stored.root_hash != _root_for(log, stored):
+    elif not _holds(log, stored):
         raise LedgerRolledBack(f"{log.origin}: the root at size {stored.tree_size} is not the one that was signed")
 
 
-def _root_for(log: OpenLog, stored: StoredHead) -> bytes:
+def _holds(log: OpenLog, stored: StoredHead) -> bool:
     if stored.tree_size == log.frontier.size:
-        return log.frontier.root()
-    return root_at(log.id, stored.tree_size)
+        return log.frontier.root() == stored.root_hash
+    return had_tree(log.id, stored.tree_size, stored.root_hash)
 
 
 _place = Struct(">hi16siq").pack

@@ -73,9 +73,9 @@ def latest_checkpoint(log: Log) -> SignedCheckpoint:
     stored = head_store().head(log.id)
     if stored is None and head.tree_size:
         raise HeadMissing(f"{log.origin} has {head.tree_size} entries; see `manage.py adopt_head`")
-    if stored and stored.tree_size < head.tree_size and root_at(log.id, stored.tree_size) != stored.root_hash:
+    if stored and stored.tree_size < head.tree_size and not had_tree(log.id, stored.tree_size, stored.root_hash):
         raise LedgerRolledBack(f"{log.origin}: the root at size {stored.tree_size} is not the one that was signed")
-    if (stored is None or stored.tree_size != head.tree_size) and not _is_of_the_tree(log.id, head):
+    if (stored is None or stored.tree_size != head.tree_size) and not had_tree(log.id, head.tree_size, head.root_hash):
         raise LedgerRolledBack(f"{log.origin}: the newest head is not that of the entries")
     kept = head_store().advance(log.id, head.tree_size, head.root_hash)
     if kept.tree_size > head.tree_size and latest_head(log.id).tree_size < kept.tree_size:
@@ -83,10 +83,10 @@ def latest_checkpoint(log: Log) -> SignedCheckpoint:
     return sign_head(log.origin, StoredHead(kept.tree_size, kept.root_hash))
 
 
-def _is_of_the_tree(log_id: uuid.UUID, head: LogHead) -> bool:
-    """A head is only a row: before it is signed, the entries must lead to it."""
+def had_tree(log_id: uuid.UUID, tree_size: int, root_hash: bytes) -> bool:
+    """Whether the entries lead to this tree: a head is only a row, so that is asked before it is signed."""
     try:
-        return root_at(log_id, head.tree_size) == head.root_hash
+        return root_at(log_id, tree_size) == root_hash
     except LookupError:
         return False
 

@@ -31,7 +31,7 @@ from governance.acts import Act
 from governance.models import AISystem, Assignment, ModelVersion, Person, ServiceAccount
 from ledger.entries import Actor
 from ledger.models import Log
-from ledger.signing import verifier_key
+from ledger.signing import verifier_keys
 
 TITLES = {
     "input": "Input",
@@ -101,7 +101,7 @@ def disclosure(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
 @page
 @require_safe
 def proof(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
-    """What the browser verifies: the entry's bytes, its proof, and the log's own verifier key."""
+    """What the browser verifies: the entry's bytes, its proof, and the log's own verifier keys."""
     found = _proof(request, decision_id)
     return _json(
         {
@@ -109,7 +109,7 @@ def proof(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
             "leaf_hash": bytes(found.entry.leaf_hash).hex(),
             "proof": found.text,
             "origin": found.log.origin,
-            "vkey": verifier_key(found.log.origin),
+            "vkeys": verifier_keys(found.log.origin),
         }
     )
 

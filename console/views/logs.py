@@ -17,7 +17,7 @@ from governance.scopes import Scope
 from ledger.errors import LogNotFound
 from ledger.models import Log
 from ledger.selectors import latest_checkpoint
-from ledger.signing import verifier_key
+from ledger.signing import verifier_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class LogLine:
 
     state: LogState
     system: AISystem | None
-    vkey: str
+    vkeys: list[str]
     checkpoint: str
     refusal: str
 
@@ -72,4 +72,4 @@ def _line(state: LogState, log: Log, systems: dict[uuid.UUID, AISystem]) -> LogL
     except ServiceError as error:
         refusal = f"{error.title}."
     system = systems.get(state.system_id) if state.system_id else None
-    return LogLine(state=state, system=system, vkey=verifier_key(log.origin), checkpoint=note, refusal=refusal)
+    return LogLine(state=state, system=system, vkeys=verifier_keys(log.origin), checkpoint=note, refusal=refusal)

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from audit.errors import DecisionNotFound
 from audit.reach import Reach
 from audit.selectors import visible_decision
+from config.errors import ServiceError
 from evidence.api.logs import may_read
 from evidence.proofs import entry_of, prove_entry
 from evidence.services.self_audit import last_verified_at
@@ -22,7 +23,7 @@ from governance.memory import current
 from governance.models import ServiceKey
 from ledger.models import Entry, Log
 from ledger.selectors import latest_checkpoint
-from ledger.signing import verifier_key
+from ledger.signing import verifier_keys
 
 Scope = ServiceKey.Scope
 READING = frozenset({Scope.DECISIONS_READ, Scope.LEDGER_READ})
@@ -38,9 +39,19 @@ class LogList(APIView):
         kind = serializers.ChoiceField(choices=Log.Kind.choices)
         system = serializers.CharField(allow_null=True, help_text="Slug of the AI system; null for the registry.")
         path = serializers.CharField(help_text="Where checkpoint and tiles are served.")
-        tree_size = serializers.IntegerField()
-        root_hash = serializers.CharField(help_text="64 hex digits.")
+        tree_size = serializers.IntegerField(
+            allow_null=True, help_text="Null where no checkpoint is signed: `refusal`."
+        )
+        root_hash = serializers.CharField(allow_null=True, help_text="64 hex digits; null as the size is.")
+        refusal = serializers.CharField(
+            allow_null=True,
+            help_text="Code of the problem for which this server signs no checkpoint of it.",
+        )
         vkey = serializers.CharField(help_text="Verifier key (C2SP signed-note). Compare it with one from elsewhere.")
+        vkeys = serializers.ListField(
+            child=serializers.CharField(),
+            help_text="All keys in force: two while one replaces the other. Either verifies a checkpoint.",
+        )
         predecessor = serializers.CharField(allow_null=True, help_text="Origin of the log this one continues.")
         is_closed = serializers.BooleanField()
         verified_at = serializers.DateTimeField(allow_null=True, help_text="End of the last whole self-audit.")
@@ -52,21 +63,32 @@ class LogList(APIView):
 
 
 def _described(log: Log) -> dict[str, Any]:
-    closure = getattr(log, "closure", None)
-    tree = closure or latest_checkpoint(log)
+    tree_size, root_hash, refusal = _tree(log)
+    keys = verifier_keys(log.origin)
     system = current().system_by_id(log.system_id) if log.system_id else None
     return {
         "origin": log.origin,
         "kind": log.kind,
         "system": system.slug if system else None,
         "path": f"/logs/{log.origin.rsplit('/', 1)[1]}",
-        "tree_size": tree.tree_size,
-        "root_hash": bytes(tree.root_hash).hex(),
-        "vkey": verifier_key(log.origin),
+        "tree_size": tree_size,
+        "root_hash": root_hash,
+        "refusal": refusal,
+        "vkey": keys[0],
+        "vkeys": keys,
         "predecessor": log.predecessor.origin if log.predecessor else None,
-        "is_closed": closure is not None,
+        "is_closed": hasattr(log, "closure"),
         "verified_at": last_verified_at(log),
     }
+
+
+def _tree(log: Log) -> tuple[int | None, str | None, str | None]:
+    """Size and root, else why there are none: a log in trouble must not take the others' keys from the auditors."""
+    try:
+        tree = getattr(log, "closure", None) or latest_checkpoint(log)
+    except ServiceError as error:
+        return None, None, error.code
+    return tree.tree_size, bytes(tree.root_hash).hex(), None
 
 
 def _decision_entry(request: Request, decision_id: uuid.UUID) -> Entry:

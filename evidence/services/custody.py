@@ -19,11 +19,13 @@ from governance.models import Person, RegisterChange
 from ledger.entries import Actor, draft_entry
 from ledger.errors import HeadPresent
 from ledger.heads import StoredHead, head_store
+from ledger.key_history import announcement
 from ledger.kinds import LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED
+from ledger.logs import announce_keys
 from ledger.models import Log, LogClosure
 from ledger.sealing import Seal, sealing
 from ledger.selectors import LogHead, latest_head, registry_log, root_at
-from ledger.signing import signer_for
+from ledger.signing import signers_for
 
 
 def adopt_head(*, actor: Actor, asked_by: Person, approved_by: Person, log: Log) -> StoredHead:
@@ -33,7 +35,7 @@ def adopt_head(*, actor: Actor, asked_by: Person, approved_by: Person, log: Log)
     head, which can adopt again. Errors: `TwoAdministratorsNeeded`, `HeadAlreadyKnown`, `VerificationFailed` with the
     first finding.
     """
-    _require_two(Act.HEAD_ADOPT, asked_by, approved_by)
+    require_two(Act.HEAD_ADOPT, asked_by, approved_by)
     if head_store().head(log.id) is not None:
         raise HeadAlreadyKnown(log.origin)
     verification = LogVerification.begin(log)
@@ -48,7 +50,7 @@ def adopt_head(*, actor: Actor, asked_by: Person, approved_by: Person, log: Log)
         _verify(verification)
         _refuse_findings(verification.conclude())
         head = StoredHead(verification.frontier.size, verification.frontier.root())
-        facts = {"tree_size": head.tree_size, "root_hash": head.root_hash.hex(), **_two(asked_by, approved_by)}
+        facts = {"tree_size": head.tree_size, "root_hash": head.root_hash.hex(), **two(asked_by, approved_by)}
         seal.add(log.id, draft_entry(kind=HEAD_ADOPTED, actor=actor, at=timezone.now(), body=facts, about_id=log.id))
     return head
 
@@ -70,14 +72,14 @@ def close_log(*, actor: Actor, asked_by: Person, approved_by: Person, log: Log) 
     The successor's entry 0 states the predecessor's origin, the last tree this host signed and the missing range;
     completeness is proven over the chain. Errors: `TwoAdministratorsNeeded`, `LogStillContinues`.
     """
-    _require_two(Act.LOG_CLOSE, asked_by, approved_by)
+    require_two(Act.LOG_CLOSE, asked_by, approved_by)
     with sealing() as seal:
         _hold(log.id)
         found, signed = latest_head(log.id), head_store().head(log.id)
         if signed is None or _continues(log, found, signed):
             raise LogStillContinues(log.origin)
         successor = _successor(log)
-        said = _opening(log, successor, found.tree_size, signed) | _two(asked_by, approved_by)
+        said = _opening(log, successor, found.tree_size, signed) | two(asked_by, approved_by)
         kind = REGISTRY_OPENED if log.kind == Log.Kind.REGISTRY else LOG_OPENED
         opening = draft_entry(kind=kind, actor=actor, at=timezone.now(), body=said, about_id=successor.id)
         seal.add(successor.id, opening)
@@ -130,16 +132,14 @@ def _opening(log: Log, successor: Log, found: int, signed: StoredHead) -> dict[s
 
 def _announce(seal: Seal, actor: Actor, log: Log, successor: Log) -> None:
     if log.kind == Log.Kind.REGISTRY:
-        return  # its own entry 0 says it all
+        announce_keys(seal, successor, actor=actor)
+        return  # its own entry 0 says the rest
     registry, at = registry_log(), timezone.now()
-    signer = signer_for(successor.origin)
     closed = {"log": str(log.id), "origin": log.origin, "successor": successor.origin}
     announced = {
         "log": str(successor.id),
         "system": str(log.system_id),
-        "origin": successor.origin,
-        "key_id": signer.key_id.hex(),
-        "public_key": signer.verifier.public_key.hex(),
+        **announcement(signers_for(successor.origin)[0]),
     }
     seal.add(registry.id, draft_entry(kind=LOG_CLOSED, actor=actor, at=at, body=closed, about_id=log.id))
     seal.add(
@@ -147,11 +147,13 @@ def _announce(seal: Seal, actor: Actor, log: Log, successor: Log) -> None:
     )
 
 
-def _require_two(act: Act, asked_by: Person, approved_by: Person) -> None:
+def require_two(act: Act, asked_by: Person, approved_by: Person) -> None:
+    """Raise `TwoAdministratorsNeeded` unless the one may do this and the other may approve it."""
     approved = rights.may_approve(approved_by, act, requested_by=asked_by.pk)
     if not (rights.can(asked_by, act) and approved):
         raise TwoAdministratorsNeeded()
 
 
-def _two(asked_by: Person, approved_by: Person) -> dict[str, str]:
+def two(asked_by: Person, approved_by: Person) -> dict[str, str]:
+    """Both, as the entry names them."""
     return {"asked_by": str(asked_by.id), "approved_by": str(approved_by.id)}

@@ -19,6 +19,7 @@ MEANINGS = {
     "log-altered": "a log's row does not say what its entry 0 says",
     "log-unannounced": "the registry log does not know of a log",
     "log-closure-unsealed": "a log was closed without an entry that says so",
+    "key-unsigned": "a key was announced that none of the installation's keys has signed for",
     "decision-missing": "a decision's row is not there",
     "decision-altered": "a decision's row does not say what its entry says",
     "decision-without-entry": "a decision's row stands without an entry",

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from django.db.models import Subquery
 from django.db.models.functions import Coalesce
@@ -11,10 +12,10 @@ from evidence.verification.findings import Finding
 from evidence.verification.trees import StoredEntry, said_by
 from evidence.verification.walks import Slice, Walk, rows_of
 from ledger.heads import StoredHead
-from ledger.kinds import CHECKPOINT_RECORDED, LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED
+from ledger.key_history import LogKeys, public_key_in, read_history
+from ledger.kinds import CHECKPOINT_RECORDED, KEY_ANNOUNCED, LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED
 from ledger.models import Checkpoint, Entry, Head, Log, LogClosure
-from ledger.signing import verifier_key
-from ledger.tlog import Frontier, NoteError, Verifier, open_checkpoint
+from ledger.tlog import Frontier, NoteError, open_checkpoint
 
 RootAt = Callable[[int], bytes]
 
@@ -24,10 +25,23 @@ def check_identity(log: Log, first: Sequence[StoredEntry]) -> Iterator[Finding]:
     said = first[0].body if first else {}
     expected = REGISTRY_OPENED if log.kind == Log.Kind.REGISTRY else LOG_OPENED
     opened = bool(first) and first[0].kind == expected.name
-    if not opened or said.get("origin") != log.origin or said.get("system") != _text(log.system_id):
+    repeated = (said.get("origin"), said.get("system")) == (log.origin, _text(log.system_id))
+    if not opened or not repeated or not _continues_what_it_says(log, said):
         yield Finding("log-altered", log.origin)
     if log.kind == Log.Kind.SYSTEM and not _announced(log):
         yield Finding("log-unannounced", log.origin)
+
+
+def _continues_what_it_says(log: Log, said: dict[str, Any]) -> bool:
+    """Whether the row names the predecessor that entry 0 names, and counts on from it."""
+    named = said.get("predecessor")
+    if log.predecessor_id is None:
+        return named is None and log.sequence == 0
+    # looked up, not followed: the row may name a log that is not there
+    before = Log.objects.filter(pk=log.predecessor_id).first()
+    if before is None or not isinstance(named, dict):
+        return False
+    return (named.get("origin"), before.sequence + 1) == (before.origin, log.sequence)
 
 
 def _text(value: uuid.UUID | None) -> str | None:
@@ -40,13 +54,13 @@ def _announced(log: Log) -> bool:
 
 
 def check_checkpoints(log: Log, before: Frontier, hashes: Sequence[bytes]) -> Iterator[Finding]:
-    """Each stored checkpoint whose size lies within these entries is signed by the log's key and states their tree."""
+    """Each stored checkpoint whose size lies within these entries states their tree, signed by a key then in force."""
     first = before.size + 1 if before.size else 0
     stored = Checkpoint.objects.filter(log=log, tree_size__gte=first, tree_size__lte=before.size + len(hashes))
-    frontier = before
+    frontier, keys = before, LogKeys.of(log)
     for checkpoint in stored.order_by("tree_size", "id").iterator():
         frontier = frontier.extend(hashes[frontier.size - before.size : checkpoint.tree_size - before.size])
-        if not _is_genuine(log, checkpoint, {checkpoint.tree_size: frontier.root()}.__getitem__):
+        if not _is_genuine(keys, checkpoint, {checkpoint.tree_size: frontier.root()}.__getitem__):
             yield Finding("checkpoint-altered", log.origin, row=str(checkpoint.id))
 
 
@@ -58,11 +72,13 @@ def checkpoints_beyond(log: Log) -> Iterator[Finding]:
         yield Finding("checkpoint-altered", log.origin, row=str(checkpoint_id))
 
 
-def _is_genuine(log: Log, checkpoint: Checkpoint, root_at: RootAt) -> bool:
-    verifier = Verifier.from_vkey(verifier_key(log.origin))
+def _is_genuine(keys: LogKeys, checkpoint: Checkpoint, root_at: RootAt) -> bool:
     try:
-        signed = open_checkpoint(checkpoint.note, origin=log.origin, log_verifiers=[verifier]).checkpoint
+        opened = open_checkpoint(checkpoint.note, origin=keys.origin, log_verifiers=keys.verifiers)
     except NoteError:
+        return False
+    signed = opened.checkpoint
+    if not any(keys.in_force(each.key_id, signed.tree_size) for each in opened.log_signatures):
         return False
     stated = (signed.tree_size, signed.root_hash)
     return (
@@ -71,7 +87,8 @@ def _is_genuine(log: Log, checkpoint: Checkpoint, root_at: RootAt) -> bool:
 
 
 def check_announcements(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
-    """Of the registry log: each log it announces and each checkpoint it records is there."""
+    """The keys it announces are the installation's; of the registry log: logs and checkpoints it names are there."""
+    yield from _check_keys(log, entries)
     if log.kind != Log.Kind.REGISTRY:
         return
     announced = {entry.about_id or "": entry for entry in entries if entry.kind == SYSTEM_LOG_OPENED.name}
@@ -83,6 +100,16 @@ def check_announcements(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Fi
     for entry_id, entry in recorded.items():
         if not _repeats(kept.get(entry_id), entry):
             yield Finding("checkpoint-altered", log.origin, entry.index, row=entry_id)
+
+
+def _check_keys(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
+    announcing = [entry for entry in entries if entry.kind in (KEY_ANNOUNCED.name, SYSTEM_LOG_OPENED.name)]
+    if not announcing:
+        return
+    history = read_history()
+    for entry in announcing:
+        if public_key_in(entry.body) not in history.keys or (log.id, entry.index) in history.unsigned:
+            yield Finding("key-unsigned", log.origin, entry.index)
 
 
 def _repeats(checkpoint: Checkpoint | None, entry: StoredEntry) -> bool:

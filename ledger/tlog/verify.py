@@ -1,7 +1,8 @@
-"""Verify one entry offline: `python -m ledger.tlog.verify PROOF ENTRY --vkey VKEY`.
+"""Verify one entry offline: `python -m ledger.tlog.verify PROOF ENTRY --vkey VKEY [--vkey VKEY]`.
 
 PROOF is a `.tlog-proof` file, ENTRY the exact bytes of the entry, VKEY the log's verifier key, which must come from
-elsewhere than the two files. Needs no database and no network. Exit codes:
+elsewhere than the two files; of several, as when a log's key was replaced, one must have signed. Needs no database and
+no network. Exit codes:
 
     0  verified: the log of this key holds exactly this entry
     1  something does not fit: entry, proof or signature were changed, or are not of this log
@@ -29,25 +30,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         data, entry = Path(given.proof).read_bytes(), Path(given.entry).read_bytes()
         proof = decode_tlog_proof(data)
-        key = None if given.vkey is None else Verifier.from_vkey(given.vkey)
+        keys = [Verifier.from_vkey(vkey) for vkey in given.vkey]
     except OSError as error:
         return _say(USAGE, f"Cannot read {error.filename}: {error.strerror}.")
     except InvalidProof:
         return _say(USAGE, f"{given.proof} is not a .tlog-proof file.")
     except MalformedKey as error:
         return _say(USAGE, f"--vkey: {error}.")
+    if len({key.name for key in keys}) > 1:
+        return _say(USAGE, "--vkey: these are keys of different logs.")
     try:
-        return _without_key(proof, entry) if key is None else _with_key(data, proof, entry, key)
+        return _with_keys(data, proof, entry, keys) if keys else _without_key(proof, entry)
     except NoteError as error:
         return _say(TAMPERED, f"NOT VERIFIED. The checkpoint: {error}.")
     except InvalidProof:
         return _say(TAMPERED, "NOT VERIFIED. The checkpoint's tree does not hold this entry where the proof says.")
 
 
-def _with_key(data: bytes, proof: TlogProof, entry: bytes, key: Verifier) -> int:
-    signed = verify_tlog_proof(data, leaf_hash(entry), origin=key.name, log_verifiers=[key])
+def _with_keys(data: bytes, proof: TlogProof, entry: bytes, keys: Sequence[Verifier]) -> int:
+    origin = keys[0].name
+    signed = verify_tlog_proof(data, leaf_hash(entry), origin=origin, log_verifiers=keys)
     size = signed.checkpoint.tree_size
-    return _say(VERIFIED, f"Verified. {key.name} holds this entry at index {proof.index} of {size}.")
+    return _say(VERIFIED, f"Verified. {origin} holds this entry at index {proof.index} of {size}.")
 
 
 def _without_key(proof: TlogProof, entry: bytes) -> int:
@@ -74,7 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("proof", metavar="PROOF", help="the .tlog-proof file")
     parser.add_argument("entry", metavar="ENTRY", help="the file with the exact bytes of the entry")
-    parser.add_argument("--vkey", help="the log's verifier key, name+id+key, from elsewhere")
+    parser.add_argument(
+        "--vkey",
+        action="append",
+        default=[],
+        help="the log's verifier key, name+id+key, from elsewhere; more than once where one replaced another",
+    )
     return parser
 
 

@@ -146,7 +146,9 @@ COLUMNS: dict[str, dict[str, str]] = {
         plain="kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at",
         person="owner_id acknowledged_by_id closed_by_id",
     ),
-    "evidence.AuditProgress": {PLAIN: "log_id next_index frontier pass_started_at pass_finished_at attempted_at findings"},
+    "evidence.AuditProgress": {
+        PLAIN: "log_id next_index frontier pass_started_at pass_finished_at attempted_at findings"
+    },
     "evidence.WalkProgress": {PLAIN: "walk cursor attempted_at pass_started_at pass_finished_at"},
     "evidence.Cosignature": {PLAIN: "id checkpoint_id witness line received_at"},
     "evidence.Timestamp": {PLAIN: "id checkpoint_id authority token received_at"},

@@ -78,7 +78,7 @@ def test_readiness_names_each_check(client: Client) -> None:
     body = client.get("/readyz").json()
 
     assert set(body["checks"]) == {
-        "database", "migrations", "broker", "head_store", "ledger", "origin", "digest_key", "partitions",
+        "database", "migrations", "broker", "head_store", "ledger", "origin", "digest_key", "signing_key", "partitions",
     }  # fmt: skip
     assert body["checks"]["head_store"]["status"] == "ok"
     assert body["checks"]["database"]["status"] == "ok"

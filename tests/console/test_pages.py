@@ -24,7 +24,7 @@ from governance.services.versions import register_version
 from ledger.entries import COMMAND, SERVER
 from ledger.heads import head_store
 from ledger.models import Entry
-from ledger.signing import verifier_key
+from ledger.signing import verifier_keys
 from ledger.tlog import verify
 from tests.factories.record import record_decision
 from tests.factories.register import make_person, make_system
@@ -200,13 +200,13 @@ def test_the_overview_takes_a_fixed_number_of_queries_whatever_the_number_of_sys
 def test_a_search_is_posted_and_its_terms_stand_in_no_address(system: AISystem, owner: Person) -> None:
     wanted = record_decision(system, subject="c-77")
     for number in range(60):
-        record_decision(system, subject="c-78", outcome=f"o{number}")
+        record_decision(system, subject="k-78", outcome=f"o{number}")
     answer = browser(owner).post(SEARCH, {"subject": "c-77", "period": "7d"})
     assert str(wanted.id).encode() in answer.content
-    many = browser(owner).post(SEARCH, {"subject": "c-78", "period": "7d"})
+    many = browser(owner).post(SEARCH, {"subject": "k-78", "period": "7d"})
     assert b"Older" in many.content
     addresses = re.findall(rb'(?:href|action)="([^"]*)"', many.content)
-    assert not [address for address in addresses if b"c-78" in address]
+    assert not [address for address in addresses if b"k-78" in address]
     assert Entry.objects.filter(kind="decisions.searched").count() == 2
 
 
@@ -255,6 +255,9 @@ def test_proof_entry_and_checkpoint_can_be_downloaded(system: AISystem, owner: P
     assert b"\n\n" in client.get(f"/admin/logs/{decision.log_id}/checkpoint").content
     proof = json.loads(client.get(page_of(decision) + "proof").content)
     assert proof["leaf_hash"] == decision.leaf_hash.hex()
+    assert proof["vkeys"] == verifier_keys(proof["origin"])
+    for vkey in proof["vkeys"]:
+        assert vkey.encode() in client.get("/admin/logs/").content
 
 
 def test_the_offline_check_that_the_page_prints_verifies_what_it_lets_download(
@@ -269,7 +272,7 @@ def test_the_offline_check_that_the_page_prints_verifies_what_it_lets_download(
         answer = client.get(page_of(decision) + path)
         assert f'filename="{name}"' in answer.headers["Content-Disposition"]
         (tmp_path / name).write_bytes(answer.content)
-    vkey = verifier_key(key.split("+")[0])
+    vkey = verifier_keys(key.split("+")[0])[0]
     assert vkey.encode() in html.unescape(client.get("/admin/logs/").content.decode()).encode()
     files = [str(tmp_path / proof), str(tmp_path / entry)]
     assert verify.main([*files, "--vkey", vkey]) == verify.VERIFIED

@@ -207,7 +207,8 @@ class TestClosingALog:
         sign_more_than_there_is(registry)
         successor = close_log(actor=COMMAND, asked_by=first, approved_by=second, log=registry)
         assert registry_log() == successor
-        assert latest_checkpoint(successor).tree_size == 1
+        assert latest_checkpoint(successor).tree_size == 2  # itself, and the key that signs it
+        assert list(verify_everything()) == []
 
     def test_a_log_that_continues_what_was_signed_is_not_closed(
         self, organisation: Organisation, first: Person, second: Person

@@ -14,6 +14,7 @@ from evidence.api import logs
 from governance import memory
 from governance.services import accounts, keys, people, systems
 from ledger.entries import COMMAND
+from ledger.heads import head_store
 from ledger.models import Log
 from ledger.selectors import open_log, registry_log
 from ledger.signing import verifier_key
@@ -133,6 +134,39 @@ def test_the_list_names_what_a_key_may_read_with_the_keys_that_verify_it(get: Ge
     assert mine["vkey"] == verifier_key(organisation.log.origin)
     own = get("/api/v1/logs", "decisions:write").json()
     assert [row["origin"] for row in own] == [organisation.log.origin]
+
+
+class TestALogInTrouble:
+    """Auditors need the keys of all logs most of all when one of them is in trouble."""
+
+    @pytest.fixture
+    def rows(self, get: Get, organisation: Organisation) -> Callable[[], dict[str, Any]]:
+        return lambda: {row["origin"]: row for row in get("/api/v1/logs").json()}
+
+    def test_a_log_that_was_rolled_back_is_listed_with_its_key_and_the_reason(
+        self, rows: Callable[[], dict[str, Any]], organisation: Organisation
+    ) -> None:
+        log = organisation.log
+        head_store().advance(log.id, log.entries.count() + 40, bytes(32))
+        listed = rows()
+        troubled, well = listed[log.origin], listed[registry_log().origin]
+        assert (troubled["tree_size"], troubled["root_hash"]) == (None, None)
+        assert (troubled["refusal"], troubled["vkey"]) == ("ledger-rolled-back", verifier_key(log.origin))
+        assert (well["refusal"], well["tree_size"]) == (None, registry_log().entries.count())
+
+    def test_a_log_without_a_head_on_this_host_is_listed_too(
+        self, rows: Callable[[], dict[str, Any]], organisation: Organisation
+    ) -> None:
+        with head_store()._connection() as db:
+            db.execute("DELETE FROM heads WHERE log_id = ?", (organisation.log.id.bytes,))
+        assert rows()[organisation.log.origin]["refusal"] == "head-missing"
+
+    def test_so_are_all_when_the_head_store_cannot_be_read(
+        self, rows: Callable[[], dict[str, Any]], organisation: Organisation, settings: Any, tmp_path: Path
+    ) -> None:
+        rows()  # the key is made while everything works
+        settings.HEAD_STORE = tmp_path
+        assert {row["refusal"] for row in rows().values()} == {"head-store-unavailable"}
 
 
 class TestRights:

@@ -20,6 +20,7 @@ from evidence.verification.findings import Finding
 from evidence.verification.walks import Walk
 from ledger.entries import COMMAND, SERVER
 from ledger.errors import LedgerRolledBack
+from ledger.key_history import LogKeys
 from ledger.models import Checkpoint, Entry, Log, Particulars
 from ledger.selectors import latest_checkpoint, registry_log
 from notices.models import Alert
@@ -166,9 +167,9 @@ def test_checkpoints_are_verified_with_their_slice_each_once(
     seen: list[int] = []
     genuine = logs._is_genuine
 
-    def judge(log: Log, checkpoint: Checkpoint, root_at: Callable[[int], bytes]) -> bool:
+    def judge(keys: LogKeys, checkpoint: Checkpoint, root_at: Callable[[int], bytes]) -> bool:
         seen.append(checkpoint.tree_size)
-        return genuine(log, checkpoint, root_at)
+        return genuine(keys, checkpoint, root_at)
 
     monkeypatch.setattr(logs, "_is_genuine", judge)
     sizes = sorted(Checkpoint.objects.filter(log=organisation.log).values_list("tree_size", flat=True))

@@ -206,8 +206,7 @@ def _point(database: dict[str, Any], files: dict[str, Any]) -> None:
         connections.settings["default"][name] = connections["default"].settings_dict[name] = value
     for name, value in files.items():
         setattr(settings, name, value)
-    signing.signing_seed.cache_clear()
-    signing.signer_for.cache_clear()
+    signing.forget()
     memory.forget()
 
 

@@ -115,6 +115,22 @@ def test_another_key_is_refused(verify: Verify) -> None:
         verify(proof_of(5, 9), Signer(ORIGIN, bytes(32)).vkey, ENTRIES[5], ORIGIN)
 
 
+@each_verifier
+def test_a_checkpoint_that_two_keys_signed_is_accepted_with_either_and_with_no_third(verify: Verify) -> None:
+    successor, third = (Signer(ORIGIN, bytes([number]) * 32) for number in (4, 5))
+    tree = Checkpoint(ORIGIN, 300, root_from_leaf_hashes(LEAVES[:300]))
+    path = tuple(prove_inclusion(READER, 123, 300))
+    for signers in ([successor, KEY], [KEY, successor]):
+        note = sign_checkpoint(tree, signers)
+        proof = encode_tlog_proof(TlogProof(123, path, note))
+        for signer in signers:
+            verify(proof, signer.vkey, ENTRIES[123], ORIGIN)
+            with pytest.raises(verifiers.Refused):
+                verify(proof.replace("index 123", "index 124"), signer.vkey, ENTRIES[124], ORIGIN)
+        with pytest.raises(verifiers.Refused):
+            verify(proof, third.vkey, ENTRIES[123], ORIGIN)
+
+
 @with_go
 def test_go_accepts_every_inclusion_and_consistency_proof_of_every_small_tree() -> None:
     checkpoints = [signed(size) for size in range(41)]

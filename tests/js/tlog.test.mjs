@@ -231,6 +231,19 @@ test("cosignatures verify, say when, and do not speak for the log", async () => 
   await assert.rejects(tlog.openCheckpoint(`${text}\n${await log.sign(text)}${late}`, options), kind("invalid"));
 });
 
+test("a checkpoint that two keys of the log signed opens with either, with both, and tells whose signatures it has", async () => {
+  const [newer, older, third] = await Promise.all([1, 2, 3].map(() => signer("log.example", tlog.ED25519)));
+  const text = `log.example\n5\n${tlog.toBase64(roots[5])}\n`;
+  const note = `${text}\n${await newer.sign(text)}${await older.sign(text)}`;
+  const signedBy = async (...keys) => (await tlog.openCheckpoint(note, { origin: "log.example", vkeys: keys.map((key) => key.vkey) })).signedBy;
+  assert.deepEqual(await signedBy(newer), [newer.vkey]);
+  assert.deepEqual(await signedBy(older), [older.vkey]);
+  assert.deepEqual(await signedBy(third, older, newer), [older.vkey, newer.vkey]);
+  await assert.rejects(signedBy(third), kind("unverified"));
+  const mixed = `${text}\n${await newer.sign(text)}${await older.sign(text.replace("5", "6"))}`;
+  await assert.rejects(tlog.openCheckpoint(mixed, { origin: "log.example", vkeys: [newer.vkey, older.vkey] }), kind("invalid"));
+});
+
 test("what is not exactly a checkpoint is malformed", async () => {
   const log = await signer("log.example", tlog.ED25519);
   const root = tlog.toBase64(roots[5]);

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.tlog import Signer, encode_tlog_proof
+from ledger.tlog import Signer, decode_tlog_proof, encode_tlog_proof
+from ledger.tlog.note import signature_line, split_note
 from ledger.tlog.verify import main
 from tests.ledger.tlog.test_tlog_proof import GOOD, PROOF
 from tests.ledger.tlog.trees import vector
@@ -55,6 +56,35 @@ def test_a_checkpoint_that_somebody_else_signed_is_found(files: tuple[Path, Path
     assert run(files, "--vkey", Signer("other.example/log", bytes(32)).vkey) == 1
     files[0].write_text(GOOD, encoding="utf-8")
     assert run(files, "--vkey", VKEY) == 1
+
+
+def test_of_several_keys_of_a_log_one_must_have_signed(files: tuple[Path, Path]) -> None:
+    origin = TRIAL["origin"]
+    successor, third = (Signer(origin, bytes([number]) * 32).vkey for number in (4, 5))
+    assert run(files, "--vkey", successor, "--vkey", VKEY) == 0
+    assert run(files, "--vkey", VKEY, "--vkey", successor) == 0
+    assert run(files, "--vkey", successor, "--vkey", third) == 1
+    assert run(files, "--vkey", VKEY, "--vkey", Signer("other.example/log", bytes(32)).vkey) == 2
+
+
+def test_a_proof_that_two_keys_signed_verifies_with_either_and_without_a_failing_one(
+    files: tuple[Path, Path],
+) -> None:
+    origin = TRIAL["origin"]
+    keys = [Signer(origin, bytes([number]) * 32) for number in (4, 5)]
+    trial = decode_tlog_proof(TRIAL["tlog_proof"])
+    text = split_note(trial.checkpoint)[0]
+
+    def write(*lines: str) -> None:
+        proof = encode_tlog_proof(type(trial)(trial.index, trial.hashes, text + "\n" + "".join(lines)))
+        files[0].write_text(proof, encoding="utf-8")
+
+    good = [signature_line(origin, key.key_id, key.sign(text)) for key in keys]
+    write(*good)
+    for key in keys:
+        assert run(files, "--vkey", key.vkey) == 0
+    write(good[0], signature_line(origin, keys[1].key_id, keys[1].sign("other\n")))
+    assert run(files, "--vkey", keys[0].vkey, "--vkey", keys[1].vkey) == 1
 
 
 def test_an_index_beyond_the_tree_is_found(files: tuple[Path, Path]) -> None:

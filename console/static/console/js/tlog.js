@@ -308,19 +308,22 @@ export function parseCheckpoint(text) {
 
 /**
  * Verify a signed checkpoint of the log `origin` with its verifier keys (strings), and witnesses' ones.
- * Returns { origin, size, root, extensions, cosignatures }. A witness alone does not speak for a log.
+ * Returns { origin, size, root, extensions, signedBy, cosignatures }; `signedBy` are those of the log's keys (two while
+ * one is replaced) that did. A witness alone does not speak for a log.
  */
 export async function openCheckpoint(note, { origin, vkeys, witnessVkeys = [] }) {
   const opened = await openNote(note, [...vkeys, ...witnessVkeys]);
-  const ids = vkeys.map((vkey) => vkey.split("+", 2).join("+"));
-  const byLog = (signature) => ids.includes(`${signature.name}+${signature.keyId}`);
+  const idOf = (vkey) => vkey.split("+", 2).join("+");
+  const byLog = (signature) => vkeys.some((vkey) => idOf(vkey) === `${signature.name}+${signature.keyId}`);
   if (!opened.signatures.some(byLog)) throw new TlogError("unverified", "no signature by a key of the log");
   const checkpoint = parseCheckpoint(opened.text);
   if (checkpoint.size === 0n && !equal(checkpoint.root, await sha256(new Uint8Array()))) {
     throw new TlogError("malformed", "an empty tree has one root hash only");
   }
   if (checkpoint.origin !== origin) throw new TlogError("unverified", "a checkpoint of another log");
-  return { ...checkpoint, cosignatures: opened.signatures.filter((signature) => !byLog(signature)) };
+  const signed = opened.signatures.map((signature) => `${signature.name}+${signature.keyId}`);
+  const signedBy = vkeys.filter((vkey) => signed.includes(idOf(vkey)));
+  return { ...checkpoint, signedBy, cosignatures: opened.signatures.filter((signature) => !byLog(signature)) };
 }
 
 // .tlog-proof files

@@ -82,10 +82,11 @@ async function checkLeaf(bytes, served) {
 
 async function checkSignature(proof, served) {
   const typed = box.querySelector("[data-vkey]").value.trim();
-  const vkey = typed || served.vkey;
-  const checkpoint = await openCheckpoint(proof.checkpoint, { origin: served.origin, vkeys: [vkey] });
-  const whose = typed ? "the key you gave" : "the key this server names";
-  return [checkpoint, `${served.origin}, ${checkpoint.size} entries, root ${toHex(checkpoint.root)}`, `signed by ${whose}: ${vkey}`];
+  const vkeys = typed ? [typed] : served.vkeys;
+  const checkpoint = await openCheckpoint(proof.checkpoint, { origin: served.origin, vkeys });
+  const whose = typed ? "the key you gave" : "a key this server names";
+  const signatures = checkpoint.signedBy.map((vkey) => `signed by ${whose}: ${vkey}`);
+  return [checkpoint, `${served.origin}, ${checkpoint.size} entries, root ${toHex(checkpoint.root)}`, ...signatures];
 }
 
 async function checkInclusion(hash, proof, checkpoint) {
