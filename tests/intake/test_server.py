@@ -38,15 +38,16 @@ def serving(database_url: str, *, workers: int = 1) -> Iterator[str]:
     }
     command = [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", str(workers), "--blocking-threads", "64", "--no-ws", "config.wsgi:application",
+        "--workers", str(workers), "--blocking-threads", "64", "--no-ws",
+        "--workers-kill-timeout", "10", "config.wsgi:application",
     ]  # fmt: skip
     process = subprocess.Popen(command, env=env, cwd=PROJECT, start_new_session=True)
     try:
         _wait_until_open(port)
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+        process.terminate()
+        process.wait(60)
 
 
 def _wait_until_open(port: int) -> None:
