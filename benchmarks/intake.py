@@ -13,7 +13,7 @@ from benchmarks.workload import batch_body
 from ledger.selectors import latest_head
 
 BATCH_SENDERS, SINGLE_SENDERS = 2, 64
-LONE_POSTS = 500
+LONE_POSTS = 2_000
 
 
 def measure_batches(bench: Bench, port: int) -> None:
