@@ -45,6 +45,21 @@ class StopAsked(BaseException):
 
 
 @dataclass
+class StopRequest:
+    """Remembers that somebody asked.
+
+    The exception alone is not enough: Python drops one that is raised in a finalizer, or in what runs around a fork,
+    and nobody would ever hear of the signal again.
+    """
+
+    asked: bool = False
+
+    def heed(self) -> None:
+        if self.asked:
+            raise StopAsked
+
+
+@dataclass
 class Watched:
     """A running service and its history of crashes."""
 
@@ -61,15 +76,17 @@ class Supervisor:
         self.options = options
         self.logs = options.data_dir / "logs"
         self.watched: list[Watched] = []
+        self.stop_request = StopRequest()
         self.serving = False
         self.demonstration = ""
         self.next_upkeep = time.monotonic() + UPKEEP_EVERY
 
     def run(self) -> None:
         """Start everything, say where it is, watch it until somebody asks to stop. Nothing is left running."""
-        with only_one_on(self.options.data_dir), stop_signals():
+        with only_one_on(self.options.data_dir), stop_signals(self.stop_request):
             try:
                 self._start()
+                self.stop_request.heed()
                 self._greet()
                 self._watch()
             except StopAsked:
@@ -142,6 +159,7 @@ class Supervisor:
         return self.logs / f"{name}.log"
 
     def _begin(self, service: Service) -> None:
+        self.stop_request.heed()
         rotate(service.log)
         self.watched.append(Watched(service))  # first: what is half started is stopped as well
         service.start()
@@ -158,6 +176,7 @@ class Supervisor:
             check=False,
             preexec_fn=signal_at_parents_end(signal.SIGTERM),
         )
+        self.stop_request.heed()
         with self._log("manage").open("a") as log:
             log.write(f"$ manage.py {arguments[0]}\n{done.stderr}")  # not what it said: that may be a link or a key
         if done.returncode:
@@ -167,6 +186,7 @@ class Supervisor:
     def _wait_until_ready(self) -> None:
         until = time.monotonic() + READY_PATIENCE
         while not is_ready(self.options):
+            self.stop_request.heed()
             self._refuse_early_end()
             if time.monotonic() > until:
                 log = self._log("web")
@@ -214,6 +234,7 @@ class Supervisor:
     # --- keeping it alive ---------------------------------------------------------------------------------------------
     def _watch(self) -> None:
         while True:
+            self.stop_request.heed()
             for watched in self.watched:
                 self._look_after(watched)
             if self.options.what != "database" and time.monotonic() > self.next_upkeep:
@@ -340,11 +361,12 @@ def _already_running(data_dir: Path, lock: IO[str]) -> str:
 
 
 @contextmanager
-def stop_signals() -> Iterator[None]:
-    """Turn the signals that ask us to stop into StopAsked, wherever we are."""
+def stop_signals(request: StopRequest) -> Iterator[None]:
+    """Turn the signals that ask us to stop into StopAsked, wherever we are, and note that they came."""
 
     def ask(number: int, frame: FrameType | None) -> None:
         ignore_stop_signals()
+        request.asked = True
         raise StopAsked
 
     before = {number: signal.signal(number, ask) for number in STOP_SIGNALS}
