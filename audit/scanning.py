@@ -136,11 +136,11 @@ class Scan:
                 continue
             if end is None or len(found) > self.limit:
                 return self._slice(found, None)
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            wider = min(window * 2, widest) if now - started < QUICK_SECONDS else window
+            if now + (now - started) * wider / window > deadline:  # the next one would most likely end too late
                 return self._slice(found, end)
-            place = end
-            if time.monotonic() - started < QUICK_SECONDS:
-                window = min(window * 2, widest)
+            place, window = end, wider
 
     def _matching(self, place: Place | None, end: Place | None, wanted: int, *, is_single: bool) -> list[Decision]:
         rows = self._rows(place, end).filter(self.question.remaining or Q())[:wanted]

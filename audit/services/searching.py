@@ -31,7 +31,7 @@ from ledger.selectors import open_log, registry_log
 
 TERMS_PART = "terms"
 TEXT_PARTS = ("input", "output", "explanation", "context")
-PATIENCE_SECONDS = 0.25
+PATIENCE_SECONDS = 0.2
 LOOK_UP_LIMIT_MS = 300
 FEW = 2_000
 """Up to so many decisions of a subject or label are looked up by their ids; of more, some are found soon by walking."""
