@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from types import FrameType
 from typing import IO
 
 from config.standalone import layout
@@ -26,6 +25,7 @@ from config.standalone.options import PROJECT, Options, child_environment, keepe
 from config.standalone.processes import StandaloneError, end_all, rotate, signal_at_parents_end, supervised_for, tail
 from config.standalone.services import Command, Service
 from config.standalone.static_stamp import stale
+from config.standalone.stopping import StopAsked, StopRequest, ignore_stop_signals, stop_signals
 from config.standalone.terminal import say, step
 
 BLOCKING_THREADS = 64  # threads of a web process: as many single posts can share one commit
@@ -37,26 +37,6 @@ TICK = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 STEADY_AFTER = 60.0  # seconds after which a service counts as healthy again
 UPKEEP_EVERY = 24 * 3600.0
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class StopAsked(BaseException):
-    """Somebody asked us to stop. Not an Exception: nothing on the way may take it for an error and go on."""
-
-
-@dataclass
-class StopRequest:
-    """Remembers that somebody asked.
-
-    The exception alone is not enough: Python drops one that is raised in a finalizer, or in what runs around a fork,
-    and nobody would ever hear of the signal again.
-    """
-
-    asked: bool = False
-
-    def heed(self) -> None:
-        if self.asked:
-            raise StopAsked
 
 
 @dataclass
@@ -358,29 +338,6 @@ def _already_running(data_dir: Path, lock: IO[str]) -> str:
         f"Answerable already runs on {data_dir} (process {lock.read()}). "
         "Stop that one first, or give another folder with DATA_DIR=..., and another PORT=..."
     )
-
-
-@contextmanager
-def stop_signals(request: StopRequest) -> Iterator[None]:
-    """Turn the signals that ask us to stop into StopAsked, wherever we are, and note that they came."""
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        ignore_stop_signals()
-        request.asked = True
-        raise StopAsked
-
-    before = {number: signal.signal(number, ask) for number in STOP_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def ignore_stop_signals() -> None:
-    """While we stop, a second Ctrl-C would only leave something behind."""
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def refuse_taken_port(options: Options) -> None:

@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from config.standalone.supervisor import StopAsked, StopRequest, stop_signals
+from config.standalone.stopping import StopAsked, StopRequest, stop_signals
 
 
 class Something:
