@@ -61,13 +61,8 @@ def signer_of(origin: str, seed: bytes) -> Signer:
     return Signer(origin, seed)
 
 
-def verifier_key(origin: str) -> str:
-    """The `vkey` of a log, as C2SP signed-note writes it: that of the newest key that signs here."""
-    return signers_for(origin)[0].vkey
-
-
 def verifier_keys(origin: str) -> list[str]:
-    """The `vkey`s of a log: of all keys announced and not retired, those that sign on this host first.
+    """The `vkey`s (C2SP signed-note) of a log: of all keys announced and not retired, those that sign here first.
 
     Read from the registry log: whoever verifies needs them even where this host has lost its key.
     """

@@ -35,11 +35,12 @@ from ledger.kinds import KEY_ANNOUNCED, KEY_RETIRED, Kind
 from ledger.models import Checkpoint, Log
 from ledger.sealing import sealing
 from ledger.selectors import latest_checkpoint, open_log, registry_log
-from ledger.signing import verifier_key, verifier_keys
+from ledger.signing import verifier_keys
 from ledger.tlog import Checkpoint as Stated
 from ledger.tlog import Signer, Verifier, open_checkpoint, sign_checkpoint, split_note
 from tests.databases import PROJECT
 from tests.evidence.conftest import Organisation, record
+from tests.factories.keys import verifier_key
 from tests.factories.register import make_person
 from tests.interop import verifiers
 

@@ -17,7 +17,6 @@ from ledger.entries import COMMAND
 from ledger.heads import head_store
 from ledger.models import Log
 from ledger.selectors import open_log, registry_log
-from ledger.signing import verifier_key
 from ledger.tlog import (
     MalformedProof,
     Verifier,
@@ -31,6 +30,7 @@ from ledger.tlog import (
 )
 from ledger.tlog.tiles import Tile, completed_tiles
 from tests.evidence.conftest import Organisation, record
+from tests.factories.keys import verifier_key
 from tests.interop import verifiers
 
 Get = Callable[..., Any]

@@ -25,9 +25,9 @@ from ledger.commitments import commitment
 from ledger.entries import COMMAND
 from ledger.models import Entry
 from ledger.selectors import open_log, root_at
-from ledger.signing import verifier_key
 from ledger.tlog import Verifier, check_inclusion, open_checkpoint, prove_inclusion
 from ledger.tree_store import TreeReader
+from tests.factories.keys import verifier_key
 from tests.factories.register import give_role, make_person
 from tests.intake.conftest import Sender, record
 

@@ -14,7 +14,6 @@ from ledger.heads import head_store
 from ledger.models import Entry, Head, Log, LogClosure, Tile
 from ledger.sealing import sealing
 from ledger.selectors import latest_checkpoint, latest_head, registry_log, root_at
-from ledger.signing import verifier_key
 from ledger.tlog import (
     Verifier,
     check_consistency,
@@ -25,6 +24,7 @@ from ledger.tlog import (
     root_from_leaf_hashes,
 )
 from ledger.tree_store import TreeReader, tile_hashes
+from tests.factories.keys import verifier_key
 from tests.ledger.conftest import append, entry, leaf_hashes
 
 
