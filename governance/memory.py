@@ -25,6 +25,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from governance.errors import KeyOutOfScope, RegisterStale
+from governance.fail_policies import FailPolicy, fail_policy_of
 from governance.models import (
     AISystem,
     Assignment,
@@ -66,6 +67,9 @@ class SystemRecord:
     origin: str
     environments: frozenset[str]
     versions: Mapping[str, "VersionRecord"]
+    fail_policy: FailPolicy
+    fallback_kind: str
+    fallback: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,6 +432,9 @@ def _system_record(
         slug=row.slug,
         name=row.name,
         status=row.status,
+        fail_policy=fail_policy_of(row),
+        fallback_kind=row.fallback_kind,
+        fallback=row.fallback,
         risk_class=row.risk_class,
         log_id=opened.id if opened else None,
         origin=opened.origin if opened else "",

@@ -1,7 +1,10 @@
 """Alerts: something that somebody must look at, opened, acknowledged, closed."""
 
 from django.db import models
+from django.db.models.functions import Now
 
+from config.database import Access
+from config.ids import new_id
 from ledger.rows import GovernedRow
 from notices.kinds import kind_words
 
@@ -55,3 +58,38 @@ class Alert(GovernedRow):
 
     def __str__(self) -> str:
         return kind_words(self.kind)
+
+
+class Event(models.Model):
+    """Something that happened, for webhook endpoints that asked for it. Its id is the same for every delivery."""
+
+    DB_ACCESS = Access.WORK
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    type = models.CharField(max_length=60)
+    system_id = models.UUIDField(null=True)
+    about_id = models.UUIDField(null=True)
+    facts = models.JSONField(default=dict)
+    occurred_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.type
+
+
+class Message(models.Model):
+    """An e-mail to a person, told once for each fingerprint. Its words are made when it is sent."""
+
+    DB_ACCESS = Access.WORK
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    person_id = models.UUIDField()
+    kind = models.CharField(max_length=60)
+    fingerprint = models.CharField(max_length=200)
+    facts = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint("person_id", "fingerprint", name="message_once")]
+
+    def __str__(self) -> str:
+        return self.kind

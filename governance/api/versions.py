@@ -13,7 +13,8 @@ from config.pagination import KeysetPagination
 from governance.api.authentication import HasScope, KeyAuthentication, grant_of
 from governance.api.strict import StrictCharField, StrictSerializer
 from governance.models import ModelVersion, ServiceKey
-from governance.models.versions import clear, digest
+from governance.models.systems import clear
+from governance.models.versions import digest
 from governance.services.versions import register_version
 
 

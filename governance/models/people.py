@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 
 from config.database import Access
 from config.ids import new_id
-from governance.models.systems import AISystem
-from governance.models.versions import ModelVersion, clear
+from governance.models.systems import AISystem, clear
+from governance.models.versions import ModelVersion
 from ledger.rows import GovernedRow
 
 

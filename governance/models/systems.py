@@ -5,6 +5,7 @@ from django.db import models
 
 from ledger.rows import GovernedRow
 
+clear = RegexValidator(r"^[A-Za-z0-9_.:/+-]{1,100}\Z", "Use 1 to 100 of A-Z, a-z, 0-9 and _.:/+-")
 slug = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?\Z", "Use 1 to 100 of a-z, 0-9 and -, no - at an end.")
 
 
@@ -25,6 +26,19 @@ class AISystem(GovernedRow):
         LIVE = "live"
         RETIRED = "retired"
 
+    class SafeMode(models.TextChoices):
+        """What a caller falls into when it has not heard from us for too long."""
+
+        RUN = "run"
+        REVIEW = "review"
+        FALLBACK = "fallback"
+        STOP = "stop"
+
+    class FallbackKind(models.TextChoices):
+        MODEL_VERSION = "model_version", "an earlier model version"
+        RULE = "rule", "a rule"
+        PROCESS = "process", "a process of people"
+
     ERASABLE_FIELDS = (
         "name",
         "intended_purpose",
@@ -44,6 +58,14 @@ class AISystem(GovernedRow):
     safe_state = models.TextField(blank=True)
     shutdown_steps = models.TextField(blank=True)
     shutdown_contacts = models.TextField(blank=True)
+
+    # What its callers do when they lose contact, and what stands in for it in fallback.
+    max_staleness_s = models.PositiveIntegerField(null=True, blank=True)
+    """For how long the last known state counts; None takes what the risk class asks for."""
+    safe_mode = models.CharField(max_length=16, choices=SafeMode.choices, blank=True)
+    fallback_kind = models.CharField(max_length=16, choices=FallbackKind.choices, blank=True)
+    fallback = models.CharField(max_length=100, blank=True, validators=[clear])
+    """Which version, rule or desk stands in: without one, the mode fallback is refused."""
 
     class Meta:
         verbose_name = "AI system"

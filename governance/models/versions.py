@@ -3,10 +3,9 @@
 from django.core.validators import RegexValidator
 from django.db import models
 
-from governance.models.systems import AISystem
+from governance.models.systems import AISystem, clear
 from ledger.rows import GovernedRow
 
-clear = RegexValidator(r"^[A-Za-z0-9_.:/+-]{1,100}\Z", "Use 1 to 100 of A-Z, a-z, 0-9 and _.:/+-")
 digest = RegexValidator(r"^[a-z0-9]{2,16}:[0-9a-f]{16,128}\Z", "Write alg:hex, for example sha256:9f86d0…")
 
 

@@ -107,10 +107,12 @@ COLUMNS: dict[str, dict[str, str]] = {
         person="person_id requested_by_id approved_by_id",
     ),
     "governance.AISystem": {
-        PLAIN: f"{ROW} slug risk_class status",
+        PLAIN: f"{ROW} slug risk_class status max_staleness_s safe_mode fallback_kind fallback",
         PARTICULARS: "name intended_purpose provider safe_state shutdown_steps shutdown_contacts",
     },
-    "governance.HistoricalAISystem": history(plain="slug risk_class status"),
+    "governance.HistoricalAISystem": history(
+        plain="slug risk_class status max_staleness_s safe_mode fallback_kind fallback"
+    ),
     "governance.Environment": {PLAIN: f"{ROW} system_id slug ended_at"},
     "governance.HistoricalEnvironment": history(plain="system_id slug ended_at"),
     "governance.ModelVersion": {
@@ -135,6 +137,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         credential="key_id secret_hash",
     ),
     "governance.RegisterChange": {PLAIN: "id transaction noun row_id at"},
+    # --- human control -------------------------------------------------------------------------------------------
+    "overrides.ControlClock": {PLAIN: "id generation number changed_at"},
     # --- notices, evidence ---------------------------------------------------------------------------------------
     "notices.Alert": {
         PLAIN: f"{ROW} kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at"
@@ -142,6 +146,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         PERSON: "owner_id acknowledged_by_id closed_by_id",
         PARTICULARS: "note",
     },
+    "notices.Event": {PLAIN: "id type system_id about_id facts occurred_at"},
+    "notices.Message": {PLAIN: "id kind fingerprint facts created_at", PERSON: "person_id"},
     "notices.HistoricalAlert": history(
         plain="kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at",
         person="owner_id acknowledged_by_id closed_by_id",

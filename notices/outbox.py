@@ -1,0 +1,38 @@
+"""What is to be told to the outside: events for webhooks and messages for people, as rows of the caller's transaction.
+
+Nothing is sent here: sweeps of the rows do that, so that a lost broker or mail server loses nothing.
+"""
+
+import uuid
+from typing import Any
+
+from django.utils import timezone
+
+from ledger.entries import require_clear
+from notices.models import Event, Message
+
+
+def announce(
+    *, event: str, system_id: uuid.UUID | None, about_id: uuid.UUID | None = None, facts: dict[str, Any] | None = None
+) -> Event:
+    """Say that something happened, to every webhook endpoint that asked for it. Dotted type: `switch.stopped`.
+
+    `facts`: clear values, ids and links only; no personal data leaves by this way. Call it inside the transaction of
+    what happened. Errors: `NotAClearString`.
+    """
+    require_clear(facts or {})
+    return Event.objects.create(
+        type=event, system_id=system_id, about_id=about_id, facts=facts or {}, occurred_at=timezone.now()
+    )
+
+
+def tell(*, person_id: uuid.UUID, kind: str, fingerprint: str, facts: dict[str, Any] | None = None) -> Message | None:
+    """Write to a person by e-mail, once for each fingerprint. `kind` names the words; `facts`: clear values.
+
+    Returns None where they were told already. Call it inside the transaction of what happened.
+    """
+    require_clear(facts or {})
+    message, is_new = Message.objects.get_or_create(
+        person_id=person_id, fingerprint=fingerprint, defaults={"kind": kind, "facts": facts or {}}
+    )
+    return message if is_new else None

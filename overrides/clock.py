@@ -1,0 +1,48 @@
+"""The epoch of all controls: read, advanced, announced."""
+
+from django.db import connection
+
+from overrides.standing import BEGINNING, Epoch
+
+CHANNEL = "answerable_control"
+
+
+def advance_epoch() -> Epoch:
+    """Begin a change of a control, in the caller's transaction: no other change begins before it ends.
+
+    Everything that clients or memories read goes through here: switches, parameters, review rules, and what archives,
+    deletes or renames one. Listeners hear of it at COMMIT.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO overrides_controlclock (id, generation, number) VALUES (1, 1, 1) ON CONFLICT (id) DO UPDATE"
+            " SET number = overrides_controlclock.number + 1, changed_at = statement_timestamp()"
+            " RETURNING generation, number"
+        )
+        epoch = Epoch(*cursor.fetchone())
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(epoch)])
+    return epoch
+
+
+def jump_generation(above: Epoch) -> Epoch:
+    """Start a new generation above what somebody has seen, in the caller's transaction. Never goes back."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO overrides_controlclock (id, generation, number) VALUES (1, %(next)s, 1) ON CONFLICT (id)"
+            " DO UPDATE SET number = CASE WHEN overrides_controlclock.generation < %(next)s THEN 1"
+            " ELSE overrides_controlclock.number + 1 END,"
+            " generation = greatest(overrides_controlclock.generation, %(next)s),"
+            " changed_at = statement_timestamp() RETURNING generation, number",
+            {"next": above.generation + 1},
+        )
+        epoch = Epoch(*cursor.fetchone())
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(epoch)])
+    return epoch
+
+
+def current_epoch() -> Epoch:
+    """The epoch that the database holds."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT generation, number FROM overrides_controlclock WHERE id = 1")
+        found = cursor.fetchone()
+    return Epoch(*found) if found else BEGINNING

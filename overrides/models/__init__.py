@@ -1,0 +1,3 @@
+from overrides.models.clock import ControlClock
+
+__all__ = ["ControlClock"]

@@ -1,0 +1,151 @@
+"""What is in force: modes, epochs, switches and parameters as plain values. Pure: no database, no clock, no memory.
+
+The mode in force for a decision is the most restrictive of all switches whose scope covers it. There is no allow: no
+narrower switch, rule or rank can overrule a wider stop.
+"""
+
+import enum
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Self
+
+
+class Mode(enum.StrEnum):
+    """What an AI system may do. Ordered: the later one is the more restrictive (see `severity`)."""
+
+    RUN = "run"
+    REVIEW = "review"
+    FALLBACK = "fallback"
+    STOP = "stop"
+
+    @property
+    def severity(self) -> int:
+        """0 for run to 3 for stop."""
+        return SEVERITY[self]
+
+
+SEVERITY = {mode: number for number, mode in enumerate(Mode)}
+
+
+class InFlight(enum.StrEnum):
+    """What becomes of work that has begun when a switch is thrown."""
+
+    DRAIN = "drain"
+    """It may finish, up to a deadline."""
+    HOLD = "hold"
+    """It waits where it is."""
+    CANCEL = "cancel"
+    """It is broken off."""
+
+
+class Epoch(NamedTuple):
+    """A state of all controls, ordered. The generation rises where the database may have forgotten numbers."""
+
+    generation: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.generation}.{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Epoch | None":
+        """The epoch that a client names, None where it is none."""
+        found = EPOCH.fullmatch(text)
+        return cls(int(found[1]), int(found[2])) if found else None
+
+
+EPOCH = re.compile(r"([0-9]{1,9})\.([0-9]{1,18})", re.ASCII)
+BEGINNING = Epoch(0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """The node of the scope tree that a switch names: what is None or empty means all."""
+
+    system_id: uuid.UUID | None = None
+    environment: str = ""
+    model_version: str = ""
+    capability: str = ""
+
+    def covers(self, environment: str, model_version: str, capability: str) -> bool:
+        """Whether a decision of its AI system is within."""
+        return (
+            self.environment in ("", environment)
+            and self.model_version in ("", model_version)
+            and self.capability in ("", capability)
+        )
+
+    def contains(self, other: Self) -> bool:
+        """Whether everything that the other one names is within."""
+        return self.system_id in (None, other.system_id) and self.covers(
+            other.environment, other.model_version, other.capability
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchState:
+    """A switch as memory knows it."""
+
+    id: uuid.UUID
+    node: Node
+    mode: Mode
+    epoch: Epoch
+    """Of its last change."""
+    reason_code: str
+    in_flight: InFlight
+    changed_at: datetime
+    drill_id: uuid.UUID | None = None
+    """The drill that threw it, where one did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterState:
+    """A parameter's value in force."""
+
+    id: uuid.UUID
+    name: str
+    type: str
+    """boolean, integer, number or string."""
+    value: bool | int | float | str
+    version: int
+    expires_at: datetime | None = None
+    value_after: bool | int | float | str | None = None
+    """What holds once it has expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Every switch and parameter at one epoch. Immutable; a change makes a new one."""
+
+    epoch: Epoch = BEGINNING
+    everywhere: tuple[SwitchState, ...] = ()
+    """Switches of the whole installation."""
+    by_system: Mapping[uuid.UUID, tuple[SwitchState, ...]] = field(default_factory=dict)
+    parameters: Mapping[tuple[uuid.UUID, str], tuple[ParameterState, ...]] = field(default_factory=dict)
+    """By AI system and environment."""
+
+    def switches_of(self, system_id: uuid.UUID) -> tuple[SwitchState, ...]:
+        """Switches that concern an AI system, the installation's own among them."""
+        return (*self.everywhere, *self.by_system.get(system_id, ()))
+
+    def in_force(
+        self, system_id: uuid.UUID, environment: str, model_version: str = "", capability: str = ""
+    ) -> SwitchState | None:
+        """The switch whose mode counts there; None where all may run."""
+        return strictest(
+            each for each in self.switches_of(system_id) if each.node.covers(environment, model_version, capability)
+        )
+
+    def mode(self, system_id: uuid.UUID, environment: str, model_version: str = "", capability: str = "") -> Mode:
+        """The mode in force there."""
+        found = self.in_force(system_id, environment, model_version, capability)
+        return found.mode if found else Mode.RUN
+
+
+def strictest(switches: Iterable[SwitchState]) -> SwitchState | None:
+    """The one of the most restrictive mode, the earliest change among equals; None where all say run."""
+    found = [each for each in switches if each.mode is not Mode.RUN]
+    return min(found, key=lambda each: (-each.mode.severity, each.epoch), default=None)
