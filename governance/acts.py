@@ -109,6 +109,8 @@ def role_names(roles: Collection[Assignment.Role]) -> str:
 
 PRIVILEGED = frozenset({Role.ADMINISTRATOR, Role.APPROVER, Role.DPO, Role.AUDITOR, Role.INVESTIGATOR})
 """Roles that a second administrator must agree to."""
+NEEDS_SECOND_FACTOR = PRIVILEGED | {Role.ACCOUNTABLE, Role.OPERATOR}
+"""Roles whose holders sign in with a second factor."""
 OWNERS = (Role.ACCOUNTABLE, Role.DEPUTY)
 EVERY_ROLE = tuple(Role)
 SEE_DECISIONS = tuple(role for role in Role if role is not Role.ADMINISTRATOR)
