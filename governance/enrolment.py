@@ -4,7 +4,7 @@ from django.conf import settings
 
 from governance import rights
 from governance.acts import NEEDS_SECOND_FACTOR
-from governance.models import Passkey, Person, TotpFactor
+from governance.models import Passkey, Person, RecoveryCode, TotpFactor
 
 DEMO_DOMAIN = "@example.org"
 
@@ -15,9 +15,10 @@ def has_factor(person: Person) -> bool:
     return Passkey.objects.filter(**mine).exists() or TotpFactor.objects.filter(**mine).exists()
 
 
-def has_code_factor(person: Person) -> bool:
-    """Whether they can type a code."""
-    return TotpFactor.objects.filter(person_id=person.pk, removed_at=None).exists()
+def takes_codes(person: Person) -> bool:
+    """Whether they can type a code: that of an app, or one for recovery."""
+    apps = TotpFactor.objects.filter(person_id=person.pk, removed_at=None)
+    return apps.exists() or RecoveryCode.objects.filter(person_id=person.pk, used_at=None).exists()
 
 
 def has_passkey(person: Person) -> bool:

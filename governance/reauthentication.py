@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from config.errors import ServiceError
-from governance.enrolment import has_code_factor, has_factor, has_passkey
+from governance.enrolment import has_factor, has_passkey, takes_codes
 from governance.errors import CodeRefused, FactorNotFresh
 from governance.freshness import is_fresh
 from governance.models import Person
@@ -106,16 +106,20 @@ def _check(request: HttpRequest, person: Person) -> None:
     forgive(attempt)
 
 
+def _typed(request: HttpRequest) -> list[tuple[str, str]]:
+    """What the person had sent, to be sent again with the proof."""
+    lists = request.POST.lists()
+    return [(name, str(value)) for name, values in lists if name not in NOT_CARRIED for value in values]
+
+
 def _page(request: HttpRequest, person: Person, refusal: str) -> HttpResponse:
     takes_password = not has_factor(person)
     context = admin.site.each_context(request) | {
         "title": "Is it you?",
         "refusal": refusal,
-        "carried": [
-            (name, value) for name, values in request.POST.lists() if name not in NOT_CARRIED for value in values
-        ],
+        "carried": _typed(request),
         "takes_password": takes_password,
-        "takes_code": has_code_factor(person) or not takes_password,
+        "takes_code": not takes_password and takes_codes(person),
         "takes_passkey": has_passkey(person),
     }
     response = TemplateResponse(request, "governance/sign_in/prove.html", context)

@@ -34,7 +34,7 @@ class SessionStore(DatabaseStore):
         return StaffSession
 
     def create_model_instance(self, data: Any) -> Any:
-        row = super().create_model_instance(data)
+        row: Any = super().create_model_instance(data)
         row.person_id = uuid.UUID(data[SESSION_KEY]) if SESSION_KEY in data else None
         return row
 

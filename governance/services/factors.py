@@ -74,7 +74,7 @@ def enrol_passkey(*, actor: Actor, name: str, credential: NewCredential) -> Pass
 def rename_passkey(*, actor: Actor, passkey_id: uuid.UUID, name: str) -> Passkey:
     """Call one of one's passkeys something else. Errors: `PersonNeeded`, `FactorNotFound`, `ValidationError`."""
     with sealing() as seal:
-        passkey = _own(actor, Passkey, passkey_id)
+        passkey: Passkey = _own(actor, Passkey, passkey_id)
         if name.strip() != passkey.name:
             passkey.name = name.strip()
             _write(seal, actor, FACTOR_RENAMED, passkey)

@@ -1,8 +1,8 @@
 """Failed attempts to sign in: counted before they are tried, locked for longer each time.
 
-Counting first means that guesses sent at once do not get past the limit together. A lock-out is told (in the log, to the
-administrators) by a sweep, never by the request that caused it: how long that took would say whether there is such an
-account. Rows, not memory: neither a restart nor another process forgets.
+Counting first means that guesses sent at once do not get past the limit together. A lock-out is told (in the log, to
+the administrators) by a sweep, never by the request that caused it: how long that took would say whether there is such
+an account. Rows, not memory: neither a restart nor another process forgets.
 """
 
 import ipaddress

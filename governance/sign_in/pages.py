@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST
 from config.admin import SignInForm
 from config.errors import ServiceError
 from config.rate_limits import REQUESTS, key_of
-from governance.enrolment import has_code_factor, has_factor, has_passkey
+from governance.enrolment import has_factor, has_passkey, takes_codes
 from governance.errors import PasskeyRefused, SignInLocked
 from governance.models import Person
 from governance.services.factors import use_code
@@ -114,7 +114,7 @@ def _second_page(request: HttpRequest, person: Person, refusal: str) -> HttpResp
     context = admin.site.each_context(request) | {
         "title": "Second factor",
         "refusal": refusal,
-        "takes_code": has_code_factor(person),
+        "takes_code": takes_codes(person),
         "takes_passkey": has_passkey(person),
     }
     return TemplateResponse(request, "governance/sign_in/second.html", context)

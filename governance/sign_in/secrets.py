@@ -1,7 +1,7 @@
 """The key under which secrets of second factors are kept: derived from the installation's digest key.
 
-Not Django's secret key, which may be replaced at any time: everybody would lose their second factor with it. Intake makes
-the file of the digest key and looks after it (`intake.digests`); here it is only read.
+Not Django's secret key, which may be replaced at any time: everybody would lose their second factor with it. Intake
+makes the file of the digest key and looks after it (`intake.digests`); here it is only read.
 """
 
 import hmac
