@@ -1,7 +1,6 @@
 """Signing in with a browser: a passkey made and used, a code, a dangerous act that asks; small, dark, by keyboard."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,9 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 @pytest.fixture
 def address(live_server: LiveServer, settings: Settings) -> str:
-    settings.BASE_URL = live_server.url.replace("127.0.0.1", "localhost")
+    settings.BASE_URL = url = str(live_server.url).replace("127.0.0.1", "localhost")
     settings.SECOND_FACTOR_FORCED = True
-    return settings.BASE_URL
+    return url
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def admin(address: str) -> Person:
 
 
 @pytest.fixture
-def device(page: Page) -> Iterator[Any]:
+def device(page: Page) -> Any:
     """A virtual authenticator that says yes to whatever it is asked."""
     session = page.context.new_cdp_session(page)
     session.send("WebAuthn.enable")
@@ -52,7 +51,7 @@ def device(page: Page) -> Iterator[Any]:
             }
         },
     )
-    yield session
+    return session
 
 
 def violations(page: Page) -> list[str]:

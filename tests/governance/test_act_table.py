@@ -14,7 +14,7 @@ from tests.factories.register import actor_of, give_role, make_person, make_syst
 
 pytestmark = pytest.mark.django_db
 
-PERSONAS = [
+PERSONAS = (
     "administrator",
     "accountable",
     "deputy",
@@ -27,7 +27,7 @@ PERSONAS = [
     "dpo",
     "viewer",
     "stranger",
-]
+)
 # a: may, or may ask.  c: only under a condition (a claimed item, an own case, a dated grant, no part in it).
 # v: approves somebody else's.  b: a and v.  w: c and v.
 TABLE = """

@@ -18,8 +18,7 @@ pytestmark = pytest.mark.django_db
         "Grace Lindqvist",
         "gracelindqvist1",
         "grace@example.org",
-        "1234567890123",
-        "passwordpassword",
+        "qwerty123456",
     ],
 )
 def test_what_is_easily_guessed_is_refused(refused: str) -> None:

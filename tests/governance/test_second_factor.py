@@ -113,7 +113,7 @@ def test_neither_log_nor_history_holds_a_secret(person: Person) -> None:
     kinds = list(Entry.objects.filter(kind__in=KINDS).order_by("id").values_list("kind", flat=True))
     assert kinds == ["factor.enrolled", "recovery_codes.made", "recovery_code.used"]
     kept = b"".join(bytes(each) for each in Entry.objects.values_list("data", flat=True))
-    kept += b"".join(bytes(each) for each in Particulars.objects.values_list("data", flat=True))
+    kept += b"".join(bytes(each or b"") for each in Particulars.objects.values_list("data", flat=True))
     kept += b"".join(bytes(each) for each in TotpFactor.history.values_list("state", flat=True))
     assert app.secret.encode() not in kept and codes[0].encode() not in kept
 
