@@ -192,7 +192,7 @@ def _took_something(delivery: Delivery) -> bool:
 
 def _tell_owner(endpoint: WebhookEndpoint, why: WebhookEndpoint.Why | None, delivery: Delivery) -> None:
     kind = "webhook.disabled" if why else "webhook.delivery_failed"
-    facts = {"endpoint": str(endpoint.pk), "event": delivery.event.type, "why": str(why.label) if why else None}
+    facts = {"endpoint": str(endpoint.pk), "event": delivery.event.type, "why": str(why) if why else None}
     about = f"{endpoint.pk}:{endpoint.revision}" if why else delivery.pk
     tell(person_id=endpoint.owner_id, kind=kind, fingerprint=f"{kind}:{about}", facts=facts)
 

@@ -86,7 +86,9 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str], seconds: float = 
         try:
             with _connection(addresses.parse(url), deadline) as (connection, path):
                 connection.request("POST", path, body=body, headers=headers, preload_content=False)
-                return _judged(connection.getresponse(), deadline)
+                response = connection.getresponse()
+                # a head that the watchdog cut off looks like a short one
+                return Answer(Outcome.TIMED_OUT) if deadline.is_over else _judged(response)
         except AddressRefused:
             return Answer(Outcome.BAD_ADDRESS)
         except NameUnresolved:
@@ -177,7 +179,7 @@ def _connect(checked: list[str], port: int, deadline: Deadline) -> socket.socket
     raise problem
 
 
-def _judged(response: BaseHTTPResponse, deadline: Deadline) -> Answer:
+def _judged(response: BaseHTTPResponse) -> Answer:
     status = response.status
     wait = _seconds(response.headers.get("Retry-After"))
     _read_some(response)
