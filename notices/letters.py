@@ -107,7 +107,8 @@ def _alert(facts: Facts, why: str, before: str = "") -> Letter:
 
 @letter("webhook.disabled")
 def _disabled(facts: Facts) -> Letter:
-    why = f"It was disabled: {WebhookEndpoint.Why(facts['why']).label}. Nothing more is sent to it; what waited was dropped."
+    why = WebhookEndpoint.Why(facts["why"]).label
+    why = f"It was disabled: {why}. Nothing more is sent to it; what waited was dropped."
     return _endpoint(facts, "Webhook endpoint disabled", why)
 
 

@@ -67,8 +67,8 @@ def _recently(person_id: uuid.UUID, now: datetime) -> tuple[int, datetime | None
     """How many e-mails they got in the window, and until when they are left in peace after one about many things."""
     sent = Message.objects.filter(person_id=person_id, sent_at__gt=now - WINDOW)
     mails = list(sent.order_by().values("mail_id").annotate(number=Count("pk"), at=Max("sent_at")))
-    digests = [mail["at"] for mail in mails if mail["number"] > 1]
-    return len(mails), max(digests) + WINDOW if digests else None
+    has_many = len(mails) > SINGLE_MAILS or any(mail["number"] > 1 for mail in mails)
+    return len(mails), max(mail["at"] for mail in mails) + WINDOW if has_many else None
 
 
 def _take(batch: Batch, now: datetime) -> None:

@@ -86,7 +86,9 @@ def closing(handler: BaseHTTPRequestHandler) -> None:
 
 
 @contextmanager
-def receiver(behave: Behave | None = None, *, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Receiver]:
+def receiver(
+    behave: Behave | None = None, *, context: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> Iterator[Receiver]:
     """A server that keeps what it got and answers 204, or behaves as told."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -97,8 +99,6 @@ def receiver(behave: Behave | None = None, *, context: ssl.SSLContext | None = N
             told.requests.append(Received(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
             self.close_connection = True
             (told.behave or answer(204))(self)
-
-        do_GET = do_POST
 
         def log_message(self, *arguments: Any) -> None:
             return

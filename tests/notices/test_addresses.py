@@ -1,6 +1,7 @@
 """Webhooks do not lead inside: by no spelling, no name, no second answer of a resolver."""
 
 import ipaddress
+import socket
 import threading
 
 import pytest
@@ -120,7 +121,12 @@ def test_plain_http_goes_to_named_networks_alone(monkeypatch: pytest.MonkeyPatch
 
 def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *a, **k: [] if released.wait(30) else [])
+
+    def hang(*asked: object, **named: object) -> list[object]:
+        released.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
     with pytest.raises(NameUnresolved):
         addresses.system_resolver("hooks.example.org", 443, 0.1)
     released.set()

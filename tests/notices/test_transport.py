@@ -65,7 +65,16 @@ def test_the_body_arrives_byte_for_byte_under_the_headers_given() -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("7", 7.0), (" 7 ", 7.0), ("0", 0.0), ("999999999999", 86400.0), ("soon", None), ("-5", None), ("²", None), ("", None)],
+    [
+        ("7", 7.0),
+        (" 7 ", 7.0),
+        ("0", 0.0),
+        ("999999999999", 86400.0),
+        ("soon", None),
+        ("-5", None),
+        ("²", None),
+        ("", None),
+    ],
 )
 def test_retry_after_in_seconds(text: str, seconds: float | None) -> None:
     with receiver(answer(429, Retry_After=text)) as there:
