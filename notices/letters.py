@@ -4,6 +4,7 @@ A floor above declares the words of its own kinds with `letter`; a kind that nob
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,10 +63,11 @@ def _shown(facts: Facts) -> list[tuple[str, Any]]:
 
 
 def digest(letters: Sequence[Letter]) -> Letter:
-    """Many letters as one: what each is about, the newest last."""
-    lines = [each.subject for each in letters[:MOST_NAMED]]
-    if len(letters) > MOST_NAMED:
-        lines.append(f"... and {len(letters) - MOST_NAMED} more")
+    """Many letters as one: what they are about, each subject once."""
+    counted = Counter(each.subject for each in letters)
+    lines = [f"{subject} ({number} times)" if number > 1 else subject for subject, number in counted.items()]
+    if len(lines) > MOST_NAMED:
+        lines[MOST_NAMED:] = [f"... and {len(lines) - MOST_NAMED} more"]
     return Letter(f"{len(letters)} notices", lines, reverse("admin:notices_alert_changelist"))
 
 

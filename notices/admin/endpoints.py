@@ -54,7 +54,10 @@ class EndpointForm(ServiceForm):
 
     name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget, help_text="What receives it.")
     url = forms.CharField(
-        label="Address", max_length=2000, widget=UnfoldAdminTextInputWidget, help_text="https://hooks.example.org/..."
+        label="Address",
+        max_length=2000,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Begins with https:// and leads to a public address.",
     )
     systems = forms.ModelMultipleChoiceField(
         AISystem.objects.all(),
@@ -119,11 +122,11 @@ class EndpointAdmin(RegisterAdmin[WebhookEndpoint]):
         return endpoints_for(person_of(request)).select_related("owner")
 
     def get_fields(self, request: HttpRequest, obj: WebhookEndpoint | None = None) -> Any:
-        seen = ("state", "owner") if obj else ()
+        seen = ("state_words", "owner") if obj else ()
         return (*seen, "name", "url", "systems", "event_types", "format")
 
     def get_readonly_fields(self, request: HttpRequest, obj: WebhookEndpoint | None = None) -> Any:
-        return ("state", "owner")
+        return ("state_words", "owner")
 
     def carry_out(
         self, request: HttpRequest, original: WebhookEndpoint | None, cleaned: Mapping[str, Any]
@@ -215,8 +218,11 @@ class EndpointAdmin(RegisterAdmin[WebhookEndpoint]):
 
     @display(description="State", label={"enabled": "success", "disabled": "danger"})
     def state(self, endpoint: WebhookEndpoint) -> tuple[str, str]:
-        why = f": {endpoint.get_disabled_why_display()}" if endpoint.disabled_why else ""
-        return endpoint.status, f"{endpoint.get_status_display()}{why}"
+        return endpoint.status, _state(endpoint)
+
+    @admin.display(description="State")
+    def state_words(self, endpoint: WebhookEndpoint) -> str:
+        return _state(endpoint)
 
     @admin.display(description="AI systems")
     def system_names(self, endpoint: WebhookEndpoint) -> str:
@@ -252,7 +258,7 @@ class DeliveryAdmin(ActPages[Delivery]):
     fields = (
         "type",
         "endpoint_link",
-        "state",
+        "state_words",
         "webhook_id",
         "attempt_count",
         "created_at",
@@ -309,6 +315,10 @@ class DeliveryAdmin(ActPages[Delivery]):
     def state(self, delivery: Delivery) -> tuple[str, str]:
         return delivery.status, delivery.get_status_display()
 
+    @admin.display(description="State")
+    def state_words(self, delivery: Delivery) -> str:
+        return delivery.get_status_display()
+
     @admin.display(description="webhook-id")
     def webhook_id(self, delivery: Delivery) -> SafeString:
         return format_html('<span class="a-hash">{}</span>', delivery.event_id)
@@ -334,6 +344,11 @@ class DeliveryAdmin(ActPages[Delivery]):
     @admin.display(description="Body")
     def shown_body(self, delivery: Delivery) -> SafeString:
         return format_html('<pre class="a-hash" tabindex="0">{}</pre>', bytes(delivery.body).decode())
+
+
+def _state(endpoint: WebhookEndpoint) -> str:
+    why = f": {endpoint.get_disabled_why_display()}" if endpoint.disabled_why else ""
+    return f"{endpoint.get_status_display()}{why}"
 
 
 def _answer(attempt: Attempt) -> str:

@@ -25,7 +25,16 @@ class MessageAdmin(ActPages[Message]):
     about = "E-mails to people: alerts, deadlines, endpoints that were disabled. None has been written in 30 days."
     list_display = ("about_what", "person", "state", "attempts", "last_error", "created_at", "sent_at")
     list_filter = ("status",)
-    fields = ("about_what", "person", "state", "attempts", "last_error", "created_at", "next_attempt_at", "sent_at")
+    fields = (
+        "about_what",
+        "person",
+        "state_words",
+        "attempts",
+        "last_error",
+        "created_at",
+        "next_attempt_at",
+        "sent_at",
+    )
     readonly_fields = fields
     actions_detail = ("again",)
 
@@ -69,3 +78,7 @@ class MessageAdmin(ActPages[Message]):
     )
     def state(self, message: Message) -> tuple[str, str]:
         return message.status, message.get_status_display()
+
+    @admin.display(description="State")
+    def state_words(self, message: Message) -> str:
+        return message.get_status_display()

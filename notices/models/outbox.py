@@ -45,6 +45,8 @@ class Message(models.Model):
     kind = models.CharField(max_length=60)
     fingerprint = models.CharField(max_length=200)
     facts = models.JSONField(default=dict)
+    is_urgent = models.BooleanField(default=False)
+    """Not kept waiting by a flood of what is not: each of the two is counted and gathered apart."""
     created_at = models.DateTimeField(db_default=Now())
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.WAITING)
     attempts = models.PositiveIntegerField(default=0)

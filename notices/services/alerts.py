@@ -150,7 +150,13 @@ def _gather(gathering: Alert, alert: Alert) -> Alert:
 def _tell_of(alert: Alert) -> None:
     """Write to whoever answers for it, and tell webhook endpoints: in the transaction that opened it."""
     for person in recipients(alert):
-        tell(person_id=person.pk, kind="alert.opened", fingerprint=f"alert:{alert.pk}", facts={"alert": str(alert.pk)})
+        tell(
+            person_id=person.pk,
+            kind="alert.opened",
+            fingerprint=f"alert:{alert.pk}",
+            facts={"alert": str(alert.pk)},
+            is_urgent=alert.severity == Alert.Severity.CRITICAL,
+        )
     _announce("alert.opened", alert)
 
 

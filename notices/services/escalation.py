@@ -44,8 +44,13 @@ def _escalate(alert_id: uuid.UUID) -> bool:
 
 def _tell_others(alert: Alert) -> None:
     for person in others(alert):
-        facts = {"alert": str(alert.pk)}
-        tell(person_id=person.pk, kind="alert.escalated", fingerprint=f"alert.escalated:{alert.pk}", facts=facts)
+        tell(
+            person_id=person.pk,
+            kind="alert.escalated",
+            fingerprint=f"alert.escalated:{alert.pk}",
+            facts={"alert": str(alert.pk)},
+            is_urgent=alert.severity == Alert.Severity.CRITICAL,
+        )
     announce(
         event="alert.escalated",
         system_id=alert.system_id,

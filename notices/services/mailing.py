@@ -9,7 +9,7 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import transaction
-from django.db.models import Count, Max
+from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
 from config.ids import new_id
@@ -33,27 +33,27 @@ logger = structlog.get_logger(__name__)
 def send_mails() -> int:
     """Send what is due. Returns how many e-mails were handed to the mail server."""
     due = Message.objects.filter(status=Status.WAITING, next_attempt_at__lte=timezone.now())
-    people = list(due.order_by().values_list("person_id", flat=True).distinct())
-    return sum(_send_to(person_id) for person_id in people)
+    lanes = list(due.order_by("-is_urgent").values_list("is_urgent", "person_id").distinct())
+    return sum(_send_to(person_id, is_urgent) for is_urgent, person_id in lanes)
 
 
-def _send_to(person_id: uuid.UUID) -> int:
+def _send_to(person_id: uuid.UUID, is_urgent: bool) -> int:
     person = Person.objects.filter(pk=person_id, is_active=True).exclude(email="").first()
-    batches = _claim(person_id)
+    batches = _claim(Message.objects.filter(person_id=person_id, is_urgent=is_urgent), f"mail:{person_id}")
     if person is None:
         _mark([message for batch in batches for message in batch], status=Status.NOBODY)
         return 0
     return sum(_send(person, batch) for batch in batches)
 
 
-def _claim(person_id: uuid.UUID) -> list[Batch]:
+def _claim(lane: QuerySet[Message], name: str) -> list[Batch]:
     """The due messages of a person, as they go into e-mails, and nobody else's for the time of the lease."""
     now = timezone.now()
     with transaction.atomic():
-        hold(f"mail:{person_id}")
-        due = Message.objects.filter(person_id=person_id, status=Status.WAITING, next_attempt_at__lte=now)
+        hold(name)
+        due = lane.filter(status=Status.WAITING, next_attempt_at__lte=now)
         waiting = list(due.order_by("id")[:AT_ONCE])
-        recent, quiet_until = _recently(person_id, now)
+        recent, quiet_until = _recently(lane, now)
         if quiet_until:
             due.update(next_attempt_at=quiet_until)
             return []
@@ -63,9 +63,9 @@ def _claim(person_id: uuid.UUID) -> list[Batch]:
     return batches
 
 
-def _recently(person_id: uuid.UUID, now: datetime) -> tuple[int, datetime | None]:
+def _recently(lane: QuerySet[Message], now: datetime) -> tuple[int, datetime | None]:
     """How many e-mails they got in the window, and until when they are left in peace after one about many things."""
-    sent = Message.objects.filter(person_id=person_id, sent_at__gt=now - WINDOW)
+    sent = lane.filter(sent_at__gt=now - WINDOW)
     mails = list(sent.order_by().values("mail_id").annotate(number=Count("pk"), at=Max("sent_at")))
     has_many = len(mails) > SINGLE_MAILS or any(mail["number"] > 1 for mail in mails)
     return len(mails), max(mail["at"] for mail in mails) + WINDOW if has_many else None

@@ -149,7 +149,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     "notices.GatheredAlert": {PLAIN: "id alert_id fingerprint about_id gathered_at"},
     "notices.Event": {PLAIN: "id type system_id about_id facts occurred_at fanned_out_at"},
     "notices.Message": {
-        PLAIN: "id kind fingerprint facts created_at status attempts next_attempt_at last_error mail_id sent_at",
+        PLAIN: "id kind fingerprint facts is_urgent created_at status attempts next_attempt_at last_error mail_id"
+        " sent_at",
         PERSON: "person_id",
     },
     "notices.WebhookEndpoint": {

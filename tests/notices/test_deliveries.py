@@ -191,9 +191,8 @@ def test_an_owner_who_has_left_takes_the_endpoint_along() -> None:
     fan_out()
     deactivate_person(actor=COMMAND, person_id=owner.pk)
     assert not told_of(None)
-    assert (disable_orphans(), disable_orphans()) == (1, 0)
-    found = one().endpoint
-    assert (found.status, found.disabled_why) == ("disabled", Why.OWNER_LEFT)
+    assert [disable_orphans(), disable_orphans()] == [1, 0]
+    assert one().endpoint.disabled_why == Why.OWNER_LEFT
     assert one().status == Status.DROPPED
     assert Entry.objects.filter(about_id=made.row.pk, kind="webhook.disabled").count() == 1
 

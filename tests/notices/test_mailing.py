@@ -149,8 +149,30 @@ def test_many_at_once_come_as_one() -> None:
     assert send_mails() == 2
     [many] = [each for each in mail.outbox if person.email in each.to]
     assert many.subject == "[Answerable] 60 notices"
-    assert "... and 10 more" in many.body
-    assert len(re.findall("Review: deadline", str(many.body))) == 50
+    assert "Review: deadline (60 times)" in many.body
+
+
+def test_a_digest_of_many_things_names_the_first_of_them() -> None:
+    person = make_person()
+    for number in range(60):
+        tell(person_id=person.pk, kind=f"kind.n_{number}", fingerprint=str(number))
+    send_mails()
+    assert len(re.findall("Kind: ", str(mail.outbox[0].body))) == 50
+    assert "... and 10 more" in mail.outbox[0].body
+
+
+def test_what_is_urgent_does_not_wait_behind_a_flood() -> None:
+    owner = make_person()
+    system = make_system(accountable=owner)
+    for number in range(60):
+        told(owner, number)
+    send_mails()
+    told(owner, 99)
+    open_alert(
+        actor=SERVER, kind="switch.unconfirmed", severity=Alert.Severity.CRITICAL, fingerprint="u", system_id=system.pk
+    )
+    assert send_mails() == 1
+    assert "Switch: unconfirmed" in mail.outbox[-1].subject
 
 
 def test_after_a_digest_there_is_quiet_and_then_the_next_one() -> None:
