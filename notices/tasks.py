@@ -1,10 +1,9 @@
 """Tasks of notices. Each sweeps rows that wait, so a lost message loses nothing; running twice does no harm."""
 
 import time
-from functools import partial
 from uuid import UUID
 
-from celery import Task, shared_task
+from celery import shared_task
 from django.db import transaction
 
 from notices.services import escalation, fan_out, gaps, mailing, sending
@@ -66,9 +65,13 @@ def forget_old_task() -> int:
     return sending.forget_old()
 
 
-def nudge(task: Task = send_webhooks_task) -> None:
+def nudge() -> None:
     """For edges: have the outbox looked at as soon as this transaction is there, not at the next sweep.
 
     A broker that is down changes nothing: what goes wrong here is logged, and the sweep comes.
     """
-    transaction.on_commit(partial(task.delay), robust=True)
+    transaction.on_commit(_look_now, robust=True)
+
+
+def _look_now() -> None:
+    send_webhooks_task.delay()

@@ -36,8 +36,8 @@ class Message(models.Model):
     class Status(models.TextChoices):
         WAITING = "waiting"
         SENT = "sent"
-        GIVEN_UP = "given_up", "given up"
-        NOBODY = "nobody", "nobody to send it to"
+        GIVEN_UP = "given_up", "Given up"
+        NOBODY = "nobody", "Nobody to send it to"
         """The person has left, or has no address."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

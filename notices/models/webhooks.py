@@ -89,7 +89,7 @@ class Delivery(models.Model):
         WAITING = "waiting"
         DELIVERED = "delivered"
         FAILED = "failed"
-        DROPPED = "dropped", "dropped: the endpoint was disabled"
+        DROPPED = "dropped", "Dropped: the endpoint was disabled"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     endpoint = models.ForeignKey(WebhookEndpoint, models.PROTECT, related_name="deliveries")
@@ -134,17 +134,17 @@ class Attempt(models.Model):
 
     class Outcome(models.TextChoices):
         DELIVERED = "delivered"
-        REFUSED = "refused", "refused by the receiver"
-        THROTTLED = "throttled", "told to wait"
-        GONE = "gone", "gone for good"
-        REDIRECTED = "redirected", "redirected: never followed"
-        TIMED_OUT = "timed_out", "no answer in time"
-        UNREACHABLE = "unreachable", "no connection"
-        UNKNOWN_HOST = "unknown_host", "the name resolves to nothing"
-        TLS_FAILED = "tls_failed", "the certificate is not valid"
-        BROKEN_OFF = "broken_off", "broken off before an answer"
-        BAD_ADDRESS = "bad_address", "leads to an address that is not allowed"
-        OUR_FAULT = "our_fault", "failed on our side"
+        REFUSED = "refused", "Refused by the receiver"
+        THROTTLED = "throttled", "Told to wait"
+        GONE = "gone", "Gone for good"
+        REDIRECTED = "redirected", "Redirected: never followed"
+        TIMED_OUT = "timed_out", "No answer in time"
+        UNREACHABLE = "unreachable", "No connection"
+        UNKNOWN_HOST = "unknown_host", "The name resolves to nothing"
+        TLS_FAILED = "tls_failed", "The certificate is not valid"
+        BROKEN_OFF = "broken_off", "Broken off before an answer"
+        BAD_ADDRESS = "bad_address", "Leads to an address that is not allowed"
+        OUR_FAULT = "our_fault", "Failed on our side"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="log")
