@@ -343,7 +343,7 @@ class DeliveryAdmin(ActPages[Delivery]):
 
     @admin.display(description="Body")
     def shown_body(self, delivery: Delivery) -> SafeString:
-        return format_html('<pre class="a-hash" tabindex="0">{}</pre>', bytes(delivery.body).decode())
+        return format_html('<pre class="a-code" tabindex="0">{}</pre>', bytes(delivery.body).decode())
 
 
 def _state(endpoint: WebhookEndpoint) -> str:
