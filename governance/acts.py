@@ -49,6 +49,7 @@ class Act(enum.StrEnum):
     VERSION_REGISTER = "version.register"
     VERSION_REGISTER_UNVERIFIED = "version.register_unverified"
     ALERT_HANDLE = "alert.handle"
+    WEBHOOK_MANAGE = "webhook.manage"
     # looking
     REVIEW_VIEW = "review.view"
     SYSTEM_VIEW = "system.view"
@@ -173,6 +174,7 @@ RULES: dict[Act, Rule] = {
     Act.VERSION_REGISTER_UNVERIFIED: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
     Act.ALERT_HANDLE: _rule(Role.ADMINISTRATOR, Role.TECHNICAL_OWNER, Role.OPERATOR, *OWNERS),
     Act.REVIEW_VIEW: _rule(Role.REVIEWER, *OWNERS),
+    Act.WEBHOOK_MANAGE: _rule(Role.ADMINISTRATOR, Role.TECHNICAL_OWNER),
     Act.SYSTEM_VIEW: _rule(*EVERY_ROLE),
     Act.DECISION_VIEW: _rule(*SEE_DECISIONS, by_key=(KeyScope.DECISIONS_READ,)),
     Act.PAYLOAD_READ: _rule(

@@ -172,12 +172,31 @@ COLUMNS: dict[str, dict[str, str]] = {
     # --- notices, evidence ---------------------------------------------------------------------------------------
     "notices.Alert": {
         PLAIN: f"{ROW} kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at"
-        " occurrences last_seen_at seal_pending",
+        " occurrences last_seen_at seal_pending escalated_at",
         PERSON: "owner_id acknowledged_by_id closed_by_id",
         PARTICULARS: "note",
     },
-    "notices.Event": {PLAIN: "id type system_id about_id facts occurred_at"},
-    "notices.Message": {PLAIN: "id kind fingerprint facts created_at", PERSON: "person_id"},
+    "notices.GatheredAlert": {PLAIN: "id alert_id fingerprint about_id gathered_at"},
+    "notices.Event": {PLAIN: "id type system_id about_id facts occurred_at fanned_out_at"},
+    "notices.Message": {
+        PLAIN: "id kind fingerprint facts is_urgent created_at status attempts next_attempt_at last_error mail_id"
+        " sent_at",
+        PERSON: "person_id",
+    },
+    "notices.WebhookEndpoint": {
+        PLAIN: f"{ROW} system_ids event_types format status disabled_why disabled_at",
+        PERSON: "owner_id",
+        PARTICULARS: "name url",
+    },
+    "notices.HistoricalWebhookEndpoint": history(
+        plain="system_ids event_types format status disabled_why disabled_at", person="owner_id"
+    ),
+    "notices.EndpointSecret": {PLAIN: "id endpoint_id secret created_at expires_at"},
+    "notices.Delivery": {
+        PLAIN: "id endpoint_id event_id content_type body status attempt_count failures next_attempt_at lease"
+        " leased_until created_at ended_at",
+    },
+    "notices.Attempt": {PLAIN: "id delivery_id number outcome http_status duration_ms at"},
     "notices.HistoricalAlert": history(
         plain="kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at",
         person="owner_id acknowledged_by_id closed_by_id",

@@ -23,7 +23,7 @@ DOCKER = PROJECT / "docker"
 OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-OURS = ("setup", "web", "worker", "beat")
+OURS = ("setup", "web", "worker", "outgoing", "beat")
 IN_THE_IMAGE = {"DATA_DIR", "STATIC_DIR", "PORT", "PROCESS"}
 """Set by the Dockerfile and the entrypoint, or 8000."""
 DEMO_ALONE = {"DEMO"}
