@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -31,6 +32,21 @@ class Rule:
     system_id: uuid.UUID
     environment: str = ""
     reason_code: str = "review-rule"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewReview:
+    """A review that intake opens, in the sealing of the decision that asks for it."""
+
+    review_id: uuid.UUID
+    decision_id: uuid.UUID
+    system_id: uuid.UUID
+    environment: str
+    rule_id: uuid.UUID | None
+    """None where a switch holds everything."""
+    mode_epoch: str
+    phase: str
+    recorded_at: datetime
 
 
 Rules = Mapping[uuid.UUID, tuple[Rule, ...]]
