@@ -91,7 +91,11 @@ class Admission:
         is_own_id = record.id is None or self._replay is not None
         decision_id = self._new_id() if record.id is None or self._replay else self._checked_id(record.id)
         directive = directive_for(
-            system_id=known.system.id, environment=known.environment, model_version=record.model_version, facts=record
+            system_id=known.system.id,
+            environment=known.environment,
+            model_version=record.model_version,
+            facts=record,
+            decision_id=decision_id,
         )
         switch = None if record.phase == "proposed" else directive.switch
         conduct = None if switch is None else self._conduct(known, record, switch)
@@ -201,9 +205,7 @@ class Admission:
     def _new_id(self) -> str:
         return str(self._replay.decision_id if self._replay else new_id())
 
-    def _facets(
-        self, known: Known, record: DecisionRecord, directive: Directive, conduct: Conduct | None
-    ) -> Facets:
+    def _facets(self, known: Known, record: DecisionRecord, directive: Directive, conduct: Conduct | None) -> Facets:
         late = record.occurred_at < self._at - LATE
         ahead = record.occurred_at > self._at + CLOCK_AHEAD
         settled = record.occurred_at >= known.settled_since

@@ -62,7 +62,12 @@ MAX_MADE = 10_000
 
 
 def directive_for(
-    *, system_id: uuid.UUID, environment: str, model_version: str, facts: DecisionFacts
+    *,
+    system_id: uuid.UUID,
+    environment: str,
+    model_version: str,
+    facts: DecisionFacts,
+    decision_id: str | None = None,
 ) -> Directive:
     """The directive for one decision, now: the strictest switch, else the first rule that asks for a person.
 
@@ -82,7 +87,10 @@ def directive_for(
     if switch is not None:
         return _by_switch(directives, switch, system_id, model_version)
     rules = controls.rules.get(system_id)
-    rule = first_match(rules, environment, facts) if rules else None
+    if not rules:
+        return directives.proceed
+    drawn = uuid.UUID(decision_id) if decision_id else None
+    rule = first_match(rules, environment, facts, model_version=model_version, decision_id=drawn)
     return directives.proceed if rule is None else _by_rule(directives, rule, facts.phase != "proposed")
 
 

@@ -62,9 +62,7 @@ class NotClearable(Conflict):
     code = "emergency-clear-refused"
     title = "This switch cannot be cleared by one person"
     meaning = (
-        (
         "One person may take a stopped AI system to review, for four hours. Not a switch of the whole organisation."
-    )
     )
 
 
