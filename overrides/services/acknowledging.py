@@ -175,8 +175,8 @@ def _write(grant: KeyGrant, acks: Sequence[Ack], learned_by: ClientInstance.Lear
 
 def seal_break_glass() -> int:
     """Seal that clients obey a file of their own, or no longer do. Returns how many."""
-    differing = ClientInstance.objects.exclude(file_mode=F("sealed_file_mode")).order_by("id")
-    for instance in list(differing[:AT_ONCE]):
+    differing = list(ClientInstance.objects.exclude(file_mode=F("sealed_file_mode")).order_by("id")[:AT_ONCE])
+    for instance in differing:
         with sealing() as seal:
             locked = ClientInstance.objects.select_for_update().get(pk=instance.pk)
             body = {"instance": locked.instance, "environment": locked.environment}

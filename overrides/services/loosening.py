@@ -228,12 +228,13 @@ def void_passed_requests() -> int:
     """Void the requests that expired, or whose switch changed while its log took no entry. Returns how many."""
     passed = Q(expires_at__lte=timezone.now()) | ~Q(generation=F("switch__generation"), number=F("switch__number"))
     found = LooseningRequest.objects.filter(passed, status=Status.OPEN).values_list("id", flat=True)
-    for request_id in list(found[:AT_ONCE]):
+    waiting = list(found[:AT_ONCE])
+    for request_id in waiting:
         with sealing() as seal:
             request = _locked_request(request_id)
             if request.status == Status.OPEN:
                 _decide(seal, SERVER, LOOSENING_VOIDED, request, Status.VOID)
-    return len(found)
+    return len(waiting)
 
 
 # --- what they share --------------------------------------------------------------------------------------------------
