@@ -18,8 +18,13 @@ from overrides.errors import ImplausibleEpoch
 from overrides.kinds import BREAK_GLASS_REPORTED
 from overrides.models import ClientInstance
 from overrides.services.changing import log_of
-from overrides.services.recovery import recover_control, state_from_client
-from overrides.standing import BEGINNING, Epoch, Mode
+from overrides.services.recovery import (
+    recover_control,
+    reinstate_forgotten,
+    state_from_client,
+    was_forgotten,
+)
+from overrides.standing import BEGINNING, Epoch, Mode, SwitchState
 
 GENERATIONS_AHEAD = 1_000
 """More lost databases than this nobody has had: whoever says so is mistaken, or wants to use the numbers up."""
@@ -69,27 +74,41 @@ def note_seen(*, grant: KeyGrant, instance: str, epoch: Epoch) -> None:
 
 def _catch_up(grant: KeyGrant, acks: Iterable[Ack]) -> Epoch:
     own = current_epoch()
-    ahead = [ack for ack in acks if ack.epoch is not None and ack.epoch > own]
-    for ack in sorted(ahead, key=lambda ack: ack.epoch or own, reverse=True):
-        assert ack.epoch is not None
-        if ack.epoch.generation > own.generation + GENERATIONS_AHEAD:
-            raise ImplausibleEpoch()
-    for ack in sorted(ahead, key=lambda ack: ack.epoch or own, reverse=True):
-        _recover(grant, ack)
-    return current_epoch() if ahead else own
+    held = [(ack.epoch, ack) for ack in acks if ack.epoch is not None]
+    ahead = [ack for epoch, ack in held if epoch > own]
+    behind = [ack for epoch, ack in held if epoch.generation < own.generation and _obeys(ack) is not Mode.RUN]
+    if not ahead and not behind:
+        return own
+    if ahead:
+        _recover(grant, ahead, own)
+    forgotten = [each for ack in behind if ack.epoch and was_forgotten(ack.epoch) for each in _states(grant, ack)]
+    if forgotten:
+        reinstate_forgotten(forgotten)
+    return current_epoch()
 
 
-def _recover(grant: KeyGrant, ack: Ack) -> None:
-    # what a file on the client's disk says is that client's affair
-    obeys = ack.applied_mode if ack.applied_by == "server" and ack.applied_mode else Mode.RUN
-    assert ack.epoch is not None
+def _recover(grant: KeyGrant, ahead: Sequence[Ack], own: Epoch) -> None:
+    highest = max(ahead, key=lambda ack: ack.epoch or own)
+    above = highest.epoch or own
+    if above.generation > own.generation + GENERATIONS_AHEAD:
+        raise ImplausibleEpoch()
     recover_control(
         cause="acknowledgement",
-        above=ack.epoch,
-        known=state_from_client(ack.system_id, grant.environment, ack.model_version, obeys, ack.epoch),
-        system_id=ack.system_id,
+        above=above,
+        known=[each for ack in ahead for each in _states(grant, ack)],
+        system_id=highest.system_id,
         account_id=grant.account_id,
     )
+
+
+def _obeys(ack: Ack) -> Mode:
+    """What a file on the client's own disk says is that client's affair."""
+    return ack.applied_mode if ack.applied_by == "server" and ack.applied_mode else Mode.RUN
+
+
+def _states(grant: KeyGrant, ack: Ack) -> list[SwitchState]:
+    assert ack.epoch is not None
+    return state_from_client(ack.system_id, grant.environment, ack.model_version, _obeys(ack), ack.epoch)
 
 
 # Of an instance the row says: what it saw and applied last, and when the server first heard so. An answer that was

@@ -1,6 +1,7 @@
 """Stopping: one person or a key is enough, at once; what is as strict already stays."""
 
 import uuid
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -161,7 +162,7 @@ def test_a_service_account_never_stops_everything() -> None:
 
 
 # --- over the API -----------------------------------------------------------------------------------------------------
-def post(client: Client, key: str, **body: object) -> tuple[int, dict[str, object]]:
+def post(client: Client, key: str, **body: object) -> tuple[int, Any]:
     given = {"mode": "stop", "reason_code": "drift", **body}
     answer = client.post(ADDRESS, given, content_type="application/json", headers={"Authorization": f"Bearer {key}"})
     return answer.status_code, answer.json()
