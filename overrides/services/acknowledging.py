@@ -5,13 +5,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import connection
+import structlog
+from django.db import Error, connection
 from django.db.models import F
 from django.utils import timezone
 
+from config.errors import Unavailable
 from config.ids import new_id
 from governance.memory import KeyGrant
 from ledger.entries import Actor, draft_entry
+from ledger.errors import LogClosed, LogNotFound
 from ledger.sealing import sealing
 from overrides.clock import current_epoch
 from overrides.errors import ImplausibleEpoch
@@ -31,6 +34,8 @@ GENERATIONS_AHEAD = 1_000
 KEPT = timedelta(days=7)
 AT_ONCE = 500
 LearnedBy = ClientInstance.LearnedBy
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,20 +200,27 @@ def _write(grant: KeyGrant, acks: Sequence[Ack], learned_by: ClientInstance.Lear
 def seal_break_glass() -> int:
     """Seal that clients obey a file of their own, or no longer do. Returns how many."""
     differing = list(ClientInstance.objects.exclude(file_mode=F("sealed_file_mode")).order_by("id")[:AT_ONCE])
-    for instance in differing:
+    return sum(_seal_file_of(instance.pk) for instance in differing)
+
+
+def _seal_file_of(instance_id: uuid.UUID) -> bool:
+    try:
         with sealing() as seal:
-            locked = ClientInstance.objects.select_for_update().get(pk=instance.pk)
-            body = {"instance": locked.instance, "environment": locked.environment}
-            body |= {"mode": locked.file_mode} if locked.file_mode else {}
+            instance = ClientInstance.objects.select_for_update().get(pk=instance_id)
+            body = {"instance": instance.instance, "environment": instance.environment}
+            body |= {"mode": instance.file_mode} if instance.file_mode else {}
             draft = draft_entry(
                 kind=BREAK_GLASS_REPORTED,
-                actor=Actor("service", locked.account_id),
+                actor=Actor("service", instance.account_id),
                 at=timezone.now(),
-                body=body | {"system": str(locked.system_id)},
+                body=body | {"system": str(instance.system_id)},
             )
-            seal.add(log_of(locked.system_id), draft)
-            ClientInstance.objects.filter(pk=locked.pk).update(sealed_file_mode=locked.file_mode)
-    return len(differing)
+            seal.add(log_of(instance.system_id), draft)
+            ClientInstance.objects.filter(pk=instance_id).update(sealed_file_mode=instance.file_mode)
+    except (Unavailable, LogNotFound, LogClosed, Error) as error:
+        log.warning("control.break_glass_not_sealed", instance_id=str(instance_id), error=type(error).__name__)
+        return False
+    return True
 
 
 def forget_instances() -> int:

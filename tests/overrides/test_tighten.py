@@ -4,7 +4,6 @@ import uuid
 from typing import Any
 
 import pytest
-from django.core.exceptions import ValidationError
 from django.test import Client
 
 from config.errors import Forbidden, InvalidInput
@@ -148,7 +147,7 @@ def test_an_unknown_system_is_refused() -> None:
 
 
 def test_a_reason_is_a_code_and_free_text_goes_into_the_note() -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidInput):
         stop(make_system(), reason_code="Mrs Smith called")
     done = stop(make_system(), note="Mrs Smith called", in_flight=InFlight.CANCEL)
     data = b"".join(bytes(each) for each in Entry.objects.values_list("data", flat=True))
