@@ -1,6 +1,6 @@
 """What alerts and webhook endpoints refuse."""
 
-from config.errors import Conflict, NotFound
+from config.errors import Conflict, Forbidden, NotFound
 
 
 class AlertNotFound(NotFound):
@@ -37,3 +37,10 @@ class DeliveryUnderWay(Conflict):
     code = "delivery-under-way"
     title = "This delivery is still under way"
     meaning = "It is being sent, or waits for its next attempt. Only one that has ended is sent again."
+
+
+class AlertNeedsAnother(Forbidden):
+    code = "alert-needs-another"
+    title = "Somebody else must close this alert"
+    meaning = "It asks what to make of an act of yours. Another person who may handle it looks at it and closes it."
+    default_detail = "This alert is about an act of yours. Somebody else must look at it and close it."

@@ -21,7 +21,7 @@ from ledger.kinds import Kind
 from ledger.rows import write_row
 from ledger.sealing import Seal, sealing
 from ledger.selectors import open_log, registry_log
-from notices.errors import AlertClosed, AlertNotFound
+from notices.errors import AlertClosed, AlertNeedsAnother, AlertNotFound
 from notices.kinds import ALERT_ACKNOWLEDGED, ALERT_CLOSED, ALERT_OPENED
 from notices.models import Alert, GatheredAlert
 from notices.outbox import announce, tell
@@ -36,6 +36,7 @@ STORM = 20
 STORM_WINDOW = timedelta(hours=1)
 GATHERED = "gathered"
 """In the fingerprint of an alert that stands for many of its kind."""
+NOT_BY = "not_to_be_closed_by"
 
 logger = structlog.get_logger(__name__)
 
@@ -48,6 +49,7 @@ def open_alert(
     fingerprint: str,
     system_id: uuid.UUID | None = None,
     about_id: uuid.UUID | None = None,
+    owner_id: uuid.UUID | None = None,
     facts: dict[str, Any] | None = None,
     occurrences: int | None = None,
     once: bool = False,
@@ -56,8 +58,9 @@ def open_alert(
 
     `facts`: clear values, figures and ids; the page puts them into words. `occurrences`: how often it happened up to
     now, where the caller counts; otherwise each call is one. `once`: the fingerprint names one event, which is told
-    once: a closed alert stays closed, and nothing counts. Owner is who is accountable for the system now, accepted or
-    asked; without one the administrators are meant. Whoever is meant is written to, and webhook endpoints are told.
+    once: a closed alert stays closed, and nothing counts. Owner is, unless named, who is accountable for the system,
+    accepted or asked; without one the administrators are meant. Whoever is meant is written to, and webhook endpoints
+    are told. A fact `not_to_be_closed_by` names the person whose act it is about: somebody else must close it.
 
     The 20th of a kind and AI system within an hour does not open: from there on they are gathered in one alert, which
     counts them and is told once.
@@ -71,7 +74,7 @@ def open_alert(
         fingerprint=fingerprint,
         severity=severity,
         system_id=system_id,
-        owner_id=_owner(system_id),
+        owner_id=owner_id or _owner(system_id),
         about_id=about_id,
         facts=facts or {},
         occurrences=occurrences or 1,
@@ -253,12 +256,17 @@ def acknowledge_alert(*, actor: Actor, alert_id: uuid.UUID) -> Alert:
 
 
 def close_alert(*, actor: Actor, alert_id: uuid.UUID, note: str) -> Alert:
-    """Say that it was dealt with, and how. Errors: `Forbidden`, `AlertNotFound`, `AlertClosed`, `InvalidInput`."""
+    """Say that it was dealt with, and how.
+
+    Errors: `Forbidden`, `AlertNotFound`, `AlertClosed`, `AlertNeedsAnother`, `InvalidInput`.
+    """
     note = note.strip()
     if not note:
         raise InvalidInput(errors=[FieldProblem(pointer="/note", detail="Write what was found and done.")])
     with sealing() as seal:
         alert = _locked(actor, alert_id)
+        if alert.facts.get(NOT_BY) == str(actor.id):
+            raise AlertNeedsAnother()
         seal_late(seal, alert)
         alert.status = Alert.Status.CLOSED
         alert.closed_at = timezone.now()
