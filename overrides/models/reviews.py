@@ -183,8 +183,6 @@ class ReviewAssignment(GovernedRow):
     decision = models.CharField(max_length=16, choices=Decision.choices, blank=True)
     outcome = models.CharField(max_length=100, blank=True, validators=[clear])
     reason_code = models.CharField(max_length=100, blank=True, validators=[clear])
-    output_digest = models.CharField(max_length=64, blank=True)
-    """A salted digest, so that two reviewers' outputs, or a repeat, can be compared."""
     output = models.TextField(blank=True)
     """Raw JSON as sent."""
     note = models.TextField(blank=True)
@@ -217,9 +215,6 @@ class ReviewAssignment(GovernedRow):
             ),
         ]
         indexes = [
-            models.Index(
-                "person", condition=models.Q(status__in=["offered", "claimed"]), name="assignment_of_work_live"
-            ),
             models.Index("lease_until", condition=models.Q(status="claimed"), name="assignment_of_work_lease"),
         ]
 
