@@ -95,7 +95,10 @@ def systems_where(
 
 def systems_in_part(who: Actor | Person, act: Act, *, given: frozenset[Condition] = NONE_GIVEN) -> frozenset[uuid.UUID]:
     """The AI systems in which a person may do this for some model version or capability: ask `can` for each thing."""
-    held = in_force().filter(person_id=as_actor(who).id, role__in=_counting(RULES[act], given))
+    actor = as_actor(who)
+    if actor.type != "person" or actor.id is None:
+        return frozenset()
+    held = in_force().filter(person_id=actor.id, role__in=_counting(RULES[act], given))
     narrow = held.filter(scope__in=[Assignment.Scope.MODEL_VERSION, Assignment.Scope.CAPABILITY])
     return frozenset(each for each in narrow.values_list("system_id", flat=True) if each)
 

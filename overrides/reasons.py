@@ -17,7 +17,11 @@ MOST_CODES, LONGEST_WORDS = 100, 200
 BUILT_IN: tuple[dict[str, Any], ...] = (
     {"code": AS_PROPOSED, "words": "As proposed", "for": ["confirm"]},
     {"code": "wrong-input", "words": "It was decided on wrong data", "for": ["modify", "reject", "override", "appeal"]},
-    {"code": "missed-circumstances", "words": "Circumstances it does not know of", "for": ["modify", "reject", "override", "appeal"]},
+    {
+        "code": "missed-circumstances",
+        "words": "Circumstances it does not know of",
+        "for": ["modify", "reject", "override", "appeal"],
+    },
     {"code": "wrong-weighing", "words": "It weighed the facts wrongly", "for": ["modify", "reject", "override"]},
     {"code": "unfair-effect", "words": "The effect would be unfair", "for": ["modify", "reject", "override", "appeal"]},
     {"code": "not-lawful", "words": "The law does not allow it", "for": ["modify", "reject", "override", "appeal"]},

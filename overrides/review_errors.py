@@ -12,7 +12,9 @@ class QueueNotFound(NotFound):
 class QueueInUse(Conflict):
     code = "review-queue-in-use"
     title = "This queue is still needed"
-    meaning = "Rules send decisions there, or reviews wait in it. Change the rules and let the reviews be decided first."
+    meaning = (
+        "Rules send decisions there, or reviews wait in it. Change the rules and let the reviews be decided first."
+    )
 
 
 class RuleNotFound(NotFound):

@@ -21,7 +21,7 @@ from governance.locks import hold
 from governance.models import Person
 from ledger.entries import Actor
 from ledger.sealing import Seal, sealing
-from overrides.eligibility import ON_A_CLAIMED_ITEM, may_judge
+from overrides.eligibility import ON_A_CLAIMED_ITEM, may_judge, person_id_of
 from overrides.models import OPEN, Review, ReviewAssignment
 from overrides.reasons import checked_reason
 from overrides.review_errors import (
@@ -172,9 +172,9 @@ def decline(*, actor: Actor, review_id: uuid.UUID, reason_code: str) -> None:
         decision = decision_by_id(review.decision_id)
         _require_sight(actor, decision)
         mine = review.assignments.select_for_update(no_key=True, of=("self",)).filter(
-            person_id=actor.id, status__in=[Work.OFFERED, Work.CLAIMED, Work.DECLINED]
+            person_id=person_id_of(actor), status__in=[Work.OFFERED, Work.CLAIMED, Work.DECLINED]
         )
-        work = mine.first() or ReviewAssignment(review=review, person_id=actor.id, seat=0)
+        work = mine.first() or ReviewAssignment(review=review, person_id=person_id_of(actor), seat=0)
         if work.status == Work.DECLINED:
             return
         if work._state.adding and not may_judge(actor, review, decision):
@@ -239,7 +239,7 @@ def tell_now(actor: Actor) -> None:
     """Callers are told at once of what this person has decided."""
     now = timezone.now()
     decided = Review.objects.filter(
-        assignments__pk=F("decisive_id"), assignments__person_id=actor.id, visible_at__gt=now
+        assignments__pk=F("decisive_id"), assignments__person_id=person_id_of(actor), visible_at__gt=now
     )
     # by id: an UPDATE over the join would lock nothing else, but Django asks for a sub-select
     Review.objects.filter(pk__in=list(decided.values_list("pk", flat=True))).update(visible_at=now)
@@ -250,7 +250,7 @@ def _take(seal: Seal, actor: Actor, review: Review, decision: SealedDecision) ->
     now = timezone.now()
     end_lapsed(seal, review, now)
     mine = review.assignments.select_for_update(no_key=True, of=("self",)).filter(
-        person_id=actor.id, status__in=[Work.CLAIMED, Work.OFFERED]
+        person_id=person_id_of(actor), status__in=[Work.CLAIMED, Work.OFFERED]
     )
     work = mine.first()
     if work and work.status == Work.CLAIMED:
@@ -271,26 +271,30 @@ def _new_work(actor: Actor, review: Review) -> ReviewAssignment:
     seat = free_seat(review)
     if seat is None:
         raise ReviewTaken()
-    return ReviewAssignment(review=review, person_id=actor.id, seat=seat, is_blind=_blind_for(actor, review))
+    return ReviewAssignment(review=review, person_id=person_id_of(actor), seat=seat, is_blind=_blind_for(actor, review))
 
 
 def _blind_for(actor: Actor, review: Review) -> bool:
     """Whoever has judged blind before and was shown the rest is not blind any more."""
-    judged = review.assignments.filter(person_id=actor.id, first_at__isnull=False).exists()
+    judged = review.assignments.filter(person_id=person_id_of(actor), first_at__isnull=False).exists()
     return review.is_blind and not judged
 
 
 def _refuse_too_many(actor: Actor, review: Review, now: datetime) -> None:
     most = review.queue.claims_per_person if review.queue else CLAIMS_PER_PERSON
     held = ReviewAssignment.objects.filter(
-        person_id=actor.id, status=Work.CLAIMED, lease_until__gt=now, review__queue_id=review.queue_id
+        person_id=person_id_of(actor), status=Work.CLAIMED, lease_until__gt=now, review__queue_id=review.queue_id
     )
     if held.count() >= most:
         raise TooManyClaims(f"This queue allows {most} at a time.")
 
 
 def _earlier_draft(actor: Actor, review: Review) -> Any:
-    earlier = review.assignments.filter(person_id=actor.id, draft__isnull=False).order_by("-draft_saved_at").first()
+    earlier = (
+        review.assignments.filter(person_id=person_id_of(actor), draft__isnull=False)
+        .order_by("-draft_saved_at")
+        .first()
+    )
     return earlier.draft if earlier else None
 
 
@@ -306,7 +310,7 @@ def _require_sight(actor: Actor, decision: SealedDecision) -> None:
 
 def _offered_to(actor: Actor, queue_id: uuid.UUID | None) -> ReviewAssignment | None:
     offered = ReviewAssignment.objects.filter(
-        person_id=actor.id,
+        person_id=person_id_of(actor),
         status=Work.OFFERED,
         lease_until__gt=timezone.now(),
         review__status__in=OPEN,
@@ -329,7 +333,7 @@ def claimable(actor: Actor, queue_id: uuid.UUID | None = None) -> QuerySet[Revie
     if queue_id:
         found = found.filter(queue_id=queue_id)
     had = [Work.DECLINED, Work.SUBMITTED, Work.CLAIMED, Work.OFFERED]
-    mine = ReviewAssignment.objects.filter(person_id=actor.id, status__in=had).values("review_id")
+    mine = ReviewAssignment.objects.filter(person_id=person_id_of(actor), status__in=had).values("review_id")
     return _with_free_place(found.exclude(pk__in=mine), now).order_by("deadline_at", "id")
 
 

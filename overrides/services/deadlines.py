@@ -160,7 +160,7 @@ def _has_begun(review: Review) -> bool:
 
 
 def _action(review: Review, closing: Review.Closing) -> str:
-    """What is applied, as far as it may be: what was allowed once need not be by now. Nothing, where nothing is held."""
+    """What is applied, as far as it may be by now; nothing where nothing is held."""
     if review.phase != "proposed":
         return ""
     is_full = closing == Review.Closing.QUEUE_FULL and review.queue is not None
@@ -197,4 +197,3 @@ def _alert_missed(review_ids: Sequence[uuid.UUID], now: datetime) -> None:
             about_id=review.decision_id,
             facts={"queue": review.queue.slug if review.queue else None, "review": str(review.pk)},
         )
-

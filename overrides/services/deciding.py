@@ -165,9 +165,7 @@ def _in_words_of(review: Review, work: ReviewAssignment, answer: Answer) -> Answ
     return answer
 
 
-def _write_answer(
-    seal: Seal, actor: Actor, review: Review, work: ReviewAssignment, answer: Answer
-) -> None:
+def _write_answer(seal: Seal, actor: Actor, review: Review, work: ReviewAssignment, answer: Answer) -> None:
     now = timezone.now()
     if work.is_blind and work.first_at is None and answer.decision in JUDGEMENTS:
         work.first_at = now
@@ -228,9 +226,7 @@ def _escalate(seal: Seal, actor: Actor, review: Review) -> None:
     _tell_owner(review, "review.escalated")
 
 
-def _close(
-    seal: Seal, actor: Actor, review: Review, work: ReviewAssignment, status: Review.Status, kind: Kind
-) -> None:
+def _close(seal: Seal, actor: Actor, review: Review, work: ReviewAssignment, status: Review.Status, kind: Kind) -> None:
     now = timezone.now()
     review.status, review.closed_at, review.visible_at = status, now, now + UNDO_SPAN
     review.verdict, review.outcome, review.reason_code = work.decision, work.outcome, work.reason_code

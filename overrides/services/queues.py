@@ -23,7 +23,17 @@ from overrides.review_errors import QueueInUse, QueueNotFound
 from overrides.review_kinds import QUEUE_REGISTERED, QUEUE_UPDATED, REASONS_LISTED, SKILL_ENDED, SKILL_GIVEN
 
 EDITABLE = frozenset(
-    "owner_id is_default when_full capacity lease_s claims_per_person deadline_s blind_share dwell_floor_s".split()
+    {
+        "blind_share",
+        "capacity",
+        "claims_per_person",
+        "deadline_s",
+        "dwell_floor_s",
+        "is_default",
+        "lease_s",
+        "owner_id",
+        "when_full",
+    }
 )
 
 
@@ -43,9 +53,7 @@ def register_queue(
     return queue
 
 
-def update_queue(
-    *, actor: Actor, queue_id: uuid.UUID, changes: Mapping[str, Any], reason: str = ""
-) -> ReviewQueue:
+def update_queue(*, actor: Actor, queue_id: uuid.UUID, changes: Mapping[str, Any], reason: str = "") -> ReviewQueue:
     """Change a queue: columns named in `EDITABLE`. Reviews in it keep their deadlines. Errors: as `register_queue`."""
     _refuse_unknown(changes)
     with sealing() as seal:
@@ -110,7 +118,10 @@ def publish_reasons(*, actor: Actor, queue_id: uuid.UUID | None, codes: Any) -> 
 
 
 def give_skill(*, actor: Actor, person_id: uuid.UUID, skill: str) -> ReviewerSkill:
-    """Say that somebody is able to judge a kind of case. Again changes nothing. Errors: `Forbidden`, `PersonNotFound`."""
+    """Say that somebody is able to judge a kind of case. Again changes nothing.
+
+    Errors: `Forbidden`, `PersonNotFound`.
+    """
     rights.require(actor, Act.PEOPLE_MANAGE)
     with sealing() as seal:
         hold(f"skill:{person_id}:{skill}")

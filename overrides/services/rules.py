@@ -21,6 +21,7 @@ from ledger.kinds import Kind
 from ledger.sealing import Seal, sealing
 from overrides.clock import advance_epoch
 from overrides.conditions import covers, read_condition
+from overrides.eligibility import person_id_of
 from overrides.models import OnTimeout, ReviewQueue, ReviewRule, RuleChange
 from overrides.review_errors import QueueNotFound, RuleChangeNotFound, RuleChangeOver, RuleNotFound
 from overrides.review_kinds import (
@@ -34,7 +35,18 @@ from overrides.review_kinds import (
 )
 
 EDITABLE = frozenset(
-    "environment name condition queue_id deadline_s required_skill reviews_required is_blind on_timeout order".split()
+    {
+        "condition",
+        "deadline_s",
+        "environment",
+        "is_blind",
+        "name",
+        "on_timeout",
+        "order",
+        "queue_id",
+        "required_skill",
+        "reviews_required",
+    }
 )
 REQUEST_COUNTS = timedelta(days=1)
 MAY_ALLOW = (AISystem.RiskClass.MINIMAL, AISystem.RiskClass.LIMITED)
@@ -226,7 +238,7 @@ def _request(
         rule_revision=before.revision if before else 0,
         changes={name: str(value) if isinstance(value, uuid.UUID) else value for name, value in changes.items()},
         loosens=looser,
-        requested_by_id=actor.id,
+        requested_by_id=person_id_of(actor),
         expires_at=timezone.now() + REQUEST_COUNTS,
     )
     facts = {"rule": str(after.pk), "loosens": looser}
@@ -291,4 +303,6 @@ def _write(
 def _refuse_unknown(values: Mapping[str, Any], also: frozenset[str] | set[str] = frozenset()) -> None:
     unknown = sorted(values.keys() - EDITABLE - also)
     if unknown:
-        raise InvalidInput(errors=[FieldProblem(pointer=f"/{name}", detail="This is not set here.") for name in unknown])
+        raise InvalidInput(
+            errors=[FieldProblem(pointer=f"/{name}", detail="This is not set here.") for name in unknown]
+        )
