@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, DateTimeField, DurationField, ExpressionWrapper, F, Q, Value
 from django.utils import timezone
 
 from audit.selectors import decision_by_id
@@ -35,8 +35,8 @@ def tell_of_deadlines(*, actor: Actor, now: datetime | None = None) -> int:
     """
     now, due = now or timezone.now(), 0
     for stage in STAGES:
-        # elapsed >= stage % of the time, without a function of our own: opened + share * (deadline - opened) <= now
-        ran = (F("deadline_at") - F("opened_at")) * stage / 100 + F("opened_at")
+        span = ExpressionWrapper((F("deadline_at") - F("opened_at")) * Value(stage / 100), DurationField())
+        ran = ExpressionWrapper(F("opened_at") + span, DateTimeField())
         found = Review.objects.filter(status__in=OPEN, told_share__lt=stage, deadline_at__gt=now)
         reviews = list(found.annotate(ran_at=ran).filter(ran_at__lte=now).select_related("queue")[:AT_ONCE])
         for review in reviews:
