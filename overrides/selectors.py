@@ -105,7 +105,8 @@ def waiting_for(actor: Actor) -> Waiting:
 def reviews_for(actor: Actor) -> QuerySet[Review]:
     """The reviews of AI systems in which somebody may judge or answers for it; other states than open too."""
     systems = rights.systems_where(actor, Act.DECISION_CONFIRM, given=ON_A_CLAIMED_ITEM)
-    found = Review.objects.select_related("queue")
+    hidden = Q(decision_id__in=hidden_from(actor.id)) & ~Q(status__in=OPEN)
+    found = Review.objects.select_related("queue").exclude(hidden)
     if systems is None:
         return found
     part = rights.systems_in_part(actor, Act.DECISION_CONFIRM, given=ON_A_CLAIMED_ITEM)
@@ -161,7 +162,12 @@ def appeals_to_decide(actor: Actor) -> list[Appeal]:
     found = Appeal.objects.filter(status=Appeal.Status.OPEN).order_by("received_at")
     if systems is not None:
         found = found.filter(system_id__in=systems)
-    return [each for each in found[:200] if actor.id and not had_part(actor.id, each.decision_id)]
+    hidden = hidden_from(actor.id)
+    return [each for each in found[:200] if each.decision_id not in hidden and not _had_part(actor, each.decision_id)]
+
+
+def _had_part(actor: Actor, decision_id: uuid.UUID) -> bool:
+    return actor.id is None or had_part(actor.id, decision_id)
 
 
 def may_override(actor: Actor, decision: SealedDecision) -> bool:

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -63,6 +64,10 @@ def hand_in(person: Person, review: Review, answer: Answer) -> ReviewAssignment:
     return submit(actor=actor_of(person), token=work.token, version=version, answer=answer)
 
 
+def draft_of(work: ReviewAssignment) -> dict[str, Any]:
+    return dict(work.draft or {})
+
+
 def later(seconds: float) -> Any:
     return time_machine.travel(timezone.now() + timedelta(seconds=seconds))
 
@@ -112,7 +117,7 @@ def test_what_was_handed_in_can_be_taken_back_until_it_is_told(system: AISystem,
     work = hand_in(reviewer, review, APPROVE)
     again = undo(actor=actor_of(reviewer), token=work.token)
     review.refresh_from_db()
-    assert (review.status, review.verdict, again.draft["note"]) == ("in_review", "", "Salary misread.")
+    assert (review.status, review.verdict, draft_of(again)["note"]) == ("in_review", "", "Salary misread.")
     submit(actor=actor_of(reviewer), token=work.token, version=review.version, answer=REJECT)
     with later(11):
         with pytest.raises(UndoTooLate):
@@ -136,7 +141,7 @@ def test_a_lapsed_claim_decides_nothing_and_keeps_the_answer(system: AISystem, r
     with later(601), pytest.raises(ClaimLost):
         submit(actor=actor_of(reviewer), token=work.token, version=1, answer=APPROVE)
     work.refresh_from_db()
-    assert (work.draft["note"], Review.objects.get().verdict) == ("Salary misread.", "")
+    assert (draft_of(work)["note"], Review.objects.get().verdict) == ("Salary misread.", "")
 
 
 def test_a_withdrawn_review_decides_nothing_and_keeps_the_answer(system: AISystem, reviewer: Person) -> None:
@@ -146,7 +151,7 @@ def test_a_withdrawn_review_decides_nothing_and_keeps_the_answer(system: AISyste
     with pytest.raises(ReviewNotOpen):
         submit(actor=actor_of(reviewer), token=work.token, version=1, answer=APPROVE)
     work.refresh_from_db()
-    assert (work.status, work.draft["outcome"]) == ("withdrawn", "approved")
+    assert (work.status, draft_of(work)["outcome"]) == ("withdrawn", "approved")
     assert effective_of(review.decision_id).action == "stop"
 
 
@@ -340,7 +345,7 @@ def test_a_double_click_in_four_tabs_is_one_decision() -> None:
     work = claim(actor=actor_of(person), review_id=review.pk)
     answers = [APPROVE, APPROVE, REJECT, REJECT]
     found = at_once(
-        [lambda a=each: submit(actor=actor_of(person), token=work.token, version=1, answer=a) for each in answers]
+        [partial(submit, actor=actor_of(person), token=work.token, version=1, answer=each) for each in answers]
     )
     assert sum(isinstance(each, ReviewAssignment) for each in found) == 2
     assert sum(isinstance(each, AlreadySubmitted) for each in found) == 2
