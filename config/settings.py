@@ -123,6 +123,7 @@ INSTALLED_APPS = [
     "audit",
     "overrides",
     "intake",
+    "monitoring",
     "evidence",
     "console",
 ]

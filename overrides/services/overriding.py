@@ -303,7 +303,8 @@ def _alert_mismatch(actor: Actor, effect: Effect) -> None:
         fingerprint=f"effect.mismatched:{effect.decision_id}",
         system_id=effect.system_id,
         about_id=effect.decision_id,
-        facts={"did": effect.outcome or None, "expected": effect.expected or None},
+        # no outcomes: an alert is read by people who may be judging this decision blind
+        facts={"effect": str(effect.pk)},
     )
 
 

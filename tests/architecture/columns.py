@@ -242,6 +242,18 @@ COLUMNS: dict[str, dict[str, str]] = {
         person="opened_by_id decided_by_id",
         case="ground_code reason_code",
     ),
+    # --- monitoring ----------------------------------------------------------------------------------------------
+    "monitoring.Outcome": {
+        PLAIN: f"{ROW} decision_id system_id account_id received_at corrects_id",
+        PERSON: "person_id",
+        CASE: "outcome value observed_at",
+        PARTICULARS: "note",
+    },
+    "monitoring.HistoricalOutcome": history(
+        plain="decision_id system_id account_id received_at corrects_id",
+        person="person_id",
+        case="outcome value observed_at",
+    ),
     # --- notices, evidence ---------------------------------------------------------------------------------------
     "notices.Alert": {
         PLAIN: f"{ROW} kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at"
