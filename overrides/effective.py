@@ -149,7 +149,9 @@ def _by_review(decision: SealedDecision, review: Review, now: datetime) -> _Ruli
         action = ACTION_OF[review.action]
         outcome = decision.body.outcome if action == PROCEED else None
         return _Ruling(action=action, outcome=outcome, source="timeout", reason_code=review.closing, at=at)
-    if review.status in (Review.Status.WITHDRAWN, Review.Status.SUPERSEDED):
+    if review.status == Review.Status.SUPERSEDED:
+        return None  # by an override, which speaks for itself
+    if review.status == Review.Status.WITHDRAWN:
         return _Ruling(action=STOP, outcome=None, source="model", reason_code=review.closing, at=at)
     return _by_verdict(decision, review, at)
 
