@@ -217,9 +217,11 @@ def hand_over(*, actor: Actor, token: uuid.UUID, to_person_id: uuid.UUID) -> Rev
 
 
 def end_lapsed_claims(*, actor: Actor, now: datetime | None = None) -> int:
-    """Give back what was claimed and not worked on. The server's own work; returns how many."""
+    """Give back what was claimed and not worked on, or by people who have left. The server's own work; returns how
+    many."""
     now, ended = now or timezone.now(), 0
-    lapsed = ReviewAssignment.objects.filter(status__in=[Work.CLAIMED, Work.OFFERED], lease_until__lte=now)
+    over = Q(lease_until__lte=now) | Q(person__is_active=False)
+    lapsed = ReviewAssignment.objects.filter(over, status__in=[Work.CLAIMED, Work.OFFERED])
     for review_id in set(lapsed.values_list("review_id", flat=True)[:500]):
         with sealing() as seal:
             review = locked_review(review_id)

@@ -7,6 +7,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from governance.changes import write
@@ -83,9 +84,9 @@ def touch(review: Review, work: ReviewAssignment) -> None:
 
 
 def end_lapsed(seal: Seal, review: Review, now: datetime) -> int:
-    """Free the places of claims and offers whose time has run out. Drafts stay."""
+    """Free the places of claims and offers whose time has run out, or whose person has left. Drafts stay."""
     lapsed = review.assignments.select_for_update(no_key=True, of=("self",)).filter(
-        status__in=[Work.CLAIMED, Work.OFFERED], lease_until__lte=now
+        Q(lease_until__lte=now) | Q(person__is_active=False), status__in=[Work.CLAIMED, Work.OFFERED]
     )
     ended = 0
     for work in lapsed:

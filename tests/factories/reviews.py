@@ -38,7 +38,7 @@ def open_review(
 ) -> Review:
     """A decision that is held, recorded with its review in one sealing."""
     at, review_id, decision_id = at or timezone.now(), new_id(), new_id()
-    values = {"environment": "production", "model_version": "1.0", "account_id": new_id()} | facets
+    values: dict[str, Any] = {"environment": "production", "model_version": "1.0", "account_id": new_id()} | facets
     sent = parts or {"input": {"income": 3000}, "output": {"limit": 0}, "explanation": {"summary": "Low income."}}
     directive = SealedDirective(action="hold", mode="run", epoch="1.1", reason_code="review-rule")
     prepared = prepare(

@@ -16,6 +16,7 @@ from governance.acts import Role
 from governance.errors import PersonNeeded
 from governance.models import AISystem, Person
 from governance.scopes import Scope
+from governance.services.people import deactivate_person
 from ledger.entries import COMMAND, SERVER, Actor
 from ledger.models import Entry
 from overrides.models import Review, ReviewAssignment
@@ -170,6 +171,14 @@ def test_a_claim_lapses_with_its_lease_and_the_draft_is_there_when_it_is_claimed
         again = claim(actor=actor_of(reviewer), review_id=review.pk)
     assert again.draft == {"note": "half a thought"}
     assert again.token != work.token
+
+
+def test_who_leaves_holds_nothing_any_more(system: AISystem, reviewer: Person) -> None:
+    review, other = open_review(system), make_person(reviewer=system)
+    claim(actor=actor_of(reviewer), review_id=review.pk)
+    deactivate_person(actor=COMMAND, person_id=reviewer.pk)
+    assert claim(actor=actor_of(other), review_id=review.pk).seat == 1
+    assert ReviewAssignment.objects.get(person=reviewer).status == "expired"
 
 
 def test_activity_renews_a_lease_up_to_a_cap(system: AISystem, reviewer: Person) -> None:
