@@ -138,6 +138,7 @@ INSTALLED_APPS = [
     "audit",
     "overrides",
     "intake",
+    "monitoring",
     "evidence",
     "console",
 ]

@@ -25,6 +25,14 @@ class Act(enum.StrEnum):
     DECISION_CONFIRM = "decision.confirm"
     REVIEW_CLAIM = "review.claim"
     APPEAL_DECIDE = "appeal.decide"
+    APPEAL_OPEN = "appeal.open"
+    OVERRIDE_REPORT = "override.report"
+    EFFECT_CONFIRM = "effect.confirm"
+    OUTCOME_REPORT = "outcome.report"
+    REVIEW_QUEUE_MANAGE = "review_queue.manage"
+    REVIEW_RULE_TIGHTEN = "review_rule.tighten"
+    REVIEW_RULE_LOOSEN = "review_rule.loosen"
+    OVERSIGHT_VIEW = "oversight.view"
     # evidence
     EXPORT_PLAIN = "export.plain"
     EXPORT_PAYLOADS = "export.payloads"
@@ -152,6 +160,14 @@ RULES: dict[Act, Rule] = {
     Act.DECISION_CONFIRM: _human,
     Act.REVIEW_CLAIM: _rule(Role.REVIEWER),
     Act.APPEAL_DECIDE: _rule(Role.REVIEWER, only_if={Role.REVIEWER: Condition.NO_PART_IN_IT}),
+    Act.APPEAL_OPEN: _rule(*SEE_DECISIONS, by_key=(KeyScope.FEEDBACK_WRITE,)),
+    Act.OVERRIDE_REPORT: _rule(by_key=(KeyScope.FEEDBACK_WRITE,)),
+    Act.EFFECT_CONFIRM: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
+    Act.OUTCOME_REPORT: _rule(Role.REVIEWER, Role.TECHNICAL_OWNER, *OWNERS, by_key=(KeyScope.FEEDBACK_WRITE,)),
+    Act.REVIEW_QUEUE_MANAGE: _rule(Role.ADMINISTRATOR, *OWNERS),
+    Act.REVIEW_RULE_TIGHTEN: _rule(Role.OPERATOR, *OWNERS),
+    Act.REVIEW_RULE_LOOSEN: _rule(Role.OPERATOR, *OWNERS, approves=(Role.APPROVER,)),
+    Act.OVERSIGHT_VIEW: _rule(*OWNERS, Role.AUDITOR, Role.INVESTIGATOR, Role.DPO),
     Act.EXPORT_PLAIN: _rule(
         Role.AUDITOR, Role.ACCOUNTABLE, Role.INVESTIGATOR, only_if={Role.INVESTIGATOR: Condition.OWN_CASE}
     ),

@@ -27,7 +27,7 @@ ROW = "id created_at particulars_id revision"  # of each governed row
 
 def history(**columns: str) -> dict[str, str]:
     """A history table: `CHANGE` and its row's own columns. Erasable columns are not among them."""
-    names = {"plain": PLAIN, "person": PERSON, "credential": CREDENTIAL, "case": CASE, "sealed": SEALED}
+    names = {"plain": PLAIN, "person": PERSON, "credential": CREDENTIAL, "case": CASE}
     own = {names[kind]: text for kind, text in columns.items()}
     return {kind: " ".join(filter(None, (CHANGE.get(kind), own.get(kind)))) for kind in {**CHANGE, **own}}
 
@@ -254,7 +254,6 @@ COLUMNS: dict[str, dict[str, str]] = {
         " lease_until draft_saved_at",
         PERSON: "person_id offered_by_id",
         CASE: "first_outcome decision outcome reason_code",
-        SEALED: "output_digest",
         PARTICULARS: "output note",
         WITH_PERSON: "draft",
     },
@@ -262,7 +261,6 @@ COLUMNS: dict[str, dict[str, str]] = {
         plain="review_id seat status token is_blind claimed_at held_until shown_at first_at ended_at",
         person="person_id offered_by_id",
         case="first_outcome decision outcome reason_code",
-        sealed="output_digest",
     ),
     "overrides.Override": {
         PLAIN: f"{ROW} decision_id system_id source status at has_output announced_at",
@@ -302,6 +300,18 @@ COLUMNS: dict[str, dict[str, str]] = {
         plain="decision_id system_id received_at status account_id decided_at override_id effect_id remedied_at",
         person="opened_by_id decided_by_id",
         case="ground_code reason_code",
+    ),
+    # --- monitoring ----------------------------------------------------------------------------------------------
+    "monitoring.Outcome": {
+        PLAIN: f"{ROW} decision_id system_id account_id received_at corrects_id",
+        PERSON: "person_id",
+        CASE: "outcome value observed_at",
+        PARTICULARS: "note",
+    },
+    "monitoring.HistoricalOutcome": history(
+        plain="decision_id system_id account_id received_at corrects_id",
+        person="person_id",
+        case="outcome value observed_at",
     ),
     # --- notices, evidence ---------------------------------------------------------------------------------------
     "notices.Alert": {
