@@ -139,6 +139,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "governance.RegisterChange": {PLAIN: "id transaction noun row_id at"},
     # --- human control -------------------------------------------------------------------------------------------
     "overrides.ControlClock": {PLAIN: "id generation number changed_at"},
+    "overrides.UnknownFlag": {PLAIN: "id key_id flag asked first_asked_at last_asked_at"},
     # --- notices, evidence ---------------------------------------------------------------------------------------
     "notices.Alert": {
         PLAIN: f"{ROW} kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at"
