@@ -27,6 +27,7 @@ from ledger.rows import (
     sealed_columns,
 )
 from notices.models import Alert
+from overrides.models import Review
 
 
 def governed_models() -> dict[str, Any]:
@@ -289,5 +290,15 @@ def _rows_without_history(model: Any, part: Slice) -> Iterator[Finding]:
 
 
 def _not_waiting(model: Any) -> sql.Composable:
-    """An alert may stand without its entry while its log takes none, and says so; the sweep seals it."""
-    return sql.SQL("NOT (a.seal_pending AND a.revision = 0)" if model is Alert else "true")
+    """Rows may stand without an entry of their own: an alert while its log takes none, and says so (the sweep seals
+    it); a review that nothing has happened to yet, where the entry of its decision names it."""
+    return _WITHOUT_ENTRY.get(model, sql.SQL("true"))
+
+
+_WITHOUT_ENTRY: dict[Any, sql.Composable] = {
+    Alert: sql.SQL("NOT (a.seal_pending AND a.revision = 0)"),
+    Review: sql.SQL(
+        "NOT (a.revision = 0 AND EXISTS (SELECT FROM ledger_entry e WHERE e.id = a.decision_id"
+        " AND position(convert_to('\"review_id\":\"' || a.id || '\"', 'UTF8') IN e.data) > 0))"
+    ),
+}

@@ -1,7 +1,6 @@
 """The state document: everything that a client of our own needs to obey, evaluated nowhere else."""
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +10,7 @@ from django.conf import settings
 
 from governance.memory import SystemRecord
 from overrides.clients.reach import Parameter, Sight
-from overrides.standing import BEGINNING, Epoch, Mode, SwitchState
+from overrides.standing import Mode, SwitchState
 
 HEARTBEAT_SECONDS = 15
 """How often an instance acknowledges."""
@@ -46,27 +45,20 @@ def state_document(sight: Sight) -> StateDocument:
 
 
 def _system(sight: Sight, system: SystemRecord) -> dict[str, Any]:
-    switches = sight.switches(system)
     in_force = sight.in_force(system)
     policy = system.fail_policy
     return {
         "mode": in_force.mode if in_force else Mode.RUN,
-        "epoch": str(in_force.epoch if in_force else _last_change(switches)),
+        "epoch": str(in_force.epoch if in_force else sight.controls.control.epoch),
         "reason_code": in_force.reason_code if in_force else None,
         "switch_id": str(in_force.id) if in_force else None,
         "in_flight": in_force.in_flight if in_force else None,
         "since": instant(in_force.changed_at) if in_force else None,
-        "switches": [_switch(each, system) for each in switches if each.mode is not Mode.RUN],
+        "switches": [_switch(each, system) for each in sight.switches(system) if each.mode is not Mode.RUN],
         "fallback": {"kind": system.fallback_kind, "value": system.fallback} if system.fallback_kind else None,
         "fail_policy": {"max_staleness_s": policy.max_staleness_s, "safe_mode": policy.safe_mode},
         "parameters": {each.name: _parameter(each) for each in sight.parameters(system)},
     }
-
-
-def _last_change(switches: Iterable[SwitchState]) -> Epoch:
-    """Of what concerns a whole AI system that may run: when it was last let go."""
-    whole = (each.epoch for each in switches if not each.node.model_version and not each.node.capability)
-    return max(whole, default=BEGINNING)
 
 
 def _switch(switch: SwitchState, system: SystemRecord) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("overrides", "0001_control_clock"),
+        ("overrides", "0020_reviews"),
     ]
 
     operations = [
