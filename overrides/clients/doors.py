@@ -1,6 +1,7 @@
 """The one implementation behind both doors: a question in, an answer out, no I/O but the database at a first start."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
@@ -9,7 +10,7 @@ from config.errors import InternalError, MethodNotAllowed, NotFound, ServiceErro
 from config.problems import as_service_error, note
 from governance.api.authentication import authenticate_key
 from governance.memory import KeyGrant
-from overrides.clients import ofrep
+from overrides.clients import notebook, ofrep
 from overrides.clients.answers import Answer, Question, conditional, problem_answer
 from overrides.clients.shelf import document_for, sight_of
 from overrides.clients.state import StateDocument, state_document
@@ -44,27 +45,41 @@ def route_for(path: str) -> str:
 
 def answer(question: Question) -> Answer:
     """The answer to a question at one of these addresses, whatever happens."""
-    if question.path == STATE:
-        return answer_state(question)
-    found = _answer_ofrep(question)
-    return Answer(
-        status=found.status, body=found.body, content_type=found.content_type, headers={**found.headers, **CORS}
-    )
+    if question.method == "OPTIONS" and question.path != STATE:
+        return Answer(status=204, content_type="", headers=PREFLIGHT)
+    try:
+        return _state(question) if question.path == STATE else _with_cors(_evaluate(question))
+    except Exception as error:  # noqa: BLE001 - said by `refusal`, and logged there where it is a fault of ours
+        return refusal(question, error)
+
+
+def refusal(question: Question, error: Exception) -> Answer:
+    """What went wrong, in the words of whoever asked."""
+    if not question.path.startswith("/ofrep/"):
+        return problem_answer(_refused(error), question.request_id)
+    found = error if isinstance(error, ofrep.Refused) else ofrep.refused_for(_refused(error))
+    return _with_cors(ofrep.refusal(found, _key_in(question)))
+
+
+def _refused(error: Exception) -> ServiceError:
+    """Any exception as a refusal; one that is a fault of ours is logged."""
+    found = as_service_error(error)
+    if found is None:
+        log.error("control.failed", exc_info=error)
+        return InternalError()
+    note(error, found)
+    return found
+
+
+def _with_cors(found: Answer) -> Answer:
+    return replace(found, headers={**found.headers, **CORS})
 
 
 # --- the state --------------------------------------------------------------------------------------------------------
-def answer_state(question: Question) -> Answer:
-    try:
-        return _state(question)
-    except Exception as error:  # noqa: BLE001 - said by `refused`: logged where it is a fault of ours
-        return problem_answer(refused(error), question.request_id)
-
-
 def _state(question: Question) -> Answer:
     if question.method not in ("GET", "HEAD"):
         raise MethodNotAllowed(headers={"Allow": "GET, HEAD"})
-    grant = grant_for(question)
-    document = state_for(grant)
+    document = state_for(grant_for(question))
     return conditional(document.etag, document.at(datetime.now(UTC)), question)
 
 
@@ -86,34 +101,18 @@ def grant_for(question: Question) -> KeyGrant:
     return grant
 
 
-def refused(error: Exception) -> ServiceError:
-    """Any exception as a refusal; one that is a fault of ours is logged."""
-    refusal = as_service_error(error)
-    if refusal is None:
-        log.error("control.failed", exc_info=error)
-        return InternalError()
-    note(error, refusal)
-    return refusal
-
-
 # --- OFREP ------------------------------------------------------------------------------------------------------------
-def _answer_ofrep(question: Question) -> Answer:
-    found = ONE.fullmatch(question.path)
-    key = found[1] if found else ""
-    if question.method == "OPTIONS":
-        return Answer(status=204, content_type="", headers=PREFLIGHT)
-    try:
-        return _evaluate(question, key)
-    except ofrep.Refused as error:
-        return ofrep.refusal(error, key)
-    except Exception as error:  # noqa: BLE001 - said by `refused`: logged where it is a fault of ours
-        return ofrep.refusal(ofrep.refused_for(refused(error)), key)
-
-
-def _evaluate(question: Question, key: str) -> Answer:
+def _evaluate(question: Question) -> Answer:
+    key = _key_in(question)
     if not key and question.path.rstrip("/") != BULK:
         raise NotFound()
     if question.method != "POST":
         raise MethodNotAllowed(headers={"Allow": "POST, OPTIONS"})
+    notebook.ensure_writing()
     grant = grant_for(question)
     return ofrep.evaluate_one(question, grant, key) if key else ofrep.evaluate_all(question, grant)
+
+
+def _key_in(question: Question) -> str:
+    found = ONE.fullmatch(question.path)
+    return found[1] if found else ""

@@ -141,8 +141,8 @@ class ControlLane:
             answer = doors.answer(await _with_body(request.question, receive))
         except Gone:
             raise
-        except Exception as error:  # noqa: BLE001 - said by `refused`: logged where it is a fault of ours
-            answer = problem_answer(doors.refused(error), request.question.request_id)
+        except Exception as error:  # noqa: BLE001 - said by `refusal`, and logged there where it is a fault of ours
+            answer = doors.refusal(request.question, error)
         await self._reply(send, request, answer, route=request.route)
 
     async def _reply(self, send: Send, request: Request, answer: Answer, *, route: str) -> None:

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from config.errors import ServiceError
 from governance.memory import KeyGrant
-from overrides.clients import stream_tokens, unknown_flags
+from overrides.clients import seen, stream_tokens, unknown_flags
 from overrides.clients.answers import NEVER_KEPT, Answer, Question, conditional
 from overrides.clients.errors import EvaluationTooLarge
 from overrides.clients.flags import Narrowing, all_flags, flag_for
@@ -40,7 +40,7 @@ def evaluate_one(question: Question, grant: KeyGrant, key: str) -> Answer:
     sight = sight_of(grant)
     narrowing = narrowing_in(question.body)
     name = ("ofrep", key, narrowing)
-    body = document_for(name, sight, lambda seen: _one(seen, key, narrowing))
+    body = document_for(name, sight, lambda each: _one(each, key, narrowing))
     if body is None:
         unknown_flags.note(grant.key.id, key)
         raise Refused(404, "FLAG_NOT_FOUND", "There is no flag of this key, or it is out of this key's reach.")
@@ -57,17 +57,20 @@ def evaluate_all(question: Question, grant: KeyGrant) -> Answer:
     narrowing = narrowing_in(question.body)
     token = stream_tokens.stream_token(grant)
     name = ("ofrep", narrowing, token)
-    found = document_for(name, sight_of(grant), lambda seen: _all(seen, narrowing, token))
+    sight = sight_of(grant)
+    found = document_for(name, sight, lambda each: _all(each, narrowing, token))
+    seen.note(grant, question.headers.get("if-none-match", ""), sight.controls.control.epoch)
     return conditional(found.etag, found.rest, question)
 
 
 def _all(sight: Sight, narrowing: Narrowing, token: str) -> StateDocument:
     address = f"{settings.CONTROL_URL}/ofrep/v1/events?token={token}"
     stream = {"type": "sse", "url": address, "inactivityDelaySec": SILENCE_SECONDS}
-    metadata = {"epoch": str(sight.controls.control.epoch), "is_stale": sight.is_stale}
+    epoch = str(sight.controls.control.epoch)
+    metadata = {"epoch": epoch, "is_stale": sight.is_stale}
     flags = [flag.document() for flag in all_flags(sight, narrowing)]
     body = orjson.dumps({"flags": flags, "metadata": metadata, "eventStreams": [stream]})
-    return StateDocument(hashlib.sha256(body).hexdigest()[:24], body)
+    return StateDocument(f"{epoch}-{hashlib.sha256(body).hexdigest()[:16]}", body)
 
 
 def narrowing_in(body: bytes) -> Narrowing:

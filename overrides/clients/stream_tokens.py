@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 import time
+from datetime import UTC, datetime
 
 from django.conf import settings
 
@@ -37,9 +38,13 @@ def grant_by_token(token: str, at: float | None = None) -> KeyGrant:
     key = register.keys.get(found[1]) if found else None
     if found is None or key is None or period_at(at) - int(found[2]) not in (0, 1):
         raise StreamTokenNotAccepted()
-    if not hmac.compare_digest(_token(key, int(found[2])), token):
+    if not hmac.compare_digest(_token(key, int(found[2])), token) or not _is_in_force(key):
         raise StreamTokenNotAccepted()
     return KeyGrant(register, key)
+
+
+def _is_in_force(key: KeyRecord) -> bool:
+    return key.is_in_force and (key.expires_at is None or key.expires_at > datetime.now(UTC))
 
 
 def _token(key: KeyRecord, period: int) -> str:

@@ -1,20 +1,14 @@
 """Flags that were asked for and are not there, by key: noted in memory, written down every minute."""
 
 import threading
-import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import structlog
 from django.db import Error, connection
 
-from governance import memory as register_memory
 from overrides.clients.flags import KEY
 
-log = structlog.get_logger(__name__)
-
-WRITE_EVERY_SECONDS = 60.0
 MAX_NOTED = 1_000
 MAX_A_KEY = 100
 """Flags kept for one service key: what a typo needs, and no more than a runaway client may have."""
@@ -46,7 +40,6 @@ class Noted:
 
 _noted: dict[tuple[uuid.UUID, str], Noted] = {}
 _lock = threading.Lock()
-_thread: threading.Thread | None = None
 
 
 def note(key_id: uuid.UUID, flag: str) -> None:
@@ -58,8 +51,6 @@ def note(key_id: uuid.UUID, flag: str) -> None:
             found.asked, found.last = found.asked + 1, now
         elif len(_noted) < MAX_NOTED:
             _noted[key_id, name] = Noted(1, now, now)
-    if register_memory.polling:
-        _ensure_writing()
 
 
 def write() -> None:
@@ -88,25 +79,3 @@ def _write(taken: dict[tuple[uuid.UUID, str], Noted]) -> None:
     counts = [(key_id, flag, each.asked, each.first, each.last) for (key_id, flag), each in taken.items()]
     with connection.cursor() as cursor:
         cursor.execute(WRITE, [*map(list, zip(*counts, strict=True)), MAX_A_KEY])
-
-
-def _ensure_writing() -> None:
-    global _thread
-    if _thread is None or not _thread.is_alive():  # after a fork it is there and dead
-        with _lock:
-            if _thread is None or not _thread.is_alive():
-                _thread = threading.Thread(target=_write_for_ever, name="unknown-flags", daemon=True)
-                _thread.start()
-
-
-def _write_for_ever() -> None:
-    while True:
-        time.sleep(WRITE_EVERY_SECONDS)
-        try:
-            write()
-        except Error as error:
-            log.warning("unknown_flags.not_written", exception=type(error).__qualname__)
-        except Exception:
-            log.exception("unknown_flags.broken")
-        finally:
-            connection.close()

@@ -10,10 +10,11 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from governance import memory as register_memory
-from overrides.clients import shelf, stream_tokens, unknown_flags
+from overrides import memory
+from overrides.clients import seen, stream_tokens, unknown_flags
 from overrides.clients.errors import StreamTokenNotAccepted
 from overrides.memory import Controls
-from overrides.models import UnknownFlag
+from overrides.models import ClientInstance, UnknownFlag
 from overrides.standing import Mode
 from tests.factories.register import make_key, make_system
 from tests.overrides.controls import controls, parameter, switch
@@ -33,8 +34,8 @@ class Caller:
         self.know(controls())
 
     def know(self, known: Controls, *, is_stale: bool = False) -> None:
-        self.monkeypatch.setattr(shelf.memory, "current", lambda: known)
-        self.monkeypatch.setattr(shelf.memory, "is_stale", lambda: is_stale)
+        self.monkeypatch.setattr(memory, "current", lambda: known)
+        self.monkeypatch.setattr(memory, "is_stale", lambda: is_stale)
 
     def ask(self, path: str = BULK, body: Any = b"{}", method: str = "POST", **headers: str) -> Any:
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -48,6 +49,8 @@ class Caller:
 
 @pytest.fixture
 def caller(monkeypatch: pytest.MonkeyPatch) -> Caller:
+    seen._noted.clear()  # of other tests
+    unknown_flags._noted.clear()
     return Caller(monkeypatch)
 
 
@@ -217,7 +220,6 @@ def test_no_read_asks_the_database(
 
 
 def test_flags_that_nobody_has_are_noted_by_key_within_bounds(caller: Caller) -> None:
-    unknown_flags._noted.clear()
     for _ in range(3):
         caller.ask(f"{BULK}/credit.mod")
     caller.ask(f"{BULK}/Ärger")
@@ -236,7 +238,6 @@ def test_flags_that_nobody_has_are_noted_by_key_within_bounds(caller: Caller) ->
 
 
 def test_what_could_not_be_written_is_kept(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    unknown_flags._noted.clear()
     caller.ask(f"{BULK}/credit.mod")
     with connection.execute_wrapper(_away), pytest.raises(OperationalError):
         unknown_flags.write()
@@ -247,3 +248,14 @@ def test_what_could_not_be_written_is_kept(caller: Caller, monkeypatch: pytest.M
 
 def _away(*arguments: Any) -> None:
     raise OperationalError("away")
+
+
+def test_the_etag_of_a_bulk_reader_shows_what_it_has_seen_and_no_more(caller: Caller) -> None:
+    known = caller.ask()["ETag"]
+    assert known.startswith('"1.42-')
+    for sent in (known, f"W/{known}", '"9.9-0123456789abcdef"', '"nonsense"'):
+        caller.ask(If_None_Match=sent)
+    seen.write()
+    row = ClientInstance.objects.get()
+    assert (row.instance, row.learned_by) == (f"ofrep-{caller.key.row.key_id}", "ofrep-etag")
+    assert (str(row.seen_epoch), row.applied_mode, row.system_id) == ("1.42", "", caller.system.pk)
