@@ -27,11 +27,13 @@ class Servers:
 
 
 @contextmanager
-def serving(database_url: str, extra: Mapping[str, str] | None = None) -> Iterator[Servers]:
-    """Both processes; ends with everything they started."""
+def serving(
+    database_url: str, extra: Mapping[str, str] | None = None, *, control: str = "config.asgi:application"
+) -> Iterator[Servers]:
+    """Both processes, the control process with an application of the test's own if it likes; ends with both."""
     options = Options("run", INSTALLATION, free_port(), "127.0.0.1", 1, None, None, None, control_port=free_port())
     env = environment(options, database_url) | dict(extra or {})
-    commands = (web_module(options), control_module(options))
+    commands = (web_module(options), [*control_module(options)[:-1], control])
     started = [subprocess.Popen([sys.executable, *each], env=env, cwd=PROJECT) for each in commands]
     servers = Servers(
         f"http://localhost:{options.port}", f"http://localhost:{options.control_port}", control_process=started[1]
