@@ -82,6 +82,7 @@ install: ## .venv with what is needed to run
 
 dev: ## .venv with what is needed to develop and test
 	@tools/install dev
+	@tools/install-js
 
 clean: ## remove .venv and caches; data folders stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis static-collected
