@@ -10,12 +10,15 @@ from config.errors import InternalError, MethodNotAllowed, NotFound, ServiceErro
 from config.problems import as_service_error, note
 from governance.api.authentication import authenticate_key
 from governance.memory import KeyGrant
-from overrides.clients import notebook, ofrep
+from overrides.clients import metrics, notebook, ofrep
 from overrides.clients.answers import Answer, Question, conditional, problem_answer
 from overrides.clients.shelf import document_for, sight_of
 from overrides.clients.state import StateDocument, state_document
 
 log = structlog.get_logger(__name__)
+
+COUNTED = (metrics.STREAMS, metrics.STREAM_EVENTS)
+"""Declared in every process, though one alone counts: a scrape that reaches any other has to know them."""
 
 STATE = "/api/v1/control/state"
 EVENTS = "/api/v1/control/events"

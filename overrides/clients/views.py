@@ -8,7 +8,6 @@ from django.views.decorators.csrf import csrf_exempt
 from config.problems import MEDIA_TYPE, problem_document
 from config.request_ids import request_id
 from overrides.clients import doors
-from overrides.clients import metrics as metrics  # declared in every process, so that any may be scraped
 from overrides.clients.answers import Answer, Question
 from overrides.clients.errors import StreamElsewhere
 from overrides.clients.ofrep import MAX_BODY
