@@ -1,10 +1,13 @@
-# `make` or `make help` says what there is. PORT=, DATA_DIR= and PYTHON= may be given to run and demo.
+# `make` or `make help` says what there is. PORT=, CONTROL_PORT=, DATA_DIR= and PYTHON= may be given to run and demo.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test lint types layers js unit e2e bench endurance lock install dev format clean
 
 ifdef PORT
 export ANSWERABLE_PORT := $(PORT)
+endif
+ifdef CONTROL_PORT
+export ANSWERABLE_CONTROL_PORT := $(CONTROL_PORT)
 endif
 ifdef DATA_DIR
 export ANSWERABLE_DATA_DIR := $(abspath $(DATA_DIR))
@@ -20,7 +23,7 @@ help: ## this list
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  PORT=8000 and DATA_DIR=.data may be given: make run PORT=9000 DATA_DIR=/srv/answerable"
+	@echo "  PORT=8000, CONTROL_PORT=8001 and DATA_DIR=.data may be given: make run PORT=9000 DATA_DIR=/srv/answerable"
 
 demo: install ## start it with made-up AI systems, people and a stream of decisions
 	@exec $(BIN)/python -m config.standalone demo
@@ -79,6 +82,7 @@ install: ## .venv with what is needed to run
 
 dev: ## .venv with what is needed to develop and test
 	@tools/install dev
+	@tools/install-js
 
 clean: ## remove .venv and caches; data folders stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis static-collected

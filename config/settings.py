@@ -27,6 +27,9 @@ PORT = env.int("PORT", layout.port(DATA_DIR), validate=validate.Range(1, 65535))
 ORIGIN = env.str("ORIGIN", None) or layout.origin(DATA_DIR)
 """Scheme-less name that starts every log's origin. A log keeps the one it was born with."""
 BASE_URL = env.str("BASE_URL", f"http://localhost:{PORT}")
+CONTROL_PORT = env.int("CONTROL_PORT", layout.control_port(DATA_DIR, PORT), validate=validate.Range(1, 65535))
+CONTROL_URL = (env.str("CONTROL_URL", None) or layout.control_url(BASE_URL, PORT, CONTROL_PORT)).rstrip("/")
+"""Where clients reach the control process: streams and long polls. Behind a proxy that routes their paths, the site."""
 HEAD_STORE = Path(env.str("HEAD_STORE", str(DATA_DIR / "heads.sqlite3")))
 STATIC_DIR = Path(env.str("STATIC_DIR", str(DATA_DIR / "static")))
 """Where collectstatic puts the files that the browser fetches."""
@@ -157,7 +160,7 @@ MIDDLEWARE = [
     "config.middleware.SecurityHeadersMiddleware",
     "config.middleware.RefusalMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "config.middleware.DecisionLaneMiddleware",
+    "config.middleware.ProgramLaneMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

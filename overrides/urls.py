@@ -1,4 +1,4 @@
-"""Addresses of human control."""
+"""Addresses of human control, without the leading `api/v1/`; `ofrep_urls` stand at the root, as their protocol says."""
 
 from django.urls import path
 
@@ -11,15 +11,18 @@ from overrides.api.loosening import (
     LooseningWithdrawApi,
 )
 from overrides.api.switches import ChangeApi, EmergencyClearApi, SwitchesApi, TightenApi
+from overrides.clients import views
 
 urlpatterns = [
     path("control/acks", AcksApi.as_view(), name="control-acks"),
     path("control/changes/<uuid:change_id>", ChangeApi.as_view(), name="control-change"),
     path("control/emergency-clear", EmergencyClearApi.as_view(), name="control-emergency-clear"),
+    path("control/events", views.stream, name="control-events"),
     path("control/loosen", LooseningApi.as_view(), name="control-loosen"),
     path("control/loosen/<uuid:request_id>/approve", LooseningApproveApi.as_view(), name="control-loosen-approve"),
     path("control/loosen/<uuid:request_id>/refuse", LooseningRefuseApi.as_view(), name="control-loosen-refuse"),
     path("control/loosen/<uuid:request_id>/withdraw", LooseningWithdrawApi.as_view(), name="control-loosen-withdraw"),
+    path("control/state", views.reads, name="control-state"),
     path("control/switches", SwitchesApi.as_view(), name="control-switches"),
     path("control/tighten", TightenApi.as_view(), name="control-tighten"),
     path("appeals", appeals.AppealsApi.as_view(), name="appeals"),
@@ -59,4 +62,11 @@ urlpatterns = [
     path("reviews/<uuid:review_id>", reviews.ReviewItem.as_view(), name="review"),
     path("reviews/<uuid:review_id>/claim", reviews.ClaimApi.as_view(), name="review-claim"),
     path("reviews/<uuid:review_id>/decline", reviews.DeclineApi.as_view(), name="review-decline"),
+]
+
+ofrep_urls = [
+    path("ofrep/v1/evaluate/flags", views.reads, name="ofrep-bulk"),
+    path("ofrep/v1/evaluate/flags/", views.reads),
+    path("ofrep/v1/evaluate/flags/<path:key>", views.reads, name="ofrep-single"),
+    path("ofrep/v1/events", views.stream, name="ofrep-events"),
 ]

@@ -11,6 +11,7 @@ from overrides.models.review_rules import (
 from overrides.models.reviews import OPEN, Review, ReviewAssignment
 from overrides.models.rulings import Appeal, Effect, Override, ReportedOverride
 from overrides.models.switches import ControlRecovery, LooseningRequest, Switch, SwitchChange
+from overrides.models.unknown_flags import UnknownFlag
 
 __all__ = [
     "OPEN",
@@ -33,4 +34,5 @@ __all__ = [
     "RuleChange",
     "Switch",
     "SwitchChange",
+    "UnknownFlag",
 ]

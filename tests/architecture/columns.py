@@ -168,6 +168,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "governance.RegisterChange": {PLAIN: "id transaction noun row_id at"},
     # --- human control -------------------------------------------------------------------------------------------
+    "overrides.UnknownFlag": {PLAIN: "id key_id flag asked first_asked_at last_asked_at"},
     "overrides.ControlClock": {PLAIN: "id generation number changed_at register_digest"},
     "overrides.Switch": {
         PLAIN: f"{ROW} system_id environment model_version capability mode reason_code in_flight generation number"
