@@ -27,6 +27,7 @@ app.conf.beat_schedule = {
     "alert-silence": {"task": "intake.tasks.alert_silence_task", "schedule": 60.0},
     "seal-heartbeats": {"task": "intake.tasks.seal_heartbeats_task", "schedule": 3600.0},
     "expire-quarantine": {"task": "intake.tasks.expire_quarantine_task", "schedule": 3600.0},
+    "sweep-parameters": {"task": "overrides.tasks.sweep_parameters_task", "schedule": 10.0},
     "forget-register-changes": {"task": "governance.tasks.forget_old_changes_task", "schedule": 3600.0},
     "clear-sessions": {"task": "governance.tasks.clear_sessions_task", "schedule": 3600.0},
     "partitions": {"task": "evidence.tasks.ensure_partitions_task", "schedule": 6 * 3600.0},

@@ -14,6 +14,7 @@ class Act(enum.StrEnum):
     # control
     SWITCH_TIGHTEN = "switch.tighten"
     SWITCH_LOOSEN = "switch.loosen"
+    PARAMETER_DEFINE = "parameter.define"
     PARAMETER_LOOSEN = "parameter.loosen"
     PARAMETER_TIGHTEN = "parameter.tighten"
     CARD_PUBLISH = "card.publish"
@@ -131,6 +132,7 @@ RULES: dict[Act, Rule] = {
     Act.PARAMETER_TIGHTEN: _tighten,
     Act.SWITCH_LOOSEN: _loosen,
     Act.PARAMETER_LOOSEN: _loosen,
+    Act.PARAMETER_DEFINE: _rule(Role.TECHNICAL_OWNER, Role.ACCOUNTABLE),
     Act.CARD_PUBLISH: _publish,
     Act.VERSION_PROMOTE: _publish,
     Act.DECISION_OVERRIDE: _human,

@@ -139,6 +139,26 @@ COLUMNS: dict[str, dict[str, str]] = {
     "governance.RegisterChange": {PLAIN: "id transaction noun row_id at"},
     # --- human control -------------------------------------------------------------------------------------------
     "overrides.ControlClock": {PLAIN: "id generation number changed_at"},
+    "overrides.Parameter": {
+        PLAIN: f"{ROW} system_id environment name type minimum maximum allowed max_length unit safe_direction safe_value"
+        " default retired_at",
+        PARTICULARS: "description",
+    },
+    "overrides.HistoricalParameter": history(
+        plain="system_id environment name type minimum maximum allowed max_length unit safe_direction safe_value"
+        " default retired_at"
+    ),
+    "overrides.ParameterVersion": {
+        PLAIN: f"{ROW} parameter_id number value retires status against requested_by_type requested_at"
+        " request_expires_at in_force_at expires_at ended_at epoch reason_code",
+        PERSON: "requested_by_id approved_by_id",
+        PARTICULARS: "note",
+    },
+    "overrides.HistoricalParameterVersion": history(
+        plain="parameter_id number value retires status against requested_by_type requested_at"
+        " request_expires_at in_force_at expires_at ended_at epoch reason_code",
+        person="requested_by_id approved_by_id",
+    ),
     # --- notices, evidence ---------------------------------------------------------------------------------------
     "notices.Alert": {
         PLAIN: f"{ROW} kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at"
