@@ -183,6 +183,44 @@ class KeyNotAccepted(Unauthenticated):
     default_detail = "Send a valid service key as `Authorization: Bearer ans_<id>_<secret>`."
 
 
+class TokenNotAccepted(Unauthenticated):
+    """Missing, malformed, unknown, expired, revoked, of somebody who left: one answer for all."""
+
+    code = "token-not-accepted"
+    title = "This needs a valid personal token"
+    meaning = (
+        "The token is missing, malformed, unknown, expired or revoked; the answer does not say which. A person makes "
+        "one on the page “Your sign-in” and sends `Authorization: Bearer anp_<id>_<secret>`."
+    )
+    default_detail = "Send a valid personal token as `Authorization: Bearer anp_<id>_<secret>`."
+
+
+class PersonNeeded(Forbidden):
+    code = "person-needed"
+    title = "This is done by a person, not by a program"
+    meaning = (
+        "Some acts need somebody who answers for them: approving, loosening, confirming, overriding, accepting, "
+        "adjudicating. A service key never carries them out; a personal token does, for who may."
+    )
+    default_detail = "A service key cannot do this. A person does, signed in or with a personal token."
+
+
+class FactorNotFresh(Forbidden):
+    code = "factor-not-fresh"
+    title = "Prove again that it is you"
+    meaning = (
+        "Acts that could do harm in the wrong hands ask for a factor (passkey, code, or password) of the last 10 "
+        "minutes. In the web admin the page asks for it; over the API a token made since then is taken."
+    )
+    default_detail = "This asks for a factor proven in the last 10 minutes. Make a new token and use it at once."
+
+
+class TokenNotFound(NotFound):
+    code = "token-not-found"
+    title = "There is no such token"
+    meaning = "No token of this id is yours."
+
+
 class KeyOutOfScope(Forbidden):
     code = "key-out-of-scope"
     title = "This key does not reach that far"

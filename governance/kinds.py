@@ -32,3 +32,6 @@ SERVICE_KEY_CREATED = Kind("service_key.created", Belongs.SCOPE, "a key was made
 SERVICE_KEY_UPDATED = Kind("service_key.updated", Belongs.SCOPE, "a key reaches an AI system that it registered")
 SERVICE_KEY_ROTATED = Kind("service_key.rotated", Belongs.SCOPE, "a key got a successor and ends after an overlap")
 SERVICE_KEY_REVOKED = Kind("service_key.revoked", Belongs.SCOPE, "a key is not accepted any more")
+
+TOKEN_CREATED = Kind("token.created", Belongs.REGISTRY, "a person made a token for calling the API")
+TOKEN_REVOKED = Kind("token.revoked", Belongs.REGISTRY, "a person's token is not accepted any more")

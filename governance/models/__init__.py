@@ -4,6 +4,7 @@ from governance.models.accounts import ServiceAccount, ServiceKey
 from governance.models.changes import RegisterChange
 from governance.models.people import Assignment, Person, SetupLink
 from governance.models.systems import AISystem, Environment
+from governance.models.tokens import PersonToken
 from governance.models.versions import ModelVersion
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Environment",
     "ModelVersion",
     "Person",
+    "PersonToken",
     "RegisterChange",
     "ServiceAccount",
     "ServiceKey",

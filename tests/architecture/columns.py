@@ -136,6 +136,15 @@ COLUMNS: dict[str, dict[str, str]] = {
         plain="account_id environment system_ids scopes expires_at revoked_at replaced_by_id",
         credential="key_id secret_hash",
     ),
+    "governance.PersonToken": {
+        PLAIN: f"{ROW} proven_at expires_at revoked_at last_used_at",
+        PERSON: "person_id",
+        PARTICULARS: "name",
+        CREDENTIAL: "token_id secret_hash",
+    },
+    "governance.HistoricalPersonToken": history(
+        plain="proven_at expires_at revoked_at", person="person_id", credential="token_id secret_hash"
+    ),
     "governance.RegisterChange": {PLAIN: "id transaction noun row_id at"},
     # --- human control -------------------------------------------------------------------------------------------
     "overrides.ControlClock": {PLAIN: "id generation number changed_at"},
