@@ -53,7 +53,9 @@ def end(seal: Seal, *, actor: Actor, version: ParameterVersion, at: datetime, st
     write_version(seal, actor=actor, kind=kind, version=version, at=at)
 
 
-def void_open(seal: Seal, *, actor: Actor, parameter: Parameter, at: datetime, but: ParameterVersion | None = None) -> None:
+def void_open(
+    seal: Seal, *, actor: Actor, parameter: Parameter, at: datetime, but: ParameterVersion | None = None
+) -> None:
     """Open requests were asked for on top of something that holds no more."""
     for each in parameter.versions.filter(status=Status.PROPOSED).order_by("number"):
         if each != but:

@@ -22,7 +22,13 @@ class Crew:
 
     def parameter(self, name: str = "max-amount", **rest: Any) -> Parameter:
         """A number between 0 and 10,000 that is 1,000 now; lower is safer."""
-        given: dict[str, Any] = {"value_type": "number", "default": 1000, "safe_direction": "lower", "minimum": 0, "maximum": 10000} | rest
+        given: dict[str, Any] = {
+            "value_type": "number",
+            "default": 1000,
+            "safe_direction": "lower",
+            "minimum": 0,
+            "maximum": 10000,
+        } | rest
         return define_parameter(actor=actor_of(self.engineer), system_id=self.system.pk, name=name, **given)
 
     def set(self, parameter: Parameter, value: object, **rest: Any) -> ParameterVersion:
