@@ -38,8 +38,7 @@ def value_of(version: ParameterVersion, kind: str) -> Value:
 
 def standing(parameter: Parameter, now: datetime) -> tuple[ParameterVersion, ParameterVersion]:
     """The version that holds now, and the lasting one beneath it: the same one where no value with an end holds."""
-    rows = parameter.versions.filter(status=ParameterVersion.Status.IN_FORCE)
-    return _standing(rows, now)
+    return standing_of(parameter.versions.filter(status=ParameterVersion.Status.IN_FORCE), now)
 
 
 def course_of(parameter: Parameter, held: ParameterVersion, lasting: ParameterVersion) -> Course:
@@ -50,7 +49,8 @@ def course_of(parameter: Parameter, held: ParameterVersion, lasting: ParameterVe
     return Course(after, value_of(held, parameter.type), held.expires_at)
 
 
-def _standing(rows: Iterable[ParameterVersion], now: datetime) -> tuple[ParameterVersion, ParameterVersion]:
+def standing_of(rows: Iterable[ParameterVersion], now: datetime) -> tuple[ParameterVersion, ParameterVersion]:
+    """`standing`, of the versions in force that somebody has read already."""
     versions = list(rows)
     lasting = next(each for each in versions if each.expires_at is None)
     passing = (each for each in versions if each.expires_at is not None and each.expires_at > now)
@@ -58,7 +58,7 @@ def _standing(rows: Iterable[ParameterVersion], now: datetime) -> tuple[Paramete
 
 
 def _state(parameter: Parameter, versions: Iterable[ParameterVersion], now: datetime) -> ParameterState:
-    held, lasting = _standing(versions, now)
+    held, lasting = standing_of(versions, now)
     return ParameterState(
         id=parameter.pk,
         name=parameter.name,
