@@ -149,8 +149,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     # --- human control -------------------------------------------------------------------------------------------
     "overrides.ControlClock": {PLAIN: "id generation number changed_at"},
     "overrides.Parameter": {
-        PLAIN: f"{ROW} system_id environment name type minimum maximum allowed max_length unit safe_direction safe_value"
-        " default retired_at",
+        PLAIN: f"{ROW} system_id environment name type minimum maximum allowed max_length unit safe_direction"
+        " safe_value default retired_at",
         PARTICULARS: "description",
     },
     "overrides.HistoricalParameter": history(
