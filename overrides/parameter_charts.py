@@ -10,9 +10,10 @@ from overrides.models import Parameter, ParameterVersion
 from overrides.parameter_values import Type, to_text
 from overrides.parameters import value_of
 
-SHORTEST = timedelta(minutes=1)
+SHORTEST = timedelta(seconds=1)
 LABELS = 4
 MARGIN = 0.1
+FORMS = ((timedelta(minutes=10), "%H:%M:%S"), (timedelta(days=2), "%H:%M"), (timedelta.max, "%d %b"))
 NUMERIC = frozenset({Type.INTEGER, Type.NUMBER, Type.BOOLEAN})
 
 
@@ -42,7 +43,7 @@ def step_line(parameter: Parameter, versions: Sequence[ParameterVersion], now: d
         return None
     steps = _steps(parameter, begun, now)
     low, high = _range(parameter, [float(value) for _, value in steps])
-    start = min(steps[0][0], now - SHORTEST)
+    start = steps[0][0] if steps[0][0] < now else now - SHORTEST
     return StepLine(
         path=_path(steps, start, now, low, high),
         lines=_lines(parameter, low, high),
@@ -106,7 +107,7 @@ def _path(steps: list[tuple[datetime, int | float]], start: datetime, now: datet
 def _lines(parameter: Parameter, low: float, high: float) -> list[Mark]:
     if parameter.type == Type.BOOLEAN:
         return [Mark("off", _share(0)), Mark("on", _share(1))]
-    given = {parameter.minimum, parameter.maximum} - {None}
+    given = {each for each in (parameter.minimum, parameter.maximum) if each is not None}
     marks = [Mark(_figure(float(bound)), _share((float(bound) - low) / (high - low)), True) for bound in given]
     middle = (low + high) / 2
     return [*marks, Mark(_figure(middle), _share(0.5))]
@@ -114,7 +115,7 @@ def _lines(parameter: Parameter, low: float, high: float) -> list[Mark]:
 
 def _moments(start: datetime, now: datetime) -> list[Mark]:
     """Evenly, in the viewer's zone: days where it is about days."""
-    form = "%d %b" if now - start > timedelta(days=2) else "%H:%M"
+    form = next(form for longest, form in FORMS if now - start <= longest)
     shares = [number / LABELS for number in range(LABELS)]
     return [Mark(f"{timezone.localtime(start + (now - start) * share):{form}}", _share(share)) for share in shares]
 

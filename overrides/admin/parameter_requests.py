@@ -132,7 +132,7 @@ class ParameterVersionAdmin(ActPages[ParameterVersion]):
 
     @admin.display(description="Asked for by")
     def asked_by(self, row: ParameterVersion) -> SafeString | str:
-        if row.requested_by_type == "service":
+        if row.requested_by_type == "service" and row.requested_by_id:
             account = ServiceAccount.objects.filter(pk=row.requested_by_id).first()
             return f"the service {account}" if account else "a service"
         return _person(row.requested_by_id) or f"the {row.requested_by_type}"

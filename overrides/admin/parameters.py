@@ -44,7 +44,7 @@ class ParameterAdmin(RegisterAdmin[Parameter]):
         "Parameters are values that people set while an AI system runs: a threshold, a sampling rate, a limit. "
         "Towards the safe side one person sets them, away from it two do."
     )
-    list_display = ("name", "system", "environment", "shown_value", "shown_lapse", "shown_waiting")
+    list_display = ("name", "system", "place", "shown_value", "shown_lapse", "shown_waiting")
     list_filter = ("system", "environment")
     list_select_related = ("system",)
     search_fields = ("name",)
@@ -67,7 +67,7 @@ class ParameterAdmin(RegisterAdmin[Parameter]):
     )
     page_fields = (
         "linked_system",
-        "environment",
+        "place",
         "type",
         "safe_side",
         "shown_bounds",
@@ -180,6 +180,10 @@ class ParameterAdmin(RegisterAdmin[Parameter]):
     def linked_system(self, row: Parameter) -> SafeString:
         return page_link(row.system)
 
+    @admin.display(description="Environment", ordering="environment")
+    def place(self, row: Parameter) -> str:
+        return row.environment or "every one"
+
     @admin.display(description="Safe side")
     def safe_side(self, row: Parameter) -> str:
         return direction_in_words(row)
@@ -210,15 +214,15 @@ def _picture(row: Parameter) -> dict[str, Any]:
     """What the page shows above the definition."""
     now = timezone.now()
     versions = list(row.versions.order_by("-number")[:SHOWN])
+    held, lasting = (None, None) if row.retired_at else standing(row, now)
     said: dict[str, Any] = {
-        "versions": [_line(row, each) for each in versions],
-        "waiting": [_line(row, each) for each in versions if each.status == Status.PROPOSED],
+        "versions": [_line(row, each, held) for each in versions],
+        "waiting": [_line(row, each, held) for each in versions if each.status == Status.PROPOSED],
         "chart": step_line(row, versions, now),
         "direction": direction_in_words(row),
         "approvers": role_names(RULES[Act.PARAMETER_LOOSEN].approves),
     }
-    if row.retired_at is None:
-        held, lasting = standing(row, now)
+    if held and lasting:
         said |= {
             "value": to_text(value_of(held, row.type)),
             "held": held,
@@ -230,9 +234,11 @@ def _picture(row: Parameter) -> dict[str, Any]:
     return said
 
 
-def _line(row: Parameter, version: ParameterVersion) -> dict[str, Any]:
+def _line(row: Parameter, version: ParameterVersion, held: ParameterVersion | None) -> dict[str, Any]:
     text = "retire it" if version.retires else f"{to_text(value_of(version, row.type))} {row.unit}".strip()
-    return {"row": version, "text": text, "tone": TONES.get(version.status, "neutral")}
+    beneath = held is not None and version.status == Status.IN_FORCE and version != held
+    said = "holds again later" if beneath else version.get_status_display()
+    return {"row": version, "text": text, "said": said, "tone": TONES.get(version.status, "neutral")}
 
 
 TONES: dict[str, str] = {Status.PROPOSED: "warn", Status.IN_FORCE: "ok", Status.REFUSED: "bad", Status.VOID: "bad"}
