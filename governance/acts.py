@@ -14,6 +14,7 @@ class Act(enum.StrEnum):
     # control
     SWITCH_TIGHTEN = "switch.tighten"
     SWITCH_LOOSEN = "switch.loosen"
+    FAIL_POLICY_LOOSEN = "fail_policy.loosen"
     PARAMETER_DEFINE = "parameter.define"
     PARAMETER_LOOSEN = "parameter.loosen"
     PARAMETER_TIGHTEN = "parameter.tighten"
@@ -132,6 +133,7 @@ RULES: dict[Act, Rule] = {
     Act.PARAMETER_TIGHTEN: _tighten,
     Act.SWITCH_LOOSEN: _loosen,
     Act.PARAMETER_LOOSEN: _loosen,
+    Act.FAIL_POLICY_LOOSEN: _rule(Role.TECHNICAL_OWNER, Role.ACCOUNTABLE, approves=(Role.APPROVER,)),
     Act.PARAMETER_DEFINE: _rule(Role.TECHNICAL_OWNER, Role.ACCOUNTABLE),
     Act.CARD_PUBLISH: _publish,
     Act.VERSION_PROMOTE: _publish,

@@ -2,6 +2,7 @@
 
 from governance.models.accounts import ServiceAccount, ServiceKey
 from governance.models.changes import RegisterChange
+from governance.models.fail_policies import FailPolicyRequest
 from governance.models.people import Assignment, Person, SetupLink
 from governance.models.systems import AISystem, Environment
 from governance.models.tokens import PersonToken
@@ -11,6 +12,7 @@ __all__ = [
     "AISystem",
     "Assignment",
     "Environment",
+    "FailPolicyRequest",
     "ModelVersion",
     "Person",
     "PersonToken",

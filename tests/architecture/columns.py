@@ -113,6 +113,17 @@ COLUMNS: dict[str, dict[str, str]] = {
     "governance.HistoricalAISystem": history(
         plain="slug risk_class status max_staleness_s safe_mode fallback_kind fallback"
     ),
+    "governance.FailPolicyRequest": {
+        PLAIN: f"{ROW} system_id max_staleness_s safe_mode against_staleness_s against_mode status requested_at"
+        " expires_at decided_at",
+        PERSON: "requested_by_id decided_by_id",
+        PARTICULARS: "note",
+    },
+    "governance.HistoricalFailPolicyRequest": history(
+        plain="system_id max_staleness_s safe_mode against_staleness_s against_mode status requested_at expires_at"
+        " decided_at",
+        person="requested_by_id decided_by_id",
+    ),
     "governance.Environment": {PLAIN: f"{ROW} system_id slug ended_at"},
     "governance.HistoricalEnvironment": history(plain="system_id slug ended_at"),
     "governance.ModelVersion": {
