@@ -14,6 +14,7 @@ class Act(enum.StrEnum):
     # control
     SWITCH_TIGHTEN = "switch.tighten"
     SWITCH_LOOSEN = "switch.loosen"
+    SWITCH_EMERGENCY_CLEAR = "switch.emergency_clear"
     FAIL_POLICY_LOOSEN = "fail_policy.loosen"
     PARAMETER_DEFINE = "parameter.define"
     PARAMETER_LOOSEN = "parameter.loosen"
@@ -80,6 +81,8 @@ class Rule:
     """A service account may, with a key of one of these scopes. Never an act that needs a signed-in person."""
     by_command: bool = False
     """Somebody at the host's command line may; the entry says so."""
+    nobody_by_default: bool = False
+    """That nobody can do it is how an installation begins, and no gap."""
 
     @property
     def needs_approval(self) -> bool:
@@ -93,6 +96,7 @@ def _rule(
     only_if: Mapping[Assignment.Role, Condition] | None = None,
     by_key: tuple[str, ...] = (),
     by_command: bool = False,
+    nobody_by_default: bool = False,
 ) -> Rule:
     return Rule(
         asks=frozenset(asks),
@@ -101,6 +105,7 @@ def _rule(
         only_if=only_if or {},
         by_key=frozenset(by_key),
         by_command=by_command,
+        nobody_by_default=nobody_by_default,
     )
 
 
@@ -109,7 +114,9 @@ def role_names(roles: Collection[Assignment.Role]) -> str:
     return ", ".join(str(role.label) for role in Role if role in roles)
 
 
-PRIVILEGED = frozenset({Role.ADMINISTRATOR, Role.APPROVER, Role.DPO, Role.AUDITOR, Role.INVESTIGATOR})
+PRIVILEGED = frozenset(
+    {Role.ADMINISTRATOR, Role.APPROVER, Role.EMERGENCY_OPERATOR, Role.DPO, Role.AUDITOR, Role.INVESTIGATOR}
+)
 """Roles that a second administrator must agree to."""
 OWNERS = (Role.ACCOUNTABLE, Role.DEPUTY)
 EVERY_ROLE = tuple(Role)
@@ -124,7 +131,7 @@ _human = _rule(
 )
 _custody = _rule(Role.ADMINISTRATOR, approves=(Role.ADMINISTRATOR,))
 _loosen = _rule(Role.OPERATOR, approves=(Role.APPROVER,))
-_tighten = _rule(Role.OPERATOR, *OWNERS, by_key=(KeyScope.CONTROL_TIGHTEN,))
+_tighten = _rule(Role.OPERATOR, *OWNERS, by_key=(KeyScope.CONTROL_TIGHTEN,), by_command=True)
 _publish = _rule(Role.TECHNICAL_OWNER, approves=(Role.ACCOUNTABLE,))
 _payloads = _rule(Role.AUDITOR, Role.INVESTIGATOR, approves=(Role.DPO,))
 
@@ -132,6 +139,7 @@ RULES: dict[Act, Rule] = {
     Act.SWITCH_TIGHTEN: _tighten,
     Act.PARAMETER_TIGHTEN: _tighten,
     Act.SWITCH_LOOSEN: _loosen,
+    Act.SWITCH_EMERGENCY_CLEAR: _rule(Role.EMERGENCY_OPERATOR, nobody_by_default=True),
     Act.PARAMETER_LOOSEN: _loosen,
     Act.FAIL_POLICY_LOOSEN: _rule(Role.TECHNICAL_OWNER, Role.ACCOUNTABLE, approves=(Role.APPROVER,)),
     Act.PARAMETER_DEFINE: _rule(Role.TECHNICAL_OWNER, Role.ACCOUNTABLE),
@@ -168,7 +176,14 @@ RULES: dict[Act, Rule] = {
         Role.ADMINISTRATOR, Role.TECHNICAL_OWNER, by_key=(KeyScope.REGISTER_WRITE,), by_command=True
     ),
     Act.VERSION_REGISTER_UNVERIFIED: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
-    Act.ALERT_HANDLE: _rule(Role.ADMINISTRATOR, Role.TECHNICAL_OWNER, Role.OPERATOR, *OWNERS),
+    Act.ALERT_HANDLE: _rule(
+        Role.ADMINISTRATOR,
+        Role.TECHNICAL_OWNER,
+        Role.OPERATOR,
+        Role.APPROVER,
+        Role.EMERGENCY_OPERATOR,
+        *OWNERS,
+    ),
     Act.SYSTEM_VIEW: _rule(*EVERY_ROLE),
     Act.DECISION_VIEW: _rule(*SEE_DECISIONS, by_key=(KeyScope.DECISIONS_READ,)),
     Act.PAYLOAD_READ: _rule(

@@ -168,6 +168,8 @@ def _holders() -> dict[str, set[uuid.UUID]]:
 
 def _missing(rule: Rule, holders: dict[str, set[uuid.UUID]], pairs: set[frozenset[uuid.UUID]]) -> str:
     """What lacks for an act, in words; empty where it can be done."""
+    if rule.nobody_by_default:
+        return ""
     askers = set().union(*(holders[role] for role in rule.asks)) if rule.asks else set()
     if rule.asks and not askers:
         return "nobody is " + _either(rule.asks)

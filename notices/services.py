@@ -20,7 +20,7 @@ from ledger.kinds import Kind
 from ledger.rows import write_row
 from ledger.sealing import Seal, sealing
 from ledger.selectors import open_log, registry_log
-from notices.errors import AlertClosed, AlertNotFound
+from notices.errors import AlertClosed, AlertNeedsAnother, AlertNotFound
 from notices.kinds import ALERT_ACKNOWLEDGED, ALERT_CLOSED, ALERT_OPENED
 from notices.models import Alert
 
@@ -29,6 +29,7 @@ ABOUT_THE_LEDGER = "ledger."
 CANNOT_SEAL_NOW = (Unavailable, LogNotFound, LogClosed, OperationalError)
 """The log is rolled back, closed, gone, or somebody holds its lock; the head store or the key cannot be read."""
 WAITING_AT_ONCE = 500
+NOT_BY = "not_to_be_closed_by"
 
 logger = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ def open_alert(
     fingerprint: str,
     system_id: uuid.UUID | None = None,
     about_id: uuid.UUID | None = None,
+    owner_id: uuid.UUID | None = None,
     facts: dict[str, Any] | None = None,
     occurrences: int | None = None,
     once: bool = False,
@@ -49,8 +51,9 @@ def open_alert(
 
     `facts`: clear values, figures and ids; the page puts them into words. `occurrences`: how often it happened up to
     now, where the caller counts; otherwise each call is one. `once`: the fingerprint names one event, which is told
-    once: a closed alert stays closed, and nothing counts. Owner is who is accountable for the system now, accepted or
-    asked; without one the administrators are meant.
+    once: a closed alert stays closed, and nothing counts. Owner is, unless named, who is accountable for the system,
+    accepted or asked; without one the administrators are meant. A fact `not_to_be_closed_by` names the person whose
+    act it is about: somebody else must close it.
 
     Where its log takes no entry now, the alert opens all the same, `seal_pending`, and is sealed by the sweep: trouble
     with a log must not silence those who speak of it. Errors: `NotAClearString`, those of the database.
@@ -61,7 +64,7 @@ def open_alert(
         fingerprint=fingerprint,
         severity=severity,
         system_id=system_id,
-        owner_id=_owner(system_id),
+        owner_id=owner_id or _owner(system_id),
         about_id=about_id,
         facts=facts or {},
         occurrences=occurrences or 1,
@@ -162,12 +165,17 @@ def acknowledge_alert(*, actor: Actor, alert_id: uuid.UUID) -> Alert:
 
 
 def close_alert(*, actor: Actor, alert_id: uuid.UUID, note: str) -> Alert:
-    """Say that it was dealt with, and how. Errors: `Forbidden`, `AlertNotFound`, `AlertClosed`, `InvalidInput`."""
+    """Say that it was dealt with, and how.
+
+    Errors: `Forbidden`, `AlertNotFound`, `AlertClosed`, `AlertNeedsAnother`, `InvalidInput`.
+    """
     note = note.strip()
     if not note:
         raise InvalidInput(errors=[FieldProblem(pointer="/note", detail="Write what was found and done.")])
     with sealing() as seal:
         alert = _locked(actor, alert_id)
+        if alert.facts.get(NOT_BY) == str(actor.id):
+            raise AlertNeedsAnother()
         _seal_late(seal, alert)
         alert.status = Alert.Status.CLOSED
         alert.closed_at = timezone.now()

@@ -12,7 +12,7 @@ import config.ids
 class Migration(migrations.Migration):
     dependencies = [
         ("governance", "0004_fail_policy"),
-        ("overrides", "0001_control_clock"),
+        ("overrides", "0002_switches"),
     ]
 
     operations = [

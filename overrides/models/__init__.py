@@ -1,4 +1,39 @@
+from overrides.models.clients import BreachCount, ClientInstance
 from overrides.models.clock import ControlClock
 from overrides.models.parameters import Parameter, ParameterVersion
+from overrides.models.review_rules import (
+    OnTimeout,
+    ReasonList,
+    ReviewerSkill,
+    ReviewQueue,
+    ReviewRule,
+    RuleChange,
+)
+from overrides.models.reviews import OPEN, Review, ReviewAssignment
+from overrides.models.rulings import Appeal, Effect, Override, ReportedOverride
+from overrides.models.switches import ControlRecovery, LooseningRequest, Switch, SwitchChange
 
-__all__ = ["ControlClock", "Parameter", "ParameterVersion"]
+__all__ = [
+    "OPEN",
+    "Appeal",
+    "BreachCount",
+    "ClientInstance",
+    "ControlClock",
+    "ControlRecovery",
+    "Effect",
+    "LooseningRequest",
+    "OnTimeout",
+    "Override",
+    "Parameter",
+    "ParameterVersion",
+    "ReasonList",
+    "ReportedOverride",
+    "Review",
+    "ReviewAssignment",
+    "ReviewQueue",
+    "ReviewRule",
+    "ReviewerSkill",
+    "RuleChange",
+    "Switch",
+    "SwitchChange",
+]

@@ -27,7 +27,7 @@ ROW = "id created_at particulars_id revision"  # of each governed row
 
 def history(**columns: str) -> dict[str, str]:
     """A history table: `CHANGE` and its row's own columns. Erasable columns are not among them."""
-    names = {"plain": PLAIN, "person": PERSON, "credential": CREDENTIAL}
+    names = {"plain": PLAIN, "person": PERSON, "credential": CREDENTIAL, "case": CASE, "sealed": SEALED}
     own = {names[kind]: text for kind, text in columns.items()}
     return {kind: " ".join(filter(None, (CHANGE.get(kind), own.get(kind)))) for kind in {**CHANGE, **own}}
 
@@ -158,7 +158,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     ),
     "governance.RegisterChange": {PLAIN: "id transaction noun row_id at"},
     # --- human control -------------------------------------------------------------------------------------------
-    "overrides.ControlClock": {PLAIN: "id generation number changed_at"},
+    "overrides.ControlClock": {PLAIN: "id generation number changed_at register_digest"},
     "overrides.Parameter": {
         PLAIN: f"{ROW} system_id environment name type minimum maximum allowed max_length unit safe_direction"
         " safe_value default retired_at",
@@ -178,6 +178,139 @@ COLUMNS: dict[str, dict[str, str]] = {
         plain="parameter_id number value retires status against requested_by_type requested_at"
         " request_expires_at in_force_at expires_at ended_at epoch reason_code",
         person="requested_by_id approved_by_id",
+    ),
+    "overrides.Switch": {
+        PLAIN: f"{ROW} system_id environment model_version capability mode reason_code in_flight generation number"
+        " changed_at changed_by_type source drill_id expires_at seal_pending",
+        PERSON: "changed_by_id",
+        PARTICULARS: "note",
+    },
+    "overrides.HistoricalSwitch": history(
+        plain="system_id environment model_version capability mode reason_code in_flight generation number changed_at"
+        " changed_by_type source drill_id expires_at",
+        person="changed_by_id",
+    ),
+    "overrides.SwitchChange": {
+        PLAIN: "id switch_id from_mode to_mode reason_code in_flight generation number actor_type source drill_id"
+        " requested_at status expected confirmed_count confirmed_at reported_at settled_at",
+        PERSON: "actor_id",
+    },
+    "overrides.LooseningRequest": {
+        PLAIN: f"{ROW} switch_id generation number mode reason_code status expires_at decided_at",
+        PERSON: "requested_by_id decided_by_id",
+        PARTICULARS: "note evidence_url",
+    },
+    "overrides.HistoricalLooseningRequest": history(
+        plain="switch_id generation number mode reason_code status expires_at decided_at",
+        person="requested_by_id decided_by_id",
+    ),
+    "overrides.ControlRecovery": {
+        PLAIN: "id cause known_generation known_number generation number reinstated system_id account_id recovered_at"
+        " entry_id"
+    },
+    "overrides.ClientInstance": {
+        PLAIN: "id system_id environment account_id key_id instance client model_version learned_by first_heard_at"
+        " heard_at seen_generation seen_number seen_at applied_generation applied_number applied_at applied_mode"
+        " applied_by file_mode sealed_file_mode in_flight drained_at"
+    },
+    "overrides.BreachCount": {
+        PLAIN: "id system_id switch_id generation number count alerted_count first_decision_id first_at last_at"
+    },
+    "overrides.ReviewQueue": {
+        PLAIN: f"{ROW} slug system_id is_default when_full capacity lease_s claims_per_person deadline_s blind_share"
+        " dwell_floor_s archived_at",
+        PERSON: "owner_id",
+    },
+    "overrides.HistoricalReviewQueue": history(
+        plain="slug system_id is_default when_full capacity lease_s claims_per_person deadline_s blind_share"
+        " dwell_floor_s archived_at",
+        person="owner_id",
+    ),
+    "overrides.ReviewRule": {
+        PLAIN: f"{ROW} system_id environment name condition queue_id deadline_s required_skill reviews_required"
+        " is_blind on_timeout order archived_at",
+    },
+    "overrides.HistoricalReviewRule": history(
+        plain="system_id environment name condition queue_id deadline_s required_skill reviews_required is_blind"
+        " on_timeout order archived_at",
+    ),
+    "overrides.RuleChange": {
+        PLAIN: f"{ROW} rule_id system_id rule_revision changes loosens status decided_at expires_at",
+        PERSON: "requested_by_id decided_by_id",
+    },
+    "overrides.HistoricalRuleChange": history(
+        plain="rule_id system_id rule_revision changes loosens status decided_at expires_at",
+        person="requested_by_id decided_by_id",
+    ),
+    "overrides.ReasonList": {PLAIN: f"{ROW} queue_id version codes"},
+    "overrides.HistoricalReasonList": history(plain="queue_id version codes"),
+    "overrides.ReviewerSkill": {PLAIN: f"{ROW} skill ended_at", PERSON: "person_id"},
+    "overrides.HistoricalReviewerSkill": history(plain="skill ended_at", person="person_id"),
+    "overrides.Review": {
+        PLAIN: f"{ROW} decision_id system_id environment rule_id queue_id mode_epoch phase opened_at deadline_at"
+        " on_timeout reviews_required is_blind required_skill probability status version escalated_at decisive_id"
+        " action closing closed_at told_share visible_at announced_at",
+        CASE: "verdict outcome reason_code",
+    },
+    "overrides.HistoricalReview": history(
+        plain="decision_id system_id environment rule_id queue_id mode_epoch phase opened_at deadline_at on_timeout"
+        " reviews_required is_blind required_skill probability status version escalated_at decisive_id action closing"
+        " closed_at",
+        case="verdict outcome reason_code",
+    ),
+    "overrides.ReviewAssignment": {
+        PLAIN: f"{ROW} review_id seat status token is_blind claimed_at held_until shown_at first_at ended_at"
+        " lease_until draft_saved_at",
+        PERSON: "person_id offered_by_id",
+        CASE: "first_outcome decision outcome reason_code",
+        SEALED: "output_digest",
+        PARTICULARS: "output note",
+        WITH_PERSON: "draft",
+    },
+    "overrides.HistoricalReviewAssignment": history(
+        plain="review_id seat status token is_blind claimed_at held_until shown_at first_at ended_at",
+        person="person_id offered_by_id",
+        case="first_outcome decision outcome reason_code",
+        sealed="output_digest",
+    ),
+    "overrides.Override": {
+        PLAIN: f"{ROW} decision_id system_id source status at has_output announced_at",
+        PERSON: "person_id second_person_id",
+        CASE: "outcome reason_code",
+        PARTICULARS: "output note",
+    },
+    "overrides.HistoricalOverride": history(
+        plain="decision_id system_id source status at has_output",
+        person="person_id second_person_id",
+        case="outcome reason_code",
+    ),
+    "overrides.ReportedOverride": {
+        PLAIN: f"{ROW} decision_id system_id account_id",
+        CASE: "outcome reason_code occurred_at",
+        PARTICULARS: "reviewer note",
+    },
+    "overrides.HistoricalReportedOverride": history(
+        plain="decision_id system_id account_id", case="outcome reason_code occurred_at"
+    ),
+    "overrides.Effect": {
+        PLAIN: f"{ROW} decision_id system_id account_id status received_at",
+        CASE: "outcome expected occurred_at",
+        PARTICULARS: "detail",
+    },
+    "overrides.HistoricalEffect": history(
+        plain="decision_id system_id account_id status received_at", case="outcome expected occurred_at"
+    ),
+    "overrides.Appeal": {
+        PLAIN: f"{ROW} decision_id system_id received_at status account_id decided_at override_id effect_id"
+        " remedied_at",
+        PERSON: "opened_by_id decided_by_id",
+        CASE: "ground_code reason_code",
+        PARTICULARS: "statement finding",
+    },
+    "overrides.HistoricalAppeal": history(
+        plain="decision_id system_id received_at status account_id decided_at override_id effect_id remedied_at",
+        person="opened_by_id decided_by_id",
+        case="ground_code reason_code",
     ),
     # --- notices, evidence ---------------------------------------------------------------------------------------
     "notices.Alert": {
