@@ -179,6 +179,25 @@ COLUMNS: dict[str, dict[str, str]] = {
         " request_expires_at in_force_at expires_at ended_at epoch reason_code",
         person="requested_by_id approved_by_id",
     ),
+    "overrides.Drill": {
+        PLAIN: f"{ROW} system_id environment type status mode in_flight starts_at window_ends_at approved_at started_at"
+        " former switch_id generation number requested_at expected ended_at ended_by measures conclusion concluded_at",
+        PERSON: "participants planned_by_id approved_by_id started_by_id concluded_by_id",
+        PARTICULARS: "expectation conclusion_note",
+    },
+    "overrides.HistoricalDrill": history(
+        plain="system_id environment type status mode in_flight starts_at window_ends_at approved_at started_at"
+        " former switch_id generation number requested_at expected ended_at ended_by measures conclusion concluded_at",
+        person="participants planned_by_id approved_by_id started_by_id concluded_by_id",
+    ),
+    "overrides.DrillFinding": {
+        PLAIN: f"{ROW} drill_id due_on closed_at",
+        PERSON: "owner_id closed_by_id",
+        PARTICULARS: "text resolution",
+    },
+    "overrides.HistoricalDrillFinding": history(plain="drill_id due_on closed_at", person="owner_id closed_by_id"),
+    "overrides.DrillReading": {PLAIN: "id drill_id instance_id instance seen_at applied_at drained_at"},
+    "overrides.Probe": {PLAIN: "id generation number sent_at"},
     "overrides.Switch": {
         PLAIN: f"{ROW} system_id environment model_version capability mode reason_code in_flight generation number"
         " changed_at changed_by_type source drill_id expires_at seal_pending",
