@@ -22,6 +22,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             Entry("Reviews", "inbox", "admin:reviews"),
             Entry("Switchboard", "power_settings_new", "admin:switchboard"),
             Entry("Parameters", "tune", "admin:overrides_parameter_changelist"),
+            Entry("Drills", "fire_extinguisher", "admin:overrides_drill_changelist"),
         ],
     ),
     (

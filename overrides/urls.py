@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from overrides.api import parameters
+from overrides.api import drills, parameters
 from overrides.api.acks import AcksApi
 from overrides.api.loosening import (
     LooseningApi,
@@ -22,6 +22,13 @@ urlpatterns = [
     path("control/loosen/<uuid:request_id>/withdraw", LooseningWithdrawApi.as_view(), name="control-loosen-withdraw"),
     path("control/switches", SwitchesApi.as_view(), name="control-switches"),
     path("control/tighten", TightenApi.as_view(), name="control-tighten"),
+    path("control/armed", drills.ArmedApi.as_view(), name="control-armed"),
+    path("drill-findings/<uuid:finding_id>/close", drills.DrillFindingApi.as_view()),
+    path("drills", drills.DrillsApi.as_view(), name="drills"),
+    path("drills/<uuid:drill_id>", drills.DrillApi.as_view(), name="drill"),
+    path("drills/<uuid:drill_id>/conclude", drills.DrillConclusionApi.as_view()),
+    path("drills/<uuid:drill_id>/findings", drills.DrillFindingsApi.as_view()),
+    path("drills/<uuid:drill_id>/<slug:act>", drills.DrillActApi.as_view()),
     path("parameter-changes/<uuid:version_id>/approve", parameters.ParameterApprovalApi.as_view()),
     path("parameter-changes/<uuid:version_id>/refuse", parameters.ParameterRefusalApi.as_view()),
     path("parameter-changes/<uuid:version_id>/withdraw", parameters.ParameterWithdrawalApi.as_view()),
