@@ -104,7 +104,7 @@ class ArmedOutput(serializers.Serializer):  # type: ignore[type-arg]
 
     instance = serializers.CharField(source="instance.instance")
     environment = serializers.CharField(source="instance.environment")
-    state = serializers.ChoiceField(["armed", "not_armed", "silent"])
+    state = serializers.ChoiceField(["armed", "not_armed", "silent", "cannot_confirm"])
     since = serializers.DateTimeField(allow_null=True)
 
 

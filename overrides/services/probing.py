@@ -30,7 +30,8 @@ class Armed:
 
     instance: ClientInstance
     state: str
-    """armed; not_armed: it speaks, and has not applied a probe; silent: it was not heard for three heartbeats."""
+    """armed; not_armed: it speaks, and has not applied a probe; silent: it was not heard for three heartbeats;
+    cannot_confirm: it reads by OFREP, which knows no acknowledgements."""
     since: datetime | None
     """Since when it is not armed: when the first probe went out that it did not apply; or since when it is silent."""
     decides: bool = False
@@ -73,6 +74,8 @@ def alert_not_armed() -> int:
 def _judge(row: ClientInstance, probes: Sequence[Probe], used_at: datetime | None, now: datetime) -> Armed:
     if now - row.heard_at > HEARD_WITHIN:
         return Armed(row, "silent", row.heard_at, used_at is not None and used_at > row.heard_at + HEARD_WITHIN)
+    if row.learned_by == ClientInstance.LearnedBy.OFREP_ETAG:
+        return Armed(row, "cannot_confirm", None)
     # probes that went out before it was first heard of were not for it
     missed = [each for each in probes if each.sent_at >= row.first_heard_at and each.epoch > row.applied_epoch]
     return Armed(row, "not_armed", missed[0].sent_at) if missed else Armed(row, "armed", None)

@@ -12,7 +12,7 @@ from config.errors import Forbidden, InvalidInput
 from governance.acts import Role
 from governance.errors import ApprovalForbidden, PersonNeeded, RequestVoid
 from governance.memory import KeyGrant
-from governance.models import AISystem, Person
+from governance.models import AISystem, Person, ServiceKey
 from governance.scopes import Scope
 from governance.services.assignments import end_assignment
 from governance.services.systems import register_environment
@@ -23,6 +23,7 @@ from overrides import memory
 from overrides.clock import current_epoch
 from overrides.drill_errors import DrillNotFound, DrillNotPossible, DrillNotReady
 from overrides.models import Drill, Probe, Switch, SwitchChange
+from overrides.services.acknowledging import note_seen
 from overrides.services.confirming import watch_changes
 from overrides.services.drill_debts import alert_overdue, drill_debts
 from overrides.services.drill_running import end_drill, readings_of, start_drill, watch_drills
@@ -353,6 +354,24 @@ def test_a_probe_shows_who_is_armed_and_since_when_not(crew: Crew, client: KeyGr
     with time_machine.travel(later):
         assert alert_not_armed() == alert_not_armed() == 1
     assert Alert.objects.get(kind="client.not_armed").facts["not_armed"] == 1
+
+
+def test_who_reads_by_ofrep_cannot_confirm_and_raises_no_alert(crew: Crew, client: KeyGrant) -> None:
+    AISystem.objects.filter(pk=crew.system.pk).update(status="live")
+    note_seen(grant=client, instance="stock", epoch=current_epoch())
+    send_probe()
+    with time_machine.travel(timezone.now() + timedelta(seconds=35)):
+        assert [each.state for each in armed_instances(crew.system.pk)] == ["cannot_confirm"]
+        assert alert_not_armed() == 0
+
+
+def test_a_silent_instance_whose_key_is_used_is_cut_off(crew: Crew, client: KeyGrant) -> None:
+    AISystem.objects.filter(pk=crew.system.pk).update(status="live")
+    ack(client, crew.system, current_epoch())
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        assert alert_not_armed() == 0, "it may have been shut down"
+        ServiceKey.objects.filter(pk=client.key.id).update(last_used_at=timezone.now())
+        assert alert_not_armed() == 1
 
 
 def test_no_probe_goes_out_while_a_live_drill_runs(crew: Crew) -> None:
