@@ -3,7 +3,18 @@
 from celery import shared_task
 
 from ledger.entries import SERVER
-from overrides.services import acknowledging, breaches, confirming, loosening, recovery, switches
+from overrides.services import (
+    acknowledging,
+    breaches,
+    confirming,
+    drill_debts,
+    drill_running,
+    loosening,
+    parameter_requests,
+    probing,
+    recovery,
+    switches,
+)
 from overrides.services.claiming import end_lapsed_claims
 from overrides.services.deadlines import (
     announce_decided,
@@ -67,3 +78,28 @@ def tell_of_deadlines_task() -> int:
 @shared_task
 def end_lapsed_claims_task() -> int:
     return end_lapsed_claims(actor=SERVER)
+
+
+@shared_task
+def sweep_parameters_task() -> int:
+    return parameter_requests.sweep_parameters()
+
+
+@shared_task
+def watch_drills_task() -> int:
+    return drill_running.watch_drills()
+
+
+@shared_task
+def alert_overdue_drills_task() -> int:
+    return drill_debts.alert_overdue()
+
+
+@shared_task
+def send_probe_task() -> str:
+    return str(probing.send_probe() or "")
+
+
+@shared_task
+def alert_not_armed_task() -> int:
+    return probing.alert_not_armed()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from overrides.api import appeals, effective, reviews, rules
+from overrides.api import appeals, drills, effective, parameters, reviews, rules
 from overrides.api.acks import AcksApi
 from overrides.api.loosening import (
     LooseningApi,
@@ -62,6 +62,20 @@ urlpatterns = [
     path("reviews/<uuid:review_id>", reviews.ReviewItem.as_view(), name="review"),
     path("reviews/<uuid:review_id>/claim", reviews.ClaimApi.as_view(), name="review-claim"),
     path("reviews/<uuid:review_id>/decline", reviews.DeclineApi.as_view(), name="review-decline"),
+    path("control/armed", drills.ArmedApi.as_view(), name="control-armed"),
+    path("drill-findings/<uuid:finding_id>/close", drills.DrillFindingApi.as_view()),
+    path("drills", drills.DrillsApi.as_view(), name="drills"),
+    path("drills/<uuid:drill_id>", drills.DrillApi.as_view(), name="drill"),
+    path("drills/<uuid:drill_id>/conclude", drills.DrillConclusionApi.as_view()),
+    path("drills/<uuid:drill_id>/findings", drills.DrillFindingsApi.as_view()),
+    path("drills/<uuid:drill_id>/<slug:act>", drills.DrillActApi.as_view()),
+    path("parameter-changes/<uuid:version_id>/approve", parameters.ParameterApprovalApi.as_view()),
+    path("parameter-changes/<uuid:version_id>/refuse", parameters.ParameterRefusalApi.as_view()),
+    path("parameter-changes/<uuid:version_id>/withdraw", parameters.ParameterWithdrawalApi.as_view()),
+    path("parameters", parameters.ParametersApi.as_view(), name="parameters"),
+    path("parameters/<uuid:parameter_id>", parameters.ParameterApi.as_view(), name="parameter"),
+    path("parameters/<uuid:parameter_id>/changes", parameters.ParameterChangesApi.as_view(), name="parameter-changes"),
+    path("parameters/<uuid:parameter_id>/retire", parameters.ParameterRetirementApi.as_view()),
 ]
 
 ofrep_urls = [

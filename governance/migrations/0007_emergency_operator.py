@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("governance", "0005_sign_in"),
+        ("governance", "0006_fail_policies"),
     ]
 
     operations = [

@@ -12,8 +12,8 @@ import config.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("governance", "0005_personal_tokens"),
-        ("overrides", "0002_switches"),
+        ("governance", "0007_emergency_operator"),
+        ("overrides", "0011_drills"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
