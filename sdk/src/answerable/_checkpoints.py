@@ -1,7 +1,7 @@
 """The highest checkpoint seen of each log: a log that shows a smaller or other tree later has gone back.
 
-The notes' signatures are not verified here, which needs a key and a library: `docs/log-format.md` of the service says how.
-Kept in a file, so that a restart forgets nothing.
+The notes' signatures are not verified here, which needs a key and a library: `docs/log-format.md` of the service says
+how. Kept in a file, so that a restart forgets nothing.
 """
 
 import base64

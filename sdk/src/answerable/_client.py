@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 class BaseClient:
     """What both clients have in common: everything that is answered out of memory.
 
-    `url` and `key` name the service; a wrong one is reported, and never keeps an application from starting. `system` is the
-    AI system that is meant where a call names none; `environment` is the key's where it is left out.
+    `url` and `key` name the service; a wrong one is reported, and never keeps an application from starting. `system`
+    is the AI system that is meant where a call names none; `environment` is the key's where it is left out.
 
-    `risk` (`high`, `medium`, `low`) chooses the fail policy, which `fail_policy` replaces. `spool_dir` is where records wait;
-    `durability` is what a record survives from the moment `record()` returns: `process` the end of this process however it
-    comes, `power` that of the machine too. A full spool blocks for `block_ms` and then drops what is new, or drops the
-    oldest, or what is new at once (`overflow`): always counted, reported, and seen by the server as a gap.
+    `risk` (`high`, `medium`, `low`) chooses the fail policy, which `fail_policy` replaces. `spool_dir` is where
+    records wait; `durability` is what a record survives from the moment `record()` returns: `process` the end of this
+    process however it comes, `power` that of the machine too. A full spool blocks for `block_ms` and then drops what
+    is new, or drops the oldest, or what is new at once (`overflow`): always counted, reported, and seen by the server
+    as a gap.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """One spool's way to the service: what an answer means for each record.
 
-A record leaves the spool only when an answer that can be believed says that it is sealed, was sealed before, or is refused
-for its content. Anything else (no answer, half an answer, an answer that does not add up) sends the same bytes again: the
-ids make that harmless.
+A record leaves the spool only when an answer that can be believed says that it is sealed, was sealed before, or is
+refused for its content. Anything else (no answer, half an answer, an answer that does not add up) sends the same bytes
+again: the ids make that harmless.
 """
 
 import gzip

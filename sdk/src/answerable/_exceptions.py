@@ -14,8 +14,8 @@
        |- BadBreakGlass       the break-glass file has a line that cannot be read
        `- LogWentBack         a log showed a smaller or other tree than before
 
-`record()` raises none of them (`InvalidRecord` with `strict=True`). What is reported goes to `on_error` and to the logger
-`answerable`, and is counted in `client.health()`.
+`record()` raises none of them (`InvalidRecord` with `strict=True`). What is reported goes to `on_error` and to the
+logger `answerable`, and is counted in `client.health()`.
 """
 
 from collections.abc import Mapping

@@ -25,7 +25,7 @@ class ServerClock:
 
 
 class Ids:
-    """Makes ids that sort in the order they were made (RFC 9562 section 6.2, method 2: a random start that is raised)."""
+    """Makes ids that sort in the order they were made (RFC 9562 section 6.2: a random start that is raised)."""
 
     def __init__(self, clock: ServerClock) -> None:
         self._clock = clock

@@ -1,7 +1,7 @@
 """The last-known-good file: the newest control state that this machine has seen, for a start without the service.
 
-Several processes share it. It is written under a lock and only by a newer epoch (or the same one, which renews its time),
-so an old `run` never replaces a newer stop.
+Several processes share it. It is written under a lock and only by a newer epoch (or the same one, which renews its
+time), so an old `run` never replaces a newer stop.
 """
 
 import json

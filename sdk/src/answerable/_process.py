@@ -1,8 +1,8 @@
 """Clients and their process: the flush at its end, and forks.
 
-At a fork no thread of ours may be inside SQLite, whose own locks the child would inherit taken; so all spools are held for
-that moment. The child forgets its engines without touching a file and makes new ones when they are first needed: a child
-that never uses its client is no instance that a stop would have to wait for.
+At a fork no thread of ours may be inside SQLite, whose own locks the child would inherit taken; so all spools are held
+for that moment. The child forgets its engines without touching a file and makes new ones when they are first needed: a
+child that never uses its client is no instance that a stop would have to wait for.
 """
 
 import atexit

@@ -34,7 +34,7 @@ class Shelf:
                 if spool.may_go_on:
                     return spool
                 spool.close()
-            return self._new()
+            return self._new(self.folder)
         except BROKEN as error:
             self._report(NotDurable(f"no spool in {self.folder}: {error}. Records are in memory only."))
             return Spool(None)
@@ -75,9 +75,8 @@ class Shelf:
                 log.rename(kept.with_name(kept.name + end))
         self._report(NotDurable(f"the spool {path} cannot be read: {error}. It is kept as {kept.name}."))
 
-    def _new(self) -> Spool:
-        assert self.folder is not None
-        path = self.folder / f"spool-{uuid.uuid4().hex}.db"
+    def _new(self, folder: Path) -> Spool:
+        path = folder / f"spool-{uuid.uuid4().hex}.db"
         lock = FileLock(path.with_suffix(".lock"))
         lock.take(wait=True)
         return Spool(path, power_safe=self._power_safe, lock=lock)

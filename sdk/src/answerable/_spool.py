@@ -1,11 +1,12 @@
 """A spool: records on disk until the service has sealed them.
 
-One SQLite file holds one counter: a record's number in it is its `source.seq`, given out in the same commit that stores it,
-so what `record()` returned for has a number, is sent in that order, and a gap that the server sees is a record that is
-missing. Every call into SQLite happens under one lock, which is also what makes `os.fork` safe (see `_process`).
+One SQLite file holds one counter: a record's number in it is its `source.seq`, given out in the same commit that
+stores it, so what `record()` returned for has a number, is sent in that order, and a gap that the server sees is a
+record that is missing. Every call into SQLite happens under one lock, which is also what makes `os.fork` safe (see
+`_process`).
 
-What a commit survives: with `durability="process"` the end of this process at any point (kill -9 too), since the operating
-system has the pages; with `"power"` also that of the machine, for an fsync each.
+What a commit survives: with `durability="process"` the end of this process at any point (kill -9 too), since the
+operating system has the pages; with `"power"` also that of the machine, for an fsync each.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""The threads that keep the controls fresh: one listens to the service, one looks at what is local, one acknowledges."""
+"""The threads that keep the controls fresh: one listens to the service, one looks around here, one acknowledges."""
 
 import json
 import random
