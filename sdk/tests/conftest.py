@@ -1,8 +1,8 @@
 from collections.abc import Iterator
 
 import pytest
-from answerable.testing import FakeServer
 
+from answerable.testing import FakeServer
 from tests.helpers import SYSTEM
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+
 from answerable import InvalidRecord
 from answerable._ids import Ids, ServerClock, time_of
 from answerable._records import encode_record

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from answerable._shelf import Shelf
-from answerable._spool import Spool
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from answerable._shelf import Shelf
+from answerable._spool import Spool
 
 
 def shelf(folder: Path, told: list[Exception] | None = None) -> Shelf:

@@ -35,7 +35,7 @@ from answerable._health import Health
 from answerable._modes import Mode
 from answerable._spool import DeadLetter
 from answerable._state import FailPolicy
-from answerable._version import VERSION as __version__
+from answerable._version import __version__
 
 __all__ = [
     "AnswerableError",

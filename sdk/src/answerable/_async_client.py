@@ -29,11 +29,11 @@ class AsyncClient(BaseClient):
 
     async def record(self, **fields: "Unpack[RecordFields]") -> str:
         """See `Client.record`."""
-        return await self._in_thread(self._engine_now().record, fields)
+        return await self._in_thread(self._engine_to_write().record, fields)
 
     async def decide(self, *, timeout: float | None = None, **fields: "Unpack[RecordFields]") -> Directive:
         """See `Client.decide`."""
-        return await self._in_thread(self._engine_now().decide, fields, timeout)
+        return await self._in_thread(self._engine_to_write().decide, fields, timeout)
 
     async def wait_for_human(self, decision: Directive | str, timeout: float) -> Effective:
         """See `Client.wait_for_human`. Many may wait at once: none of them holds a thread while it does."""
@@ -53,7 +53,7 @@ class AsyncClient(BaseClient):
 
     async def confirm_effect(self, decision_id: str, outcome: str, detail: str = "") -> None:
         """See `Client.confirm_effect`."""
-        await self._in_thread(self._engine_now().confirm_effect, decision_id, outcome, detail)
+        await self._in_thread(self._engine_to_write().confirm_effect, decision_id, outcome, detail)
 
     def guard(
         self,

@@ -55,6 +55,8 @@ def read_lines(text: str) -> tuple[tuple[Line, ...], list[str]]:
         words = raw.partition("#")[0].split()
         if not words:
             continue
+        if len(words) == 1 and _is_mode(words[0]):
+            words.insert(0, "?")  # a mode alone: whoever wrote it meant something, so everything
         mode = _mode_of(words)
         if mode is None:
             wrong.append(f"line {number}: {words[-1]!r} is no mode, so it counts as stop")
@@ -65,11 +67,12 @@ def read_lines(text: str) -> tuple[tuple[Line, ...], list[str]]:
     return tuple(lines), wrong
 
 
+def _is_mode(word: str) -> bool:
+    return word.lower() in {mode.value for mode in Mode}
+
+
 def _mode_of(words: list[str]) -> Mode | None:
-    try:
-        return Mode(words[-1].lower()) if len(words) > 1 else None
-    except ValueError:
-        return None
+    return Mode(words[-1].lower()) if len(words) > 1 and _is_mode(words[-1]) else None
 
 
 def _scope_of(word: str, mode: Mode) -> Line | None:

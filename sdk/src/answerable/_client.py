@@ -13,6 +13,7 @@ from answerable._checkpoints import Checkpoint
 from answerable._control import Change, Control
 from answerable._directive import Directive, Effective
 from answerable._engine import Engine
+from answerable._exceptions import Warned
 from answerable._guard import Guard
 from answerable._health import Health
 from answerable._modes import Mode
@@ -83,6 +84,7 @@ class BaseClient:
         self._engine: Engine | None = None
         self._control: Control | None = None
         self._is_closed = False
+        self._last_health: Health | None = None
         self._engine_now()
         _process.watch(self)
 
@@ -126,7 +128,7 @@ class BaseClient:
     # --- how it is ------------------------------------------------------------------------------------------------
     def health(self) -> Health:
         """How records and controls are; for a health page."""
-        return self._engine_now().health()
+        return self._last_health or self._engine_now().health()
 
     def dead_letters(self) -> list[DeadLetter]:
         """Records of this spool that were turned away, with the reasons."""
@@ -161,13 +163,25 @@ class BaseClient:
                 self._engine, self._control = engine, engine.control
             return self._engine
 
+    def _engine_to_write(self) -> Engine:
+        """The same, for what must not be lost: a client that was closed is opened again."""
+        if self._is_closed:
+            with self._lock:
+                if self._is_closed:
+                    self._reports(Warned("the client was used after it was closed: it is opened again"))
+                    self._engine = self._control = self._last_health = None
+                    self._is_closed = False
+        return self._engine_now()
+
     def _close(self, timeout: float | None) -> bool:
         with self._lock:
             engine, was_closed = self._engine, self._is_closed
             self._is_closed = True
         if was_closed or engine is None:
             return True
-        return engine.close(self._settings.close_timeout if timeout is None else timeout)
+        done = engine.close(self._settings.close_timeout if timeout is None else timeout)
+        self._last_health = engine.last_health
+        return done
 
     def close(self, timeout: float | None = None) -> bool:
         """Send what waits, at most `close_timeout` seconds; the rest stays on disk. Whether all was sent."""
@@ -197,11 +211,11 @@ class Client(BaseClient):
 
         It is on disk then. Nothing is raised, whatever happens (but `InvalidRecord` with `strict=True`).
         """
-        return self._engine_now().record(fields)
+        return self._engine_to_write().record(fields)
 
     def decide(self, *, timeout: float | None = None, **fields: "Unpack[RecordFields]") -> Directive:
         """Ask before acting: what the caller must do. Raises nothing."""
-        return self._engine_now().decide(fields, timeout)
+        return self._engine_to_write().decide(fields, timeout)
 
     def wait_for_human(self, decision: Directive | str, timeout: float) -> Effective:
         """Wait for the review of a held decision; what is `pending` still when the time is over. Raises nothing."""
@@ -214,7 +228,7 @@ class Client(BaseClient):
 
     def confirm_effect(self, decision_id: str, outcome: str, detail: str = "") -> None:
         """Tell what was really done; kept on disk until it is told."""
-        self._engine_now().confirm_effect(decision_id, outcome, detail)
+        self._engine_to_write().confirm_effect(decision_id, outcome, detail)
 
     def guard(
         self,
@@ -230,7 +244,7 @@ class Client(BaseClient):
         `proceed` runs the body. `hold` waits up to `wait` seconds for the human, then raises `Held`. `fallback` calls
         `fallback` (as a decorator), else raises `UseFallback`. `stop` raises `Stopped`. What was done is confirmed.
         """
-        return Guard(self._engine_now, fields, describe=describe, fallback=fallback, wait=wait, timeout=timeout)
+        return Guard(self._engine_to_write, fields, describe=describe, fallback=fallback, wait=wait, timeout=timeout)
 
     def wait_ready(self, timeout: float) -> bool:
         """Whether the service has said what is in force, waiting for that at most `timeout` seconds."""

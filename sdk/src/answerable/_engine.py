@@ -63,6 +63,7 @@ class Engine:
         self._defaults = {"system": settings.system, "model_version": settings.model_version}
         if settings.environment:
             self._defaults["environment"] = settings.environment
+        self.last_health: Health | None = None
         self._refuge_lock = threading.Lock()
         self._start()
 
@@ -70,7 +71,7 @@ class Engine:
         settings, control = self.settings, self.control
         self.listener = Listener(
             control, self._transport_to, settings.url, settings.control_url, poll_every=settings.poll_s,
-            wake_acks=lambda: self.acknowledger.wake(), report=self.report,
+            wake_acks=self._wake_acks, report=self.report,
         )  # fmt: skip
         self.acknowledger = Acknowledger(
             control, self.running, self._transport_to, lambda: settings.url,
@@ -82,6 +83,9 @@ class Engine:
         if settings.has_control:
             self.listener.thread.start()
             self.acknowledger.thread.start()
+
+    def _wake_acks(self) -> None:
+        self.acknowledger.wake()
 
     def _transport_to(self, url: str) -> Transport:
         known = self._transports.get(url)
@@ -334,7 +338,10 @@ class Engine:
         for each in stoppable:
             if each.thread.is_alive():
                 each.thread.join(max(until - time.monotonic(), 0.5))
+        for transport in self._transports.values():
+            transport.close()
         self.checkpoints.save()
+        self.last_health = self.health()
         if not self.sender.thread.is_alive():
             # else it is in the middle of a request: the file is whole, and ends with the process
             self.spool.close()

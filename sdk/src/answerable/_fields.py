@@ -1,4 +1,4 @@
-"""The fields of a decision record, for type checkers. The service's `docs/sending-decisions.md` says what each means."""
+"""The fields of a decision record, for type checkers. The service's `docs/sending-decisions.md` says what each is."""
 
 from collections.abc import Mapping
 from datetime import datetime

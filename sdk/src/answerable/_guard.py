@@ -169,7 +169,7 @@ class AsyncGuard(_Guard):
     """`async with client.guard(...) as decision:`, or a decorator of a coroutine function."""
 
     def __init__(self, client: Any, fields: Mapping[str, Any], **rest: Any) -> None:
-        super().__init__(client._engine_now, fields, **rest)
+        super().__init__(client._engine_to_write, fields, **rest)
         self._client = client
 
     async def __aenter__(self) -> Decision:

@@ -1,4 +1,4 @@
-"""HTTP over the standard library: kept-alive connections, one a thread; a deadline for the whole of each answer.
+"""HTTP over the standard library: a few kept-alive connections; a deadline for the whole of each answer.
 
 A socket's own timeout begins anew with every byte, so a server that drips would hold a caller for ever. Redirects are
 never followed: a POST would become a GET somewhere else.
@@ -9,20 +9,20 @@ import io
 import json
 import socket
 import ssl
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from answerable._exceptions import ServiceRefused, ServiceUnavailable
 from answerable._ids import ServerClock
 
 MAX_ANSWER = 64 << 20
+MAX_IDLE = 8
 BROKEN = (OSError, http.client.HTTPException)
 BUSY = (408, 425, 429, 500, 502, 503, 504)
 """What time heals."""
@@ -133,7 +133,8 @@ class Transport:
         self._prefix = parts.path.rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}", "User-Agent": agent, "Accept": "application/json"}
         self._clock, self._ssl, self._connect_timeout = clock, ssl_context, connect_timeout
-        self._local = threading.local()
+        self._idle: list[http.client.HTTPConnection] = []
+        self._is_closed = False
         self._stream_connection: http.client.HTTPConnection | None = None
 
     def request(
@@ -147,7 +148,7 @@ class Transport:
     ) -> Answer:
         """One exchange, within `timeout` as a whole. Errors: `ServiceUnavailable`."""
         until = time.monotonic() + timeout
-        kept = getattr(self._local, "connection", None)
+        kept = self._idle.pop() if self._idle else None
         if kept is not None:
             try:
                 return self._exchange(kept, method, path, body, headers, until)
@@ -156,8 +157,7 @@ class Transport:
             except BROKEN as error:
                 raise ServiceUnavailable(f"{type(error).__name__}: {error}") from error
         try:
-            connection = self._local.connection = self._connect(until)
-            return self._exchange(connection, method, path, body, headers, until)
+            return self._exchange(self._connect(until), method, path, body, headers, until)
         except BROKEN as error:
             raise ServiceUnavailable(f"{type(error).__name__}: {error}") from error
 
@@ -173,12 +173,15 @@ class Transport:
         try:
             response = self._send(connection, method, path, body, headers, lambda: until - time.monotonic())
             content = response.read(MAX_ANSWER)
+            if response.length:
+                raise http.client.IncompleteRead(content, response.length)
         except BaseException:
-            self._local.connection = None
             connection.close()
             raise
-        if response.will_close:
-            self._local.connection = None
+        if response.will_close or self._is_closed or len(self._idle) >= MAX_IDLE:
+            connection.close()
+        else:
+            self._idle.append(connection)
         return Answer(response.status, _lowered(response), content)
 
     def _send(
@@ -193,8 +196,7 @@ class Transport:
         sock = connection.sock
         sock.settimeout(max(left(), 0.001))
         connection.response_class = lambda found, **rest: http.client.HTTPResponse(  # type: ignore[assignment]
-            _Window(found, left),
-            **rest,  # type: ignore[arg-type]
+            cast("socket.socket", _Window(found, left)), **rest
         )
         connection.request(method, self._target(path), body=body, headers={**self._headers, **(headers or {})})
         response = connection.getresponse()
@@ -240,11 +242,10 @@ class Transport:
                 return  # it has ended by itself
 
     def close(self) -> None:
-        """End this thread's connection."""
-        connection = getattr(self._local, "connection", None)
-        self._local.connection = None
-        if connection is not None:
-            connection.close()
+        """End what is idle; what is in use ends with its answer."""
+        self._is_closed = True
+        while self._idle:
+            self._idle.pop().close()
 
     def _connect(self, until: float) -> http.client.HTTPConnection:
         if self._wrong:

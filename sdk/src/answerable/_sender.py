@@ -34,6 +34,7 @@ class Sender:
         self._is_wanted = False
         self._is_hurried = False
         self._is_over = False
+        self._rest = 0.0
         self.refuge: Delivery | None = None
         """Records that the disk would not take."""
         self.attempts = 0
@@ -73,7 +74,6 @@ class Sender:
             except Exception as error:  # noqa: BLE001 - this thread must outlive whatever happens in it
                 self._report(NotDurable(f"the sender failed and goes on: {error!r}"))
                 self._wait(5.0)
-        self.delivery.transport.close()
 
     def _round(self) -> float:
         """Do what there is to do; how long to wait then."""
@@ -115,7 +115,8 @@ class Sender:
         self.trouble = str(error)
         if self.attempts == 1 or self.attempts % 20 == 0:
             self._report(error)
-        return (error.retry_after or 0.0) + random.uniform(0.0, min(30.0, 0.25 * 2 ** min(self.attempts, 8)))
+        self._rest = error.retry_after or 0.0
+        return random.uniform(0.0, min(30.0, 0.25 * 2 ** min(self.attempts, 8)))
 
     def _pause(self, error: ServiceRefused) -> float:
         if not self.is_paused:
@@ -128,6 +129,10 @@ class Sender:
     def _wait(self, seconds: float) -> None:
         with self._work:
             resting = self.attempts > 0 or self.is_paused
+            if self._rest:
+                # the server's own word, which nobody's hurry overrules
+                self._work.wait_for(lambda: self._is_over, timeout=self._rest)
+                self._rest = 0.0
             is_due = (
                 (lambda: self._is_over or self._is_hurried)
                 if resting

@@ -13,6 +13,6 @@ It answers as the service does (receipts, results of batches, problem documents,
 signature and no log behind it.
 """
 
-from answerable.testing._server import Fault, FakeServer
+from answerable.testing._server import FakeServer, Fault
 
 __all__ = ["FakeServer", "Fault"]

@@ -62,8 +62,10 @@ class Book:
             self._file = store.open("ab")
 
     def _load(self, store: Path) -> None:
-        lines = store.read_bytes().split(b"\n")[:-1] if store.exists() else []
-        for line in lines:
+        content = store.read_bytes() if store.exists() else b""
+        whole = content[: content.rfind(b"\n") + 1]
+        store.write_bytes(whole)  # what a kill tore off was never answered
+        for line in whole.splitlines():
             record = json.loads(line)
             self.by_id[record["id"]] = record
 

@@ -49,6 +49,8 @@ class FakeServer:
         self.book = Book(store)
         self.faults: deque[Fault] = deque()
         self.requests: list[str] = []
+        self.clock_offset = 0.0
+        """How far this server's clock is ahead."""
         self._port = port
         for system in systems:
             self.add_system(system)
@@ -180,6 +182,16 @@ class FakeServer:
             self.book.switches = []
             self.book.lock.notify_all()
 
+    def wait_for_held(self, number: int = 1, timeout: float = 5.0) -> list[str]:
+        """Ids of the decisions that wait for a human, once there are so many."""
+
+        def held() -> list[str]:
+            with self.book.lock:
+                return [each.decision_id for each in self.book.reviews.values() if each.status == "pending"]
+
+        self.wait_for(lambda _: len(held()) >= number, timeout)
+        return held()
+
     def next_fault(self, path: str) -> Fault | None:
         with self.book.lock:
             for fault in self.faults:
@@ -224,6 +236,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Tests print what they want to."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string((timestamp or time.time()) + self.fake.clock_offset)
 
     @property
     def fake(self) -> FakeServer:
