@@ -257,7 +257,7 @@ def test_lines_are_read(text: str, line: Line) -> None:
     ("text", "line"),
     [
         ("credit stpo", Line(Mode.STOP, "credit")), ("credit", Line(Mode.STOP, "credit")),
-        ("my credit system stop", Line(Mode.STOP)), ("Credit! review", Line(Mode.REVIEW)), 
+        ("my credit system stop", Line(Mode.STOP)), ("Credit! review", Line(Mode.REVIEW)),
         ("stop", Line(Mode.STOP)), ("review", Line(Mode.REVIEW)),
     ],
 )  # fmt: skip
@@ -269,11 +269,10 @@ def test_a_line_that_cannot_be_read_is_told_and_tightens(text: str, line: Line) 
 
 def test_a_file_that_cannot_be_read_stops_everything(tmp_path: Path) -> None:
     told: list[Exception] = []
-    for name, make in (
-        ("folder", lambda p: p.mkdir()), ("binary", lambda p: p.write_bytes(b"\xff\xfe")),
-        ("large", lambda p: p.write_text("# x\n" * 20_000)),
-    ):  # fmt: skip
-        make(tmp_path / name)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    (tmp_path / "large").write_text("# x\n" * 20_000)
+    for name in ("folder", "binary", "large"):
         glass = BreakGlass(tmp_path / name, told.append)
         assert glass.look() and glass.lines == STOP_ALL
     assert len(told) == 3

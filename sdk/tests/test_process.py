@@ -48,7 +48,7 @@ def test_a_process_ends_in_time_without_the_service_and_says_what_is_left(tmp_pa
     assert "200 records were not sent in 3 s" in done.stderr
 
 
-def in_child(work: "multiprocessing.connection.Connection", client: Client) -> None:  # type: ignore[name-defined]
+def in_child(work: "multiprocessing.connection.Connection", client: Client) -> None:
     started = {each.name for each in threading.enumerate() if each.name.startswith("answerable")}
     record_number(client, 1000)
     work.send((client.flush(10), client.health().source, client.health().instance, started, str(client.mode())))

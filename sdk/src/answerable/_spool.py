@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -72,6 +72,20 @@ class DeadLetter:
     quarantine_id: str | None
     """Under which the server keeps it, and would record it after a correction."""
     at: float
+
+
+def _spans(seqs: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ranges that cover rising numbers and nothing else: a batch is mostly one."""
+    first = last = None
+    for seq in seqs:
+        if last is not None and seq == last + 1:
+            last = seq
+            continue
+        if first is not None and last is not None:
+            yield first, last
+        first = last = seq
+    if first is not None and last is not None:
+        yield first, last
 
 
 class Spool:
@@ -159,19 +173,23 @@ class Spool:
         with self.lock:
             self._database.execute("BEGIN IMMEDIATE")
             try:
-                freed = [
-                    row[0] + OVERHEAD
-                    for seq in seqs
-                    for row in self._database.execute(
-                        "DELETE FROM records WHERE seq = ? RETURNING length(body)", (seq,)
-                    ).fetchall()
-                ]
+                freed = [self._drop(*span) for span in _spans(seqs)]
                 self._database.execute("COMMIT")
             except BaseException:
                 self._database.execute("ROLLBACK")
                 raise
-            self.count -= len(freed)
-            self.bytes -= sum(freed)
+            self.count -= sum(number for number, _ in freed)
+            self.bytes -= sum(size for _, size in freed)
+
+    def _drop(self, first: int, last: int) -> tuple[int, int]:
+        """Rows and bytes of a range that is gone now."""
+        run = self._database.execute
+        number, size = run(
+            "SELECT count(*), coalesce(sum(length(body) + ?), 0) FROM records WHERE seq BETWEEN ? AND ?",
+            (OVERHEAD, first, last),
+        ).fetchone()
+        run("DELETE FROM records WHERE seq BETWEEN ? AND ?", (first, last))
+        return number, size
 
     def has(self, decision_id: str) -> bool:
         """Whether that decision still waits here."""
