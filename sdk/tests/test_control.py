@@ -229,6 +229,40 @@ def test_a_state_that_cannot_be_read_is_no_contact(server: FakeServer, tmp_path:
         assert client.health().control_trouble
 
 
+def test_a_stream_that_cannot_be_reached_slows_no_polling(server: FakeServer, tmp_path: Path) -> None:
+    server.fail(times=10_000, path="/api/v1/control/events", hang_up=True)
+    with client_for(server, tmp_path) as client:
+        assert client.wait_ready(3)
+        time.sleep(0.5)
+        for mode in ("stop", "review", "run"):
+            server.set_mode(SYSTEM, mode)
+            assert becomes(client, mode) < 1.0
+        assert "no stream" in str(client.health().control_trouble)
+
+
+def test_a_stream_that_breaks_is_taken_up_again(server: FakeServer, tmp_path: Path) -> None:
+    with client_for(server, tmp_path) as client:
+        for mode in ("stop", "review"):
+            server.wait_for(lambda _: client.health().is_streaming, 15)
+            server.restart()
+            server.set_mode(SYSTEM, mode)
+            becomes(client, mode, 10)
+
+
+def test_what_a_lost_contact_made_us_do_is_not_told_as_a_stop_of_ours(server: FakeServer, tmp_path: Path) -> None:
+    """The server was restored: our epoch is above its own, and it takes over the mode that we say we obey."""
+    with client_for(server, tmp_path, fail_policy=PATIENT) as client:
+        assert client.wait_ready(3)
+        file = client._settings.folder / "control.json"
+        server.wait_for(lambda _: file.exists())
+    os.utime(file, (time.time() - 5000, time.time() - 5000))
+    server.forget_controls(epoch="1.1")
+    with client_for(server, tmp_path, fail_policy=PATIENT) as client:
+        server.wait_for(lambda s: s.book.generation == 2)
+        becomes(client, "run")
+    assert not server.book.switches
+
+
 def test_an_unknown_system_follows_the_fail_policy_and_is_told(server: FakeServer, tmp_path: Path) -> None:
     told: list[Exception] = []
     with client_for(server, tmp_path, on_error=told.append) as client:

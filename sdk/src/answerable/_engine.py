@@ -362,7 +362,7 @@ class Engine:
             dead_letters=self.spool.dead,
             is_paused=self.sender.is_paused,
             trouble=self.sender.trouble,
-            control_trouble=self.listener.trouble or self.acknowledger.trouble,
+            control_trouble=self.listener.trouble or self.acknowledger.trouble or self.listener.stream_trouble,
             is_streaming=self.listener.is_streaming,
             mode=control.mode(),
             epoch=str(control.epoch) if control.epoch else None,

@@ -7,6 +7,7 @@ child that never uses its client is no instance that a stop would have to wait f
 
 import atexit
 import os
+import threading
 import weakref
 from typing import Protocol
 
@@ -22,7 +23,7 @@ class Owner(Protocol):
 
 
 _owners: "weakref.WeakSet[Owner]" = weakref.WeakSet()
-_held: list[Spool] = []
+_held: "list[threading.RLock]" = []
 PATIENCE = 5.0
 
 
@@ -39,13 +40,14 @@ def _close_all() -> None:
 def _before_fork() -> None:
     for owner in list(_owners):
         for spool in owner._spools():
-            if spool.lock.acquire(timeout=PATIENCE):
-                _held.append(spool)
+            for lock in (spool.lock, spool.upkeep_lock):
+                if lock.acquire(timeout=PATIENCE):
+                    _held.append(lock)
 
 
 def _after_in_parent() -> None:
     while _held:
-        _held.pop().lock.release()
+        _held.pop().release()
 
 
 def _after_in_child() -> None:

@@ -70,7 +70,9 @@ class Sender:
     def _run(self) -> None:
         while not self._is_over:
             try:
-                self._wait(self._round())
+                wait = self._round()
+                self.delivery.spool.upkeep()
+                self._wait(wait)
             except Exception as error:  # noqa: BLE001 - this thread must outlive whatever happens in it
                 self._report(NotDurable(f"the sender failed and goes on: {error!r}"))
                 self._wait(5.0)

@@ -96,6 +96,9 @@ class Spool:
         """None: in memory only."""
         self._file_lock = lock
         self.lock = threading.RLock()
+        self.upkeep_lock = threading.RLock()
+        self._second: sqlite3.Connection | None = None
+        self._is_over = False
         self._database = sqlite3.connect(
             str(path or ":memory:"), isolation_level=None, check_same_thread=False, timeout=5, cached_statements=64
         )
@@ -109,9 +112,10 @@ class Spool:
         run = self._database.execute
         if self.path is not None:
             self.path.chmod(0o600)
+        run("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before anything else is written
         run("PRAGMA journal_mode = WAL")
+        run("PRAGMA wal_autocheckpoint = 0")  # its fsync would hit a caller of add(); see upkeep
         run(f"PRAGMA synchronous = {'FULL' if power_safe else 'NORMAL'}")
-        run("PRAGMA auto_vacuum = INCREMENTAL")
         self._database.executescript(SCHEMA)
         if run("SELECT 1 FROM meta WHERE name = 'source'").fetchone() is None:
             run("INSERT INTO meta VALUES ('source', ?)", (f"py-{uuid.uuid4().hex}",))
@@ -299,21 +303,37 @@ class Spool:
         self.dead = run("SELECT count(*) FROM dead_letters").fetchone()[0]
 
     # --- the file -------------------------------------------------------------------------------------------------
-    def tidy(self) -> None:
-        """Give disk space back that sent records took."""
+    def upkeep(self) -> None:
+        """Move SQLite's log into the file, on a connection of its own so that `add` need not wait; give space back."""
+        if self.path is None:
+            return
+        with self.upkeep_lock:
+            if self._is_over:
+                return
+            if self._second is None:
+                self._second = sqlite3.connect(str(self.path), isolation_level=None, check_same_thread=False)
+            self._second.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         with self.lock:
-            self._database.execute("PRAGMA incremental_vacuum(2000)").fetchall()
+            if self.count == 0 and not self._is_over:
+                self._database.execute("PRAGMA incremental_vacuum(500)").fetchall()
+
+    def _shut(self) -> None:
+        self._is_over = True
+        with self.upkeep_lock:
+            if self._second is not None:
+                self._second.close()
+        self._database.close()
 
     def close(self) -> None:
         with self.lock:
-            self._database.close()
+            self._shut()
             if self._file_lock is not None:
                 self._file_lock.leave()
 
     def destroy(self) -> None:
         """Close and remove it: everything in it was sealed. The lock goes last, so nobody takes half of it."""
         with self.lock:
-            self._database.close()
+            self._shut()
             if self.path is not None:
                 for name in (self.path, *(self.path.with_name(self.path.name + end) for end in ("-wal", "-shm"))):
                     name.unlink(missing_ok=True)
@@ -326,6 +346,8 @@ class Spool:
 
         SQLite must not even close its handle here (it would remove the log beside the file), so the handle is leaked.
         """
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._database))
+        for each in (self._database, self._second):
+            if each is not None:
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
         if self._file_lock is not None:
             self._file_lock.leave()

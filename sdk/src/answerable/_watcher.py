@@ -18,6 +18,7 @@ from answerable._state import State, read_state
 STATE, EVENTS, ACKS = "/api/v1/control/state", "/api/v1/control/events", "/api/v1/control/acks"
 SILENCE = 25.0
 """A stream says something every ten seconds; two missed and a half mean that nobody is there."""
+PATIENCE = 2.0
 Report = Callable[[Exception], None]
 
 
@@ -39,6 +40,8 @@ class Listener:
         self.trouble: str | None = None
         self._attempts = 0
         self._stream_at = 0.0
+        self._stream_failures = 0
+        self.stream_trouble: str | None = None
         self._streaming: Transport | None = None
         self.thread = threading.Thread(target=self._run, name="answerable-control", daemon=True)
 
@@ -61,9 +64,8 @@ class Listener:
     def _round(self) -> float:
         try:
             self._poll()
-            if time.monotonic() >= self._stream_at:
-                self._stream()
             self._attempts, self.trouble = 0, None
+            return self._listen()
         except ServiceUnavailable as error:
             return self._back_off(error, error.retry_after)
         except ServiceRefused as error:
@@ -72,7 +74,25 @@ class Listener:
             return self._back_off(error, 1.0)
         finally:
             self.is_streaming = False
-        return self._poll_every * random.uniform(0.8, 1.2)
+
+    def _listen(self) -> float:
+        """The stream, where it is due; how long to wait before the next poll. A stream that fails slows no polling."""
+        if time.monotonic() < self._stream_at:
+            return self._poll_every * random.uniform(0.8, 1.2)
+        try:
+            self._stream()
+        except ServiceUnavailable as error:
+            if not self.is_streaming:
+                self._stream_failures += 1
+                self._stream_at = time.monotonic() + random.uniform(0.0, min(30.0, 0.5 * 2**self._stream_failures))
+                self.stream_trouble = f"no stream: {error}"
+                if self._stream_failures == 1:
+                    self._report(error)
+            self.control_url = self._own_url  # it may have moved
+        if self.is_streaming:
+            # it ended or broke, and so may everybody's have: look soon, but spread out
+            return random.uniform(0.0, 1.0)
+        return min(self._poll_every, 1.0) if self._stream_at < time.monotonic() else self._poll_every
 
     def _back_off(self, error: Exception, at_least: float | None) -> float:
         if self.trouble is None:
@@ -113,12 +133,10 @@ class Listener:
             if answer.status != 200 or "text/event-stream" not in answer.headers.get("content-type", ""):
                 self._learn_address(answer)
                 return
-            self.is_streaming, self._attempts, self.trouble = True, 0, None
+            self.is_streaming, self._stream_failures, self.stream_trouble = True, 0, None
             for name, data in _events(lines):
                 if self._over.is_set() or self._poked.is_set() or not self._is_taken(name, data):
                     return
-        # it ended by itself: everybody's may have, so come back spread out
-        self._over.wait(random.uniform(0.0, 2.0))
 
     def _is_taken(self, name: str, data: str) -> bool:
         """Whether to go on reading after this event."""
@@ -260,8 +278,7 @@ class Acknowledger:
 
     def _tell(self) -> float:
         """Send one acknowledgement a system; how long until the next is due."""
-        if self._control.epoch is None and not any(self._control.entry(s).file_mode for s in self._control.followed()):
-            self._due.wait(0.2)  # the first state is on its way
+        self._wait_for_a_word()
         acks = [self._ack(system) for system in self._control.followed()]
         body = encode({"acks": acks[:100]})
         headers = {"Content-Type": "application/json"}
@@ -273,6 +290,14 @@ class Acknowledger:
         except (TypeError, ValueError):
             self._every = 15.0
         return self._every * random.uniform(0.85, 1.0)
+
+    def _wait_for_a_word(self) -> None:
+        """Where contact is just coming back, what the fail policy made of its absence is no news worth telling."""
+        until = time.monotonic() + PATIENCE
+        if self._control.is_stale():
+            self._poke()
+        while self._control.is_stale() and time.monotonic() < until and not self._is_over:
+            time.sleep(0.02)
 
     def _ack(self, system: str) -> dict[str, Any]:
         control = self._control
