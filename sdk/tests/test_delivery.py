@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from answerable import InvalidRecord, NotDurable, NotRecorded, ServiceUnavailable
+from answerable import Client, InvalidRecord, NotDurable, NotRecorded, ServiceUnavailable
+from answerable._ids import Ids, ServerClock, time_of
 from answerable.testing import FakeServer
 from tests.helpers import AWAY, FACTS, SYSTEM, client_for, numbers, record_number
 
@@ -204,13 +205,7 @@ def test_an_application_starts_whatever_the_address_is(tmp_path: Path, url: str)
 
 @pytest.mark.parametrize("key", ["", "with\nnewline", "schlüssel"])
 def test_an_application_starts_whatever_the_key_is(server: FakeServer, tmp_path: Path, key: str) -> None:
-    with client_for(server, tmp_path) as template:
-        settings = template._settings
-    from answerable import Client
-
-    with Client(
-        server.url, key, system=SYSTEM, model_version="1", spool_dir=settings.spool_dir, close_timeout=0
-    ) as client:
+    with Client(server.url, key, system=SYSTEM, model_version="1", spool_dir=tmp_path, close_timeout=0) as client:
         client.record(**FACTS)
         server.wait_for(lambda _: client.health().is_paused)
         assert client.health().waiting == 1
@@ -326,12 +321,11 @@ def test_what_is_too_old_is_given_up_and_told(
 
 # --- clocks -------------------------------------------------------------------------------------------------------
 def test_an_hour_of_clock_skew_does_not_make_ids_that_the_server_refuses(server: FakeServer, tmp_path: Path) -> None:
-    from answerable._ids import time_of
-
     server.clock_offset = -3600.0
+    early = Ids(ServerClock()).new()  # as before the first answer
     with client_for(server, tmp_path) as client:
-        early = record_number(client, 0)
         server.wait_for(lambda _: client.health().clock_offset_s is not None)
+        client.record(input={"n": 0}, output={}, outcome="approved", id=early)
         late = record_number(client, 1)
         server.wait_for(lambda s: len(s.records) >= 1)
         assert time_of(early) - time_of(late) == pytest.approx(3600, abs=5)

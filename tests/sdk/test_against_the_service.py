@@ -1,38 +1,28 @@
 """The Python SDK against the real service: what its fake server promises is what is there."""
 
-import sys
+import json
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.running import PROJECT, Product, data_folder, running
+from answerable import Client, Stopped
+from tests.running import Product, data_folder, running
 
 pytestmark = pytest.mark.e2e
 SYSTEM = "sdk-credit"
 FACTS: dict[str, Any] = {"input": {"income": 41000}, "output": {"limit": 5000}, "outcome": "approved"}
-
-if TYPE_CHECKING:
-    from answerable import Client
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _sdk_on_the_path() -> Iterator[None]:
-    sys.path.insert(0, str(PROJECT / "sdk" / "src"))
-    yield
-    sys.path.remove(str(PROJECT / "sdk" / "src"))
 
 
 @pytest.fixture(scope="module")
 def product() -> Iterator[Product]:
     """One of its own: what is stopped here stays stopped, since starting again takes two people."""
     with data_folder() as folder, running(folder) as started:
-        started.manage(
-            "create_system", "--slug", SYSTEM, "--name", "SDK", "--accountable", "a@example.org", "--environment", "production"
-        )
+        words = ("--slug", SYSTEM, "--name", "SDK", "--accountable", "a@example.org", "--environment", "production")
+        started.manage("create_system", *words)
         yield started
 
 
@@ -44,9 +34,7 @@ def key(product: Product) -> str:
     ).strip()
 
 
-def client_of(product: Product, key: str, folder: Path, **settings: Any) -> "Client":
-    from answerable import Client
-
+def client_of(product: Product, key: str, folder: Path, **settings: Any) -> Client:
     known = {"system": SYSTEM, "model_version": "1", "spool_dir": folder, "risk": "high", "heartbeat_s": 1.0}
     return Client(product.url, key, **{**known, **settings})
 
@@ -79,7 +67,7 @@ def test_records_are_sealed_in_order_counted_and_without_a_gap(product: Product,
     assert (source["gaps"], source["forks"]) == ([], [])
 
 
-def test_a_refused_record_names_its_field_and_its_place_in_quarantine(product: Product, key: str, tmp_path: Path) -> None:
+def test_a_refused_record_names_its_field_and_its_quarantine(product: Product, key: str, tmp_path: Path) -> None:
     with client_of(product, key, tmp_path) as client:
         client.record(**FACTS, occurred_at="yesterday")
         client.record(**FACTS)
@@ -99,8 +87,6 @@ def test_asking_is_answered_and_a_repeat_is_the_same(product: Product, key: str,
 
 
 def test_a_stop_reaches_the_client_and_is_confirmed(product: Product, key: str, tmp_path: Path) -> None:
-    from answerable import Stopped
-
     with client_of(product, key, tmp_path) as client:
         assert client.wait_ready(20)
         assert client.mode() == "run"
@@ -118,8 +104,6 @@ def test_a_stop_reaches_the_client_and_is_confirmed(product: Product, key: str, 
 
 
 def sources(product: Product, key: str) -> list[dict[str, Any]]:
-    import json
-
     request = urllib.request.Request(f"{product.url}/api/v1/sources", headers={"Authorization": f"Bearer {key}"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         found: list[dict[str, Any]] = json.load(answer)["items"]

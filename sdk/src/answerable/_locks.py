@@ -6,7 +6,9 @@ from pathlib import Path
 try:
     import fcntl
 except ImportError:  # no POSIX: files of dead processes are then left alone
-    fcntl = None  # type: ignore[assignment]
+    HAS_LOCKS = False
+else:
+    HAS_LOCKS = True
 
 
 class FileLock:
@@ -18,7 +20,7 @@ class FileLock:
 
     def take(self, *, wait: bool = False) -> bool:
         """Whether we hold it now. False also where locks do not exist and it is somebody else's to ask."""
-        if fcntl is None:
+        if not HAS_LOCKS:
             return False
         while True:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
