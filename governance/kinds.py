@@ -32,3 +32,13 @@ SERVICE_KEY_CREATED = Kind("service_key.created", Belongs.SCOPE, "a key was made
 SERVICE_KEY_UPDATED = Kind("service_key.updated", Belongs.SCOPE, "a key reaches an AI system that it registered")
 SERVICE_KEY_ROTATED = Kind("service_key.rotated", Belongs.SCOPE, "a key got a successor and ends after an overlap")
 SERVICE_KEY_REVOKED = Kind("service_key.revoked", Belongs.SCOPE, "a key is not accepted any more")
+
+TOKEN_CREATED = Kind("token.created", Belongs.REGISTRY, "a person made a token for calling the API")
+TOKEN_REVOKED = Kind("token.revoked", Belongs.REGISTRY, "a person's token is not accepted any more")
+FACTOR_ENROLLED = Kind("factor.enrolled", Belongs.REGISTRY, "a person added an authenticator app or a passkey")
+FACTOR_RENAMED = Kind("factor.renamed", Belongs.REGISTRY, "a person gave a passkey another name")
+FACTOR_REMOVED = Kind("factor.removed", Belongs.REGISTRY, "an authenticator app or a passkey opens nothing any more")
+FACTORS_RESET = Kind("factors.reset", Belongs.REGISTRY, "somebody removed all second factors of a person")
+RECOVERY_CODES_MADE = Kind("recovery_codes.made", Belongs.REGISTRY, "a person made new recovery codes")
+RECOVERY_CODE_USED = Kind("recovery_code.used", Belongs.REGISTRY, "a person signed in with a recovery code")
+SIGN_IN_LOCKED = Kind("signin.locked", Belongs.REGISTRY, "too many attempts to sign in: no more are taken for a while")

@@ -1,29 +1,54 @@
-"""Signing in with a service key: `Authorization: Bearer ans_<id>_<secret>`. No query: keys are in memory."""
+"""Signing in with a service key: `Authorization: Bearer ans_<id>_<secret>`. No query: keys are in memory.
+
+People call with a personal token, `anp_<id>_<secret>`: looked up at each request, so one that was revoked, or whose
+person has left, is refused from that moment on.
+"""
 
 import hmac
 import re
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
 
 from django.http import HttpRequest
 from django.utils import timezone
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from governance import memory
-from governance.errors import KeyNotAccepted, KeyOutOfScope
+from governance.errors import FactorNotFresh, KeyNotAccepted, KeyOutOfScope, PersonNeeded, TokenNotAccepted
+from governance.freshness import FRESH_FOR, is_fresh
 from governance.memory import KeyGrant
+from governance.models import Person, PersonToken
 from governance.services.keys import hash_secret
 from governance.usage import note_use
+from ledger.entries import Actor
 
 if TYPE_CHECKING:  # REST framework's views import this module while they are being imported themselves
     from rest_framework.views import APIView
 
-__all__ = ["HasScope", "KeyAuthentication", "KeyGrant", "authenticate_key", "authenticate_request", "grant_of"]
+__all__ = [
+    "HasScope",
+    "IsPerson",
+    "KeyAuthentication",
+    "KeyGrant",
+    "PersonAuthentication",
+    "PersonGrant",
+    "actor_of",
+    "authenticate_key",
+    "authenticate_person",
+    "authenticate_request",
+    "grant_of",
+    "person_of",
+    "require_fresh",
+]
 
 HEADER = re.compile(r"Bearer ans_([a-z0-9]{12})_([0-9a-f]{64})", re.ASCII)
+PERSON_HEADER = re.compile(r"Bearer anp_([a-z0-9]{12})_([0-9a-f]{64})", re.ASCII)
+OF_A_PERSON = "Bearer anp_"
+NOTE_USE_AFTER = timedelta(minutes=1)
 MAX_HEADER = 256
 NO_SECRET = bytes(32)
 
@@ -75,6 +100,115 @@ def grant_of(request: Request) -> KeyGrant:
     return grant
 
 
+@dataclass(frozen=True, slots=True)
+class PersonGrant:
+    """Who sent a request with a personal token."""
+
+    token: PersonToken
+
+    # REST framework and the rate limits ask these two of whoever signed in
+    is_authenticated: ClassVar[bool] = True
+    is_active: ClassVar[bool] = True
+
+    @property
+    def pk(self) -> uuid.UUID:
+        return self.token.pk
+
+    @property
+    def person(self) -> Person:
+        return self.token.person
+
+    @property
+    def person_id(self) -> uuid.UUID:
+        return self.token.person_id
+
+    @property
+    def actor(self) -> Actor:
+        return Actor("person", self.token.person_id)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the factor behind the token was proven in the last 10 minutes."""
+        return self.is_fresh_within(FRESH_FOR)
+
+    def is_fresh_within(self, span: timedelta) -> bool:
+        return is_fresh(self.token.proven_at, span)
+
+
+def authenticate_person(header: str, *, now: datetime | None = None) -> PersonGrant:
+    """Who sends this `Authorization` header. Errors: `TokenNotAccepted` for whatever is wrong with the token."""
+    match = PERSON_HEADER.fullmatch(header) if len(header) <= MAX_HEADER else None
+    if match is None:
+        raise TokenNotAccepted()
+    token = PersonToken.objects.select_related("person").filter(token_id=match[1]).first()
+    # compared even for an unknown id, so that the time tells nothing
+    genuine = hmac.compare_digest(hash_secret(match[2]), bytes(token.secret_hash) if token else NO_SECRET)
+    now = now or timezone.now()
+    if token is None or not genuine or token.revoked_at or token.expires_at <= now or not token.person.is_active:
+        raise TokenNotAccepted()
+    _note_use_of(token, now)
+    return PersonGrant(token)
+
+
+def _note_use_of(token: PersonToken, now: datetime) -> None:
+    """At most once a minute: `last_used_at` is in neither history nor state."""
+    if token.last_used_at is None or now - token.last_used_at > NOTE_USE_AFTER:
+        PersonToken.objects.filter(pk=token.pk).update(last_used_at=now)
+
+
+class PersonAuthentication(BaseAuthentication):
+    """For REST framework views. `request.auth` is the `PersonGrant`, `request.user` the person."""
+
+    def authenticate(self, request: Request) -> tuple[Person, PersonGrant] | None:
+        header = request.META.get("HTTP_AUTHORIZATION", "")
+        if not header.startswith(OF_A_PERSON):
+            return None
+        grant = authenticate_person(header)
+        return grant.person, grant
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+def actor_of(request: Request) -> Actor:
+    """Who acts: the person of a token, or the service account of a key. Errors: `KeyNotAccepted` where nobody does."""
+    if isinstance(request.auth, PersonGrant | KeyGrant):
+        return request.auth.actor
+    raise KeyNotAccepted()
+
+
+def person_of(request: Request) -> Person:
+    """The person behind a request. Errors: `PersonNeeded` for a service key, `TokenNotAccepted` for nobody."""
+    return person_grant_of(request).person
+
+
+def require_fresh(request: Request) -> Person:
+    """The person, with a factor of the last 10 minutes. Errors: as `person_of`, `FactorNotFresh`."""
+    grant = person_grant_of(request)
+    if not grant.is_fresh:
+        raise FactorNotFresh()
+    return grant.person
+
+
+def person_grant_of(request: Request) -> PersonGrant:
+    """The grant of a person. Errors: `PersonNeeded`, `TokenNotAccepted`."""
+    if isinstance(request.auth, KeyGrant):
+        raise PersonNeeded()
+    if not isinstance(request.auth, PersonGrant):
+        raise TokenNotAccepted()
+    return request.auth
+
+
+class IsPerson(BasePermission):
+    """`permission_classes = [IsPerson]`: for acts that somebody must answer for. A service key never passes."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        if getattr(view, (request.method or "").lower(), None) is None:
+            return True  # 405 comes next, as with `HasScope`
+        person_grant_of(request)
+        return True
+
+
 class HasScope(BasePermission):
     """`permission_classes = [HasScope("register:write")]`: the key names this act."""
 
@@ -92,13 +226,3 @@ class HasScope(BasePermission):
         if not any(grant.allows(scope) for scope in self.scopes):
             raise KeyOutOfScope()
         return True
-
-
-class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the API description names it."""
-
-    target_class = KeyAuthentication
-    name = "serviceKey"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "ans_<id>_<secret>"}

@@ -39,6 +39,7 @@ from governance.kinds import (
 from governance.locks import ADMINISTRATORS, hold
 from governance.models import Assignment, Person, ServiceAccount, SetupLink
 from governance.models.people import plain_address
+from governance.services.access import end_access
 from governance.services.offers import OPEN, write_assignment
 from ledger.entries import SERVER, Actor, draft_entry
 from ledger.kinds import Kind
@@ -129,6 +130,7 @@ def set_first_password(*, token: str, password: str) -> Person:
         if maker and take_two(person):
             raise SetupClosed()  # made by one administrator, before the role was given
         _set_password(person, password)
+        end_access(seal, actor=Actor("person", person.pk), person=person)
         SetupLink.objects.filter(pk=link.pk).update(used_at=timezone.now())
         # a link is good for days: whoever made it may have used it, so their week starts anew
         _say(seal, Actor("person", person.pk), CREDENTIALS_SET, person.pk, maker)
@@ -136,7 +138,7 @@ def set_first_password(*, token: str, password: str) -> Person:
 
 
 def change_own_password(*, actor: Actor, password: str) -> Person:
-    """Change one's own password; every other session of theirs ends.
+    """Change one's own password; every other session of theirs ends, and every token.
 
     The page has asked for the old one. Errors: `PersonNotFound`, Django's `ValidationError` of the validators.
     """
@@ -145,6 +147,7 @@ def change_own_password(*, actor: Actor, password: str) -> Person:
     with sealing() as seal:
         person = locked_person(actor.id)
         _set_password(person, password)
+        end_access(seal, actor=actor, person=person)
         _say(seal, actor, CREDENTIALS_SET, person.pk)
     return person
 
@@ -193,7 +196,7 @@ def setup_purpose(token: str) -> Person | None:
 def deactivate_person(
     *, actor: Actor, person_id: uuid.UUID, successor: Person | None = None, reason: str = ""
 ) -> Person:
-    """Leaving, as one act: sessions and password end, their assignments end, proposals they made are void.
+    """Leaving, as one act: sessions, tokens and password end, their assignments end, proposals they made are void.
 
     `successor` takes over the service accounts they own. Errors: `Forbidden`, `PersonNotFound`, `LastAdministrator`,
     `SuccessorNeeded`.
@@ -205,6 +208,7 @@ def deactivate_person(
         refuse_last_administrator(person_id)
         _hand_over_accounts(seal, actor, person, successor)
         _end_assignments(seal, actor, person)
+        end_access(seal, actor=actor, person=person)
         person.is_active = False
         person.set_unusable_password()  # also ends every session: their hash is derived from it
         person.setup_links.filter(used_at=None).delete()
