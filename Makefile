@@ -1,7 +1,7 @@
 # `make` or `make help` says what there is. PORT=, CONTROL_PORT=, DATA_DIR= and PYTHON= may be given to run and demo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint types layers js unit e2e bench endurance lock install dev format clean
+.PHONY: help demo run test lint types layers js unit sdk e2e bench endurance lock install dev format clean
 
 ifdef PORT
 export ANSWERABLE_PORT := $(PORT)
@@ -36,6 +36,7 @@ test: dev ## everything that checks the project
 	@$(STEP) "Types (mypy, strict)" $(MAKE) --no-print-directory types
 	@$(STEP) "Floors of the house (import-linter)" $(MAKE) --no-print-directory layers
 	@$(STEP) "JavaScript (node)" $(MAKE) --no-print-directory js
+	@$(STEP) "The Python SDK" $(MAKE) --no-print-directory sdk
 	@$(STEP) "Tests against PostgreSQL" $(MAKE) --no-print-directory unit
 	@$(STEP) "The running product and the browser" $(MAKE) --no-print-directory e2e
 
@@ -56,6 +57,9 @@ js: ## the JavaScript tests (needs node)
 
 unit: dev ## the tests that need PostgreSQL or nothing (WORKERS=2 at once)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not e2e and not browser"
+
+sdk: dev ## the Python SDK: its types and tests, killed under load too
+	@cd sdk && ../$(BIN)/mypy && ../$(BIN)/python -m pytest -q
 
 e2e: dev ## the tests that start the whole product, and those with a browser
 	@tools/chromium
