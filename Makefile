@@ -1,10 +1,13 @@
-# `make` or `make help` says what there is. PORT=, DATA_DIR= and PYTHON= may be given to run and demo.
+# `make` or `make help` says what there is. PORT=, CONTROL_PORT=, DATA_DIR= and PYTHON= may be given to run and demo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint types layers js unit e2e bench endurance lock install dev format clean
+.PHONY: help demo run test lint types layers js unit sdk e2e bench endurance lock install dev format clean
 
 ifdef PORT
 export ANSWERABLE_PORT := $(PORT)
+endif
+ifdef CONTROL_PORT
+export ANSWERABLE_CONTROL_PORT := $(CONTROL_PORT)
 endif
 ifdef DATA_DIR
 export ANSWERABLE_DATA_DIR := $(abspath $(DATA_DIR))
@@ -20,7 +23,7 @@ help: ## this list
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  PORT=8000 and DATA_DIR=.data may be given: make run PORT=9000 DATA_DIR=/srv/answerable"
+	@echo "  PORT=8000, CONTROL_PORT=8001 and DATA_DIR=.data may be given: make run PORT=9000 DATA_DIR=/srv/answerable"
 
 demo: install ## start it with made-up AI systems, people and a stream of decisions
 	@exec $(BIN)/python -m config.standalone demo
@@ -33,6 +36,7 @@ test: dev ## everything that checks the project
 	@$(STEP) "Types (mypy, strict)" $(MAKE) --no-print-directory types
 	@$(STEP) "Floors of the house (import-linter)" $(MAKE) --no-print-directory layers
 	@$(STEP) "JavaScript (node)" $(MAKE) --no-print-directory js
+	@$(STEP) "The Python SDK" $(MAKE) --no-print-directory sdk
 	@$(STEP) "Tests against PostgreSQL" $(MAKE) --no-print-directory unit
 	@$(STEP) "The running product and the browser" $(MAKE) --no-print-directory e2e
 
@@ -53,6 +57,9 @@ js: ## the JavaScript tests (needs node)
 
 unit: dev ## the tests that need PostgreSQL or nothing (WORKERS=2 at once)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not e2e and not browser"
+
+sdk: dev ## the Python SDK: its types and tests, killed under load too
+	@cd sdk && ../$(BIN)/mypy && ../$(BIN)/python -m pytest -q
 
 e2e: dev ## the tests that start the whole product, and those with a browser
 	@tools/chromium
@@ -79,6 +86,7 @@ install: ## .venv with what is needed to run
 
 dev: ## .venv with what is needed to develop and test
 	@tools/install dev
+	@tools/install-js
 
 clean: ## remove .venv and caches; data folders stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis static-collected

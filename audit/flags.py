@@ -17,3 +17,7 @@ class Flag(enum.StrEnum):
     LATE_OVER_24H = "late_over_24h"
     CLOCK_AHEAD = "clock_ahead"
     REPLAYED = "replayed"
+    BREACH = "breach"
+    """It took effect against a switch that its caller knew of, or must have known of."""
+    LATE = "late"
+    """It took effect against a switch, and its caller need not have known: it came before, or arrived late."""

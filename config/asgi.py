@@ -1,8 +1,27 @@
-"""The ASGI application, for servers that want one; the one-machine installation runs config.wsgi."""
+"""The control process: state, flags, streams and long polls on the event loop, and the rest of Django in threads.
 
+A process of its own, so that a flooded intake slows no stop: with its own threads, and so its own few connections.
+"""
+
+import gc
 import os
+import resource
 
-from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-application = get_asgi_application()
+_django = get_wsgi_application()
+
+from config.wsgi_in_threads import InThreads  # noqa: E402 - Django's apps have to be loaded first
+from overrides.clients.lane import ControlLane  # noqa: E402
+
+THREADS = 16
+"""Requests to Django at once, and connections to the database."""
+
+# each stream is an open file, and the usual soft limit of 1,024 is fewer than a process holds
+_, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(_most, 65_536) if _most > 0 else 65_536, _most))
+
+application = ControlLane(InThreads(_django, threads=THREADS))
+gc.collect()
+gc.freeze()  # what start-up made lives as long as the process

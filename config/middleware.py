@@ -1,5 +1,6 @@
 """What every request passes through, the outermost first: id, time and log line; refusals; security headers."""
 
+import re
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -21,6 +22,8 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 DECISION_POSTS = {("POST", "/api/v1/decisions"), ("POST", "/api/v1/decisions/batch")}
 """The hot path."""
+CONTROL_READS = re.compile(r"/ofrep/v1/|/api/v1/control/(state|events)$")
+"""Asked by every client, for some of them at each decision."""
 UNLOGGED = {
     # a line a decision would cost more than the decision; they are counted instead
     *DECISION_POSTS,
@@ -53,7 +56,7 @@ class RequestMiddleware:
     def record(self, request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
         route = route_of(request)
         count_request(method=_method(request), route=route, status=response.status_code, seconds=seconds)
-        if (request.method, request.path) not in UNLOGGED:
+        if (request.method, request.path) not in UNLOGGED and not CONTROL_READS.match(request.path):
             log.info(
                 "request.finished",
                 method=_method(request),
@@ -111,15 +114,16 @@ def _as_problem(request: HttpRequest, stock: HttpResponseBase) -> HttpResponseBa
     return response
 
 
-class DecisionLaneMiddleware:
-    """Decisions are posted by programs with keys: static files, sessions, cookies and messages, which the middleware
-    after this one brings to pages, are left out. (They cost more than taking in a decision does.)"""
+class ProgramLaneMiddleware:
+    """Decisions are posted and controls are read by programs with keys: static files, sessions, cookies and messages,
+    which the middleware after this one brings to pages, are left out. (They cost more than taking in a decision does,
+    and one of them redirects addresses that lack a slash: no OFREP provider survives that.)"""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if (request.method, request.path) not in DECISION_POSTS:
+        if not _is_programs(request):
             return self.get_response(request)
         request.get_host()  # refuses a host that is not ours
         response = self._answer(request)
@@ -140,7 +144,11 @@ class DecisionLaneMiddleware:
         return answer
 
 
-@lru_cache(maxsize=16)
+def _is_programs(request: HttpRequest) -> bool:
+    return (request.method, request.path) in DECISION_POSTS or CONTROL_READS.match(request.path) is not None
+
+
+@lru_cache(maxsize=512)
 def _match(path: str, urlconf: str | None) -> ResolverMatch:
     return resolve(path, urlconf)
 

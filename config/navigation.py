@@ -21,6 +21,8 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             Entry("Overview", "space_dashboard", "admin:index"),
             Entry("Reviews", "inbox", "admin:reviews"),
             Entry("Switchboard", "power_settings_new", "admin:switchboard"),
+            Entry("Parameters", "tune", "admin:overrides_parameter_changelist"),
+            Entry("Drills", "fire_extinguisher", "admin:overrides_drill_changelist"),
         ],
     ),
     (
@@ -42,6 +44,14 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             Entry("People", "group", "admin:governance_person_changelist"),
             Entry("Service accounts", "robot_2", "admin:governance_serviceaccount_changelist"),
             Entry("Service keys", "key", "admin:governance_servicekey_changelist"),
+        ],
+    ),
+    (
+        "Telling others",
+        [
+            Entry("Webhook endpoints", "webhook", "admin:notices_webhookendpoint_changelist"),
+            Entry("Deliveries", "outbox", "admin:notices_delivery_changelist"),
+            Entry("E-mails", "mail", "admin:notices_message_changelist"),
         ],
     ),
     (

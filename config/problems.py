@@ -34,7 +34,7 @@ from config.errors import (
 from config.request_ids import request_id
 
 MEDIA_TYPE = "application/problem+json"
-API_PATHS = re.compile(r"/(api|v1|logs|healthz|readyz|metrics)(/|$)")
+API_PATHS = re.compile(r"/(api|ofrep|v1|logs|healthz|readyz|metrics)(/|$)")
 """Where programs call: every refusal there is a problem document, whatever made it. Elsewhere people get pages."""
 
 log = structlog.get_logger(__name__)

@@ -15,6 +15,10 @@ def request_id(request: HttpRequest) -> str:
     """The caller's id where it is fit for a log line, else ours. Kept in META, which REST framework passes on."""
     found = request.META.get(_KEY)
     if found is None:
-        sent = request.META.get("HTTP_X_REQUEST_ID", "")
-        found = request.META[_KEY] = sent if SANE.fullmatch(sent) else str(new_id())
+        found = request.META[_KEY] = name_for(request.META.get("HTTP_X_REQUEST_ID", ""))
     return str(found)
+
+
+def name_for(sent: str) -> str:
+    """What a request is called whose caller sent this, or nothing."""
+    return sent if SANE.fullmatch(sent) else str(new_id())

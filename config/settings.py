@@ -13,7 +13,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environs import FileAwareEnv, validate
 
-from config import logs
+from config import logs, outgoing
 from config.standalone import layout
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -27,6 +27,9 @@ PORT = env.int("PORT", layout.port(DATA_DIR), validate=validate.Range(1, 65535))
 ORIGIN = env.str("ORIGIN", None) or layout.origin(DATA_DIR)
 """Scheme-less name that starts every log's origin. A log keeps the one it was born with."""
 BASE_URL = env.str("BASE_URL", f"http://localhost:{PORT}")
+CONTROL_PORT = env.int("CONTROL_PORT", layout.control_port(DATA_DIR, PORT), validate=validate.Range(1, 65535))
+CONTROL_URL = (env.str("CONTROL_URL", None) or layout.control_url(BASE_URL, PORT, CONTROL_PORT)).rstrip("/")
+"""Where clients reach the control process: streams and long polls. Behind a proxy that routes their paths, the site."""
 HEAD_STORE = Path(env.str("HEAD_STORE", str(DATA_DIR / "heads.sqlite3")))
 STATIC_DIR = Path(env.str("STATIC_DIR", str(DATA_DIR / "static")))
 """Where collectstatic puts the files that the browser fetches."""
@@ -97,6 +100,19 @@ QUARANTINE_DAYS = env.int("QUARANTINE_DAYS", 90, validate=validate.Range(1))
 DEMO = env.bool("DEMO", False)
 """Set by `make demo` alone: its made-up people (at example.org) are not made to have a second factor."""
 
+# --- what is told to the outside -------------------------------------------------------------------------------------
+WEBHOOK_NETWORKS: list[str] = env.list("WEBHOOK_NETWORKS", [], validate=outgoing.are_networks)
+"""Networks of the operator's own that webhooks may go to though they are not public, and in plain http."""
+WEBHOOK_PORTS: list[int] = env.list("WEBHOOK_PORTS", [443], subcast=int)
+WEBHOOK_PROXY = env.str("WEBHOOK_PROXY", "", validate=outgoing.is_proxy)
+"""An egress proxy (http://host:port) that all webhooks go through. It resolves names, and its rules decide."""
+WEBHOOK_CA_FILE = env.str("WEBHOOK_CA_FILE", "")
+"""Certificates that receivers' are checked against, in the place of the system's."""
+EMAIL_URL = env.str("EMAIL_URL", "", validate=outgoing.is_mail_server)
+EMAIL_FROM = env.str("EMAIL_FROM", "")
+ALERT_ESCALATION_HOURS = env.int("ALERT_ESCALATION_HOURS", 4, validate=validate.Range(1))
+"""An alert that nobody has acknowledged for this long is told to deputies and administrators as well."""
+
 env.seal()
 
 # --- applications ----------------------------------------------------------------------------------------------------
@@ -125,6 +141,7 @@ INSTALLED_APPS = [
     "audit",
     "overrides",
     "intake",
+    "monitoring",
     "evidence",
     "console",
 ]
@@ -143,7 +160,7 @@ MIDDLEWARE = [
     "config.middleware.SecurityHeadersMiddleware",
     "config.middleware.RefusalMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "config.middleware.DecisionLaneMiddleware",
+    "config.middleware.ProgramLaneMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -212,6 +229,16 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+
+# --- e-mail ----------------------------------------------------------------------------------------------------------
+_mail = outgoing.mail_server(EMAIL_URL or (DATA_DIR / "mail").as_uri())
+EMAIL_BACKEND = _mail.backend
+EMAIL_FILE_PATH = _mail.folder
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.starttls, _mail.tls
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = EMAIL_FROM or f"Answerable <answerable@{_address.hostname or 'localhost'}>"
 
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",

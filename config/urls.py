@@ -13,6 +13,7 @@ from console.metrics import metrics
 from console.urls import urlpatterns as console_pages
 from governance.urls import admin_pages as people_pages
 from intake.api import post_decision
+from overrides.urls import ofrep_urls
 
 handler400 = error_pages.bad_request
 handler403 = error_pages.permission_denied
@@ -34,6 +35,10 @@ urlpatterns = [
     path("api/v1/decisions", by_method(DecisionList.as_view(), POST=post_decision), name="decisions"),
     path("api/v1/", include("intake.urls")),
     path("api/v1/", include("audit.urls")),
+    path("api/v1/", include("notices.urls")),
+    path("api/v1/", include("overrides.urls")),
+    path("api/v1/", include("monitoring.urls")),
+    path("", include(ofrep_urls)),
     path("", include("evidence.urls")),
     path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
     path("api/docs", for_reading(openapi.docs), name="docs"),

@@ -14,16 +14,28 @@ class Act(enum.StrEnum):
     # control
     SWITCH_TIGHTEN = "switch.tighten"
     SWITCH_LOOSEN = "switch.loosen"
+    SWITCH_EMERGENCY_CLEAR = "switch.emergency_clear"
+    FAIL_POLICY_LOOSEN = "fail_policy.loosen"
+    DRILL_PLAN = "drill.plan"
+    DRILL_RUN_LIVE = "drill.run_live"
+    PARAMETER_DEFINE = "parameter.define"
     PARAMETER_LOOSEN = "parameter.loosen"
     PARAMETER_TIGHTEN = "parameter.tighten"
     CARD_PUBLISH = "card.publish"
     VERSION_PROMOTE = "version.promote"
-    DRILL_RUN = "drill.run"
     # human decisions
     DECISION_OVERRIDE = "decision.override"
     DECISION_CONFIRM = "decision.confirm"
     REVIEW_CLAIM = "review.claim"
     APPEAL_DECIDE = "appeal.decide"
+    APPEAL_OPEN = "appeal.open"
+    OVERRIDE_REPORT = "override.report"
+    EFFECT_CONFIRM = "effect.confirm"
+    OUTCOME_REPORT = "outcome.report"
+    REVIEW_QUEUE_MANAGE = "review_queue.manage"
+    REVIEW_RULE_TIGHTEN = "review_rule.tighten"
+    REVIEW_RULE_LOOSEN = "review_rule.loosen"
+    OVERSIGHT_VIEW = "oversight.view"
     # evidence
     EXPORT_PLAIN = "export.plain"
     EXPORT_PAYLOADS = "export.payloads"
@@ -49,6 +61,7 @@ class Act(enum.StrEnum):
     VERSION_REGISTER = "version.register"
     VERSION_REGISTER_UNVERIFIED = "version.register_unverified"
     ALERT_HANDLE = "alert.handle"
+    WEBHOOK_MANAGE = "webhook.manage"
     # looking
     REVIEW_VIEW = "review.view"
     SYSTEM_VIEW = "system.view"
@@ -81,6 +94,8 @@ class Rule:
     """A service account may, with a key of one of these scopes. Never an act that needs a signed-in person."""
     by_command: bool = False
     """Somebody at the host's command line may; the entry says so."""
+    nobody_by_default: bool = False
+    """That nobody can do it is how an installation begins, and no gap."""
 
     @property
     def needs_approval(self) -> bool:
@@ -94,6 +109,7 @@ def _rule(
     only_if: Mapping[Assignment.Role, Condition] | None = None,
     by_key: tuple[str, ...] = (),
     by_command: bool = False,
+    nobody_by_default: bool = False,
 ) -> Rule:
     return Rule(
         asks=frozenset(asks),
@@ -102,6 +118,7 @@ def _rule(
         only_if=only_if or {},
         by_key=frozenset(by_key),
         by_command=by_command,
+        nobody_by_default=nobody_by_default,
     )
 
 
@@ -110,7 +127,9 @@ def role_names(roles: Collection[Assignment.Role]) -> str:
     return ", ".join(str(role.label) for role in Role if role in roles)
 
 
-PRIVILEGED = frozenset({Role.ADMINISTRATOR, Role.APPROVER, Role.DPO, Role.AUDITOR, Role.INVESTIGATOR})
+PRIVILEGED = frozenset(
+    {Role.ADMINISTRATOR, Role.APPROVER, Role.EMERGENCY_OPERATOR, Role.DPO, Role.AUDITOR, Role.INVESTIGATOR}
+)
 """Roles that a second administrator must agree to."""
 NEEDS_SECOND_FACTOR = PRIVILEGED | {Role.ACCOUNTABLE, Role.OPERATOR}
 """Roles whose holders sign in with a second factor."""
@@ -127,7 +146,7 @@ _human = _rule(
 )
 _custody = _rule(Role.ADMINISTRATOR, approves=(Role.ADMINISTRATOR,))
 _loosen = _rule(Role.OPERATOR, approves=(Role.APPROVER,))
-_tighten = _rule(Role.OPERATOR, *OWNERS, by_key=(KeyScope.CONTROL_TIGHTEN,))
+_tighten = _rule(Role.OPERATOR, *OWNERS, by_key=(KeyScope.CONTROL_TIGHTEN,), by_command=True)
 _publish = _rule(Role.TECHNICAL_OWNER, approves=(Role.ACCOUNTABLE,))
 _payloads = _rule(Role.AUDITOR, Role.INVESTIGATOR, approves=(Role.DPO,))
 
@@ -135,14 +154,26 @@ RULES: dict[Act, Rule] = {
     Act.SWITCH_TIGHTEN: _tighten,
     Act.PARAMETER_TIGHTEN: _tighten,
     Act.SWITCH_LOOSEN: _loosen,
+    Act.SWITCH_EMERGENCY_CLEAR: _rule(Role.EMERGENCY_OPERATOR, nobody_by_default=True),
     Act.PARAMETER_LOOSEN: _loosen,
+    Act.FAIL_POLICY_LOOSEN: _rule(Role.TECHNICAL_OWNER, Role.ACCOUNTABLE, approves=(Role.APPROVER,)),
+    Act.DRILL_PLAN: _rule(Role.OPERATOR, Role.TECHNICAL_OWNER, *OWNERS),
+    Act.DRILL_RUN_LIVE: _loosen,
+    Act.PARAMETER_DEFINE: _rule(Role.TECHNICAL_OWNER, Role.ACCOUNTABLE),
     Act.CARD_PUBLISH: _publish,
     Act.VERSION_PROMOTE: _publish,
-    Act.DRILL_RUN: _rule(Role.OPERATOR, *OWNERS),
     Act.DECISION_OVERRIDE: _human,
     Act.DECISION_CONFIRM: _human,
     Act.REVIEW_CLAIM: _rule(Role.REVIEWER),
     Act.APPEAL_DECIDE: _rule(Role.REVIEWER, only_if={Role.REVIEWER: Condition.NO_PART_IN_IT}),
+    Act.APPEAL_OPEN: _rule(*SEE_DECISIONS, by_key=(KeyScope.FEEDBACK_WRITE,)),
+    Act.OVERRIDE_REPORT: _rule(by_key=(KeyScope.FEEDBACK_WRITE,)),
+    Act.EFFECT_CONFIRM: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
+    Act.OUTCOME_REPORT: _rule(Role.REVIEWER, Role.TECHNICAL_OWNER, *OWNERS, by_key=(KeyScope.FEEDBACK_WRITE,)),
+    Act.REVIEW_QUEUE_MANAGE: _rule(Role.ADMINISTRATOR, *OWNERS),
+    Act.REVIEW_RULE_TIGHTEN: _rule(Role.OPERATOR, *OWNERS),
+    Act.REVIEW_RULE_LOOSEN: _rule(Role.OPERATOR, *OWNERS, approves=(Role.APPROVER,)),
+    Act.OVERSIGHT_VIEW: _rule(*OWNERS, Role.AUDITOR, Role.INVESTIGATOR, Role.DPO),
     Act.EXPORT_PLAIN: _rule(
         Role.AUDITOR, Role.ACCOUNTABLE, Role.INVESTIGATOR, only_if={Role.INVESTIGATOR: Condition.OWN_CASE}
     ),
@@ -171,8 +202,16 @@ RULES: dict[Act, Rule] = {
         Role.ADMINISTRATOR, Role.TECHNICAL_OWNER, by_key=(KeyScope.REGISTER_WRITE,), by_command=True
     ),
     Act.VERSION_REGISTER_UNVERIFIED: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
-    Act.ALERT_HANDLE: _rule(Role.ADMINISTRATOR, Role.TECHNICAL_OWNER, Role.OPERATOR, *OWNERS),
     Act.REVIEW_VIEW: _rule(Role.REVIEWER, *OWNERS),
+    Act.WEBHOOK_MANAGE: _rule(Role.ADMINISTRATOR, Role.TECHNICAL_OWNER),
+    Act.ALERT_HANDLE: _rule(
+        Role.ADMINISTRATOR,
+        Role.TECHNICAL_OWNER,
+        Role.OPERATOR,
+        Role.APPROVER,
+        Role.EMERGENCY_OPERATOR,
+        *OWNERS,
+    ),
     Act.SYSTEM_VIEW: _rule(*EVERY_ROLE),
     Act.DECISION_VIEW: _rule(*SEE_DECISIONS, by_key=(KeyScope.DECISIONS_READ,)),
     Act.PAYLOAD_READ: _rule(

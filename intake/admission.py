@@ -33,7 +33,10 @@ from intake.errors import DecisionTooOld, InvalidDecision
 from intake.learning import MAX_LEARNT, FacetKey, Known, facet_key, facet_values, known_for, learn
 from intake.wire import DecisionRecord
 from ledger.commitments import SECRET_BYTES
+from overrides.conduct import Conduct, conduct_of
 from overrides.directives import Directive, directive_for
+from overrides.review_rules import NewReview
+from overrides.standing import SwitchState
 
 CLOCK_AHEAD = timedelta(minutes=5)
 OLDEST_ID = timedelta(days=35)
@@ -49,6 +52,10 @@ class Admitted(msgspec.Struct, gc=False):
     directive: Directive
     """What applies now. A repeat gets the more restrictive of this and its first one."""
     external_digest: bytes | None
+    review: NewReview | None = None
+    """To be opened where the decision is new."""
+    breach: SwitchState | None = None
+    """The switch that it took effect against."""
 
 
 class Replay(msgspec.Struct, frozen=True):
@@ -84,10 +91,17 @@ class Admission:
         is_own_id = record.id is None or self._replay is not None
         decision_id = self._new_id() if record.id is None or self._replay else self._checked_id(record.id)
         directive = directive_for(
-            system_id=known.system.id, environment=known.environment, model_version=record.model_version, facts=record
+            system_id=known.system.id,
+            environment=known.environment,
+            model_version=record.model_version,
+            facts=record,
+            decision_id=decision_id,
         )
+        switch = None if record.phase == "proposed" else directive.switch
+        conduct = None if switch is None else self._conduct(known, record, switch)
+        review_id = new_id() if directive.asks_for_review else None
         decision = prepare(
-            self._facets(known, record, directive),
+            self._facets(known, record, directive, conduct),
             decision_id=decision_id,
             is_own_id=is_own_id,
             received=self.received,
@@ -101,14 +115,47 @@ class Admission:
             latency_ms=record.latency_ms,
             parent_id=record.parent_id.lower() if record.parent_id else None,
             source_seq=record.source.seq if record.source else None,
-            review_id=directive.review_id,
+            review_id=review_id,
         )
         digest = (
             None
             if record.external_id is None
             else external_digest(known.system.id, self.grant.account_id, known.environment, record.external_id)
         )
-        return Admitted(decision, known.system, self.grant.key.id, directive, digest)
+        admitted = Admitted(decision, known.system, self.grant.key.id, directive, digest)
+        if review_id is not None:
+            admitted.review = self._new_review(decision, known, record, directive, review_id)
+        if conduct is Conduct.BREACH:
+            admitted.breach = directive.switch
+        return admitted
+
+    def _conduct(self, known: Known, record: DecisionRecord, switch: SwitchState) -> Conduct:
+        return conduct_of(
+            switch,
+            control_epoch=record.control_epoch,
+            occurred_at=record.occurred_at,
+            received_at=self._at,
+            max_staleness_s=known.system.fail_policy.max_staleness_s,
+        )
+
+    def _new_review(
+        self,
+        decision: PreparedDecision,
+        known: Known,
+        record: DecisionRecord,
+        directive: Directive,
+        review_id: uuid.UUID,
+    ) -> NewReview:
+        return NewReview(
+            review_id=review_id,
+            decision_id=uuid.UUID(decision.id),
+            system_id=known.system.id,
+            environment=known.environment,
+            rule_id=directive.rule.id if directive.rule else None,
+            mode_epoch=directive.epoch,
+            phase=record.phase or "effective",
+            recorded_at=self._at,
+        )
 
     def look_up_old_ids(self, records: Iterable[DecisionRecord]) -> None:
         """Ask which ids that are too old to be new are recorded already: for all records of a request in one query.
@@ -158,18 +205,18 @@ class Admission:
     def _new_id(self) -> str:
         return str(self._replay.decision_id if self._replay else new_id())
 
-    def _facets(self, known: Known, record: DecisionRecord, directive: Directive) -> Facets:
+    def _facets(self, known: Known, record: DecisionRecord, directive: Directive, conduct: Conduct | None) -> Facets:
         late = record.occurred_at < self._at - LATE
         ahead = record.occurred_at > self._at + CLOCK_AHEAD
         settled = record.occurred_at >= known.settled_since
-        is_usual = settled and not late and not ahead and self._replay is None
+        is_usual = settled and not late and not ahead and conduct is None and self._replay is None
         if is_usual and known.usual is not None and known.usual[0] is directive:
             return known.usual[1]
         then = known.owner if settled else self._owner_then(known, record)
-        variant = (late, ahead, then, directive)
+        variant = (late, ahead, then, directive, conduct)
         facets = known.variants.get(variant)
         if facets is None or self._replay is not None:
-            values = facet_values(self.grant, known, record, directive, then, late=late, ahead=ahead)
+            values = facet_values(self.grant, known, record, directive, then, late=late, ahead=ahead, conduct=conduct)
             if self._replay is not None:
                 flags = (*values.flags, Flag.REPLAYED)
                 return encode_facets(msgspec.structs.replace(values, replayed_by=self._replay.person_id, flags=flags))

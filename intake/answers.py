@@ -1,6 +1,7 @@
 """What a caller is told: receipts and problems, written as JSON."""
 
 import uuid
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +29,8 @@ DIFFERS = "differs_from_first"
 def directive_now(sealed: Sealed, admitted: Admitted) -> Directive:
     """What the caller must do: of a repeat the more restrictive of the first directive and the current one."""
     if sealed.status is Status.ACCEPTED:
-        return admitted.directive
+        opened = admitted.review
+        return admitted.directive if opened is None else replace(admitted.directive, review_id=opened.review_id)
     first, review_id = sealed.first_directive, sealed.review_id
     return more_restrictive(_as_directive(first, review_id), admitted.directive)
 

@@ -19,6 +19,9 @@ from intake.kinds import DECISION_CONFLICTED
 from ledger.entries import Actor, Draft, draft_entry
 from ledger.sealing import Seal, sealing
 from ledger.signing import SignedCheckpoint
+from overrides.services.breaches import Breach, count_breaches
+from overrides.services.opening import open_reviews
+from overrides.standing import SwitchState
 
 
 class Sealed(msgspec.Struct, gc=False):
@@ -67,10 +70,30 @@ def record_group(seal: Seal, log_id: uuid.UUID, group: Sequence[Admitted]) -> li
         recorded = record_decisions(seal, log_id=log_id, decisions=decisions, keys=keys, known=known)
         results = [_sealed(found, each) for found, each in zip(recorded, group, strict=True)]
         _keep_external_ids(group, results, known)
+    _follow_up(group, results)
     conflicts = [pair for pair in zip(group, results, strict=True) if pair[1].status is Status.CONFLICT]
     if conflicts:
         _seal_conflicts(seal, log_id, conflicts)
     return results
+
+
+def _follow_up(group: Sequence[Admitted], results: Sequence[Sealed]) -> None:
+    """What new decisions bring with them, in their own transaction: reviews to open, breaches to count."""
+    accepted = [
+        each
+        for each, result in zip(group, results, strict=True)
+        if (each.review is not None or each.breach is not None) and result.status is Status.ACCEPTED
+    ]
+    if not accepted:
+        return
+    if reviews := [each.review for each in accepted if each.review is not None]:
+        open_reviews(reviews)
+    if breaches := [_breach(each, each.breach) for each in accepted if each.breach is not None]:
+        count_breaches(breaches)
+
+
+def _breach(each: Admitted, switch: SwitchState) -> Breach:
+    return Breach(each.decision.id, each.system.id, switch, each.decision.received.at)
 
 
 def _sealed(found: Recorded, each: Admitted) -> Sealed:

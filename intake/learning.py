@@ -20,6 +20,7 @@ from governance.services.versions import register_unverified
 from intake.connections import brief_connection
 from intake.services.sources import SourceLimitReached, source_id_of
 from intake.wire import DecisionRecord
+from overrides.conduct import Conduct
 from overrides.directives import Directive
 
 FacetKey = tuple[object, ...]
@@ -47,7 +48,7 @@ class Known:
     made_at: float
     usual: tuple[Directive, Facets] | None = None
     """The variant of a decision that is neither late nor ahead, under the owner of now: nearly always this one."""
-    variants: dict[tuple[bool, bool, Owner | None, Directive], Facets] = field(default_factory=dict)
+    variants: dict[tuple[bool, bool, Owner | None, Directive, Conduct | None], Facets] = field(default_factory=dict)
 
     def is_over(self, at: datetime) -> bool:
         if self.changes_at is not None and at >= self.changes_at:
@@ -185,8 +186,10 @@ def facet_values(
     *,
     late: bool,
     ahead: bool,
+    conduct: Conduct | None,
 ) -> FacetValues:
     late_flags = (Flag.LATE_OVER_24H,) if late else ()
+    conduct_flags = (Flag(conduct.value),) if conduct else ()
     return FacetValues(
         log_id=known.log_id,
         system_id=known.system.id,
@@ -208,7 +211,7 @@ def facet_values(
         accountable=_holder(known.owner),
         occurred_accountable=_holder(then) if then != known.owner else None,
         directive=SealedDirective(directive.action, directive.mode, directive.epoch, directive.reason_code),
-        flags=(*known.flags, *late_flags, *((Flag.CLOCK_AHEAD,) if ahead else ())),
+        flags=(*known.flags, *late_flags, *((Flag.CLOCK_AHEAD,) if ahead else ()), *conduct_flags),
     )
 
 

@@ -5,15 +5,28 @@ from django.db import connection
 from overrides.standing import BEGINNING, Epoch
 
 CHANNEL = "answerable_control"
+PATIENCE = "SET LOCAL lock_timeout = '1s'"
+
+
+def hold_clock() -> None:
+    """Let no other change of a control begin before this transaction ends, without beginning one: to look first."""
+    with connection.cursor() as cursor:
+        cursor.execute(PATIENCE)
+        cursor.execute(
+            "INSERT INTO overrides_controlclock (id, generation, number) VALUES (1, 1, 0) ON CONFLICT (id) DO NOTHING"
+        )
+        cursor.execute("SELECT 1 FROM overrides_controlclock WHERE id = 1 FOR UPDATE")
 
 
 def advance_epoch() -> Epoch:
     """Begin a change of a control, in the caller's transaction: no other change begins before it ends.
 
     Everything that clients or memories read goes through here: switches, parameters, review rules, and what archives,
-    deletes or renames one. Listeners hear of it at COMMIT.
+    deletes or renames one. Listeners hear of it at COMMIT. From here on the transaction waits for no lock longer than a
+    second: while it waits, no stop can begin.
     """
     with connection.cursor() as cursor:
+        cursor.execute(PATIENCE)
         cursor.execute(
             "INSERT INTO overrides_controlclock (id, generation, number) VALUES (1, 1, 1) ON CONFLICT (id) DO UPDATE"
             " SET number = overrides_controlclock.number + 1, changed_at = statement_timestamp()"
@@ -27,6 +40,7 @@ def advance_epoch() -> Epoch:
 def jump_generation(above: Epoch) -> Epoch:
     """Start a new generation above what somebody has seen, in the caller's transaction. Never goes back."""
     with connection.cursor() as cursor:
+        cursor.execute(PATIENCE)
         cursor.execute(
             "INSERT INTO overrides_controlclock (id, generation, number) VALUES (1, %(next)s, 1) ON CONFLICT (id)"
             " DO UPDATE SET number = CASE WHEN overrides_controlclock.generation < %(next)s THEN 1"

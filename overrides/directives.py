@@ -1,15 +1,23 @@
 """The directive: what a caller must do with a decision. Computed here and nowhere else.
 
-From memory alone, no query: it is what memory knew, with its epoch. There are no switches and no review rules yet, so
-every decision may proceed.
+From memory alone, no query: it is what memory knew, with its epoch. Directives are made once for what they say and
+then shared: intake knows them by identity.
 """
 
 import uuid
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+
+from governance import memory as register_memory
+from overrides import memory
+from overrides.memory import Controls
+from overrides.review_rules import DecisionFacts, Rule, first_match
+from overrides.standing import Mode, SwitchState
+
+__all__ = ["ACTIONS", "DecisionFacts", "Directive", "directive_for", "more_restrictive"]
 
 ACTIONS = ("proceed", "hold", "fallback", "stop")
 """In order: the later one is the more restrictive."""
+ACTION_OF = {Mode.RUN: "proceed", Mode.REVIEW: "hold", Mode.FALLBACK: "fallback", Mode.STOP: "stop"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,31 +30,120 @@ class Directive:
     reason_code: str | None = None
     valid_for_s: int = 5
     review_id: uuid.UUID | None = None
-
-
-class DecisionFacts(Protocol):
-    """What a rule may look at. Strings as the caller sent them."""
+    switch: SwitchState | None = field(default=None, compare=False)
+    """The switch that counts, where one says more than run."""
+    rule: Rule | None = field(default=None, compare=False)
+    """The rule that asks for a review: before the decision takes effect, or after."""
 
     @property
-    def outcome(self) -> str: ...
-    @property
-    def confidence(self) -> float | None: ...
-    @property
-    def adverse(self) -> bool | None: ...
-    @property
-    def capability(self) -> str | None: ...
-    @property
-    def labels(self) -> dict[str, str] | None: ...
-    @property
-    def phase(self) -> str | None: ...
+    def asks_for_review(self) -> bool:
+        return self.rule is not None or self.action == "hold"
 
 
-PROCEED = Directive(action="proceed", mode="run", epoch="0")
+Place = tuple[uuid.UUID, str, str, str]
+MAX_MADE = 10_000
 
 
-def directive_for(*, system_id: uuid.UUID, environment: str, model_version: str, facts: DecisionFacts) -> Directive:
-    """The directive for one decision, now."""
-    return PROCEED
+@dataclass(slots=True)
+class _Directives:
+    """The directives of one snapshot, made as they are needed."""
+
+    controls: Controls
+    proceed: Directive
+    is_quiet: bool
+    """No switch and no rule: nearly always so."""
+    made: dict[tuple[object, ...], Directive] = field(default_factory=dict)
+    found: dict[Place, SwitchState | None] = field(default_factory=dict)
+    """The switch that counts, by place: few places occur, and each is looked for once a snapshot."""
+
+    @classmethod
+    def of(cls, controls: Controls) -> "_Directives":
+        control = controls.control
+        is_quiet = not (control.everywhere or control.by_system or controls.rules)
+        return cls(controls, Directive(action="proceed", mode="run", epoch=str(control.epoch)), is_quiet)
+
+    def switch_for(self, place: Place) -> SwitchState | None:
+        try:
+            return self.found[place]
+        except KeyError:
+            if len(self.found) >= MAX_MADE:
+                self.found.clear()
+            found = self.found[place] = self.controls.control.in_force(*place)
+            return found
+
+
+_newest = _Directives.of(Controls())
+
+
+def directive_for(
+    *,
+    system_id: uuid.UUID,
+    environment: str,
+    model_version: str,
+    facts: DecisionFacts,
+    decision_id: str | None = None,
+) -> Directive:
+    """The directive for one decision, now: the strictest switch, else the first rule that asks for a person.
+
+    A rule holds what is proposed; what took effect already proceeds, and is looked at afterwards.
+    """
+    global _newest
+    controls = memory.current()
+    directives = _newest
+    if directives.controls is not controls:
+        directives = _newest = _Directives.of(controls)
+    if directives.is_quiet:
+        return directives.proceed
+    control = controls.control
+    switch = None
+    if control.everywhere or system_id in control.by_system:
+        switch = directives.switch_for((system_id, environment, model_version, facts.capability or ""))
+    if switch is not None:
+        return _by_switch(directives, switch, system_id, model_version)
+    rules = controls.rules.get(system_id)
+    if not rules:
+        return directives.proceed
+    drawn = uuid.UUID(decision_id) if decision_id else None
+    rule = first_match(rules, environment, facts, model_version=model_version, decision_id=drawn)
+    return directives.proceed if rule is None else _by_rule(directives, rule, facts.phase != "proposed")
+
+
+def _by_switch(directives: _Directives, switch: SwitchState, system_id: uuid.UUID, model_version: str) -> Directive:
+    """What stands in for a system in fallback proceeds: told to fall back it would have nowhere to go."""
+    stands_in = switch.mode is Mode.FALLBACK and model_version == _fallback_of(system_id)
+    action = "proceed" if stands_in else ACTION_OF[switch.mode]
+    key = (switch.id, action)
+    found = directives.made.get(key)
+    if found is None:
+        found = directives.made[key] = Directive(
+            action=action,
+            mode=switch.mode.value,
+            epoch=str(directives.controls.control.epoch),
+            reason_code=switch.reason_code,
+            switch=None if stands_in else switch,
+        )
+    return found
+
+
+def _fallback_of(system_id: uuid.UUID) -> str | None:
+    system = register_memory.current().system_by_id(system_id)
+    return system.fallback if system and system.fallback else None
+
+
+def _by_rule(directives: _Directives, rule: Rule, is_effective: bool) -> Directive:
+    key = (rule.id, is_effective)
+    found = directives.made.get(key)
+    if found is None:
+        if len(directives.made) >= MAX_MADE:
+            directives.made.clear()
+        found = directives.made[key] = Directive(
+            action="proceed" if is_effective else "hold",
+            mode="run",
+            epoch=directives.proceed.epoch,
+            reason_code=None if is_effective else rule.reason_code,
+            rule=rule,
+        )
+    return found
 
 
 def more_restrictive(first: Directive, second: Directive) -> Directive:

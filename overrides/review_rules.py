@@ -2,25 +2,12 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from datetime import datetime
 
+from overrides.conditions import DecisionFacts, Test, compile_condition, draw_of
 
-class DecisionFacts(Protocol):
-    """What a rule may look at. Strings as the caller sent them."""
-
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def confidence(self) -> float | None: ...
-    @property
-    def adverse(self) -> bool | None: ...
-    @property
-    def capability(self) -> str | None: ...
-    @property
-    def labels(self) -> dict[str, str] | None: ...
-    @property
-    def phase(self) -> str | None: ...
+__all__ = ["DecisionFacts", "NewReview", "Rule", "Rules", "draw_of", "first_match", "read_rules"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,16 +18,55 @@ class Rule:
     system_id: uuid.UUID
     environment: str = ""
     reason_code: str = "review-rule"
+    tests: tuple[Test, ...] = field(default=(), compare=False, repr=False)
 
 
 Rules = Mapping[uuid.UUID, tuple[Rule, ...]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewReview:
+    """A review to be opened with its decision. What its rule says is copied from the rule."""
+
+    review_id: uuid.UUID
+    decision_id: uuid.UUID
+    system_id: uuid.UUID
+    environment: str
+    rule_id: uuid.UUID | None
+    """None where the mode review holds everything."""
+    mode_epoch: str
+    phase: str
+    recorded_at: datetime
+
+
 def read_rules() -> Rules:
     """Every rule in force, by AI system, in the order in which they are tried."""
-    return {}
+    from overrides.models import ReviewRule  # the rest of this module is pure
+
+    found: dict[uuid.UUID, list[Rule]] = {}
+    rows = ReviewRule.objects.filter(archived_at=None).order_by("system_id", "order")
+    for row in rows.values_list("id", "system_id", "environment", "condition"):
+        rule_id, system_id, environment, condition = row
+        rule = Rule(id=rule_id, system_id=system_id, environment=environment, tests=compile_condition(condition))
+        found.setdefault(system_id, []).append(rule)
+    return {system_id: tuple(rules) for system_id, rules in found.items()}
 
 
-def first_match(rules: tuple[Rule, ...], environment: str, facts: DecisionFacts) -> Rule | None:
-    """The first rule that asks for a person to look at this decision."""
+def first_match(
+    rules: tuple[Rule, ...],
+    environment: str,
+    facts: DecisionFacts,
+    *,
+    model_version: str = "",
+    decision_id: uuid.UUID | None = None,
+) -> Rule | None:
+    """The first rule that asks for a person to look at this decision. A random share is drawn by the decision's id."""
+    for rule in rules:
+        if rule.environment and rule.environment != environment:
+            continue
+        for test in rule.tests:
+            if not test(facts, model_version, decision_id):
+                break
+        else:
+            return rule
     return None

@@ -8,8 +8,8 @@ import enum
 import re
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
 
@@ -59,6 +59,10 @@ class Epoch(NamedTuple):
 
 EPOCH = re.compile(r"([0-9]{1,9})\.([0-9]{1,18})", re.ASCII)
 BEGINNING = Epoch(0, 0)
+HEARTBEAT_SECONDS = 15
+"""How often a client says what it obeys."""
+LAPSED = "emergency-clear-lapsed"
+"""Why a switch says stop again that one person had cleared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +103,8 @@ class SwitchState:
     changed_at: datetime
     drill_id: uuid.UUID | None = None
     """The drill that threw it, where one did."""
+    expires_at: datetime | None = None
+    """When an emergency clear ends: from then on it says stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,3 +155,24 @@ def strictest(switches: Iterable[SwitchState]) -> SwitchState | None:
     """The one of the most restrictive mode, the earliest change among equals; None where all say run."""
     found = [each for each in switches if each.mode is not Mode.RUN]
     return min(found, key=lambda each: (-each.mode.severity, each.epoch), default=None)
+
+
+EMERGENCY_CLEAR_LASTS = timedelta(hours=4)
+
+
+def lapsed(control: Control, at: datetime) -> Control:
+    """The same, with emergency clears that are over back at stop: whether or not a sweep has come round."""
+
+    def is_over(each: SwitchState) -> bool:
+        return each.expires_at is not None and each.expires_at <= at
+
+    concerned = {
+        system_id: tuple(_back_at_stop(each) if is_over(each) else each for each in switches)
+        for system_id, switches in control.by_system.items()
+        if any(map(is_over, switches))
+    }
+    return replace(control, by_system={**control.by_system, **concerned}) if concerned else control
+
+
+def _back_at_stop(switch: SwitchState) -> SwitchState:
+    return replace(switch, mode=Mode.STOP, reason_code=LAPSED, expires_at=None)

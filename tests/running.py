@@ -33,10 +33,15 @@ class Product:
     data_dir: Path
     port: int
     output_file: Path
+    control_port: int
 
     @property
     def url(self) -> str:
         return f"http://localhost:{self.port}"
+
+    @property
+    def control_url(self) -> str:
+        return f"http://localhost:{self.control_port}"
 
     @property
     def output(self) -> str:
@@ -86,7 +91,7 @@ class Product:
         return [*supervised, *working_in(self.data_dir / "pg" / "data"), *working_in(self.data_dir / "broker")]
 
     def service(self, word: str) -> psutil.Process:
-        """The first process of a service (granian, worker, beat): the one the supervisor started."""
+        """The first process of a service (config.wsgi:application, prefork, outgoing, beat), as it was started."""
         [found] = [child for child in psutil.Process(self.process.pid).children() if word in child.cmdline()]
         return found
 
@@ -120,15 +125,19 @@ def launch(
     data_dir: Path, *, what: str = "run", port: int | None = None, extra: Mapping[str, str] | None = None
 ) -> Product:
     """Start it without waiting; whoever does so stops it."""
-    number = port or free_port()
+    number, control = port or free_port(), free_port()
     output = data_dir.with_name(f"{data_dir.name}.out")
-    environment = plain_environment(data_dir) | {"ANSWERABLE_PORT": str(number)} | dict(extra or {})
+    environment = plain_environment(data_dir) | {
+        "ANSWERABLE_PORT": str(number),
+        "ANSWERABLE_CONTROL_PORT": str(control),
+    }
+    environment |= dict(extra or {})
     with output.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "config.standalone", what],
             cwd=PROJECT, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    return Product(process, data_dir, number, output)
+    return Product(process, data_dir, number, output, int(environment["ANSWERABLE_CONTROL_PORT"]))
 
 
 @contextmanager

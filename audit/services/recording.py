@@ -139,7 +139,8 @@ def _result(
     if first is not decision:
         status = Status.DUPLICATE if _same_in_group(first, decision) else Status.CONFLICT
     directive = first.facets.values.directive
-    return Recorded(status, sought, log_id, places[sought], first.leaf_hash, directive)
+    review_id = None if first.review_id is None else str(first.review_id)
+    return Recorded(status, sought, log_id, places[sought], first.leaf_hash, directive, review_id)
 
 
 def _same_in_group(first: PreparedDecision, decision: PreparedDecision) -> bool:

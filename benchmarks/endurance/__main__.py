@@ -97,7 +97,7 @@ def _send(product: Product, options: Options, key: str, slugs: list[str]) -> tup
 # --- trouble ----------------------------------------------------------------------------------------------------------
 def _workers(product: Product) -> list[psutil.Process]:
     """Granian's web workers; beside them it has small ones that serve nothing."""
-    children = product.service("granian").children()
+    children = product.service("config.wsgi:application").children()
     return [child for child in children if child.memory_info().rss > SERVES]
 
 

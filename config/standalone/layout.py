@@ -92,8 +92,21 @@ def port(data_dir: Path) -> int:
     return int(path.read_text()) if path.exists() else DEFAULT_PORT
 
 
-def remember_port(data_dir: Path, number: int) -> None:
-    """Keep the port for the next start and for `manage.py`."""
-    new = data_dir / ".port.new"
-    new.write_text(f"{number}\n")
-    new.replace(data_dir / "port")
+def control_port(data_dir: Path, web_port: int) -> int:
+    """The port of the control process, likewise; the one after the web server's before that."""
+    path = data_dir / "control-port"
+    return int(path.read_text()) if path.exists() else min(web_port + 1, 65535)
+
+
+def control_url(base_url: str, web_port: int, control_port: int) -> str:
+    """Where clients reach the control process, unless they are told: beside a web server that is reached directly; at
+    the site's own address where a proxy stands in front, which routes the paths of controls."""
+    return re.sub(rf":{web_port}$", f":{control_port}", base_url.rstrip("/"))
+
+
+def remember_ports(data_dir: Path, web_port: int, control_port: int) -> None:
+    """Keep the ports for the next start and for `manage.py`."""
+    for name, number in (("port", web_port), ("control-port", control_port)):
+        new = data_dir / f".{name}.new"
+        new.write_text(f"{number}\n")
+        new.replace(data_dir / name)

@@ -27,6 +27,11 @@ class Options:
     admin_database_url: str | None
     broker_url: str | None
     origin: str | None = None
+    control_port: int = layout.DEFAULT_PORT + 1
+
+    @property
+    def control_url(self) -> str:
+        return f"http://localhost:{self.control_port}"
 
     @property
     def base_url(self) -> str:
@@ -37,10 +42,12 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
     """Arguments win over the environment; a data folder remembers the port it was last started on."""
     given = _parser().parse_args(arguments)
     data_dir = Path(given.data_dir or environment.get("ANSWERABLE_DATA_DIR") or DATA_FOLDERS[given.what]).absolute()
+    port = _port("PORT", given.port or environment.get("ANSWERABLE_PORT") or str(layout.port(data_dir)))
     options = Options(
         what=given.what,
         data_dir=data_dir,
-        port=_port(given.port or environment.get("ANSWERABLE_PORT") or str(layout.port(data_dir))),
+        port=port,
+        control_port=_control_port(port, given.control_port or environment.get("ANSWERABLE_CONTROL_PORT"), data_dir),
         host=environment.get("ANSWERABLE_HOST") or "127.0.0.1",
         web_workers=_positive("ANSWERABLE_WEB_WORKERS", environment.get("ANSWERABLE_WEB_WORKERS") or "2"),
         database_url=_secret("ANSWERABLE_DATABASE_URL", environment),
@@ -61,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         help="demo: with made-up content; database: PostgreSQL alone, to restore into",
     )
     parser.add_argument("--port", help="port of the web server (ANSWERABLE_PORT)")
+    parser.add_argument("--control-port", help="port of the control process (ANSWERABLE_CONTROL_PORT)")
     parser.add_argument("--data-dir", help="folder of all data (ANSWERABLE_DATA_DIR)")
     return parser
 
@@ -75,10 +83,19 @@ def _secret(name: str, environment: Mapping[str, str]) -> str | None:
         raise StandaloneError(f"{name}_FILE is {file}, which cannot be read: {error.strerror}.") from None
 
 
-def _port(text: str) -> int:
-    number = _positive("PORT", text)
+def _port(name: str, text: str) -> int:
+    number = _positive(name, text)
     if number > HIGHEST_PORT:
-        raise StandaloneError(f"PORT must be at most {HIGHEST_PORT}, not {text}.")
+        raise StandaloneError(f"{name} must be at most {HIGHEST_PORT}, not {text}.")
+    return number
+
+
+def _control_port(web_port: int, given: str | None, data_dir: Path) -> int:
+    """The one that was given; else that of the last start, where the web server has stayed where it was then."""
+    remembered = layout.control_port(data_dir, web_port) if layout.port(data_dir) == web_port else web_port + 1
+    number = _port("CONTROL_PORT", given or str(remembered))
+    if number == web_port:
+        raise StandaloneError(f"PORT and CONTROL_PORT are both {number}; two processes need two ports.")
     return number
 
 
@@ -95,6 +112,7 @@ def child_environment(options: Options) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "ANSWERABLE_DATA_DIR": str(options.data_dir),
         "ANSWERABLE_PORT": str(options.port),
+        "ANSWERABLE_CONTROL_PORT": str(options.control_port),
         "ANSWERABLE_SUPERVISED": str(options.data_dir),
         "ANSWERABLE_DEMO": str(options.what == "demo" and layout.is_demonstration(options.data_dir)).lower(),
     }

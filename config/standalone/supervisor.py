@@ -29,10 +29,12 @@ from config.standalone.stopping import StopAsked, StopRequest, ignore_stop_signa
 from config.standalone.terminal import say, step
 
 BLOCKING_THREADS = 64  # threads of a web process: as many single posts can share one commit
+CONTROL_CONNECTIONS = 24  # of the control process: its threads, and those that listen
 DRAIN_PATIENCE = 35.0  # the web server gives its own workers 30 s
 TASK_PATIENCE = 20.0  # a task that is cut off runs again: they are acknowledged late and idempotent
 LEFTOVER_PATIENCE = 10.0
 READY_PATIENCE = 120.0
+OUTGOING_WORKER = ["-Q", "outgoing", "--pool", "threads", "--concurrency", "16"]  # it waits for others' servers
 TICK = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 STEADY_AFTER = 60.0  # seconds after which a service counts as healthy again
@@ -84,8 +86,9 @@ class Supervisor:
         if self.options.what == "database":
             self._start_cluster()
             return
-        refuse_taken_port(self.options)
-        layout.remember_port(self.options.data_dir, self.options.port)
+        for port, variable in ((self.options.port, "PORT"), (self.options.control_port, "CONTROL_PORT")):
+            refuse_taken_port(self.options.host, port, variable)
+        layout.remember_ports(self.options.data_dir, self.options.port, self.options.control_port)
         if self.options.database_url is None:
             self._start_cluster()
         if self.options.broker_url is None:
@@ -94,7 +97,8 @@ class Supervisor:
         self._prepare_database()
         agree_on_origin(self.options)
         self._collect_static_files()
-        with step(f"Starting web on {self.options.host}:{self.options.port}, worker and beat"):
+        ports = f"web on {self.options.host}:{self.options.port}, control on port {self.options.control_port}"
+        with step(f"Starting {ports}, workers and beat"):
             for service in self._python_services():
                 self._begin(service)
             self._wait_until_ready()
@@ -125,12 +129,16 @@ class Supervisor:
 
     def _python_services(self) -> Iterator[Command]:
         celery = ["-m", "celery", "-A", "config.celery"]
-        node = f"answerable-{self.options.port}@%h"  # two workers of one name on one broker disturb each other
-        worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--concurrency", "2", "-n", node]
+        node = f"{self.options.port}@%h"  # two workers of one name on one broker disturb each other
+        worker = [*celery, "worker", "--without-gossip", "--without-mingle"]
+        usual = ["--pool", "prefork", "--concurrency", "2", "-n", f"answerable-{node}"]
+        outgoing = [*OUTGOING_WORKER, "-n", f"answerable-outgoing-{node}"]
         # no pid file: one that a crash left would block the start. The lock on the data folder keeps beat single.
         beat = [*celery, "beat", "--schedule", str(self.options.data_dir / "beat-schedule"), "--pidfile", ""]
         yield self._command("web", web_module(self.options), patience=DRAIN_PATIENCE)
-        yield self._command("worker", [*worker, "--loglevel", "INFO"], patience=TASK_PATIENCE)
+        yield self._command("control", control_module(self.options), patience=DRAIN_PATIENCE)
+        yield self._command("worker", [*worker, *usual, "--loglevel", "INFO"], patience=TASK_PATIENCE)
+        yield self._command("outgoing", [*worker, *outgoing, "--loglevel", "INFO"], patience=TASK_PATIENCE)
         yield self._command("beat", [*beat, "--loglevel", "INFO"], patience=LEFTOVER_PATIENCE)
 
     def _command(self, name: str, module: list[str], *, patience: float) -> Command:
@@ -167,13 +175,14 @@ class Supervisor:
 
     def _wait_until_ready(self) -> None:
         until = time.monotonic() + READY_PATIENCE
-        while not is_ready(self.options):
-            self.stop_request.heed()
-            self._refuse_early_end()
-            if time.monotonic() > until:
-                log = self._log("web")
-                raise StandaloneError(f"The web server was not ready after {READY_PATIENCE:.0f} s. {log}:\n{tail(log)}")
-            time.sleep(0.1)
+        for name, port in (("web", self.options.port), ("control", self.options.control_port)):
+            while not is_ready(self.options.host, port):
+                self.stop_request.heed()
+                self._refuse_early_end()
+                if time.monotonic() > until:
+                    log = self._log(name)
+                    raise StandaloneError(f"{name} was not ready after {READY_PATIENCE:.0f} s. {log}:\n{tail(log)}")
+                time.sleep(0.1)
 
     def _refuse_early_end(self) -> None:
         for watched in self.watched:
@@ -190,8 +199,11 @@ class Supervisor:
             )
             return
         say(f"  Answerable      {self.options.base_url}/")
+        say(f"  Control         {self.options.control_url}/  (stops, event streams, flags: docs/operations.md)")
         say(f"  Data and keys   {self.options.data_dir}")
         say(f"  Logs            {self.logs}")
+        if not os.environ.get("ANSWERABLE_EMAIL_URL") and not os.environ.get("ANSWERABLE_EMAIL_URL_FILE"):
+            say(f"  E-mails         {self.options.data_dir / 'mail'} (ANSWERABLE_EMAIL_URL names a mail server)")
         say(f"  manage.py       ANSWERABLE_DATA_DIR={self.options.data_dir} {sys.executable} manage.py ...")
         if self.options.what == "demo":
             self._show_demo()
@@ -265,7 +277,7 @@ class Supervisor:
     def _stop(self) -> None:
         """The last one in is the first one out, but web before the others: it drains while all is still there."""
         services = [watched.service for watched in reversed(self.watched)]
-        first = [service for service in services if service.name in ("stream", "web")]
+        first = [service for service in services if service.name in ("stream", "web", "control")]
         for service in [*first, *(service for service in services if service not in first)]:
             if service.ended() is None or isinstance(service, Command):
                 with step(f"Stopping {service.name}"):
@@ -302,9 +314,17 @@ def web_module(options: Options) -> list[str]:
     return [*web, "config.wsgi:application"]
 
 
+def control_module(options: Options) -> list[str]:
+    """The control process: one event loop, and room for the streams of all clients at once."""
+    control = ["-m", "granian", "--interface", "asgi", "--host", options.host, "--port", str(options.control_port)]
+    control += ["--workers", "1", "--backlog", "4096", "--backpressure", "4096", "--no-ws", "--loop", "asyncio"]
+    control += ["--workers-kill-timeout", "30", "--respawn-failed-workers", "--respawn-interval", "0.5"]
+    return [*control, "config.asgi:application"]
+
+
 def connection_limit(options: Options) -> int:
     """Connections of the private PostgreSQL: one for each web thread; the rest for committers, tasks and people."""
-    return 200 + options.web_workers * (BLOCKING_THREADS + 8)
+    return 200 + CONTROL_CONNECTIONS + options.web_workers * (BLOCKING_THREADS + 8)
 
 
 def clock() -> str:
@@ -342,24 +362,23 @@ def _already_running(data_dir: Path, lock: IO[str]) -> str:
     )
 
 
-def refuse_taken_port(options: Options) -> None:
-    """The web server shares its port among its processes, and so would share it with a stranger without a word."""
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+def refuse_taken_port(host: str, port: int, variable: str) -> None:
+    """A server shares its port among its processes, and so would share it with a stranger without a word."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((options.host, options.port))
+            probe.bind((host, port))
         except OSError as error:
             why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-            where = f"Port {options.port} on {options.host}"
-            raise StandaloneError(f"{where} {why}. Choose another with PORT=...") from None
+            raise StandaloneError(f"Port {port} on {host} {why}. Choose another with {variable}=...") from None
 
 
-def is_ready(options: Options) -> bool:
+def is_ready(host: str, port: int) -> bool:
     """Whether the service says that it can take requests."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(options.host, options.host)  # noqa: S104 - compared, not bound
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
     try:
-        with urllib.request.urlopen(f"http://{host}:{options.port}/readyz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{host}:{port}/readyz", timeout=5) as answer:
             return bool(answer.status == HTTPStatus.OK)
     except urllib.error.HTTPError as error:
         return error.code == HTTPStatus.NOT_FOUND

@@ -37,6 +37,7 @@ class Secret:
     title: str
     text: str
     advice: str
+    kept: str = "This is shown once. Only a hash of it is kept."
 
 
 class ReasonForm(forms.Form):

@@ -81,6 +81,8 @@ class Assignment(GovernedRow):
         REVIEWER = "reviewer"
         OPERATOR = "operator"
         APPROVER = "approver"
+        EMERGENCY_OPERATOR = "emergency_operator", "emergency operator"
+        """May take a stopped system to review alone, for four hours. Nobody is one unless appointed."""
         AUDITOR = "auditor"
         INVESTIGATOR = "investigator"
         DPO = "dpo", "data protection officer"

@@ -16,6 +16,8 @@ class ControlClock(models.Model):
     generation = models.BigIntegerField()
     number = models.BigIntegerField()
     changed_at = models.DateTimeField(db_default=Now())
+    register_digest = models.BinaryField(null=True)
+    """Of what clients read of the register: a new one is a new epoch (`overrides.services.register_watch`)."""
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="control_clock_once")]

@@ -27,7 +27,7 @@ ROW = "id created_at particulars_id revision"  # of each governed row
 
 def history(**columns: str) -> dict[str, str]:
     """A history table: `CHANGE` and its row's own columns. Erasable columns are not among them."""
-    names = {"plain": PLAIN, "person": PERSON, "credential": CREDENTIAL}
+    names = {"plain": PLAIN, "person": PERSON, "credential": CREDENTIAL, "case": CASE}
     own = {names[kind]: text for kind, text in columns.items()}
     return {kind: " ".join(filter(None, (CHANGE.get(kind), own.get(kind)))) for kind in {**CHANGE, **own}}
 
@@ -113,6 +113,17 @@ COLUMNS: dict[str, dict[str, str]] = {
     "governance.HistoricalAISystem": history(
         plain="slug risk_class status max_staleness_s safe_mode fallback_kind fallback"
     ),
+    "governance.FailPolicyRequest": {
+        PLAIN: f"{ROW} system_id max_staleness_s safe_mode against_staleness_s against_mode status requested_at"
+        " expires_at decided_at",
+        PERSON: "requested_by_id decided_by_id",
+        PARTICULARS: "note",
+    },
+    "governance.HistoricalFailPolicyRequest": history(
+        plain="system_id max_staleness_s safe_mode against_staleness_s against_mode status requested_at expires_at"
+        " decided_at",
+        person="requested_by_id decided_by_id",
+    ),
     "governance.Environment": {PLAIN: f"{ROW} system_id slug ended_at"},
     "governance.HistoricalEnvironment": history(plain="system_id slug ended_at"),
     "governance.ModelVersion": {
@@ -168,16 +179,219 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "governance.RegisterChange": {PLAIN: "id transaction noun row_id at"},
     # --- human control -------------------------------------------------------------------------------------------
-    "overrides.ControlClock": {PLAIN: "id generation number changed_at"},
+    "overrides.UnknownFlag": {PLAIN: "id key_id flag asked first_asked_at last_asked_at"},
+    "overrides.ControlClock": {PLAIN: "id generation number changed_at register_digest"},
+    "overrides.Parameter": {
+        PLAIN: f"{ROW} system_id environment name type minimum maximum allowed max_length unit safe_direction"
+        " safe_value default retired_at",
+        PARTICULARS: "description",
+    },
+    "overrides.HistoricalParameter": history(
+        plain="system_id environment name type minimum maximum allowed max_length unit safe_direction safe_value"
+        " default retired_at"
+    ),
+    "overrides.ParameterVersion": {
+        PLAIN: f"{ROW} parameter_id number value retires status against requested_by_type requested_at"
+        " request_expires_at in_force_at expires_at ended_at epoch reason_code",
+        PERSON: "requested_by_id approved_by_id",
+        PARTICULARS: "note",
+    },
+    "overrides.HistoricalParameterVersion": history(
+        plain="parameter_id number value retires status against requested_by_type requested_at"
+        " request_expires_at in_force_at expires_at ended_at epoch reason_code",
+        person="requested_by_id approved_by_id",
+    ),
+    "overrides.Drill": {
+        PLAIN: f"{ROW} system_id environment type status mode in_flight starts_at window_ends_at approved_at started_at"
+        " former switch_id generation number requested_at expected ended_at ended_by measures conclusion concluded_at",
+        PERSON: "participants planned_by_id approved_by_id started_by_id concluded_by_id",
+        PARTICULARS: "expectation conclusion_note",
+    },
+    "overrides.HistoricalDrill": history(
+        plain="system_id environment type status mode in_flight starts_at window_ends_at approved_at started_at"
+        " former switch_id generation number requested_at expected ended_at ended_by measures conclusion concluded_at",
+        person="participants planned_by_id approved_by_id started_by_id concluded_by_id",
+    ),
+    "overrides.DrillFinding": {
+        PLAIN: f"{ROW} drill_id due_on closed_at",
+        PERSON: "owner_id closed_by_id",
+        PARTICULARS: "text resolution",
+    },
+    "overrides.HistoricalDrillFinding": history(plain="drill_id due_on closed_at", person="owner_id closed_by_id"),
+    "overrides.DrillReading": {PLAIN: "id drill_id instance_id instance seen_at applied_at drained_at"},
+    "overrides.Probe": {PLAIN: "id generation number sent_at"},
+    "overrides.Switch": {
+        PLAIN: f"{ROW} system_id environment model_version capability mode reason_code in_flight generation number"
+        " changed_at changed_by_type source drill_id expires_at seal_pending",
+        PERSON: "changed_by_id",
+        PARTICULARS: "note",
+    },
+    "overrides.HistoricalSwitch": history(
+        plain="system_id environment model_version capability mode reason_code in_flight generation number changed_at"
+        " changed_by_type source drill_id expires_at",
+        person="changed_by_id",
+    ),
+    "overrides.SwitchChange": {
+        PLAIN: "id switch_id from_mode to_mode reason_code in_flight generation number actor_type source drill_id"
+        " requested_at status expected confirmed_count confirmed_at reported_at settled_at",
+        PERSON: "actor_id",
+    },
+    "overrides.LooseningRequest": {
+        PLAIN: f"{ROW} switch_id generation number mode reason_code status expires_at decided_at",
+        PERSON: "requested_by_id decided_by_id",
+        PARTICULARS: "note evidence_url",
+    },
+    "overrides.HistoricalLooseningRequest": history(
+        plain="switch_id generation number mode reason_code status expires_at decided_at",
+        person="requested_by_id decided_by_id",
+    ),
+    "overrides.ControlRecovery": {
+        PLAIN: "id cause found_generation found_number known_generation known_number generation number"
+        " reinstated system_id account_id recovered_at"
+        " entry_id"
+    },
+    "overrides.ClientInstance": {
+        PLAIN: "id system_id environment account_id key_id instance client model_version learned_by first_heard_at"
+        " heard_at seen_generation seen_number seen_at applied_generation applied_number applied_at applied_mode"
+        " applied_by file_mode sealed_file_mode in_flight drained_at"
+    },
+    "overrides.BreachCount": {
+        PLAIN: "id system_id switch_id generation number count alerted_count first_decision_id first_at last_at"
+    },
+    "overrides.ReviewQueue": {
+        PLAIN: f"{ROW} slug system_id is_default when_full capacity lease_s claims_per_person deadline_s blind_share"
+        " dwell_floor_s archived_at",
+        PERSON: "owner_id",
+    },
+    "overrides.HistoricalReviewQueue": history(
+        plain="slug system_id is_default when_full capacity lease_s claims_per_person deadline_s blind_share"
+        " dwell_floor_s archived_at",
+        person="owner_id",
+    ),
+    "overrides.ReviewRule": {
+        PLAIN: f"{ROW} system_id environment name condition queue_id deadline_s required_skill reviews_required"
+        " is_blind on_timeout order archived_at",
+    },
+    "overrides.HistoricalReviewRule": history(
+        plain="system_id environment name condition queue_id deadline_s required_skill reviews_required is_blind"
+        " on_timeout order archived_at",
+    ),
+    "overrides.RuleChange": {
+        PLAIN: f"{ROW} rule_id system_id rule_revision changes loosens status decided_at expires_at",
+        PERSON: "requested_by_id decided_by_id",
+    },
+    "overrides.HistoricalRuleChange": history(
+        plain="rule_id system_id rule_revision changes loosens status decided_at expires_at",
+        person="requested_by_id decided_by_id",
+    ),
+    "overrides.ReasonList": {PLAIN: f"{ROW} queue_id version codes"},
+    "overrides.HistoricalReasonList": history(plain="queue_id version codes"),
+    "overrides.ReviewerSkill": {PLAIN: f"{ROW} skill ended_at", PERSON: "person_id"},
+    "overrides.HistoricalReviewerSkill": history(plain="skill ended_at", person="person_id"),
+    "overrides.Review": {
+        PLAIN: f"{ROW} decision_id system_id environment rule_id queue_id mode_epoch phase opened_at deadline_at"
+        " on_timeout reviews_required is_blind required_skill probability status version escalated_at decisive_id"
+        " action closing closed_at told_share visible_at announced_at",
+        CASE: "verdict outcome reason_code",
+    },
+    "overrides.HistoricalReview": history(
+        plain="decision_id system_id environment rule_id queue_id mode_epoch phase opened_at deadline_at on_timeout"
+        " reviews_required is_blind required_skill probability status version escalated_at decisive_id action closing"
+        " closed_at",
+        case="verdict outcome reason_code",
+    ),
+    "overrides.ReviewAssignment": {
+        PLAIN: f"{ROW} review_id seat status token is_blind claimed_at held_until shown_at first_at ended_at"
+        " lease_until draft_saved_at",
+        PERSON: "person_id offered_by_id",
+        CASE: "first_outcome decision outcome reason_code",
+        PARTICULARS: "output note",
+        WITH_PERSON: "draft",
+    },
+    "overrides.HistoricalReviewAssignment": history(
+        plain="review_id seat status token is_blind claimed_at held_until shown_at first_at ended_at",
+        person="person_id offered_by_id",
+        case="first_outcome decision outcome reason_code",
+    ),
+    "overrides.Override": {
+        PLAIN: f"{ROW} decision_id system_id source status at has_output announced_at",
+        PERSON: "person_id second_person_id",
+        CASE: "outcome reason_code",
+        PARTICULARS: "output note",
+    },
+    "overrides.HistoricalOverride": history(
+        plain="decision_id system_id source status at has_output",
+        person="person_id second_person_id",
+        case="outcome reason_code",
+    ),
+    "overrides.ReportedOverride": {
+        PLAIN: f"{ROW} decision_id system_id account_id",
+        CASE: "outcome reason_code occurred_at",
+        PARTICULARS: "reviewer note",
+    },
+    "overrides.HistoricalReportedOverride": history(
+        plain="decision_id system_id account_id", case="outcome reason_code occurred_at"
+    ),
+    "overrides.Effect": {
+        PLAIN: f"{ROW} decision_id system_id account_id status received_at",
+        CASE: "outcome expected occurred_at",
+        PARTICULARS: "detail",
+    },
+    "overrides.HistoricalEffect": history(
+        plain="decision_id system_id account_id status received_at", case="outcome expected occurred_at"
+    ),
+    "overrides.Appeal": {
+        PLAIN: f"{ROW} decision_id system_id received_at status account_id decided_at override_id effect_id"
+        " remedied_at",
+        PERSON: "opened_by_id decided_by_id",
+        CASE: "ground_code reason_code",
+        PARTICULARS: "statement finding",
+    },
+    "overrides.HistoricalAppeal": history(
+        plain="decision_id system_id received_at status account_id decided_at override_id effect_id remedied_at",
+        person="opened_by_id decided_by_id",
+        case="ground_code reason_code",
+    ),
+    # --- monitoring ----------------------------------------------------------------------------------------------
+    "monitoring.Outcome": {
+        PLAIN: f"{ROW} decision_id system_id account_id received_at corrects_id",
+        PERSON: "person_id",
+        CASE: "outcome value observed_at",
+        PARTICULARS: "note",
+    },
+    "monitoring.HistoricalOutcome": history(
+        plain="decision_id system_id account_id received_at corrects_id",
+        person="person_id",
+        case="outcome value observed_at",
+    ),
     # --- notices, evidence ---------------------------------------------------------------------------------------
     "notices.Alert": {
         PLAIN: f"{ROW} kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at"
-        " occurrences last_seen_at seal_pending",
+        " occurrences last_seen_at seal_pending escalated_at",
         PERSON: "owner_id acknowledged_by_id closed_by_id",
         PARTICULARS: "note",
     },
-    "notices.Event": {PLAIN: "id type system_id about_id facts occurred_at"},
-    "notices.Message": {PLAIN: "id kind fingerprint facts created_at", PERSON: "person_id"},
+    "notices.GatheredAlert": {PLAIN: "id alert_id fingerprint about_id gathered_at"},
+    "notices.Event": {PLAIN: "id type system_id about_id facts occurred_at fanned_out_at"},
+    "notices.Message": {
+        PLAIN: "id kind fingerprint facts is_urgent created_at status attempts next_attempt_at last_error mail_id"
+        " sent_at",
+        PERSON: "person_id",
+    },
+    "notices.WebhookEndpoint": {
+        PLAIN: f"{ROW} system_ids event_types format status disabled_why disabled_at",
+        PERSON: "owner_id",
+        PARTICULARS: "name url",
+    },
+    "notices.HistoricalWebhookEndpoint": history(
+        plain="system_ids event_types format status disabled_why disabled_at", person="owner_id"
+    ),
+    "notices.EndpointSecret": {PLAIN: "id endpoint_id secret created_at expires_at"},
+    "notices.Delivery": {
+        PLAIN: "id endpoint_id event_id content_type body status attempt_count failures next_attempt_at lease"
+        " leased_until created_at ended_at",
+    },
+    "notices.Attempt": {PLAIN: "id delivery_id number outcome http_status duration_ms at"},
     "notices.HistoricalAlert": history(
         plain="kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at",
         person="owner_id acknowledged_by_id closed_by_id",

@@ -16,16 +16,16 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from config.standalone.options import Options
-from config.standalone.supervisor import web_module
+from config.standalone.supervisor import control_module, web_module
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCKER = PROJECT / "docker"
 OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-OURS = ("setup", "web", "worker", "beat")
-IN_THE_IMAGE = {"DATA_DIR", "STATIC_DIR", "PORT", "PROCESS"}
-"""Set by the Dockerfile and the entrypoint, or 8000."""
+OURS = ("setup", "web", "control", "worker", "outgoing", "beat")
+IN_THE_IMAGE = {"DATA_DIR", "STATIC_DIR", "PORT", "CONTROL_PORT", "PROCESS"}
+"""Set by the Dockerfile and the entrypoint, or 8000 and 8001."""
 DEMO_ALONE = {"DEMO"}
 """Set by `make demo`; containers are no demonstration."""
 
@@ -122,13 +122,14 @@ def test_the_image_is_built_from_the_lock_and_runs_as_nobody_special() -> None:
     assert SERVICES["setup"]["build"] == {"context": "..", "dockerfile": "docker/Dockerfile"}
 
 
-def test_the_container_starts_the_web_server_as_the_supervisor_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "module"), [("web", web_module), ("control", control_module)])
+def test_the_container_starts_both_servers_as_the_supervisor_does(name: str, module: Any, tmp_path: Path) -> None:
     options = Options("run", tmp_path, 8000, "0.0.0.0", 3, None, None, None)
     said = tmp_path / "granian"
     said.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     said.chmod(0o755)
-    done = _entrypoint("web", tmp_path, ANSWERABLE_WEB_WORKERS="3")
-    expected = web_module(options)[2:]
+    done = _entrypoint(name, tmp_path, ANSWERABLE_WEB_WORKERS="3")
+    expected = module(options)[2:]
     assert sorted(done.split()) == sorted(expected)
 
 

@@ -77,7 +77,7 @@ class Installation:
         self.faults = FaultFile(data_dir / "fault")
 
     def start(self) -> None:
-        layout.remember_port(self.data_dir, self.port)
+        layout.remember_ports(self.data_dir, self.port, self.port + 1)
         self.cluster.start()
         self.manage("setup_database", "--verbosity=0", env=keeper_environment(self._options(self.port)))
 

@@ -27,8 +27,8 @@ NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".data", ".demo", ".*_cache
 pytestmark = pytest.mark.e2e
 
 
-def _status(product: Product, path: str = "/readyz") -> int:
-    with urllib.request.urlopen(product.url + path, timeout=10) as answer:
+def _status(product: Product, path: str = "/readyz", *, port: int = 0) -> int:
+    with urllib.request.urlopen(f"http://localhost:{port or product.port}{path}", timeout=10) as answer:
         return int(answer.status)
 
 
@@ -39,9 +39,9 @@ def _wait_until(done: Callable[[], bool], patience: float = 60.0) -> None:
         time.sleep(0.1)
 
 
-def _answers(product: Product) -> bool:
+def _answers(product: Product, port: int = 0) -> bool:
     try:
-        return _status(product) == 200
+        return _status(product, port=port) == 200
     except OSError:
         return False
 
@@ -163,14 +163,17 @@ def test_it_starts_at_once_after_its_supervisor_was_killed(data_dir: Path) -> No
 
 def test_whatever_is_killed_comes_back(data_dir: Path) -> None:
     with running(data_dir) as product:
-        server = product.service("granian")
+        server = product.service("config.wsgi:application")
         server.children()[0].kill()
         _wait_until(lambda: len(server.children()) >= 2)
         server.kill()
         product.wait_said("web ended .*SIGKILL")
         product.wait_said("web runs again")
         _wait_until(lambda: _answers(product))
-        product.service("worker").kill()
+        product.service("config.asgi:application").kill()
+        product.wait_said("control runs again")
+        _wait_until(lambda: _answers(product, product.control_port))
+        product.service("prefork").kill()
         product.wait_said("worker runs again")
         for folder, name in (("pg/data", "PostgreSQL"), ("broker", "the broker")):
             _leader(product, data_dir / folder).kill()
@@ -205,7 +208,7 @@ def test_an_ordinary_user_installs_and_runs_it_with_make(data_dir: Path) -> None
     output = data_dir / "out"
     with output.open("wb") as file:
         process = subprocess.Popen(
-            ["make", "run", f"PORT={port}", f"DATA_DIR={data_dir / 'data'}"],
+            ["make", "run", f"PORT={port}", f"CONTROL_PORT={port + 1}", f"DATA_DIR={data_dir / 'data'}"],
             cwd=project,
             env=environment,
             **AS_NOBODY,
@@ -213,7 +216,7 @@ def test_an_ordinary_user_installs_and_runs_it_with_make(data_dir: Path) -> None
             stdout=file,
             stderr=subprocess.STDOUT,
         )
-    product = Product(process, data_dir / "data", port, output)
+    product = Product(process, data_dir / "data", port, output, port + 1)
     try:
         product.wait_started()
         assert _answers(product)

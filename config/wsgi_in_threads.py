@@ -1,0 +1,169 @@
+"""A WSGI application behind ASGI, in a fixed number of threads of its own.
+
+Django's own ASGI handler takes a new thread for each request, and with it a new database connection. Here there are as
+many threads as there may be connections; each keeps its own, as in the web server, and runs the very same code.
+"""
+
+import asyncio
+import io
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+import orjson
+import structlog
+
+from config.asgi_http import Gone, Receive, Scope, Send, answer, headers_of, read_body, security_headers, start
+from config.errors import PayloadTooLarge, ServiceError, Unavailable
+from config.problems import MEDIA_TYPE, problem_fields
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY = 17 << 20
+BODY_PATIENCE_SECONDS = 30.0
+SEND_PATIENCE_SECONDS = 30.0
+MOST_WAITING = 200
+
+Header = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Collected:
+    """An answer held back, to be looked at before it is sent."""
+
+    status: int
+    headers: list[Header]
+    body: bytes
+
+
+class InThreads:
+    """The ASGI application. What comes while `MOST_WAITING` wait for a thread is told to come again."""
+
+    def __init__(self, application: WSGIApplication, *, threads: int) -> None:
+        self._application = application
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="control")
+        self._room = threads + MOST_WAITING
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await read_body(receive, limit=MAX_BODY, patience=BODY_PATIENCE_SECONDS)
+        except (TimeoutError, Gone):
+            return  # nobody waits for an answer to half a request
+        if len(body) > MAX_BODY:
+            await _refuse(send, PayloadTooLarge())
+        elif not self._room:
+            await _refuse(send, Unavailable(retry_after=2))
+        else:
+            loop = asyncio.get_running_loop()
+            await self._run(scope, body, _Outward(loop, send))
+
+    async def collect(self, scope: Scope) -> Collected:
+        """The answer to a request without a body, in hand."""
+        inward = _Inward()
+        await self._run(scope, b"", inward)
+        return Collected(inward.status, inward.headers, b"".join(inward.pieces))
+
+    async def _run(self, scope: Scope, body: bytes, taker: "_Outward | _Inward") -> None:
+        loop = asyncio.get_running_loop()
+        self._room -= 1
+        try:
+            await loop.run_in_executor(self._pool, self._answer, environ_of(scope, body), taker)
+        finally:
+            self._room += 1
+
+    def _answer(self, environ: dict[str, Any], taker: "_Outward | _Inward") -> None:
+        """In a thread: the whole request, as a web server runs it, on one and the same database connection."""
+        pieces = self._application(environ, taker.start_response)
+        try:
+            taker.take(pieces)
+        except Gone:
+            log.info("request.left", method=environ["REQUEST_METHOD"])
+        finally:
+            close: Callable[[], None] | None = getattr(pieces, "close", None)
+            if close is not None:
+                close()
+
+
+class _Inward:
+    """Takes an answer into memory."""
+
+    def __init__(self) -> None:
+        self.status, self.headers, self.pieces = 500, list[Header](), list[bytes]()
+
+    def start_response(self, status: str, headers: list[Header], exc_info: Any = None) -> Callable[[bytes], object]:
+        self.status, self.headers = int(status[:3]), headers
+        return self.pieces.append
+
+    def take(self, pieces: Iterable[bytes]) -> None:
+        self.pieces += pieces
+
+
+class _Outward:
+    """Sends an answer on as it comes, from its thread. A caller that does not read gets no more of the thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, send: Send) -> None:
+        self._loop, self._send = loop, send
+        self._status, self._headers = 500, list[Header]()
+
+    def start_response(self, status: str, headers: list[Header], exc_info: Any = None) -> Callable[[bytes], object]:
+        self._status, self._headers = int(status[:3]), headers
+        return self._send_piece
+
+    def take(self, pieces: Iterable[bytes]) -> None:
+        self._wait(start(self._send, self._status, self._headers))
+        for piece in pieces:
+            self._send_piece(piece)
+        self._wait(self._send({"type": "http.response.body", "body": b"", "more_body": False}))
+
+    def _send_piece(self, piece: bytes) -> None:
+        if piece:
+            self._wait(self._send({"type": "http.response.body", "body": piece, "more_body": True}))
+
+    def _wait(self, sending: Any) -> None:
+        try:
+            asyncio.run_coroutine_threadsafe(_in_time(sending), self._loop).result()
+        except (TimeoutError, OSError, RuntimeError) as error:  # granian says a lost connection with a RuntimeError
+            raise Gone() from error
+
+
+async def _in_time(sending: Any) -> None:
+    async with asyncio.timeout(SEND_PATIENCE_SECONDS):
+        await sending
+
+
+async def _refuse(send: Send, error: ServiceError) -> None:
+    headers = security_headers(is_secure=False) | {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"}
+    await answer(send, error.status, headers | error.headers, orjson.dumps(problem_fields(error)))
+
+
+def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
+    """The WSGI environment of a request that was read in full (PEP 3333)."""
+    server, client = scope.get("server") or ("localhost", 80), scope.get("client") or ("", 0)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["path"].encode().decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_NAME": str(server[0]),
+        "SERVER_PORT": str(server[1]),
+        "REMOTE_ADDR": str(client[0]),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in headers_of(scope).items():
+        # an underscore in a name would pass for a dash, and so for a header that a proxy watches over
+        if "_" not in name and name not in ("transfer-encoding", "content-length"):
+            place = name.upper().replace("-", "_")
+            environ[place if place == "CONTENT_TYPE" else f"HTTP_{place}"] = value
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return environ

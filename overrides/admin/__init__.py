@@ -1,0 +1,5 @@
+"""Pages of human control in the web admin, one module for each family of rows."""
+
+from overrides.admin import drills, parameter_requests, parameters
+
+__all__ = ["drills", "parameter_requests", "parameters"]

@@ -1,0 +1,181 @@
+"""What a review rule asks of a decision: read strictly, compared, compiled into a function. Pure.
+
+All that a condition names must hold. `{"confidence_below": 0.7, "outcome_in": ["refused"]}`
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from config.errors import FieldProblem, InvalidInput
+
+CLEAR = re.compile(r"[A-Za-z0-9_.:/+-]{1,100}")
+MOST_VALUES = 100
+RANDOM_BITS = 62
+
+
+class DecisionFacts(Protocol):
+    """What a rule may look at. Strings as the caller sent them."""
+
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def confidence(self) -> float | None: ...
+    @property
+    def adverse(self) -> bool | None: ...
+    @property
+    def capability(self) -> str | None: ...
+    @property
+    def labels(self) -> dict[str, str] | None: ...
+    @property
+    def phase(self) -> str | None: ...
+
+
+Test = Callable[[DecisionFacts, str, uuid.UUID | None], bool]
+"""Asked of a decision, its model version and its id."""
+
+
+def draw_of(decision_id: uuid.UUID | str) -> float:
+    """A number from 0 up to 1 out of an id's random bits: the same for the same id, as likely to be any."""
+    number = uuid.UUID(decision_id).int if isinstance(decision_id, str) else decision_id.int
+    return (number & ((1 << RANDOM_BITS) - 1)) / (1 << RANDOM_BITS)
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+def read_condition(given: Any, at: str = "/condition") -> dict[str, Any]:
+    """A condition in its one form. Errors: `InvalidInput` naming each place that is wrong."""
+    if not isinstance(given, Mapping) or not given:
+        raise InvalidInput(errors=[FieldProblem(pointer=at, detail="Name at least one test.", expected=_known())])
+    problems = [
+        FieldProblem(pointer=f"{at}/{name}", detail=detail, expected=expected)
+        for name, value in given.items()
+        if (wrong := _wrong(str(name), value))
+        for detail, expected in [wrong]
+    ]
+    if problems:
+        raise InvalidInput(errors=problems)
+    return {name: _canonical(given[name]) for name in sorted(given)}
+
+
+def _known() -> str:
+    return "one or more of " + ", ".join(READERS)
+
+
+def _wrong(name: str, value: Any) -> tuple[str, str | None] | None:
+    if name not in READERS:
+        return "There is no such test.", _known()
+    is_right, expected = READERS[name]
+    return None if is_right(value) else ("This is not what the test takes.", expected)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 < value <= 1
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and 0 < len(value) <= MOST_VALUES and all(_is_clear(each) for each in value)
+
+
+def _is_clear(value: Any) -> bool:
+    return isinstance(value, str) and CLEAR.fullmatch(value) is not None
+
+
+def _is_label(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and value.keys() == {"name", "value"}
+        and all(isinstance(each, str) and 0 < len(each) <= 200 for each in value.values())
+    )
+
+
+READERS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "confidence_below": (_is_share, "a number above 0, up to 1"),
+    "outcome_in": (_is_list, "a list of outcomes"),
+    "adverse": (lambda value: isinstance(value, bool), "true or false"),
+    "label": (_is_label, '{"name": ..., "value": ...}'),
+    "capability_in": (_is_list, "a list of capabilities"),
+    "model_version_in": (_is_list, "a list of model versions"),
+    "share": (_is_share, "a number above 0, up to 1"),
+}
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, list):
+        return sorted(set(value))
+    if isinstance(value, Mapping):
+        return dict(sorted(value.items()))
+    return float(value) if _is_number(value) else value
+
+
+# --- compiling --------------------------------------------------------------------------------------------------------
+def compile_condition(condition: Mapping[str, Any]) -> tuple[Test, ...]:
+    """The tests of a condition, the cheapest to fail first."""
+    return tuple(COMPILERS[name](condition[name]) for name in COMPILERS if name in condition)
+
+
+def _outcomes(values: list[str]) -> Test:
+    wanted = frozenset(values)
+    return lambda facts, version, decision_id: facts.outcome in wanted
+
+
+def _capabilities(values: list[str]) -> Test:
+    wanted = frozenset(values)
+    return lambda facts, version, decision_id: facts.capability in wanted
+
+
+def _versions(values: list[str]) -> Test:
+    wanted = frozenset(values)
+    return lambda facts, version, decision_id: version in wanted
+
+
+def _confidence(limit: float) -> Test:
+    def test(facts: DecisionFacts, version: str, decision_id: uuid.UUID | None) -> bool:
+        # a model that does not say how sure it is is not sure
+        confidence = facts.confidence
+        return confidence is None or confidence < limit
+
+    return test
+
+
+def _adverse(wanted: bool) -> Test:
+    return lambda facts, version, decision_id: facts.adverse is wanted
+
+
+def _label(wanted: Mapping[str, str]) -> Test:
+    name, value = wanted["name"], wanted["value"]
+    return lambda facts, version, decision_id: bool(facts.labels) and (facts.labels or {}).get(name) == value
+
+
+def _share(share: float) -> Test:
+    # without an id to draw by, every one is taken: too many rather than too few
+    return lambda facts, version, decision_id: decision_id is None or draw_of(decision_id) < share
+
+
+COMPILERS: dict[str, Callable[[Any], Test]] = {
+    "outcome_in": _outcomes,
+    "adverse": _adverse,
+    "capability_in": _capabilities,
+    "model_version_in": _versions,
+    "confidence_below": _confidence,
+    "label": _label,
+    "share": _share,
+}
+
+
+# --- comparing --------------------------------------------------------------------------------------------------------
+def covers(wider: Mapping[str, Any], narrower: Mapping[str, Any]) -> bool:
+    """Whether every decision that the second asks for, the first asks for too. False where that cannot be told."""
+    return all(name in narrower and _is_within(name, value, narrower[name]) for name, value in wider.items())
+
+
+def _is_within(name: str, wide: Any, narrow: Any) -> bool:
+    if name in ("confidence_below", "share"):
+        return bool(narrow <= wide)
+    if isinstance(wide, list):
+        return set(narrow) <= set(wide)
+    return bool(wide == narrow)

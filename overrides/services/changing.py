@@ -1,0 +1,230 @@
+"""What every change of a switch has in common: its row, its entry, its change, its announcement."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from config.errors import FieldProblem, InvalidInput
+from config.ids import new_id
+from governance.errors import SystemNotFound
+from governance.models import AISystem
+from governance.scopes import ORGANISATION, Scope
+from governance.scopes import Kind as ScopeKind
+from ledger.entries import Actor
+from ledger.kinds import Kind
+from ledger.rows import write_row
+from ledger.sealing import Seal
+from ledger.selectors import open_log, registry_log
+from notices.outbox import announce
+from overrides import known_here
+from overrides.errors import FallbackMissing
+from overrides.kinds import SWITCH_STOPPED, SWITCH_TIGHTENED
+from overrides.models import Switch, SwitchChange
+from overrides.services.expecting import expected_of
+from overrides.standing import Epoch, InFlight, Mode, Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a change makes a switch say."""
+
+    mode: Mode
+    reason_code: str
+    in_flight: InFlight
+    note: str = ""
+    drill_id: uuid.UUID | None = None
+    expires_at: datetime | None = None
+
+
+def scope_of(node: Node) -> Scope:
+    """Where a right to change this switch is looked for. An environment makes nothing narrower."""
+    if node.system_id is None:
+        return ORGANISATION
+    version_id = None
+    if node.model_version:
+        found = AISystem.objects.filter(pk=node.system_id, model_versions__version=node.model_version)
+        version_id = found.values_list("model_versions__id", flat=True).first()
+    return Scope(
+        kind=ScopeKind.SYSTEM, system_id=node.system_id, model_version_id=version_id, capability=node.capability
+    )
+
+
+def require_alternative(node: Node, mode: Mode) -> None:
+    """Errors: `FallbackMissing` where there is nothing to fall back to in some AI system that the switch covers."""
+    if mode is not Mode.FALLBACK:
+        return
+    covered = AISystem.objects.exclude(status=AISystem.Status.RETIRED)
+    if node.system_id is not None:
+        covered = covered.filter(pk=node.system_id)
+    lacks = covered.filter(fallback="")
+    is_itself = covered.filter(fallback_kind="model_version", fallback=node.model_version)
+    if lacks.exists() or (node.model_version and is_itself.exists()):
+        raise FallbackMissing(
+            errors=[FieldProblem(pointer="/mode", detail="No alternative is declared.", expected="review or stop")]
+        )
+
+
+def require_place(node: Node) -> None:
+    """A switch for a name that does not exist would stop nothing. Errors: `SystemNotFound`, `InvalidInput`."""
+    if node.system_id is None:
+        return
+    system = AISystem.objects.filter(pk=node.system_id).first()
+    if system is None:
+        raise SystemNotFound()
+    problems = []
+    if node.environment and not system.environments.filter(slug=node.environment).exists():
+        problems.append(FieldProblem(pointer="/environment", detail="The AI system has no such environment."))
+    if node.model_version and not system.model_versions.filter(version=node.model_version).exists():
+        problems.append(FieldProblem(pointer="/model_version", detail="The AI system has no such model version."))
+    if problems:
+        raise InvalidInput(errors=problems)
+
+
+def switch_at(node: Node) -> Switch | None:
+    """The switch of a node, locked, where there is one. To be called after the epoch was advanced."""
+    found = Switch.objects.select_for_update(no_key=True).filter(
+        system_id=node.system_id,
+        environment=node.environment,
+        model_version=node.model_version,
+        capability=node.capability,
+    )
+    return found.first()
+
+
+def new_switch(node: Node) -> Switch:
+    """A switch that says run, not stored yet."""
+    return Switch(
+        system_id=node.system_id,
+        environment=node.environment,
+        model_version=node.model_version,
+        capability=node.capability,
+        mode=Mode.RUN,
+    )
+
+
+def put(
+    seal: Seal | None,
+    *,
+    actor: Actor,
+    kind: Kind,
+    switch: Switch,
+    setting: Setting,
+    epoch: Epoch,
+    source: str,
+    facts: dict[str, Any] | None = None,
+) -> SwitchChange:
+    """Inside a service that advanced the epoch: make a switch say something. Without a seal it stands unsealed."""
+    if seal is not None:
+        seal_late(seal, switch)
+    before, now = Mode(switch.mode), timezone.now()
+    _set(switch, actor, setting, epoch, source, now)
+    if seal is None:
+        _store_unsealed(switch)
+    else:
+        write(seal, actor=actor, kind=kind, switch=switch, facts={"from": before.value} | (facts or {}), at=now)
+    change = _change(switch, before, actor)
+    announce(event=kind.name, system_id=switch.system_id, about_id=switch.pk, facts=said_of(switch))
+    transaction.on_commit(known_here.remember_control, robust=True)
+    return change
+
+
+def _set(switch: Switch, actor: Actor, setting: Setting, epoch: Epoch, source: str, now: datetime) -> None:
+    switch.mode, switch.reason_code, switch.in_flight = setting.mode, setting.reason_code, setting.in_flight
+    switch.note, switch.drill_id, switch.expires_at = setting.note, setting.drill_id, setting.expires_at
+    switch.generation, switch.number = epoch
+    switch.changed_at, switch.changed_by_type, switch.changed_by_id = now, actor.type, actor.id
+    switch.source = source
+
+
+def _store_unsealed(switch: Switch) -> None:
+    """No change without a trail, but for this one: the sweep writes the trail."""
+    switch.full_clean(exclude={"seal_pending"})
+    switch.seal_pending = True
+    if switch._state.adding:
+        Switch.objects.bulk_create([switch])
+        return
+    names = (field.attname for field in Switch._meta.fields if field.attname not in ("id", "revision", "created_at"))
+    Switch.objects.filter(pk=switch.pk).update(**{name: getattr(switch, name) for name in names})
+
+
+def seal_late(seal: Seal, switch: Switch) -> bool:
+    """Seal what a switch was set to while its log took no entry. Whoever did it is the entry's actor."""
+    if not switch.seal_pending:
+        return False
+    switch.seal_pending = False
+    actor = Actor(switch.changed_by_type, switch.changed_by_id)  # type: ignore[arg-type]  # one of our own words
+    kind = kind_of(Mode(switch.mode))
+    write(seal, actor=actor, kind=kind, switch=switch, facts={"late": True})
+    return True
+
+
+def kind_of(mode: Mode) -> Kind:
+    """What the entry of a tightening is called."""
+    return SWITCH_STOPPED if mode is Mode.STOP else SWITCH_TIGHTENED
+
+
+def write(
+    seal: Seal,
+    *,
+    actor: Actor,
+    kind: Kind,
+    switch: Switch,
+    facts: dict[str, Any],
+    at: datetime | None = None,
+) -> None:
+    """The switch's row with its entry."""
+    write_row(
+        seal,
+        actor=actor,
+        kind=kind,
+        row=switch,
+        log_id=log_of(switch.system_id),
+        facts=said_of(switch) | facts,
+        reason=switch.note,
+        at=at,
+    )
+
+
+def said_of(switch: Switch) -> dict[str, Any]:
+    """What entries and webhooks say of a switch in clear."""
+    named = {
+        "system": switch.system_id and str(switch.system_id),
+        "environment": switch.environment,
+        "model_version": switch.model_version,
+        "capability": switch.capability,
+        "drill": switch.drill_id and str(switch.drill_id),
+    }
+    return {name: value for name, value in named.items() if value} | {
+        "mode": str(switch.mode),
+        "epoch": str(switch.epoch),
+        "reason_code": switch.reason_code,
+        "in_flight": str(switch.in_flight),
+    }
+
+
+def log_of(system_id: uuid.UUID | None) -> uuid.UUID:
+    """Global switches are the organisation's affair. Errors: `LogNotFound`."""
+    return registry_log().id if system_id is None else open_log(system_id).id
+
+
+def _change(switch: Switch, before: Mode, actor: Actor) -> SwitchChange:
+    return SwitchChange.objects.create(
+        id=new_id(),
+        switch=switch,
+        from_mode=before,
+        to_mode=switch.mode,
+        reason_code=switch.reason_code,
+        in_flight=switch.in_flight,
+        generation=switch.generation,
+        number=switch.number,
+        actor_type=actor.type,
+        actor_id=actor.id,
+        source=switch.source,
+        drill_id=switch.drill_id,
+        requested_at=switch.changed_at,
+        expected=expected_of(switch.node, switch.changed_at),
+    )

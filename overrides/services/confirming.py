@@ -1,0 +1,193 @@
+"""Whether a change is known to have reached everybody: by whom it was confirmed, who is silent, who cannot be asked."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db import Error
+from django.utils import timezone
+
+from config.errors import Unavailable
+from ledger.entries import SERVER, draft_entry, timestamp
+from ledger.errors import LogClosed, LogNotFound
+from ledger.kinds import Kind
+from ledger.sealing import sealing
+from notices.models import Alert
+from notices.outbox import announce
+from notices.services import open_alert
+from overrides.kinds import SWITCH_CONFIRMED, SWITCH_UNCONFIRMED
+from overrides.models import ClientInstance, SwitchChange
+from overrides.services.changing import log_of
+from overrides.standing import Mode
+
+Status = SwitchChange.Status
+PATIENCE = timedelta(seconds=60)
+WATCHED = timedelta(hours=24)
+AT_ONCE = 200
+CANNOT_SEAL_NOW = (Unavailable, LogNotFound, LogClosed, Error)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What is known of a change now."""
+
+    change: SwitchChange
+    confirmed: Sequence[ClientInstance]
+    seen: Sequence[ClientInstance]
+    """They hold a state as new, and did not say that they obey it."""
+    silent: Sequence[ClientInstance]
+    gone: int
+    """Expected instances of which nothing is kept any more."""
+    ungoverned: Sequence[uuid.UUID]
+    """Service accounts that decide and never ask."""
+
+    @property
+    def expected(self) -> int:
+        return len(self.confirmed) + len(self.seen) + len(self.silent) + self.gone + len(self.ungoverned)
+
+    @property
+    def is_complete(self) -> bool:
+        """Nobody to ask is not everybody."""
+        return 0 < self.expected == len(self.confirmed)
+
+    @property
+    def status(self) -> SwitchChange.Status:
+        """As it stands now; that a minute has passed makes of a change under way one that is not confirmed."""
+        if self.is_complete:
+            return Status.CONFIRMED
+        if timezone.now() - self.change.requested_at < PATIENCE and self.expected:
+            return Status.PROPAGATING if self.confirmed or self.seen else Status.REQUESTED
+        return Status.PARTIAL if self.confirmed else Status.UNCONFIRMED
+
+    @property
+    def in_words(self) -> str:
+        """`12 of 14 confirmed`; of nobody it says so."""
+        if not self.expected:
+            return "nobody is listening"
+        return f"{len(self.confirmed)} of {self.expected} confirmed"
+
+
+def confirmation_of(change: SwitchChange) -> Confirmation:
+    """Who confirmed a change, who saw it, who is silent, who is ungoverned."""
+    expected = change.expected.get("instances", [])
+    instances = list(ClientInstance.objects.filter(pk__in=expected).order_by("instance", "id"))
+    confirmed = [each for each in instances if _has_applied(each, change)]
+    rest = [each for each in instances if each not in confirmed]
+    return Confirmation(
+        change=change,
+        confirmed=confirmed,
+        seen=[each for each in rest if each.seen_epoch >= change.epoch],
+        silent=[each for each in rest if each.seen_epoch < change.epoch],
+        gone=len(expected) - len(instances),
+        ungoverned=[uuid.UUID(each) for each in change.expected.get("ungoverned", [])],
+    )
+
+
+def _has_applied(instance: ClientInstance, change: SwitchChange) -> bool:
+    """By epoch; of what restricts the instance as a whole it must also say that it obeys something as strict."""
+    if instance.applied_epoch < change.epoch:
+        return False
+    node = change.switch.node
+    concerns_part = node.capability or node.model_version not in ("", instance.model_version)
+    return bool(concerns_part) or instance.obeys(Mode(change.to_mode))
+
+
+def watch_changes() -> int:
+    """Move open changes on: seal what was confirmed; after a minute seal and tell what was not. Returns how many."""
+    found = SwitchChange.objects.filter(settled_at=None).select_related("switch").order_by("id")[:AT_ONCE]
+    changes = list(found)
+    for change in changes:
+        try:
+            _watch(confirmation_of(change))
+        except CANNOT_SEAL_NOW as error:
+            # one log in trouble keeps nobody else waiting; the next sweep tries again
+            log.warning("control.confirmation_not_sealed", change_id=str(change.pk), error=type(error).__name__)
+    return len(changes)
+
+
+def _watch(found: Confirmation) -> None:
+    change, status = found.change, found.status
+    if status in (Status.PARTIAL, Status.UNCONFIRMED) and _is_replaced(change):
+        _settle(found, status)
+    elif status == Status.CONFIRMED:
+        _seal(found, SWITCH_CONFIRMED)
+        _settle(found, status, confirmed_at=_last_applied(found))
+    elif status in (Status.PARTIAL, Status.UNCONFIRMED):
+        if change.reported_at is None:
+            _alert(found)  # before the entry: a log in trouble must not silence it
+            _seal(found, SWITCH_UNCONFIRMED)
+            change.reported_at = timezone.now()
+        _settle(found, status) if timezone.now() - change.requested_at > WATCHED else _note(found, status)
+    else:
+        _note(found, status)
+
+
+def _is_replaced(change: SwitchChange) -> bool:
+    return change.switch.epoch != change.epoch
+
+
+def _note(found: Confirmation, status: SwitchChange.Status, **values: Any) -> None:
+    values |= {"status": status, "confirmed_count": len(found.confirmed), "reported_at": found.change.reported_at}
+    SwitchChange.objects.filter(pk=found.change.pk).update(**values)
+
+
+def _settle(found: Confirmation, status: SwitchChange.Status, **values: Any) -> None:
+    _note(found, status, settled_at=timezone.now(), **values)
+
+
+def _last_applied(found: Confirmation) -> Any:
+    return max(each.applied_at for each in found.confirmed if each.applied_at)
+
+
+def _seal(found: Confirmation, kind: Kind) -> None:
+    change = found.change
+    draft = draft_entry(kind=kind, actor=SERVER, at=timezone.now(), body=_said(found), about_id=change.pk)
+    with sealing() as seal:
+        seal.add(log_of(change.switch.system_id), draft)
+        announce(event=kind.name, system_id=change.switch.system_id, about_id=change.pk, facts=_counts(found))
+
+
+def _counts(found: Confirmation) -> dict[str, Any]:
+    change = found.change
+    return {
+        "switch": str(change.switch_id),
+        "epoch": str(change.epoch),
+        "mode": str(change.to_mode),
+        "expected": found.expected,
+        "confirmed": len(found.confirmed),
+        "seen": len(found.seen),
+        "silent": len(found.silent) + found.gone,
+        "ungoverned": len(found.ungoverned),
+    }
+
+
+def _said(found: Confirmation) -> dict[str, Any]:
+    """Counts, and when the first and the last of them had applied it, by the server's clock."""
+    at = sorted(each.applied_at for each in found.confirmed if each.applied_at)
+    times = {"requested_at": timestamp(found.change.requested_at)}
+    if at:
+        times |= {"first_applied_at": timestamp(at[0]), "last_applied_at": timestamp(at[-1])}
+    return _counts(found) | times
+
+
+def _alert(found: Confirmation) -> None:
+    """To the accountable person, once a change. A drill's own measures say so themselves; a loosening harms nobody."""
+    change = found.change
+    is_loosening = Mode(change.to_mode).severity < Mode(change.from_mode).severity
+    if change.drill_id is not None or is_loosening:
+        return
+    open_alert(
+        actor=SERVER,
+        kind="switch.unconfirmed",
+        severity=Alert.Severity.CRITICAL,
+        fingerprint=f"switch.unconfirmed:{change.pk}",
+        system_id=change.switch.system_id,
+        about_id=change.switch_id,
+        facts=_counts(found),
+        once=True,
+    )

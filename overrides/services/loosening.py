@@ -1,0 +1,335 @@
+"""Loosening a switch: two people, for exactly what both saw; and one person for four hours, in an emergency."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import Error
+from django.db.models import F, Q
+from django.utils import timezone
+
+from config.errors import FieldProblem, Forbidden, InvalidInput, Unavailable
+from governance import rights
+from governance.acts import Act, Role
+from governance.errors import PersonNeeded, RequestVoid
+from ledger.entries import SERVER, Actor
+from ledger.errors import LogClosed, LogNotFound
+from ledger.kinds import Kind
+from ledger.rows import write_row
+from ledger.sealing import Seal, sealing
+from notices.models import Alert
+from notices.outbox import announce, tell
+from notices.services import open_alert
+from overrides.clock import advance_epoch, hold_clock
+from overrides.errors import (
+    EpochPassed,
+    LooseningExists,
+    LooseningNotFound,
+    LooseningNotOpen,
+    NotClearable,
+    SwitchNotFound,
+)
+from overrides.kinds import (
+    LOOSENING_APPROVED,
+    LOOSENING_REFUSED,
+    LOOSENING_REQUESTED,
+    LOOSENING_VOIDED,
+    LOOSENING_WITHDRAWN,
+    SWITCH_EMERGENCY_CLEARED,
+    SWITCH_LOOSENED,
+)
+from overrides.models import LooseningRequest, Switch, SwitchChange
+from overrides.services.changing import Setting, log_of, put, require_alternative, scope_of, seal_late
+from overrides.standing import EMERGENCY_CLEAR_LASTS, Epoch, InFlight, Mode
+
+Status = LooseningRequest.Status
+LIFE = timedelta(hours=24)
+LONGEST_LIFE = timedelta(days=7)
+AT_ONCE = 200
+
+log = structlog.get_logger(__name__)
+
+
+def request_loosening(
+    *,
+    actor: Actor,
+    switch_id: uuid.UUID,
+    epoch: Epoch,
+    mode: Mode,
+    reason_code: str,
+    note: str = "",
+    evidence_url: str = "",
+    life: timedelta = LIFE,
+) -> LooseningRequest:
+    """Ask to set a switch to a less restrictive mode: run, or a stage on the way there. It waits for somebody else.
+
+    `epoch`: that of the switch as the asker saw it. `life`: until when it may be approved, a week at most. Errors:
+    `Forbidden`, `PersonNeeded`, `SwitchNotFound`, `EpochPassed`, `LooseningExists`, `InvalidInput`, `FallbackMissing`.
+    """
+    person_id = _person(actor)
+    with sealing() as seal:
+        switch = _locked_switch(actor, Act.SWITCH_LOOSEN, switch_id)
+        _check(switch, epoch, mode, life)
+        if switch.loosenings.filter(status=Status.OPEN).exists():
+            raise LooseningExists()
+        request = LooseningRequest(
+            switch=switch,
+            generation=epoch.generation,
+            number=epoch.number,
+            mode=mode,
+            reason_code=reason_code,
+            note=note,
+            evidence_url=evidence_url,
+            requested_by_id=person_id,
+            expires_at=timezone.now() + life,
+        )
+        _write(seal, actor, LOOSENING_REQUESTED, request)
+        announce(event=LOOSENING_REQUESTED.name, system_id=switch.system_id, about_id=request.pk, facts=_said(request))
+    return request
+
+
+def approve_loosening(*, actor: Actor, request_id: uuid.UUID) -> SwitchChange:
+    """Be the second person: the switch is set to what was asked for, at once.
+
+    All is asked again now: that the switch is as it was, that whoever asked still may, that the approver is somebody
+    else, may, and that neither made the other's account. Errors: `ApprovalForbidden`, `PersonNeeded`,
+    `LooseningNotFound`, `LooseningNotOpen`, `EpochPassed`, `RequestVoid`, `FallbackMissing`.
+    """
+    _person(actor)
+    with sealing() as seal:
+        hold_clock()
+        request = _locked_request(request_id)
+        switch = _switch_of(request)
+        rights.require_approval(actor, Act.SWITCH_LOOSEN, scope_of(switch.node), requested_by=request.requested_by_id)
+        _require_current(request, switch)
+        seal_late(seal, switch)
+        asker = Actor("person", request.requested_by_id)
+        if not rights.can(asker, Act.SWITCH_LOOSEN, scope_of(switch.node)):
+            raise RequestVoid()
+        require_alternative(switch.node, Mode(request.mode))
+        _decide(seal, actor, LOOSENING_APPROVED, request, Status.APPROVED)
+        return _apply(seal, actor, request, switch)
+
+
+def _apply(seal: Seal, actor: Actor, request: LooseningRequest, switch: Switch) -> SwitchChange:
+    setting = Setting(
+        mode=Mode(request.mode),
+        reason_code=request.reason_code,
+        in_flight=InFlight(switch.in_flight),
+        note=request.note,
+    )
+    facts = {"request": str(request.pk), "requested_by": str(request.requested_by_id)}
+    return put(
+        seal,
+        actor=actor,
+        kind=SWITCH_LOOSENED,
+        switch=switch,
+        setting=setting,
+        epoch=advance_epoch(),
+        source="approval",
+        facts=facts,
+    )
+
+
+def refuse_loosening(*, actor: Actor, request_id: uuid.UUID, note: str = "") -> LooseningRequest:
+    """Say no, as somebody who could have said yes. Errors: as `approve_loosening`."""
+    _person(actor)
+    with sealing() as seal:
+        request = _locked_request(request_id)
+        scope = scope_of(_switch_of(request).node)
+        rights.require_approval(actor, Act.SWITCH_LOOSEN, scope, requested_by=request.requested_by_id)
+        _require_open(request)
+        _decide(seal, actor, LOOSENING_REFUSED, request, Status.REFUSED, note)
+    return request
+
+
+def withdraw_loosening(*, actor: Actor, request_id: uuid.UUID) -> LooseningRequest:
+    """Not ask any more; only whoever asked can. Errors: `Forbidden`, `LooseningNotFound`, `LooseningNotOpen`."""
+    person_id = _person(actor)
+    with sealing() as seal:
+        request = _locked_request(request_id)
+        if request.requested_by_id != person_id:
+            raise Forbidden()
+        _require_open(request)
+        _decide(seal, actor, LOOSENING_WITHDRAWN, request, Status.WITHDRAWN)
+    return request
+
+
+def emergency_clear(*, actor: Actor, switch_id: uuid.UUID, epoch: Epoch, reason_code: str, note: str) -> SwitchChange:
+    """Take a stopped AI system to review, alone: the AI may propose again, and people decide. For four hours.
+
+    Every other holder of the right is told, and one of them, or an approver, must look at it afterwards. Errors:
+    `Forbidden`, `PersonNeeded`, `SwitchNotFound`, `EpochPassed`, `NotClearable`, `InvalidInput` without a note.
+    """
+    person_id = _person(actor)
+    if not note.strip():
+        raise InvalidInput(errors=[FieldProblem(pointer="/note", detail="Write why it could not wait.")])
+    with sealing() as seal:
+        hold_clock()
+        switch = _locked_switch(actor, Act.SWITCH_EMERGENCY_CLEAR, switch_id)
+        _check_clearable(switch, epoch)
+        seal_late(seal, switch)
+        setting = Setting(
+            mode=Mode.REVIEW,
+            reason_code=reason_code,
+            in_flight=InFlight(switch.in_flight),
+            note=note,
+            expires_at=timezone.now() + EMERGENCY_CLEAR_LASTS,
+        )
+        change = put(
+            seal,
+            actor=actor,
+            kind=SWITCH_EMERGENCY_CLEARED,
+            switch=switch,
+            setting=setting,
+            epoch=advance_epoch(),
+            source="emergency",
+        )
+        void_requests(seal, switch)
+        _tell_the_others(person_id, switch, change)
+    return change
+
+
+def _check_clearable(switch: Switch, epoch: Epoch) -> None:
+    if switch.epoch != epoch:
+        raise EpochPassed()
+    if switch.system_id is None or switch.mode != Mode.STOP:
+        raise NotClearable()
+
+
+def _tell_the_others(person_id: uuid.UUID, switch: Switch, change: SwitchChange) -> None:
+    """Each holder by e-mail, and an alert that anybody but the one who did it has to close."""
+    facts = {"system": str(switch.system_id), "switch": str(switch.pk), "epoch": str(switch.epoch)}
+    holders = _holders(switch, Role.EMERGENCY_OPERATOR)
+    for holder in holders:
+        tell(person_id=holder, kind="switch.emergency_cleared", fingerprint=f"emergency:{change.pk}", facts=facts)
+    reviewers = [each for each in (*holders, *_holders(switch, Role.APPROVER)) if each != person_id]
+    open_alert(
+        actor=SERVER,
+        kind="switch.emergency_cleared",
+        severity=Alert.Severity.CRITICAL,
+        fingerprint=f"switch.emergency_cleared:{change.pk}",
+        system_id=switch.system_id,
+        about_id=switch.pk,
+        owner_id=reviewers[0] if reviewers else None,
+        facts=facts | {"not_to_be_closed_by": str(person_id)},
+        once=True,
+    )
+
+
+def _holders(switch: Switch, role: Any) -> list[uuid.UUID]:
+    held = rights.in_force().filter(scope_of(switch.node).covering(), role=role)
+    return list(dict.fromkeys(held.order_by("id").values_list("person_id", flat=True)))
+
+
+def void_requests(seal: Seal, switch: Switch) -> None:
+    """Inside a change of a switch: what was asked of it as it stood before counts no more."""
+    for request in LooseningRequest.objects.select_for_update(of=("self",)).filter(switch=switch, status=Status.OPEN):
+        _decide(seal, SERVER, LOOSENING_VOIDED, request, Status.VOID)
+
+
+def void_passed_requests() -> int:
+    """Void the requests that expired, or whose switch changed while its log took no entry. Returns how many."""
+    passed = Q(expires_at__lte=timezone.now()) | ~Q(generation=F("switch__generation"), number=F("switch__number"))
+    found = LooseningRequest.objects.filter(passed, status=Status.OPEN).values_list("id", flat=True)
+    waiting = list(found[:AT_ONCE])
+    return sum(_void(request_id) for request_id in waiting)
+
+
+def _void(request_id: uuid.UUID) -> bool:
+    """Approving asks for the epoch and the end anyway: where the log takes no entry now, the next sweep will do."""
+    try:
+        with sealing() as seal:
+            request = _locked_request(request_id)
+            if request.status == Status.OPEN:
+                _decide(seal, SERVER, LOOSENING_VOIDED, request, Status.VOID)
+    except (Unavailable, LogNotFound, LogClosed, Error) as error:
+        log.warning("control.loosening_not_voided", request_id=str(request_id), error=type(error).__name__)
+        return False
+    return True
+
+
+# --- what they share --------------------------------------------------------------------------------------------------
+def _person(actor: Actor) -> uuid.UUID:
+    if actor.type != "person" or actor.id is None:
+        raise PersonNeeded()
+    return actor.id
+
+
+def _locked_switch(actor: Actor, act: Act, switch_id: uuid.UUID) -> Switch:
+    switch = Switch.objects.select_for_update(no_key=True).filter(pk=switch_id).first()
+    if switch is None:
+        if rights.can_anywhere(actor, act):
+            raise SwitchNotFound()
+        raise Forbidden()
+    rights.require(actor, act, scope_of(switch.node))
+    return switch
+
+
+def _check(switch: Switch, epoch: Epoch, mode: Mode, life: timedelta) -> None:
+    if switch.epoch != epoch:
+        raise EpochPassed()
+    if mode.severity >= Mode(switch.mode).severity:
+        problem = FieldProblem(pointer="/mode", detail="This is no less restrictive than the switch is.")
+        raise InvalidInput(errors=[problem])
+    if not timedelta(0) < life <= LONGEST_LIFE:
+        raise InvalidInput(errors=[FieldProblem(pointer="/life", detail="At most 7 days.")])
+    require_alternative(switch.node, mode)
+
+
+def _locked_request(request_id: uuid.UUID) -> LooseningRequest:
+    found = LooseningRequest.objects.select_for_update(of=("self",)).filter(pk=request_id).first()
+    if found is None:
+        raise LooseningNotFound()
+    return found
+
+
+def _switch_of(request: LooseningRequest) -> Switch:
+    return Switch.objects.select_for_update(no_key=True).get(pk=request.switch_id)
+
+
+def _require_open(request: LooseningRequest) -> None:
+    if request.status == Status.VOID:
+        raise EpochPassed()
+    if request.status != Status.OPEN or request.expires_at <= timezone.now():
+        raise LooseningNotOpen()
+
+
+def _require_current(request: LooseningRequest, switch: Switch) -> None:
+    _require_open(request)
+    if switch.epoch != request.epoch:
+        raise EpochPassed()
+
+
+def _decide(
+    seal: Seal, actor: Actor, kind: Kind, request: LooseningRequest, status: LooseningRequest.Status, note: str = ""
+) -> None:
+    request.status = status
+    request.decided_by_id, request.decided_at = actor.id, timezone.now()
+    _write(seal, actor, kind, request, request.decided_at, note)
+
+
+def _write(
+    seal: Seal, actor: Actor, kind: Kind, request: LooseningRequest, at: datetime | None = None, note: str = ""
+) -> None:
+    write_row(
+        seal,
+        actor=actor,
+        kind=kind,
+        row=request,
+        log_id=log_of(request.switch.system_id),
+        facts=_said(request),
+        reason=note,
+        at=at,
+    )
+
+
+def _said(request: LooseningRequest) -> dict[str, Any]:
+    return {
+        "switch": str(request.switch_id),
+        "epoch": str(request.epoch),
+        "mode": str(request.mode),
+        "reason_code": request.reason_code,
+        "status": str(request.status),
+    }

@@ -1,0 +1,104 @@
+"""The same client for asyncio: the same engine, with everything that may wait taken off the loop."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from answerable._client import BaseClient
+from answerable._directive import Directive, Effective
+from answerable._engine import ASK_PAUSE
+from answerable._guard import AsyncGuard
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from answerable._fields import GuardFields, RecordFields
+
+T = TypeVar("T")
+THREADS = 8
+
+
+class AsyncClient(BaseClient):
+    """The client for asyncio. `async with` closes it; arguments as for `Client`."""
+
+    _pool: ThreadPoolExecutor | None = None
+
+    async def record(self, **fields: "Unpack[RecordFields]") -> str:
+        """See `Client.record`."""
+        return await self._in_thread(self._engine_to_write().record, fields)
+
+    async def decide(self, *, timeout: float | None = None, **fields: "Unpack[RecordFields]") -> Directive:
+        """See `Client.decide`."""
+        return await self._in_thread(self._engine_to_write().decide, fields, timeout)
+
+    async def wait_for_human(self, decision: Directive | str, timeout: float) -> Effective:
+        """See `Client.wait_for_human`. Many may wait at once: none of them holds a thread while it does."""
+        name = decision if isinstance(decision, str) else decision.decision_id
+        engine, until = self._engine_now(), time.monotonic() + timeout
+        found = Effective(name, "pending", "hold")
+        while True:
+            found = await self._in_thread(lambda known: engine.look(name, known, wait=0.0), found)
+            left = until - time.monotonic()
+            if not found.is_pending or left <= 0:
+                return found
+            await asyncio.sleep(min(ASK_PAUSE * random.uniform(0.8, 1.2), left))
+
+    async def effective(self, decision_id: str) -> Effective:
+        """See `Client.effective`."""
+        return await self._in_thread(self._engine_now().effective, decision_id)
+
+    async def confirm_effect(self, decision_id: str, outcome: str, detail: str = "") -> None:
+        """See `Client.confirm_effect`."""
+        await self._in_thread(self._engine_to_write().confirm_effect, decision_id, outcome, detail)
+
+    def guard(
+        self,
+        *,
+        describe: Callable[..., Mapping[str, Any]] | None = None,
+        fallback: Callable[..., Any] | None = None,
+        wait: float | None = None,
+        timeout: float | None = None,
+        **fields: "Unpack[GuardFields]",
+    ) -> AsyncGuard:
+        """See `Client.guard`: `async with`, or a decorator of a coroutine function (the fallback is one too)."""
+        return AsyncGuard(self, fields, describe=describe, fallback=fallback, wait=wait, timeout=timeout)
+
+    async def wait_ready(self, timeout: float) -> bool:
+        """See `Client.wait_ready`."""
+        return await self._in_thread(self._engine_now().control.ready.wait, timeout)
+
+    async def flush(self, timeout: float = 10.0) -> bool:
+        """See `Client.flush`."""
+        return await self._in_thread(self._engine_now().flush, timeout)
+
+    async def aclose(self, timeout: float | None = None) -> bool:
+        """See `Client.close`."""
+        return await asyncio.get_running_loop().run_in_executor(None, self.close, timeout)
+
+    def close(self, timeout: float | None = None) -> bool:
+        """`aclose` for where no loop runs any more."""
+        done = self._close(timeout)
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+        return done
+
+    async def __aenter__(self) -> "AsyncClient":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="answerable-async")
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args))
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._pool = None

@@ -1,0 +1,218 @@
+"""Guards: ask, obey, report. The body of a guard runs only where it may."""
+
+import functools
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, TypeVar
+
+from answerable._directive import Directive, Effective
+from answerable._engine import Engine
+from answerable._exceptions import Held, Refused, Stopped, UseFallback
+from answerable._modes import Mode
+
+F = TypeVar("F", bound=Callable[..., Any])
+_current: ContextVar["Decision | None"] = ContextVar("answerable_decision", default=None)
+
+
+class Decision:
+    """What a guarded body acts on: a human may have changed outcome and output."""
+
+    def __init__(self, engine: Engine, fields: Mapping[str, Any], directive: Directive) -> None:
+        self._engine, self._fields = engine, fields
+        self.directive = directive
+        self.effective: Effective | None = None
+        self.outcome: str = str(fields.get("outcome"))
+        self.output: Any = fields.get("output")
+        self._is_confirmed = False
+
+    @property
+    def id(self) -> str:
+        return self.directive.decision_id
+
+    def effect(self, outcome: str, detail: str = "") -> None:
+        """Say what was really done. Without it a body that ends well confirms `outcome`."""
+        self._is_confirmed = True
+        self._engine.confirm_effect(self.id, outcome, detail)
+
+    def check(self) -> None:
+        """For long bodies: go on? Errors: `Stopped` where a stop is in force whose work in flight may not drain."""
+        scope = self._scope
+        control = self._engine.control
+        if control.mode(*scope) is Mode.STOP and control.entry(*scope).in_flight in ("cancel", "hold"):
+            raise Stopped("a stop breaks off work in flight", decision=self)
+
+    @property
+    def _scope(self) -> tuple[Any, Any, Any]:
+        return self._fields.get("system"), self._fields.get("model_version"), self._fields.get("capability")
+
+    # --- the steps of a guard -------------------------------------------------------------------------------------
+    def take(self, effective: Effective) -> None:
+        """Obey what a human decided. Errors: `Refused`."""
+        self.effective = effective
+        if effective.is_pending:
+            raise Held("a human has to decide, and has not yet", decision=self)
+        if effective.status == "frozen":
+            raise Stopped("approved, but a stop is in force", decision=self)
+        self.obey(effective.action, effective.reason_code)
+        self._obey_what_came_since()
+        self.outcome = effective.effective_outcome or self.outcome
+        self.output = self.output if effective.output is None else effective.output
+
+    def obey(self, action: str, reason: str | None) -> None:
+        """Errors: `Refused`, but for `proceed`."""
+        if action == "proceed":
+            return
+        kind = {"hold": Held, "fallback": UseFallback}.get(action, Stopped)
+        raise kind(f"{action}: {reason or 'no reason given'}", decision=self)
+
+    def _obey_what_came_since(self) -> None:
+        """While a human decided, a switch may have been thrown. (A review is what the human has just done.)"""
+        now = self._engine.local_directive(self._fields, self.id)
+        if now.mode in (Mode.FALLBACK, Mode.STOP):
+            self.obey(now.action, now.reason_code)
+
+    def begin(self) -> None:
+        self._engine.running.enter(self._system)
+
+    def end(self, error: BaseException | None) -> None:
+        if self._engine.running.leave(self._system) and self._engine.control.mode(*self._scope) is not Mode.RUN:
+            self._engine.acknowledger.wake()
+        if self._is_confirmed:
+            return
+        if error is None:
+            self.effect(self.outcome)
+        else:
+            self.effect("failed", type(error).__name__)
+
+    @property
+    def _system(self) -> str:
+        return str(self._fields.get("system") or self._engine.settings.system)
+
+
+def current_decision() -> Decision | None:
+    """The decision whose guard this code runs in."""
+    return _current.get()
+
+
+class _Guard:
+    """What both kinds of guard have in common."""
+
+    def __init__(
+        self,
+        engine: Callable[[], Engine],
+        fields: Mapping[str, Any],
+        *,
+        describe: Callable[..., Mapping[str, Any]] | None,
+        fallback: Callable[..., Any] | None,
+        wait: float | None,
+        timeout: float | None,
+    ) -> None:
+        self._engine, self._fields, self._describe = engine, dict(fields), describe
+        self._fallback, self._wait, self._timeout = fallback, wait, timeout
+        self._decision: Decision | None = None
+
+    def _for_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        described = self._describe(*args, **kwargs) if self._describe else {}
+        return {**self._fields, **described}
+
+    def _end(self, error: BaseException | None) -> None:
+        decision, self._decision = self._decision, None
+        if decision is not None:
+            decision.end(error)
+
+
+class Guard(_Guard):
+    """`with client.guard(...) as decision:`, or a decorator."""
+
+    def __enter__(self) -> Decision:
+        self._decision = self._open(self._fields)
+        return self._decision
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end(error)
+
+    def _open(self, fields: Mapping[str, Any]) -> Decision:
+        engine = self._engine()
+        decision = Decision(engine, fields, engine.decide(fields, self._timeout))
+        if decision.directive.action == "hold" and self._wait:
+            decision.take(engine.wait_for_human(decision.id, self._wait))
+        else:
+            decision.obey(decision.directive.action, decision.directive.reason_code)
+        decision.begin()
+        return decision
+
+    def __call__(self, function: F) -> F:
+        @functools.wraps(function)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            try:
+                decision = self._open(self._for_call(args, kwargs))
+            except UseFallback:
+                if self._fallback is None:
+                    raise
+                return self._fallback(*args, **kwargs)
+            token = _current.set(decision)
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                decision.end(error)
+                raise
+            finally:
+                _current.reset(token)
+            decision.end(None)
+            return result
+
+        return guarded  # type: ignore[return-value]
+
+
+class AsyncGuard(_Guard):
+    """`async with client.guard(...) as decision:`, or a decorator of a coroutine function."""
+
+    def __init__(self, client: Any, fields: Mapping[str, Any], **rest: Any) -> None:
+        super().__init__(client._engine_to_write, fields, **rest)
+        self._client = client
+
+    async def __aenter__(self) -> Decision:
+        self._decision = await self._open(self._fields)
+        return self._decision
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self._client._in_thread(self._end, error)
+
+    async def _open(self, fields: Mapping[str, Any]) -> Decision:
+        engine: Engine = await self._client._in_thread(self._engine)
+        directive = await self._client._in_thread(engine.decide, fields, self._timeout)
+        decision = Decision(engine, fields, directive)
+        if directive.action == "hold" and self._wait:
+            decision.take(await self._client.wait_for_human(decision.id, self._wait))
+        else:
+            decision.obey(directive.action, directive.reason_code)
+        decision.begin()
+        return decision
+
+    def __call__(self, function: F) -> F:
+        @functools.wraps(function)
+        async def guarded(*args: Any, **kwargs: Any) -> Any:
+            try:
+                decision = await self._open(self._for_call(args, kwargs))
+            except UseFallback:
+                if self._fallback is None:
+                    raise
+                return await self._fallback(*args, **kwargs)
+            token = _current.set(decision)
+            try:
+                result = await function(*args, **kwargs)
+            except BaseException as error:
+                await self._client._in_thread(decision.end, error)
+                raise
+            finally:
+                _current.reset(token)
+            await self._client._in_thread(decision.end, None)
+            return result
+
+        return guarded  # type: ignore[return-value]
+
+
+__all__ = ["AsyncGuard", "Decision", "Guard", "Refused", "current_decision"]

@@ -1,0 +1,43 @@
+// Evaluate one flag with a stock provider: node evaluate.mjs server|web URL KEY. Flags, as lines of JSON, on standard input:
+// {"type": "boolean", "flag": "credit.enabled", "default": true, "context": {}}; details on standard output likewise.
+import { createInterface } from "node:readline";
+
+const [kind, url, key] = process.argv.slice(2);
+const memory = new Map();
+globalThis.localStorage ??= {
+  getItem: (name) => memory.get(name) ?? null,
+  setItem: (name, value) => void memory.set(name, String(value)),
+  removeItem: (name) => void memory.delete(name),
+};
+
+async function clientOf() {
+  const headers = [["Authorization", `Bearer ${key}`]];
+  if (kind === "server") {
+    const { OpenFeature } = await import("@openfeature/server-sdk");
+    const { OFREPProvider } = await import("@openfeature/ofrep-provider");
+    await OpenFeature.setProviderAndWait(new OFREPProvider({ baseUrl: url, headers }));
+    return { client: OpenFeature.getClient(), close: () => OpenFeature.close() };
+  }
+  const { OpenFeature } = await import("@openfeature/web-sdk");
+  const { OFREPWebProvider } = await import("@openfeature/ofrep-web-provider");
+  // what docs/integrating/ofrep.md recommends
+  const provider = new OFREPWebProvider({ baseUrl: url, headers, pollInterval: 5000, cacheMode: "network-first" });
+  await OpenFeature.setProviderAndWait(provider).catch((error) => console.error(String(error)));
+  return { client: OpenFeature.getClient(), close: () => OpenFeature.close() };
+}
+
+const { client, close } = await clientOf();
+const ask = {
+  boolean: (...asked) => client.getBooleanDetails(...asked),
+  string: (...asked) => client.getStringDetails(...asked),
+  number: (...asked) => client.getNumberDetails(...asked),
+  object: (...asked) => client.getObjectDetails(...asked),
+};
+for await (const line of createInterface({ input: process.stdin })) {
+  const { type, flag, default: fallback, context = {} } = JSON.parse(line);
+  const details = await (kind === "server" ? ask[type](flag, fallback, context) : ask[type](flag, fallback));
+  const { value, variant, reason, errorCode, flagMetadata } = details;
+  console.log(JSON.stringify({ value, variant, reason, errorCode, flagMetadata }));
+}
+await close();
+process.exit(0);
