@@ -67,6 +67,9 @@ class Question:
             rows = rows.filter(recorded_at__gte=asked.since)
         if asked.until:
             rows = rows.filter(recorded_at__lt=asked.until)
+        if reach.hidden:
+            # left out, not blanked: a filter by outcome would tell by whether a blank row is there
+            rows = rows.exclude(id__in=reach.hidden)
         if reach.is_empty or not _reaches(asked, reach):
             rows = rows.none()
         return cls(rows, remaining or None)

@@ -19,10 +19,14 @@ class Reach:
 
     system_ids: frozenset[uuid.UUID] | None
     environment: str | None = None
+    hidden: frozenset[uuid.UUID] = frozenset()
+    """Decisions within it of which nothing may be known for now: whoever makes the reach says which, and why."""
 
     @classmethod
-    def of_person(cls, person: Person | Actor, act: Act = Act.DECISION_VIEW) -> Self:
-        return cls(system_ids=rights.systems_where(person, act))
+    def of_person(
+        cls, person: Person | Actor, act: Act = Act.DECISION_VIEW, *, hidden: frozenset[uuid.UUID] = frozenset()
+    ) -> Self:
+        return cls(system_ids=rights.systems_where(person, act), hidden=hidden)
 
     @classmethod
     def of_key(cls, grant: KeyGrant) -> Self:
@@ -41,7 +45,7 @@ class Reach:
         if system_ids is None:
             return self
         both = system_ids if self.system_ids is None else self.system_ids & system_ids
-        return Reach(system_ids=both, environment=self.environment)
+        return Reach(system_ids=both, environment=self.environment, hidden=self.hidden)
 
     def condition(self) -> Q:
         found = Q() if self.system_ids is None else Q(system_id__in=self.system_ids)

@@ -85,7 +85,7 @@ def decision_by_id(decision_id: uuid.UUID) -> SealedDecision:
 def visible_decision(decision_id: uuid.UUID, reach: Reach) -> SealedDecision:
     """A decision within reach. Errors: `DecisionNotFound`, the same for one that exists elsewhere."""
     decision = decision_by_id(decision_id)
-    if not reach.covers(decision.system_id, decision.body.environment):
+    if decision_id in reach.hidden or not reach.covers(decision.system_id, decision.body.environment):
         raise DecisionNotFound()
     return decision
 

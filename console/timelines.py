@@ -13,6 +13,7 @@ from console.decision_rows import flag_words
 from governance.models import Person, ServiceAccount
 from ledger.kinds import Kind
 from ledger.models import Entry
+from overrides.selectors import people_trail_of
 
 TITLES = {
     "payload.viewed": "Payload shown",
@@ -34,8 +35,8 @@ class Event:
 
 
 def timeline(decision: SealedDecision) -> list[Event]:
-    """Oldest first. Three queries: the entries, the people, the accounts."""
-    entries = trail_of(decision.id)
+    """Oldest first: what is about the decision itself, and what people said of it."""
+    entries = [*trail_of(decision.id), *people_trail_of(decision.id)]
     said = [(entry, msgspec.json.decode(bytes(entry.data))) for entry in entries]
     names = names_of([each["actor"] for _, each in said])
     events = [*_own(decision), *(_event(entry, body, names) for entry, body in said)]

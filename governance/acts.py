@@ -19,10 +19,20 @@ class Act(enum.StrEnum):
     PARAMETER_TIGHTEN = "parameter.tighten"
     CARD_PUBLISH = "card.publish"
     VERSION_PROMOTE = "version.promote"
+    DRILL_RUN = "drill.run"
     # human decisions
     DECISION_OVERRIDE = "decision.override"
     DECISION_CONFIRM = "decision.confirm"
+    REVIEW_CLAIM = "review.claim"
     APPEAL_DECIDE = "appeal.decide"
+    APPEAL_OPEN = "appeal.open"
+    OVERRIDE_REPORT = "override.report"
+    EFFECT_CONFIRM = "effect.confirm"
+    OUTCOME_REPORT = "outcome.report"
+    REVIEW_QUEUE_MANAGE = "review_queue.manage"
+    REVIEW_RULE_TIGHTEN = "review_rule.tighten"
+    REVIEW_RULE_LOOSEN = "review_rule.loosen"
+    OVERSIGHT_VIEW = "oversight.view"
     # evidence
     EXPORT_PLAIN = "export.plain"
     EXPORT_PAYLOADS = "export.payloads"
@@ -48,7 +58,9 @@ class Act(enum.StrEnum):
     VERSION_REGISTER = "version.register"
     VERSION_REGISTER_UNVERIFIED = "version.register_unverified"
     ALERT_HANDLE = "alert.handle"
+    WEBHOOK_MANAGE = "webhook.manage"
     # looking
+    REVIEW_VIEW = "review.view"
     SYSTEM_VIEW = "system.view"
     DECISION_VIEW = "decision.view"
     PAYLOAD_READ = "payload.read"
@@ -116,6 +128,8 @@ PRIVILEGED = frozenset(
     {Role.ADMINISTRATOR, Role.APPROVER, Role.EMERGENCY_OPERATOR, Role.DPO, Role.AUDITOR, Role.INVESTIGATOR}
 )
 """Roles that a second administrator must agree to."""
+NEEDS_SECOND_FACTOR = PRIVILEGED | {Role.ACCOUNTABLE, Role.OPERATOR}
+"""Roles whose holders sign in with a second factor."""
 OWNERS = (Role.ACCOUNTABLE, Role.DEPUTY)
 EVERY_ROLE = tuple(Role)
 SEE_DECISIONS = tuple(role for role in Role if role is not Role.ADMINISTRATOR)
@@ -141,9 +155,19 @@ RULES: dict[Act, Rule] = {
     Act.PARAMETER_LOOSEN: _loosen,
     Act.CARD_PUBLISH: _publish,
     Act.VERSION_PROMOTE: _publish,
+    Act.DRILL_RUN: _rule(Role.OPERATOR, *OWNERS),
     Act.DECISION_OVERRIDE: _human,
     Act.DECISION_CONFIRM: _human,
+    Act.REVIEW_CLAIM: _rule(Role.REVIEWER),
     Act.APPEAL_DECIDE: _rule(Role.REVIEWER, only_if={Role.REVIEWER: Condition.NO_PART_IN_IT}),
+    Act.APPEAL_OPEN: _rule(*SEE_DECISIONS, by_key=(KeyScope.FEEDBACK_WRITE,)),
+    Act.OVERRIDE_REPORT: _rule(by_key=(KeyScope.FEEDBACK_WRITE,)),
+    Act.EFFECT_CONFIRM: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
+    Act.OUTCOME_REPORT: _rule(Role.REVIEWER, Role.TECHNICAL_OWNER, *OWNERS, by_key=(KeyScope.FEEDBACK_WRITE,)),
+    Act.REVIEW_QUEUE_MANAGE: _rule(Role.ADMINISTRATOR, *OWNERS),
+    Act.REVIEW_RULE_TIGHTEN: _rule(Role.OPERATOR, *OWNERS),
+    Act.REVIEW_RULE_LOOSEN: _rule(Role.OPERATOR, *OWNERS, approves=(Role.APPROVER,)),
+    Act.OVERSIGHT_VIEW: _rule(*OWNERS, Role.AUDITOR, Role.INVESTIGATOR, Role.DPO),
     Act.EXPORT_PLAIN: _rule(
         Role.AUDITOR, Role.ACCOUNTABLE, Role.INVESTIGATOR, only_if={Role.INVESTIGATOR: Condition.OWN_CASE}
     ),
@@ -172,6 +196,8 @@ RULES: dict[Act, Rule] = {
         Role.ADMINISTRATOR, Role.TECHNICAL_OWNER, by_key=(KeyScope.REGISTER_WRITE,), by_command=True
     ),
     Act.VERSION_REGISTER_UNVERIFIED: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
+    Act.REVIEW_VIEW: _rule(Role.REVIEWER, *OWNERS),
+    Act.WEBHOOK_MANAGE: _rule(Role.ADMINISTRATOR, Role.TECHNICAL_OWNER),
     Act.ALERT_HANDLE: _rule(
         Role.ADMINISTRATOR,
         Role.TECHNICAL_OWNER,

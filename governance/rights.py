@@ -77,7 +77,9 @@ def require_approval(
         raise ApprovalForbidden()
 
 
-def systems_where(who: Actor | Person, act: Act) -> frozenset[uuid.UUID] | None:
+def systems_where(
+    who: Actor | Person, act: Act, *, given: frozenset[Condition] = NONE_GIVEN
+) -> frozenset[uuid.UUID] | None:
     """The AI systems in which a person may do this, for lists; None means all of them.
 
     A right to one model version, capability or case does not open the whole system.
@@ -85,10 +87,20 @@ def systems_where(who: Actor | Person, act: Act) -> frozenset[uuid.UUID] | None:
     actor = as_actor(who)
     if actor.type != "person" or actor.id is None:
         return None if can(actor, act) else frozenset()
-    held = in_force().filter(person_id=actor.id, role__in=_counting(RULES[act], NONE_GIVEN))
+    held = in_force().filter(person_id=actor.id, role__in=_counting(RULES[act], given))
     if held.filter(scope=Assignment.Scope.ORGANISATION).exists():
         return None
     return frozenset(held.filter(scope=Assignment.Scope.SYSTEM).values_list("system_id", flat=True))
+
+
+def systems_in_part(who: Actor | Person, act: Act, *, given: frozenset[Condition] = NONE_GIVEN) -> frozenset[uuid.UUID]:
+    """The AI systems in which a person may do this for some model version or capability: ask `can` for each thing."""
+    actor = as_actor(who)
+    if actor.type != "person" or actor.id is None:
+        return frozenset()
+    held = in_force().filter(person_id=actor.id, role__in=_counting(RULES[act], given))
+    narrow = held.filter(scope__in=[Assignment.Scope.MODEL_VERSION, Assignment.Scope.CAPABILITY])
+    return frozenset(each for each in narrow.values_list("system_id", flat=True) if each)
 
 
 def can_anywhere(who: Actor | Person, act: Act) -> bool:

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from governance.models import ServiceKey
 from governance.scopes import AnyOf, Place, Scope
-from intake.models import QuarantineCase, QuarantinedRecord, SourceState
+from intake.digests import external_digest
+from intake.models import ExternalId, QuarantineCase, QuarantinedRecord, SourceState
 
 Status = QuarantineCase.Status
 OPEN = (Status.WAITING, Status.DISMISSAL_REQUESTED)
@@ -78,3 +79,12 @@ def silent_sources(systems: Collection[uuid.UUID] | None = None) -> QuerySet[Sou
     )
     due_at = ExpressionWrapper(F("last_heard_at") + patience, output_field=DateTimeField())
     return watched_sources(systems).annotate(due_at=due_at).filter(due_at__lt=timezone.now()).order_by("pk")
+
+
+def decision_of_external_id(
+    *, system_id: uuid.UUID, account_id: uuid.UUID, environment: str, external_id: str
+) -> uuid.UUID | None:
+    """The decision that one service recorded under a key of its own; None where there is none, or it was erased."""
+    digest = external_digest(system_id, account_id, environment, external_id)
+    found = ExternalId.objects.filter(system_id=system_id, digest=digest)
+    return found.values_list("decision_id", flat=True).first()

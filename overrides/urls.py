@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from overrides.api import appeals, effective, reviews, rules
 from overrides.api.acks import AcksApi
 from overrides.api.loosening import (
     LooseningApi,
@@ -24,6 +25,43 @@ urlpatterns = [
     path("control/state", views.reads, name="control-state"),
     path("control/switches", SwitchesApi.as_view(), name="control-switches"),
     path("control/tighten", TightenApi.as_view(), name="control-tighten"),
+    path("appeals", appeals.AppealsApi.as_view(), name="appeals"),
+    path("appeals/<uuid:appeal_id>/decide", appeals.AppealDecideApi.as_view(), name="appeal-decide"),
+    path("appeals/<uuid:appeal_id>/remedy", appeals.AppealRemedyApi.as_view(), name="appeal-remedy"),
+    path("decisions/<uuid:decision_id>/appeals", appeals.DecisionAppealsApi.as_view(), name="decision-appeals"),
+    path("decisions/<uuid:decision_id>/effect", effective.EffectApi.as_view(), name="decision-effect"),
+    path("decisions/<uuid:decision_id>/effective", effective.EffectiveItem.as_view(), name="decision-effective"),
+    path("decisions/<uuid:decision_id>/override", effective.OverrideApi.as_view(), name="decision-override"),
+    path(
+        "decisions/<uuid:decision_id>/override-reports",
+        effective.OverrideReportApi.as_view(),
+        name="decision-override-reports",
+    ),
+    path("decisions/<uuid:decision_id>/withdraw", effective.WithdrawApi.as_view(), name="decision-withdraw"),
+    path("overrides/<uuid:override_id>/agree", effective.OverrideAgreeApi.as_view(), name="override-agree"),
+    path("overrides/<uuid:override_id>/refuse", effective.OverrideRefuseApi.as_view(), name="override-refuse"),
+    path("review-queues", rules.QueuesApi.as_view(), name="review-queues"),
+    path("review-queues/<slug:slug>", rules.QueueItem.as_view(), name="review-queue"),
+    path("review-queues/<slug:slug>/reasons", rules.ReasonsApi.as_view(), name="review-queue-reasons"),
+    path("review-rules", rules.RulesApi.as_view(), name="review-rules"),
+    path("review-rules/<uuid:rule_id>", rules.RuleItem.as_view(), name="review-rule"),
+    path("rule-changes/<uuid:change_id>/approve", rules.RuleChangeApproveApi.as_view(), name="rule-change-approve"),
+    path("rule-changes/<uuid:change_id>/refuse", rules.RuleChangeRefuseApi.as_view(), name="rule-change-refuse"),
+    path("reviews", reviews.ReviewsApi.as_view(), name="reviews"),
+    path("reviews/claim-next", reviews.ClaimNextApi.as_view(), name="review-claim-next"),
+    path("reviews/counts", reviews.ReviewCountsApi.as_view(), name="review-counts"),
+    path("reviews/mine", reviews.MyReviewsApi.as_view(), name="my-reviews"),
+    path("reviews/work/<uuid:token>", reviews.WorkItem.as_view(), name="review-work"),
+    path("reviews/work/<uuid:token>/draft", reviews.DraftApi.as_view(), name="review-draft"),
+    path("reviews/work/<uuid:token>/hand-over", reviews.HandOverApi.as_view(), name="review-hand-over"),
+    path("reviews/work/<uuid:token>/hold", reviews.HoldApi.as_view(), name="review-hold"),
+    path("reviews/work/<uuid:token>/judge", reviews.JudgeApi.as_view(), name="review-judge"),
+    path("reviews/work/<uuid:token>/release", reviews.ReleaseApi.as_view(), name="review-release"),
+    path("reviews/work/<uuid:token>/submit", reviews.SubmitApi.as_view(), name="review-submit"),
+    path("reviews/work/<uuid:token>/undo", reviews.UndoApi.as_view(), name="review-undo"),
+    path("reviews/<uuid:review_id>", reviews.ReviewItem.as_view(), name="review"),
+    path("reviews/<uuid:review_id>/claim", reviews.ClaimApi.as_view(), name="review-claim"),
+    path("reviews/<uuid:review_id>/decline", reviews.DeclineApi.as_view(), name="review-decline"),
 ]
 
 ofrep_urls = [

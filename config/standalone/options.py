@@ -114,6 +114,7 @@ def child_environment(options: Options) -> dict[str, str]:
         "ANSWERABLE_PORT": str(options.port),
         "ANSWERABLE_CONTROL_PORT": str(options.control_port),
         "ANSWERABLE_SUPERVISED": str(options.data_dir),
+        "ANSWERABLE_DEMO": "true" if options.what == "demo" else "false",
     }
     environment = {**os.environ, **own}
     for name in ("ANSWERABLE_ADMIN_DATABASE_URL", "ANSWERABLE_ADMIN_DATABASE_URL_FILE"):

@@ -27,11 +27,13 @@ from console.timelines import timeline
 from console.trees import tree_of
 from evidence.proofs import EntryProof, entry_of, prove_entry
 from governance import rights
-from governance.acts import Act
+from governance.acts import Act, Condition
 from governance.models import AISystem, Assignment, ModelVersion, Person, ServiceAccount
 from ledger.entries import Actor
 from ledger.models import Log
 from ledger.signing import verifier_keys
+from overrides.eligibility import ON_A_CLAIMED_ITEM
+from overrides.selectors import has_live_claim, require_unhidden
 
 TITLES = {
     "input": "Input",
@@ -74,7 +76,9 @@ def decision(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
 def payload(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
     """Show input and output. As a fragment where the page asks by script, else as the page with them in it."""
     found = _visible(request, decision_id)
-    parts = [_shown(part) for part in view_payload(actor=_actor(request), decision=found)]
+    parts = [
+        _shown(part) for part in view_payload(actor=_actor(request), decision=found, given=_given(request, found.id))
+    ]
     if request.headers.get("HX-Request"):
         return render(request, "console/payload.html", {"decision": found, "parts": parts})
     return _page(request, found, parts=parts)
@@ -86,7 +90,8 @@ def payload_part(request: HttpRequest, decision_id: uuid.UUID, part: str) -> Htt
     """The exact bytes of one part, to keep. Posted, since it appends an entry."""
     if part not in PARTS:
         raise PartNotSent()
-    (found,) = view_payload(actor=_actor(request), decision=_visible(request, decision_id), parts=[part])
+    decision, given = _visible(request, decision_id), _given(request, decision_id)
+    (found,) = view_payload(actor=_actor(request), decision=decision, parts=[part], given=given)
     return _download(found.data, f"{decision_id}.{part}.json", "application/json")
 
 
@@ -94,7 +99,8 @@ def payload_part(request: HttpRequest, decision_id: uuid.UUID, part: str) -> Htt
 @require_POST
 def disclosure(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
     """The parts with their part keys, for the browser to check the commitments. Appends an entry as any view does."""
-    found = view_payload(actor=_actor(request), decision=_visible(request, decision_id))
+    decision = _visible(request, decision_id)
+    found = view_payload(actor=_actor(request), decision=decision, given=_given(request, decision_id))
     return _json({"parts": [{"name": p.name, "key": p.key.hex(), "data": b64encode(p.data).decode()} for p in found]})
 
 
@@ -133,11 +139,17 @@ def _visible(request: HttpRequest, decision_id: uuid.UUID) -> SealedDecision:
     found = decision_by_id(decision_id)
     if not rights.can(viewer(request), Act.DECISION_VIEW, scope_of(found)):
         raise DecisionNotFound()
+    require_unhidden(_actor(request), decision_id)
     return found
 
 
 def _actor(request: HttpRequest) -> Actor:
     return Actor("person", viewer(request).pk)
+
+
+def _given(request: HttpRequest, decision_id: uuid.UUID) -> frozenset[Condition]:
+    """A reviewer reads the payload of what they have claimed."""
+    return ON_A_CLAIMED_ITEM if has_live_claim(viewer(request).pk, decision_id) else frozenset()
 
 
 def _proof(request: HttpRequest, decision_id: uuid.UUID) -> EntryProof:
@@ -156,7 +168,7 @@ def _page(request: HttpRequest, found: SealedDecision, *, parts: list[ShownPart]
         flags=flag_words(body.flags),
         parts=parts,
         sizes=payload_sizes(found.id),
-        may_read=may_read_payload(_actor(request), found),
+        may_read=may_read_payload(_actor(request), found, _given(request, found.id)),
         differing=differing_columns(found),
         system=AISystem.objects.filter(pk=found.system_id).first(),
         version=ModelVersion.objects.filter(pk=body.model_version_id).first() if body.model_version_id else None,

@@ -14,6 +14,7 @@ from audit.selectors import DecisionPage, list_decisions
 from audit.services.searching import search_decisions
 from config.errors import Forbidden
 from config.pagination import InvalidCursor
+from console.blind import countable, reach_of
 from console.decision_rows import rows_of
 from console.figures import recent_outcomes
 from console.forms import FilterForm, SearchForm
@@ -89,7 +90,7 @@ def _page(
         found=found,
         rows=rows_of(found.items) if found else [],
         may_search_text=rights.can_anywhere(viewer(request), Act.PAYLOAD_READ),
-        outcomes=recent_outcomes(reach.condition()),
+        outcomes=recent_outcomes(countable(reach.condition(), viewer(request))),
         versions=_versions(reach),
         base_url=settings.BASE_URL,
         **context,
@@ -97,7 +98,7 @@ def _page(
 
 
 def _reach(request: HttpRequest) -> Reach:
-    reach = Reach.of_person(viewer(request))
+    reach = reach_of(viewer(request))
     if reach.is_empty:
         raise Forbidden(
             "Decisions are shown to people with a role in an AI system. Administrators manage people and keys."

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from console.banners import missing_people
+from console.blind import countable
 from console.charts import decisions_by_outcome
 from console.figures import Rates, last_day, last_decisions, rates
 from console.ledger_health import LogState, log_states
@@ -39,7 +40,7 @@ class SystemLine:
 def overview(request: HttpRequest) -> HttpResponse:
     person = viewer(request)
     systems = list(visible_systems(person))
-    visible = Q(system_id__in=[system.pk for system in systems])
+    visible = countable(Q(system_id__in=[system.pk for system in systems]), person)
     alerts = not_closed(alerts_for(person))
     open_alerts = list(alerts.values_list("system_id", flat=True))
     reached = {system.pk: str(system) for system in systems}

@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from audit.filters import DecisionFilter
-from audit.reach import Reach
 from audit.selectors import list_decisions
+from console.blind import countable, reach_of
 from console.charts import decisions_by_outcome
 from console.decision_rows import rows_of
 from console.figures import last_day, last_decisions, rates
@@ -35,8 +35,9 @@ def system(request: HttpRequest, system_id: uuid.UUID) -> HttpResponse:
         raise SystemNotFound()
     scope = Scope.system(found.pk)
     sees_decisions = rights.can(person, Act.DECISION_VIEW, scope)
-    latest = list_decisions(DecisionFilter(system_id=found.pk), Reach.of_person(person), limit=LATEST)
+    latest = list_decisions(DecisionFilter(system_id=found.pk), reach_of(person), limit=LATEST)
     (row,) = matrix([found])
+    counted = countable(Q(system_id=found.pk), person)
     return show(
         request,
         "system.html",
@@ -48,8 +49,8 @@ def system(request: HttpRequest, system_id: uuid.UUID) -> HttpResponse:
         environments=found.environments.all(),
         rates=rates([found.pk])[found.pk],
         last=last_decisions([found.pk])[found.pk],
-        day=last_day(Q(system_id=found.pk)),
-        chart=decisions_by_outcome(Q(system_id=found.pk)),
+        day=last_day(counted),
+        chart=decisions_by_outcome(counted),
         latest=rows_of(latest.items) if sees_decisions else None,
         alerts=not_closed(alerts_for(person)).filter(system_id=found.pk)[:LATEST],
         logs=[log for log in log_states() if log.system_id == found.pk],

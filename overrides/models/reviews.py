@@ -52,7 +52,10 @@ class Review(GovernedRow):
     environment = models.CharField(max_length=100)
     rule_id = models.UUIDField(null=True, blank=True)
     """None where the mode review holds everything."""
-    queue = models.ForeignKey(ReviewQueue, models.PROTECT, null=True, blank=True, related_name="reviews")
+    # its own index would be one more to write while intake holds a log: `review_waits` leads with the queue
+    queue = models.ForeignKey(
+        ReviewQueue, models.PROTECT, null=True, blank=True, related_name="reviews", db_index=False
+    )
     mode_epoch = models.CharField(max_length=40)
     phase = models.CharField(max_length=16)
     """`proposed`: the decision is held; `effective`: it was carried out, and is looked at afterwards."""
@@ -125,7 +128,11 @@ class Review(GovernedRow):
                 condition=models.Q(status__in=["open", "in_review", "conflict"]),
                 name="review_deadline",
             ),
-            models.Index("visible_at", condition=models.Q(announced_at__isnull=True), name="review_to_announce"),
+            models.Index(
+                "visible_at",
+                condition=models.Q(announced_at__isnull=True, visible_at__isnull=False),
+                name="review_to_announce",
+            ),
             models.Index("system_id", "opened_at", name="review_system"),
         ]
 
@@ -183,8 +190,6 @@ class ReviewAssignment(GovernedRow):
     decision = models.CharField(max_length=16, choices=Decision.choices, blank=True)
     outcome = models.CharField(max_length=100, blank=True, validators=[clear])
     reason_code = models.CharField(max_length=100, blank=True, validators=[clear])
-    output_digest = models.CharField(max_length=64, blank=True)
-    """A salted digest, so that two reviewers' outputs, or a repeat, can be compared."""
     output = models.TextField(blank=True)
     """Raw JSON as sent."""
     note = models.TextField(blank=True)
@@ -217,9 +222,6 @@ class ReviewAssignment(GovernedRow):
             ),
         ]
         indexes = [
-            models.Index(
-                "person", condition=models.Q(status__in=["offered", "claimed"]), name="assignment_of_work_live"
-            ),
             models.Index("lease_until", condition=models.Q(status="claimed"), name="assignment_of_work_lease"),
         ]
 

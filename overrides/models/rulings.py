@@ -89,7 +89,8 @@ class Effect(GovernedRow):
     decision_id = models.UUIDField()
     system_id = models.UUIDField()
     account_id = models.UUIDField()
-    outcome = models.CharField(max_length=100, validators=[clear])
+    outcome = models.CharField(max_length=100, blank=True, validators=[clear])
+    """Empty: nothing was carried out."""
     expected = models.CharField(max_length=100, blank=True)
     """The effective outcome at that time; empty: none was allowed."""
     status = models.CharField(max_length=16, choices=Status.choices)

@@ -13,12 +13,15 @@ from audit.entries import SealedDirective
 from audit.services.preparing import FacetValues, Receipt, Refs, encode_facets, prepare
 from audit.services.recording import record_decisions
 from config.ids import new_id
-from governance.models import AISystem
+from governance.models import AISystem, Person
 from ledger.sealing import sealing
 from ledger.selectors import open_log
-from overrides.models import Review, ReviewRule
+from overrides.models import Review, ReviewQueue, ReviewRule
 from overrides.review_rules import NewReview
 from overrides.services.opening import open_reviews
+from overrides.services.queues import register_queue
+from overrides.services.rules import register_rule
+from tests.factories.register import actor_of, make_person
 
 _numbers = itertools.count(1)
 
@@ -35,7 +38,7 @@ def open_review(
 ) -> Review:
     """A decision that is held, recorded with its review in one sealing."""
     at, review_id, decision_id = at or timezone.now(), new_id(), new_id()
-    values = {"environment": "production", "model_version": "1.0"} | facets
+    values: dict[str, Any] = {"environment": "production", "model_version": "1.0", "account_id": new_id()} | facets
     sent = parts or {"input": {"income": 3000}, "output": {"limit": 0}, "explanation": {"summary": "Low income."}}
     directive = SealedDirective(action="hold", mode="run", epoch="1.1", reason_code="review-rule")
     prepared = prepare(
@@ -43,7 +46,6 @@ def open_review(
             FacetValues(
                 log_id=open_log(system.pk).id,
                 system_id=system.pk,
-                account_id=new_id(),
                 accountable=None,
                 directive=directive,
                 outcome=outcome,
@@ -85,3 +87,26 @@ def _new(
         phase=phase,
         recorded_at=at,
     )
+
+
+def make_queue(owner: Person, *, slug: str = "", system: AISystem | None = None, **described: Any) -> ReviewQueue:
+    manager = make_person(administrator=True)
+    return register_queue(
+        actor=actor_of(manager),
+        slug=slug or f"queue-{next(_numbers)}",
+        owner_id=owner.pk,
+        system_id=system.pk if system else None,
+        **described,
+    )
+
+
+def make_rule(system: AISystem, queue: ReviewQueue, **values: Any) -> ReviewRule:
+    """A rule in force, which catches all that is refused unless told otherwise."""
+    described = {"name": f"rule-{next(_numbers)}", "condition": {"outcome_in": ["refused"]}, "deadline_s": 3600}
+    asked = register_rule(
+        actor=actor_of(make_person(operator=system)),
+        system_id=system.pk,
+        values={"queue_id": queue.pk, **described, **values},
+    )
+    assert asked.rule is not None, "this rule waits for a second person"
+    return asked.rule

@@ -1,0 +1,170 @@
+"""How people's oversight works, per queue and period: conditions to look at, no score of a person.
+
+A rate of overriding says nothing by itself: it is split by whether the model was right, as outcomes tell later.
+Small numbers are not told: what a handful of cases shows is chance, and may show a person.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from typing import Any
+
+from audit.models import Decision
+from monitoring.selectors import known_outcomes
+from overrides.models import Appeal, Override, ReportedOverride, Review, ReviewAssignment, ReviewQueue
+
+FEWEST = 10
+"""A share of fewer is not told."""
+FEWEST_PAIRS = 30
+"""Agreement of fewer pairs says nothing."""
+SMALL_CELL = 5
+"""A count from 1 up to this is told as `few`, not as itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A share and of how many; None where they are too few to say."""
+
+    share: float | None
+    n: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """One queue in one period, by when reviews ended. A count of None is one to four."""
+
+    since: datetime
+    until: datetime
+    ended: int
+    decided: int | None
+    overridden: Share
+    overridden_when_right: Share
+    """Under-reliance: the model was right, and people said otherwise."""
+    overridden_when_wrong: Share
+    """Its complement is over-reliance: the model was wrong, and people followed."""
+    agreement: Share
+    """Raw, of pairs of reviewers who did not see each other's work."""
+    dwell_median_s: float | None
+    dwell_under_floor: Share
+    timed_out: Share
+    escalated: Share
+    appeals_overturned: int | None
+    blind_switched: Share
+    """Of blind judgements that differed from the model's: how many became the model's once it was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    id: uuid.UUID
+    decision_id: uuid.UUID
+    status: str
+    verdict: str
+    escalated: bool
+
+
+def measures(
+    queue: ReviewQueue, since: datetime, until: datetime, *, drill_epochs: frozenset[str] = frozenset()
+) -> Measures:
+    """The measures of a queue for reviews that ended from `since` up to `until`.
+
+    `drill_epochs`: epochs of modes that a drill put in force: what these held is no work of a day.
+    """
+    reviews = list(_ended(queue, since, until, drill_epochs))
+    decided = [each for each in reviews if each.verdict]
+    work = _work([each.id for each in decided])
+    ids = [each.decision_id for each in reviews]
+    model = dict(Decision.objects.filter(id__in=ids).values_list("id", "outcome"))
+    truth = known_outcomes(ids)
+    changed = {each.id: each.verdict != Review.Verdict.CONFIRM for each in decided}
+    right = [each for each in decided if truth.get(each.decision_id) == model.get(each.decision_id)]
+    wrong = [each for each in decided if each.decision_id in truth and each not in right]
+    dwell = [seconds for each in work if (seconds := _dwell(each)) is not None]
+    overturned = Appeal.objects.filter(decision_id__in=ids, override__isnull=False).count()
+    return Measures(
+        since=since,
+        until=until,
+        ended=len(reviews),
+        decided=cell(len(decided)),
+        overridden=share(changed[each.id] for each in decided),
+        overridden_when_right=share(changed[each.id] for each in right),
+        overridden_when_wrong=share(changed[each.id] for each in wrong),
+        agreement=share(_pairs(work), fewest=FEWEST_PAIRS),
+        dwell_median_s=round(median(dwell), 1) if len(dwell) >= FEWEST else None,
+        dwell_under_floor=share(seconds < queue.dwell_floor_s for seconds in dwell),
+        timed_out=share(each.status == Review.Status.TIMED_OUT for each in reviews),
+        escalated=share(each.escalated for each in reviews),
+        appeals_overturned=cell(overturned),
+        blind_switched=share(_switches(work, model, {each.id: each.decision_id for each in decided})),
+    )
+
+
+def overrides_outside(system_id: uuid.UUID, since: datetime, until: datetime) -> dict[str, int | None]:
+    """Overrides of an AI system without a queue, and human decisions told of from other tools: counted apart."""
+    period = {"at__gte": since, "at__lt": until}
+    made = Override.objects.filter(system_id=system_id, status=Override.Status.IN_FORCE, **period)
+    told = ReportedOverride.objects.filter(system_id=system_id, created_at__gte=since, created_at__lt=until)
+    return {
+        "overridden": cell(made.filter(source=Override.Source.OVERRIDE).count()),
+        "on_appeal": cell(made.filter(source=Override.Source.APPEAL).count()),
+        "reported": cell(told.count()),
+    }
+
+
+def cell(count: int) -> int | None:
+    """A count as it may be told."""
+    return None if 0 < count < SMALL_CELL else count
+
+
+def share(holds: Iterable[bool], *, fewest: int = FEWEST) -> Share:
+    """How many of them hold."""
+    found = list(holds)
+    if len(found) < fewest:
+        return Share(share=None, n=cell(len(found)))
+    return Share(share=round(sum(found) / len(found), 4), n=len(found))
+
+
+def _ended(queue: ReviewQueue, since: datetime, until: datetime, drill_epochs: frozenset[str]) -> Iterable[_Ended]:
+    rows = Review.objects.filter(queue=queue, closed_at__gte=since, closed_at__lt=until)
+    rows = rows.exclude(status__in=[Review.Status.WITHDRAWN, Review.Status.SUPERSEDED])
+    if drill_epochs:
+        rows = rows.exclude(mode_epoch__in=drill_epochs)
+    names = ("id", "decision_id", "status", "verdict", "escalated_at")
+    for review_id, decision_id, status, verdict, escalated_at in rows.values_list(*names).iterator():
+        yield _Ended(review_id, decision_id, status, verdict, escalated_at is not None)
+
+
+def _work(review_ids: list[uuid.UUID]) -> list[dict[str, Any]]:
+    rows = ReviewAssignment.objects.filter(
+        review_id__in=review_ids,
+        status=ReviewAssignment.Status.SUBMITTED,
+        decision__in=["confirm", "modify", "reject"],
+    )
+    names = ("review_id", "seat", "decision", "outcome", "shown_at", "ended_at", "is_blind", "first_outcome")
+    return list(rows.values(*names))
+
+
+def _dwell(work: Mapping[str, Any]) -> float | None:
+    """From being shown it to handing it in, by the server's clock; None where it never was asked for."""
+    if work["shown_at"] is None or work["ended_at"] is None:
+        return None
+    return float((work["ended_at"] - work["shown_at"]).total_seconds())
+
+
+def _pairs(work: list[dict[str, Any]]) -> Iterable[bool]:
+    """Of each review that two looked at, whether they said the same. Who decided between them is not counted."""
+    said: dict[uuid.UUID, dict[int, tuple[str, str]]] = defaultdict(dict)
+    for each in work:
+        if each["seat"] in (1, 2):
+            said[each["review_id"]][each["seat"]] = (each["decision"], each["outcome"])
+    return [both[1] == both[2] for both in said.values() if len(both) == 2]
+
+
+def _switches(
+    work: list[dict[str, Any]], model: Mapping[uuid.UUID, str], decisions: Mapping[uuid.UUID, uuid.UUID]
+) -> Iterable[bool]:
+    blind = [each for each in work if each["is_blind"] and each["first_outcome"]]
+    differing = [each for each in blind if each["first_outcome"] != model.get(decisions[each["review_id"]])]
+    return [each["decision"] == "confirm" for each in differing]

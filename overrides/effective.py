@@ -1,0 +1,247 @@
+"""What holds of a decision now: the model's outcome, unless people said otherwise. Derived, never stored.
+
+A review counts once it cannot be taken back any more; the last word of people counts; a stop in force freezes what
+was approved. Modes come from memory, all else from the database.
+"""
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from audit.selectors import SealedDecision, decision_by_id
+from overrides import memory
+from overrides.models import Effect, OnTimeout, Override, Review
+from overrides.standing import Mode, SwitchState
+
+PROCEED, HOLD, FALLBACK, STOP = "proceed", "hold", "fallback", "stop"
+ACTION_OF = {OnTimeout.BLOCK: STOP, OnTimeout.FALLBACK: FALLBACK, OnTimeout.ALLOW: PROCEED, "": PROCEED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectState:
+    """What the caller said it did. `mismatch` only against what is effective now."""
+
+    status: str
+    outcome: str | None = None
+    confirmed_at: datetime | None = None
+
+
+UNCONFIRMED = EffectState(status="unconfirmed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effective:
+    """What a caller is to act on."""
+
+    id: uuid.UUID
+    system_id: uuid.UUID
+    environment: str
+    status: str
+    """final, pending or frozen."""
+    action: str
+    """proceed, hold, fallback or stop."""
+    original_outcome: str
+    effective_outcome: str | None
+    """None where nothing may be carried out."""
+    source: str
+    """model, review, override, appeal or timeout."""
+    output: str | None
+    """The corrected output as raw JSON."""
+    reason_code: str | None
+    review: Review | None
+    override_id: uuid.UUID | None
+    decided_at: datetime | None
+    mode: str
+    epoch: str
+    effect: EffectState
+    version: int
+    """Another one after each change: compare for equality."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ruling:
+    """The last word on a decision."""
+
+    action: str
+    outcome: str | None
+    source: str
+    output: str | None = None
+    reason_code: str | None = None
+    override_id: uuid.UUID | None = None
+    at: datetime | None = None
+    pending: bool = False
+
+
+def effective_of(decision_id: uuid.UUID, *, decision: SealedDecision | None = None) -> Effective:
+    """What holds of a decision now. Whether the one who asks may know is the edge's. Errors: `DecisionNotFound`."""
+    decision = decision or decision_by_id(decision_id)
+    now = timezone.now()
+    version = versions_of([decision_id]).get(decision_id, 0)  # first: what changes meanwhile makes the next one another
+    review = Review.objects.filter(decision_id=decision_id).order_by("-id").first()
+    ruling = _ruling(decision, review, now)
+    switch = _switch(decision)
+    frozen = switch is not None and switch.mode is Mode.STOP and not ruling.pending and ruling.action == PROCEED
+    return Effective(
+        id=decision.id,
+        system_id=decision.system_id,
+        environment=decision.body.environment,
+        status="pending" if ruling.pending else "frozen" if frozen else "final",
+        action=STOP if frozen else ruling.action,
+        original_outcome=decision.body.outcome,
+        effective_outcome=ruling.outcome,
+        source=ruling.source,
+        output=ruling.output,
+        reason_code=switch.reason_code if frozen and switch else ruling.reason_code,
+        review=review,
+        override_id=ruling.override_id,
+        decided_at=ruling.at,
+        mode=str(switch.mode if switch else Mode.RUN),
+        epoch=str(memory.current().control.epoch),
+        effect=_effect(decision_id, ruling),
+        version=version,
+    )
+
+
+def _ruling(decision: SealedDecision, review: Review | None, now: datetime) -> _Ruling:
+    override = (
+        Override.objects.filter(decision_id=decision.id, status=Override.Status.IN_FORCE).order_by("-at", "-id").first()
+    )
+    by_review = _by_review(decision, review, now) if review else None
+    if override and not (by_review and by_review.at and by_review.at > override.at):
+        return _by_override(override)
+    return by_review or _by_model(decision)
+
+
+def _by_model(decision: SealedDecision) -> _Ruling:
+    """What the caller was told when it was recorded. A hold without a review cannot be released: it stays one."""
+    action = decision.body.directive.action if decision.body.phase == "proposed" else PROCEED
+    code = decision.body.directive.reason_code
+    outcome = decision.body.outcome if action in (PROCEED, HOLD) else None
+    return _Ruling(action=action, outcome=outcome, source="model", reason_code=code, pending=action == HOLD)
+
+
+def _by_override(override: Override) -> _Ruling:
+    return _Ruling(
+        action=PROCEED,
+        outcome=override.outcome,
+        source=str(override.source),
+        output=override.output or None,
+        reason_code=override.reason_code,
+        override_id=override.pk,
+        at=override.at,
+    )
+
+
+def _by_review(decision: SealedDecision, review: Review, now: datetime) -> _Ruling | None:
+    is_visible = review.visible_at is not None and review.visible_at <= now
+    if not is_visible:
+        held = review.phase == "proposed"
+        return _Ruling(action=HOLD, outcome=decision.body.outcome, source="model", pending=True) if held else None
+    at = review.closed_at
+    if review.status == Review.Status.TIMED_OUT:
+        if review.phase != "proposed":
+            return None
+        action = ACTION_OF[review.action]
+        outcome = decision.body.outcome if action == PROCEED else None
+        return _Ruling(action=action, outcome=outcome, source="timeout", reason_code=review.closing, at=at)
+    if review.status == Review.Status.SUPERSEDED:
+        return None  # by an override, which speaks for itself
+    if review.status == Review.Status.WITHDRAWN:
+        return _Ruling(action=STOP, outcome=None, source="model", reason_code=review.closing, at=at)
+    return _by_verdict(decision, review, at)
+
+
+def _by_verdict(decision: SealedDecision, review: Review, at: datetime | None) -> _Ruling:
+    if review.verdict == Review.Verdict.REJECT:
+        return _Ruling(action=STOP, outcome=None, source="review", reason_code=review.reason_code, at=at)
+    modified = review.verdict == Review.Verdict.MODIFY
+    return _Ruling(
+        action=PROCEED,
+        outcome=review.outcome if modified else decision.body.outcome,
+        source="review",
+        output=_corrected_output(review) if modified else None,
+        reason_code=review.reason_code,
+        at=at,
+    )
+
+
+def _corrected_output(review: Review) -> str | None:
+    decisive = review.assignments.filter(pk=review.decisive_id or review.pk)
+    return decisive.values_list("output", flat=True).first() or None
+
+
+def _switch(decision: SealedDecision) -> SwitchState | None:
+    body = decision.body
+    return memory.current().control.in_force(
+        decision.system_id, body.environment, body.model_version, body.capability or ""
+    )
+
+
+def _effect(decision_id: uuid.UUID, ruling: _Ruling) -> EffectState:
+    last = Effect.objects.filter(decision_id=decision_id).order_by("-received_at", "-id").first()
+    if last is None:
+        return UNCONFIRMED
+    if last.outcome == (ruling.outcome or ""):
+        return EffectState(status="confirmed", outcome=last.outcome, confirmed_at=last.received_at)
+    if ruling.at and last.received_at < ruling.at:
+        return EffectState(status="unconfirmed", outcome=last.outcome)  # it did what held before; now another holds
+    return EffectState(status="mismatch", outcome=last.outcome, confirmed_at=last.received_at)
+
+
+VERSIONS = """
+SELECT d.id, d.system_id, d.environment, d.model_version, d.capability,
+    (SELECT coalesce(sum(CASE WHEN r.status IN ('open', 'in_review', 'conflict') THEN 1
+        WHEN r.visible_at <= %(now)s THEN 3 ELSE 1 END), 0) FROM overrides_review r WHERE r.decision_id = d.id)
+    + (SELECT count(*) FROM overrides_override o WHERE o.decision_id = d.id AND o.status = 'in_force') * 8
+    + (SELECT count(*) FROM overrides_effect e WHERE e.decision_id = d.id) * 8192
+FROM audit_decision d WHERE d.id = ANY(%(ids)s)
+"""
+
+
+def versions_of(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """The version of what holds, for each of these decisions: another one after each change. One query."""
+    params: dict[str, Any] = {"ids": list(ids), "now": timezone.now()}
+    with connection.cursor() as cursor:
+        cursor.execute(VERSIONS, params)
+        rows = cursor.fetchall()
+    control = memory.current().control
+    found = {}
+    for decision_id, system_id, environment, model_version, capability, facts in rows:
+        mode = control.mode(system_id, environment, model_version, capability or "")
+        found[decision_id] = int(facts) * 4 + mode.severity
+    return found
+
+
+def unconfirmed_effects(system_ids: Collection[uuid.UUID] | None, *, limit: int = 100) -> list[dict[str, Any]]:
+    """Decisions that people changed and whose caller has not said that it acted on it, the oldest first.
+
+    `system_ids`: None for all.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(UNCONFIRMED_EFFECTS, [system_ids is None, list(system_ids or ()), limit])
+        names = ["decision_id", "system_id", "outcome", "source", "since", "said"]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+UNCONFIRMED_EFFECTS = """
+WITH word AS (
+    SELECT decision_id, system_id, outcome, source, at FROM overrides_override WHERE status = 'in_force'
+    UNION ALL
+    SELECT decision_id, system_id, outcome, 'review', closed_at FROM overrides_review
+    WHERE status IN ('decided', 'adjudicated') AND visible_at <= now()
+        AND (verdict = 'modify' OR (verdict = 'reject' AND phase = 'effective'))
+), last AS (
+    SELECT DISTINCT ON (decision_id) * FROM word ORDER BY decision_id, at DESC
+)
+SELECT l.decision_id, l.system_id, l.outcome, l.source, l.at, e.outcome
+FROM last l LEFT JOIN LATERAL (
+    SELECT outcome FROM overrides_effect WHERE decision_id = l.decision_id ORDER BY received_at DESC, id DESC LIMIT 1
+) e ON true
+WHERE (%s OR l.system_id = ANY(%s)) AND e.outcome IS DISTINCT FROM l.outcome
+ORDER BY l.at LIMIT %s
+"""

@@ -1,0 +1,222 @@
+"""Reading reviews, overrides and appeals; and what must not be seen while somebody judges blind."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.utils import timezone
+
+from audit.models import DecisionTally
+from audit.selectors import SealedDecision
+from audit.services.disclosure import scope_of
+from governance import rights
+from governance.acts import RULES, Act
+from ledger.entries import Actor
+from ledger.models import Entry
+from overrides.eligibility import ON_A_CLAIMED_ITEM, had_part, person_id_of
+from overrides.models import (
+    OPEN,
+    Appeal,
+    Effect,
+    Override,
+    ReportedOverride,
+    Review,
+    ReviewAssignment,
+    ReviewQueue,
+)
+from overrides.review_errors import HiddenWhileBlind, ReviewNotFound
+from overrides.services.claiming import claimable
+
+Work = ReviewAssignment.Status
+
+
+# --- blind ------------------------------------------------------------------------------------------------------------
+def hidden_from(person_id: uuid.UUID | None) -> frozenset[uuid.UUID]:
+    """Decisions whose outcome, and what others said of them, this person must not see yet. One query.
+
+    From the first claim of a blind review until a judgement or the review's end: also after it was given back, or one
+    could look in between and take it again.
+    """
+    if person_id is None:
+        return frozenset()
+    blind = ReviewAssignment.objects.filter(
+        person_id=person_id, is_blind=True, first_at=None, review__status__in=OPEN
+    ).exclude(status=Work.SUBMITTED)
+    return frozenset(blind.values_list("review__decision_id", flat=True))
+
+
+def is_hidden(person_id: uuid.UUID | None, decision_id: uuid.UUID) -> bool:
+    """Whether this one is."""
+    return decision_id in hidden_from(person_id)
+
+
+def require_unhidden(actor: Actor, decision_id: uuid.UUID) -> None:
+    """Errors: `HiddenWhileBlind`."""
+    if actor.type == "person" and is_hidden(actor.id, decision_id):
+        raise HiddenWhileBlind()
+
+
+# --- a reviewer's own -------------------------------------------------------------------------------------------------
+def my_work(person_id: uuid.UUID) -> QuerySet[ReviewAssignment]:
+    """What somebody has claimed or was offered, the one due first first."""
+    live = ReviewAssignment.objects.filter(
+        person_id=person_id, status__in=[Work.CLAIMED, Work.OFFERED], lease_until__gt=timezone.now()
+    )
+    return live.select_related("review", "review__queue").order_by("review__deadline_at")
+
+
+def my_drafts(person_id: uuid.UUID) -> QuerySet[ReviewAssignment]:
+    """Work that was lost with something written: to go on with, as long as the review is open."""
+    lost = [Work.EXPIRED, Work.RELEASED, Work.WITHDRAWN]
+    kept = ReviewAssignment.objects.filter(person_id=person_id, status__in=lost, draft__isnull=False)
+    return kept.filter(review__status__in=OPEN).select_related("review").order_by("-draft_saved_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How much somebody could take."""
+
+    mine: int
+    claimable: int
+    overdue_soon: int
+    oldest_at: datetime | None
+    by_queue: dict[str, int]
+
+
+def waiting_for(actor: Actor) -> Waiting:
+    """Counts for a reviewer's page. Reviews that need a skill they lack are among them until they try."""
+    found = claimable(actor)
+    queues = found.order_by().values_list("queue__slug").annotate(Count("pk"))
+    by_queue = {slug or "": number for slug, number in queues}
+    oldest = found.order_by("opened_at").values_list("opened_at", flat=True).first()
+    soon = timezone.now() + timedelta(hours=1)
+    return Waiting(
+        mine=my_work(actor.id).count() if actor.id else 0,
+        claimable=sum(by_queue.values()),
+        overdue_soon=found.filter(deadline_at__lt=soon).count(),
+        oldest_at=oldest,
+        by_queue=by_queue,
+    )
+
+
+def reviews_for(actor: Actor) -> QuerySet[Review]:
+    """The reviews of AI systems in which somebody may judge or answers for it; other states than open too."""
+    systems = rights.systems_where(actor, Act.DECISION_CONFIRM, given=ON_A_CLAIMED_ITEM)
+    hidden = Q(decision_id__in=hidden_from(actor.id)) & ~Q(status__in=OPEN)
+    found = Review.objects.select_related("queue").exclude(hidden)
+    if systems is None:
+        return found
+    part = rights.systems_in_part(actor, Act.DECISION_CONFIRM, given=ON_A_CLAIMED_ITEM)
+    return found.filter(Q(system_id__in=systems | part) | Q(queue__owner_id=person_id_of(actor)))
+
+
+def visible_review(actor: Actor, review_id: uuid.UUID) -> Review:
+    """Errors: `ReviewNotFound`, the same for one elsewhere."""
+    found = reviews_for(actor).filter(pk=review_id).first()
+    if found is None:
+        raise ReviewNotFound()
+    return found
+
+
+def work_shown_on(actor: Actor, review: Review) -> list[ReviewAssignment]:
+    """The work on a review that somebody may see: their own; that of others once it has ended."""
+    found = review.assignments.select_related("person").order_by("created_at")
+    return list(found.filter(person_id=person_id_of(actor)) if review.is_open else found)
+
+
+def may_see_dwell(actor: Actor, work: ReviewAssignment) -> bool:
+    """A person's own time on task is shown to that person and the queue's owner only."""
+    queue = work.review.queue
+    return actor.id is not None and (work.person_id == actor.id or (queue is not None and queue.owner_id == actor.id))
+
+
+# --- what there is about a decision -----------------------------------------------------------------------------------
+def people_trail_of(decision_id: uuid.UUID) -> list[Entry]:
+    """The entries about a decision's reviews, overrides, appeals and effects, oldest first."""
+    ids: list[uuid.UUID] = []
+    for model in (Review, Override, Appeal, Effect, ReportedOverride):
+        ids += model._base_manager.filter(decision_id=decision_id).values_list("pk", flat=True)
+    ids += ReviewAssignment.objects.filter(review__decision_id=decision_id).values_list("pk", flat=True)
+    return sorted(Entry.objects.filter(about_id__in=ids).order_by(), key=lambda entry: entry.id) if ids else []
+
+
+def overridden_among(decision_ids: Iterable[uuid.UUID]) -> frozenset[uuid.UUID]:
+    """Of these decisions those in whose place people have put another outcome. Two queries."""
+    wanted = list(decision_ids)
+    reviewed = Review.objects.filter(
+        decision_id__in=wanted, verdict__in=["modify", "reject"], visible_at__lte=timezone.now()
+    )
+    overridden = Override.objects.filter(decision_id__in=wanted, status=Override.Status.IN_FORCE)
+    return frozenset(reviewed.values_list("decision_id", flat=True)) | frozenset(
+        overridden.values_list("decision_id", flat=True)
+    )
+
+
+def appeals_to_decide(actor: Actor) -> list[Appeal]:
+    """Open appeals that somebody may decide: none of a decision they had a part in."""
+    given = frozenset(RULES[Act.APPEAL_DECIDE].only_if.values())
+    systems = rights.systems_where(actor, Act.APPEAL_DECIDE, given=given)
+    found = Appeal.objects.filter(status=Appeal.Status.OPEN).order_by("received_at")
+    if systems is not None:
+        found = found.filter(system_id__in=systems)
+    hidden = hidden_from(actor.id)
+    return [each for each in found[:200] if each.decision_id not in hidden and not _had_part(actor, each.decision_id)]
+
+
+def _had_part(actor: Actor, decision_id: uuid.UUID) -> bool:
+    return actor.id is None or had_part(actor.id, decision_id)
+
+
+def may_override(actor: Actor, decision: SealedDecision) -> bool:
+    """Whether somebody may override this: who answers for it any, a reviewer what they have claimed."""
+    if rights.can(actor, Act.DECISION_OVERRIDE, scope_of(decision)):
+        return True
+    if actor.id is None or not has_live_claim(actor.id, decision.id):
+        return False
+    return rights.can(actor, Act.DECISION_OVERRIDE, scope_of(decision), given=ON_A_CLAIMED_ITEM)
+
+
+def has_live_claim(person_id: uuid.UUID, decision_id: uuid.UUID) -> bool:
+    """Whether somebody works on a review of it now."""
+    return ReviewAssignment.objects.filter(
+        person_id=person_id,
+        review__decision_id=decision_id,
+        status=Work.CLAIMED,
+        lease_until__gt=timezone.now(),
+    ).exists()
+
+
+# --- queues -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What the mode review would ask of the reviewers there are."""
+
+    per_hour: int
+    reviewers: int
+    waiting: int
+
+
+def review_load(system_id: uuid.UUID) -> Load:
+    """How many reviews an hour an AI system would make if everything were held, and who is there to do them."""
+    since = timezone.now() - timedelta(hours=1)
+    counted = DecisionTally.objects.filter(system_id=system_id, minute__gte=since).aggregate(n=Sum("count"))
+    roles = RULES[Act.DECISION_CONFIRM].asks
+    people = rights.in_force().filter(Q(system_id=system_id) | Q(scope="organisation"), role__in=roles)
+    return Load(
+        per_hour=counted["n"] or 0,
+        reviewers=people.values("person_id").distinct().count(),
+        waiting=Review.objects.filter(system_id=system_id, status__in=OPEN).count(),
+    )
+
+
+def queue_states() -> list[dict[str, Any]]:
+    """Each queue with what waits in it: for overviews."""
+    is_open = Q(reviews__status__in=OPEN)
+    found = ReviewQueue.objects.filter(archived_at=None).select_related("owner", "system")
+    return [
+        {"queue": queue, "waiting": queue.waiting}
+        for queue in found.annotate(waiting=Count("reviews", filter=is_open)).order_by("slug")
+    ]

@@ -1,0 +1,199 @@
+"""What becomes of reviews that nobody decides: told in time, and in the end what their rule says. The server's own
+work: no right is asked, each is sealed."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import Count, DateTimeField, DurationField, ExpressionWrapper, F, Q, Value
+from django.utils import timezone
+
+from audit.selectors import decision_by_id
+from governance.models import AISystem
+from ledger.entries import SERVER, Actor
+from ledger.kinds import Kind
+from ledger.sealing import Seal, sealing
+from notices.models import Alert
+from notices.outbox import announce, tell
+from notices.services import open_alert
+from overrides import memory
+from overrides.models import OPEN, OnTimeout, Review, ReviewQueue
+from overrides.review_kinds import REVIEW_OVERFLOWED, REVIEW_TIMED_OUT, REVIEW_WITHDRAWN
+from overrides.services.rules import MAY_ALLOW
+from overrides.services.work import Work, answerable_person, detach_all, locked_review, write_review
+from overrides.standing import InFlight, Mode
+
+AT_ONCE = 200
+STAGES = (80, 50)
+"""Percent of its time after which somebody is told."""
+
+
+def tell_of_deadlines(*, actor: Actor, now: datetime | None = None) -> int:
+    """Tell who answers for reviews that half, or four fifths, of the time has run. Once an hour and queue, not a flood.
+
+    Returns for how many reviews it was due.
+    """
+    now, due = now or timezone.now(), 0
+    for stage in STAGES:
+        span = ExpressionWrapper((F("deadline_at") - F("opened_at")) * Value(stage / 100), DurationField())
+        ran = ExpressionWrapper(F("opened_at") + span, DateTimeField())
+        found = Review.objects.filter(status__in=OPEN, told_share__lt=stage, deadline_at__gt=now)
+        reviews = list(found.annotate(ran_at=ran).filter(ran_at__lte=now).select_related("queue")[:AT_ONCE])
+        for review in reviews:
+            _tell(review, stage, now)
+        Review.objects.filter(pk__in=[review.pk for review in reviews]).update(told_share=stage)
+        due += len(reviews)
+    return due
+
+
+def apply_deadlines(*, actor: Actor, now: datetime | None = None) -> int:
+    """Apply what the rule says to reviews that nobody decided in time. It is an outcome of its own: nobody refused.
+
+    Returns how many.
+    """
+    now = now or timezone.now()
+    overdue = Review.objects.filter(status__in=OPEN, deadline_at__lte=now).order_by("deadline_at")
+    missed = [
+        review_id
+        for review_id in overdue.values_list("pk", flat=True)[:AT_ONCE]
+        if _give_up(actor, review_id, Review.Closing.DEADLINE, now)
+    ]
+    _alert_missed(missed, now)
+    return len(missed)
+
+
+def apply_capacity(*, actor: Actor, now: datetime | None = None) -> int:
+    """Of queues with more than they can take: what came last and nobody has begun is dealt with as the queue says."""
+    now, dealt_with = now or timezone.now(), 0
+    full = ReviewQueue.objects.exclude(when_full=ReviewQueue.WhenFull.ACCEPT).filter(capacity__isnull=False)
+    waiting = full.annotate(waiting=Count("reviews", filter=Q(reviews__status__in=OPEN)))
+    for queue in waiting.filter(waiting__gt=F("capacity")):
+        last = queue.reviews.filter(status=Review.Status.OPEN, phase="proposed").order_by("-opened_at")
+        beyond = queue.waiting - (queue.capacity or 0)
+        for review_id in list(last.values_list("pk", flat=True)[: min(beyond, AT_ONCE)]):
+            dealt_with += _give_up(actor, review_id, Review.Closing.QUEUE_FULL, now)
+    return dealt_with
+
+
+def withdraw_stopped(*, actor: Actor, now: datetime | None = None) -> int:
+    """End reviews of decisions that a stop has cancelled: there is nothing to decide any more. Returns how many."""
+    now, control, ended = now or timezone.now(), memory.current().control, 0
+    if not control.everywhere and not control.by_system:
+        return 0
+    waiting = Review.objects.filter(status__in=OPEN, phase="proposed").order_by("id")
+    if not control.everywhere:
+        waiting = waiting.filter(system_id__in=control.by_system)
+    for review in waiting.iterator(chunk_size=AT_ONCE):
+        body = decision_by_id(review.decision_id).body
+        switch = control.in_force(review.system_id, review.environment, body.model_version, body.capability or "")
+        if switch and switch.mode is Mode.STOP and switch.in_flight is InFlight.CANCEL and switch.drill_id is None:
+            ended += _withdraw(actor, review.pk, Review.Closing.STOPPED, now)
+    return ended
+
+
+def withdraw_review(*, actor: Actor, decision_id: uuid.UUID) -> bool:
+    """The caller took the decision back: nobody needs to look. The edge has checked that the key reaches it.
+
+    Returns whether there was one to withdraw.
+    """
+    review_id = Review.objects.filter(decision_id=decision_id, status__in=OPEN).values_list("pk", flat=True).first()
+    return review_id is not None and _withdraw(actor, review_id, Review.Closing.CALLER, timezone.now())
+
+
+def announce_decided(*, actor: Actor, now: datetime | None = None) -> int:
+    """Tell webhook endpoints what was decided, once it cannot be taken back any more. Returns how many."""
+    now, told = now or timezone.now(), 0
+    due = Review.objects.filter(visible_at__lte=now, announced_at=None).order_by("visible_at")
+    for review_id in list(due.values_list("pk", flat=True)[:AT_ONCE]):
+        with sealing():
+            review = locked_review(review_id)
+            if review.announced_at or review.visible_at is None or review.visible_at > now:
+                continue  # told meanwhile, or taken back
+            Review.objects.filter(pk=review_id).update(announced_at=now)
+            facts = {"review": str(review.pk), "status": str(review.status), "verdict": review.verdict or review.action}
+            announce(event="review.decided", system_id=review.system_id, about_id=review.decision_id, facts=facts)
+            told += 1
+    return told
+
+
+# --- parts of the above -----------------------------------------------------------------------------------------------
+def _give_up(actor: Actor, review_id: uuid.UUID, closing: Review.Closing, now: datetime) -> bool:
+    with sealing() as seal:
+        review = locked_review(review_id)
+        is_due = closing == Review.Closing.QUEUE_FULL or review.deadline_at <= now
+        if not review.is_open or not is_due or (closing == Review.Closing.QUEUE_FULL and _has_begun(review)):
+            return False
+        review.action = _action(review, closing)
+        kind = REVIEW_TIMED_OUT if closing == Review.Closing.DEADLINE else REVIEW_OVERFLOWED
+        _end(seal, actor, review, Review.Status.TIMED_OUT, closing, kind, now)
+    return True
+
+
+def _withdraw(actor: Actor, review_id: uuid.UUID, closing: Review.Closing, now: datetime) -> bool:
+    with sealing() as seal:
+        review = locked_review(review_id)
+        if not review.is_open:
+            return False
+        _end(seal, actor, review, Review.Status.WITHDRAWN, closing, REVIEW_WITHDRAWN, now)
+    return True
+
+
+def _end(
+    seal: Seal,
+    actor: Actor,
+    review: Review,
+    status: Review.Status,
+    closing: Review.Closing,
+    kind: Kind,
+    now: datetime,
+) -> None:
+    review.status, review.closing = status, closing
+    review.closed_at = review.visible_at = now
+    review.version += 1
+    facts = {"closing": str(closing)} | ({"action": review.action} if review.action else {})
+    write_review(seal, actor, kind, review, facts)
+    detach_all(seal, actor, review, now)
+
+
+def _has_begun(review: Review) -> bool:
+    return review.assignments.filter(status__in=[Work.CLAIMED, Work.OFFERED, Work.SUBMITTED]).exists()
+
+
+def _action(review: Review, closing: Review.Closing) -> str:
+    """What is applied, as far as it may be by now; nothing where nothing is held."""
+    if review.phase != "proposed":
+        return ""
+    is_full = closing == Review.Closing.QUEUE_FULL and review.queue is not None
+    wanted = review.queue.when_full if is_full and review.queue else review.on_timeout
+    system = AISystem.objects.get(pk=review.system_id)
+    if wanted == OnTimeout.ALLOW and system.risk_class not in MAY_ALLOW:
+        return OnTimeout.BLOCK
+    if wanted == OnTimeout.FALLBACK and not system.fallback_kind:
+        return OnTimeout.BLOCK
+    return wanted
+
+
+def _tell(review: Review, stage: int, now: datetime) -> None:
+    person_id = answerable_person(review)
+    if person_id is None:
+        return
+    place = review.queue_id or review.system_id
+    hour = now.strftime("%Y-%m-%dT%H")
+    facts = {"review": str(review.pk), "share": stage, "queue": review.queue.slug if review.queue else None}
+    tell(person_id=person_id, kind="reviews.due", fingerprint=f"reviews.due:{place}:{stage}:{hour}", facts=facts)
+
+
+def _alert_missed(review_ids: Sequence[uuid.UUID], now: datetime) -> None:
+    """One alert a queue, which counts: a night without reviewers is one matter, not a thousand."""
+    found = Review.objects.filter(pk__in=review_ids).select_related("queue")
+    for review in found:
+        place = review.queue_id or review.system_id
+        open_alert(
+            actor=SERVER,
+            kind="review.deadline_missed",
+            severity=Alert.Severity.WARNING,
+            fingerprint=f"review.deadline_missed:{review.system_id}:{place}",
+            system_id=review.system_id,
+            about_id=review.decision_id,
+            facts={"queue": review.queue.slug if review.queue else None, "review": str(review.pk)},
+        )

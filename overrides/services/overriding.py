@@ -1,0 +1,313 @@
+"""Overriding a decision without a queue, hearing of what was decided elsewhere, and of what callers did in the end."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from audit.selectors import SealedDecision, decision_by_id
+from audit.services.disclosure import scope_of
+from config.errors import FieldProblem, Forbidden, InvalidInput
+from governance import rights
+from governance.acts import Act, Condition
+from governance.changes import write
+from governance.locks import hold
+from ledger.entries import CLEAR, Actor
+from ledger.sealing import Seal, sealing
+from notices.models import Alert
+from notices.outbox import announce
+from notices.services import open_alert
+from overrides.effective import Effective, effective_of
+from overrides.eligibility import person_id_of
+from overrides.models import OPEN, Appeal, Effect, Override, ReportedOverride, Review, ReviewRule
+from overrides.reasons import checked_reason
+from overrides.review_errors import OverrideNotFound, OverrideNotWaiting
+from overrides.review_kinds import (
+    APPEAL_REMEDIED,
+    DECISION_OVERRIDDEN,
+    EFFECT_CONFIRMED,
+    EFFECT_MISMATCHED,
+    OVERRIDE_REFUSED,
+    OVERRIDE_REPORTED,
+    OVERRIDE_REQUESTED,
+    REVIEW_SUPERSEDED,
+)
+from overrides.selectors import may_override, require_unhidden
+from overrides.services.deciding import check_texts
+from overrides.services.work import detach_all, locked_review, write_review
+
+SECOND_ASKED = frozenset({Condition.SECOND_REVIEW_ASKED})
+AHEAD = timedelta(minutes=5)
+
+
+def override_decision(
+    *,
+    actor: Actor,
+    decision_id: uuid.UUID,
+    outcome: str,
+    reason_code: str,
+    output: str = "",
+    note: str = "",
+) -> Override:
+    """Put another outcome in the place of a decision's, reviewed before or not. `output`: raw JSON text.
+
+    Where its rule asks for two reviewers it waits for a second one. Errors: `Forbidden`, `DecisionNotFound`,
+    `HiddenWhileBlind`, `InvalidInput`, `OverrideNotWaiting` where another one waits.
+    """
+    person_id = person_id_of(actor)
+    check_outcome(outcome)
+    check_texts(output, note)
+    decision = decision_by_id(decision_id)
+    _require_override(actor, decision)
+    with sealing() as seal:
+        hold_decision(decision_id)
+        _refuse_what_holds(effective_of(decision_id, decision=decision), outcome, output)
+        if Override.objects.filter(decision_id=decision_id, status=Override.Status.REQUESTED).exists():
+            raise OverrideNotWaiting("Another override of this decision waits for its second reviewer.")
+        made = Override(
+            decision_id=decision_id,
+            system_id=decision.system_id,
+            outcome=outcome,
+            reason_code=checked_reason(reason_code, "override", _queue_of(decision_id)),
+            person_id=person_id,
+            at=timezone.now(),
+            has_output=bool(output),
+            output=output,
+            note=note,
+        )
+        if _asks_for_second(decision_id):
+            made.status = Override.Status.REQUESTED
+            write_override(seal, actor, made, OVERRIDE_REQUESTED)
+        else:
+            put_in_force(seal, actor, made)
+    return made
+
+
+def agree_to_override(*, actor: Actor, override_id: uuid.UUID) -> Override:
+    """Agree, as the second reviewer. Errors: `OverrideNotFound`, `OverrideNotWaiting`, `ApprovalForbidden`,
+    `HiddenWhileBlind`."""
+    with sealing() as seal:
+        made, decision = _waiting(actor, override_id)
+        require_unhidden(actor, decision.id)
+        made.second_person_id = actor.id
+        made.status, made.at = Override.Status.IN_FORCE, timezone.now()
+        put_in_force(seal, actor, made)
+    return made
+
+
+def refuse_override(*, actor: Actor, override_id: uuid.UUID) -> Override:
+    """Disagree, as the second reviewer; or take one's own back. Errors: as agreeing."""
+    with sealing() as seal:
+        made, _ = _waiting(actor, override_id, own_too=True)
+        made.second_person_id = actor.id if actor.id != made.person_id else None
+        made.status = Override.Status.REFUSED
+        write_override(seal, actor, made, OVERRIDE_REFUSED)
+    return made
+
+
+def report_override(
+    *,
+    actor: Actor,
+    decision_id: uuid.UUID,
+    outcome: str,
+    occurred_at: datetime,
+    reason_code: str = "",
+    reviewer: str = "",
+    note: str = "",
+) -> ReportedOverride:
+    """Note a human decision that was made in the customer's own tool. It changes nothing here; again is the same.
+
+    Errors: `Forbidden`, `DecisionNotFound`, `InvalidInput`.
+    """
+    check_outcome(outcome)
+    check_texts("", note)
+    _check_past(occurred_at)
+    decision = decision_by_id(decision_id)
+    account_id = _account(actor, Act.OVERRIDE_REPORT, decision)
+    said = {"decision_id": decision_id, "account_id": account_id, "outcome": outcome, "occurred_at": occurred_at}
+    with sealing() as seal:
+        hold_decision(decision_id)
+        known = ReportedOverride.objects.filter(**said).first()
+        if known:
+            return known
+        made = ReportedOverride(
+            system_id=decision.system_id, reason_code=reason_code, reviewer=reviewer, note=note, **said
+        )
+        facts = {"decision": str(decision_id), "outcome": outcome}
+        write(seal, actor=actor, kind=OVERRIDE_REPORTED, row=made, system_id=decision.system_id, facts=facts)
+    return made
+
+
+def confirm_effect(
+    *, actor: Actor, decision_id: uuid.UUID, outcome: str | None, occurred_at: datetime, detail: str = ""
+) -> Effect:
+    """The calling service says what it did in the end (None: nothing). The same again is the same fact.
+
+    What is not the effective outcome is a mismatch: an alert. What is one confirms the remedy of an appeal. Errors:
+    `Forbidden`, `DecisionNotFound`, `InvalidInput`.
+    """
+    if outcome is not None:
+        check_outcome(outcome)
+    check_texts("", detail)
+    _check_past(occurred_at)
+    decision = decision_by_id(decision_id)
+    account_id = _account(actor, Act.EFFECT_CONFIRM, decision)
+    with sealing() as seal:
+        hold_decision(decision_id)
+        last = Effect.objects.filter(decision_id=decision_id).order_by("-received_at", "-id").first()
+        found = effective_of(decision_id, decision=decision)
+        expected = "" if found.status == "pending" else found.effective_outcome or ""
+        if last and (last.outcome, last.occurred_at, last.expected) == (outcome or "", occurred_at, expected):
+            return last
+        effect = Effect(
+            decision_id=decision_id,
+            system_id=decision.system_id,
+            account_id=account_id,
+            outcome=outcome or "",
+            expected=expected,
+            status=Effect.Status.CONFIRMED if (outcome or "") == expected else Effect.Status.MISMATCH,
+            occurred_at=occurred_at,
+            received_at=timezone.now(),
+            detail=detail,
+        )
+        _write_effect(seal, actor, effect)
+    if effect.status == Effect.Status.MISMATCH:
+        _alert_mismatch(actor, effect)
+    return effect
+
+
+# --- shared with appeals ----------------------------------------------------------------------------------------------
+def hold_decision(decision_id: uuid.UUID) -> None:
+    """What people say of one decision comes one after the other."""
+    hold(f"decision:{decision_id}")
+
+
+def put_in_force(seal: Seal, actor: Actor, made: Override) -> None:
+    """An override counts from here on; whatever review was open of it is over."""
+    _supersede(seal, actor, made.decision_id)
+    write_override(seal, actor, made, DECISION_OVERRIDDEN)
+    facts = {"override": str(made.pk), "outcome": made.outcome, "source": str(made.source)}
+    announce(event="decision.overridden", system_id=made.system_id, about_id=made.decision_id, facts=facts)
+
+
+def write_override(seal: Seal, actor: Actor, made: Override, kind: Any) -> None:
+    facts = {
+        "decision": str(made.decision_id),
+        "outcome": made.outcome,
+        "reason_code": made.reason_code,
+        "source": str(made.source),
+        "status": str(made.status),
+    }
+    write(seal, actor=actor, kind=kind, row=made, system_id=made.system_id, facts=facts)
+
+
+def check_outcome(outcome: str) -> None:
+    """Errors: `InvalidInput`."""
+    if not CLEAR.fullmatch(outcome):
+        expected = "1 to 100 of A-Z, a-z, 0-9 and _.:/+-"
+        problem = FieldProblem(pointer="/outcome", detail="Say the outcome as a category.", expected=expected)
+        raise InvalidInput(errors=[problem])
+
+
+# --- parts of the above -----------------------------------------------------------------------------------------------
+def _require_override(actor: Actor, decision: SealedDecision) -> None:
+    if not may_override(actor, decision):
+        raise Forbidden()
+    require_unhidden(actor, decision.id)
+
+
+def _account(actor: Actor, act: Act, decision: SealedDecision) -> uuid.UUID:
+    rights.require(actor, act, scope_of(decision))
+    if actor.id is None:
+        raise Forbidden()
+    return actor.id
+
+
+def _refuse_what_holds(found: Effective, outcome: str, output: str) -> None:
+    if found.status == "final" and found.effective_outcome == outcome and (found.output or "") == output:
+        detail = "This is what holds already."
+        raise InvalidInput(errors=[FieldProblem(pointer="/outcome", detail=detail)])
+
+
+def _queue_of(decision_id: uuid.UUID) -> uuid.UUID | None:
+    return Review.objects.filter(decision_id=decision_id).order_by("-id").values_list("queue_id", flat=True).first()
+
+
+def _asks_for_second(decision_id: uuid.UUID) -> bool:
+    rule_ids = Review.objects.filter(decision_id=decision_id, rule_id__isnull=False).values("rule_id")
+    return ReviewRule.objects.filter(pk__in=rule_ids, reviews_required=2).exists()
+
+
+def _waiting(actor: Actor, override_id: uuid.UUID, *, own_too: bool = False) -> tuple[Override, SealedDecision]:
+    person_id_of(actor)
+    made = Override.objects.select_for_update(no_key=True).filter(pk=override_id).first()
+    if made is None:
+        raise OverrideNotFound()
+    hold_decision(made.decision_id)
+    decision = decision_by_id(made.decision_id)
+    if not rights.can(actor, Act.DECISION_VIEW, scope_of(decision)):
+        raise OverrideNotFound()
+    if made.status != Override.Status.REQUESTED:
+        raise OverrideNotWaiting()
+    if not (own_too and made.person_id == actor.id):
+        rights.require_approval(
+            actor, Act.DECISION_OVERRIDE, scope_of(decision), requested_by=made.person_id, given=SECOND_ASKED
+        )
+    return made, decision
+
+
+def _supersede(seal: Seal, actor: Actor, decision_id: uuid.UUID) -> None:
+    review_id = Review.objects.filter(decision_id=decision_id, status__in=OPEN).values_list("pk", flat=True).first()
+    if review_id is None:
+        return
+    review = locked_review(review_id)
+    if not review.is_open:
+        return
+    now = timezone.now()
+    review.status, review.closing = Review.Status.SUPERSEDED, Review.Closing.OVERRIDE
+    review.closed_at = review.visible_at = now
+    review.version += 1
+    write_review(seal, actor, REVIEW_SUPERSEDED, review)
+    detach_all(seal, actor, review, now)
+
+
+def _write_effect(seal: Seal, actor: Actor, effect: Effect) -> None:
+    is_match = effect.status == Effect.Status.CONFIRMED
+    facts: dict[str, Any] = {"decision": str(effect.decision_id), "status": str(effect.status)}
+    facts |= {"outcome": effect.outcome} if effect.outcome else {}
+    facts |= {"expected": effect.expected} if effect.expected else {}
+    kind = EFFECT_CONFIRMED if is_match else EFFECT_MISMATCHED
+    write(seal, actor=actor, kind=kind, row=effect, system_id=effect.system_id, facts=facts)
+    announce(event=kind.name, system_id=effect.system_id, about_id=effect.decision_id, facts=facts)
+    if is_match:
+        _remedy(seal, actor, effect)
+
+
+def _remedy(seal: Seal, actor: Actor, effect: Effect) -> None:
+    """The caller has done what an appeal asked for."""
+    waiting = Appeal.objects.select_for_update(no_key=True, of=("self",)).filter(
+        decision_id=effect.decision_id, status=Appeal.Status.OVERTURNED
+    )
+    for appeal in waiting:
+        appeal.status, appeal.effect, appeal.remedied_at = Appeal.Status.REMEDIED, effect, effect.received_at
+        facts = {"decision": str(effect.decision_id), "effect": str(effect.pk)}
+        write(seal, actor=actor, kind=APPEAL_REMEDIED, row=appeal, system_id=effect.system_id, facts=facts)
+
+
+def _alert_mismatch(actor: Actor, effect: Effect) -> None:
+    open_alert(
+        actor=actor,
+        kind="effect.mismatched",
+        severity=Alert.Severity.CRITICAL,
+        fingerprint=f"effect.mismatched:{effect.decision_id}",
+        system_id=effect.system_id,
+        about_id=effect.decision_id,
+        # no outcomes: an alert is read by people who may be judging this decision blind
+        facts={"effect": str(effect.pk)},
+    )
+
+
+def _check_past(occurred_at: datetime) -> None:
+    if occurred_at > timezone.now() + AHEAD:
+        raise InvalidInput(errors=[FieldProblem(pointer="/occurred_at", detail="This has not happened yet.")])

@@ -1,0 +1,172 @@
+"""Reviews over HTTP, as a reviewer's page and a calling service use them."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from governance.models import AISystem, Person
+from governance.services.tokens import create_token
+from overrides.models import ReviewRule
+from tests.factories.register import actor_of, make_account, make_key, make_person, make_system
+from tests.factories.reviews import make_queue, make_rule, open_review
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def system() -> AISystem:
+    return make_system()
+
+
+def person_client(person: Person) -> APIClient:
+    token = create_token(actor=actor_of(person), name="test", proven_at=timezone.now())
+    return APIClient(headers={"Authorization": f"Bearer {token.text}"})
+
+
+def key_client(system: AISystem, *scopes: str) -> APIClient:
+    return APIClient(headers={"Authorization": f"Bearer {make_key(system, scopes=scopes).text}"})
+
+
+def test_a_review_from_the_queue_to_the_effect(system: AISystem) -> None:
+    reviewer, caller = person_client(make_person(reviewer=system)), key_client(system, "decisions:write")
+    review = open_review(system)
+    address = f"/api/v1/decisions/{review.decision_id}"
+    held = caller.get(f"{address}/effective").json()
+    assert (held["status"], held["action"], held["review"]["id"]) == ("pending", "hold", str(review.pk))
+    assert reviewer.get("/api/v1/reviews/counts").json()["claimable"] == 1
+    work = reviewer.post("/api/v1/reviews/claim-next", {}).json()
+    item = reviewer.get(f"/api/v1/reviews/work/{work['token']}").json()
+    assert (item["original_outcome"], item["work"]["review"]["version"]) == ("refused", 1)
+    body = {
+        "version": 1,
+        "decision": "modify",
+        "outcome": "approved",
+        "output": {"limit": 4000},
+        "reason_code": "wrong-input",
+        "note": "Misread.",
+    }
+    for _ in range(2):
+        assert reviewer.post(f"/api/v1/reviews/work/{work['token']}/submit", body).status_code == 200
+    with time_machine.travel(timezone.now() + timedelta(seconds=11)):
+        final = caller.get(f"{address}/effective").json()
+        assert (final["status"], final["effective_outcome"], final["output"]) == ("final", "approved", None)
+        done = {"outcome": "approved", "occurred_at": timezone.now().isoformat()}
+        assert caller.post(f"{address}/effect", done).json()["status"] == "confirmed"
+        assert caller.get(f"{address}/effective").json()["effect"]["status"] == "confirmed"
+        payloads = key_client(system, "decisions:read", "payloads:read")
+        assert payloads.get(f"{address}/effective").json()["output"] == {"limit": 4000}
+        mine = reviewer.get(f"/api/v1/reviews/{review.pk}").json()["work"][0]
+        assert mine["dwell_s"] is not None
+
+
+def test_a_persons_dwell_is_theirs_and_the_queue_owners_only(system: AISystem) -> None:
+    owner, person = make_person(reviewer=system), make_person(reviewer=system)
+    review = open_review(system, rule=make_rule(system, make_queue(owner)))
+    client = person_client(person)
+    token = client.post(f"/api/v1/reviews/{review.pk}/claim").json()["token"]
+    client.get(f"/api/v1/reviews/work/{token}")
+    client.post(f"/api/v1/reviews/work/{token}/submit", {"version": 1, "decision": "confirm"})
+    seen = [
+        person_client(each).get(f"/api/v1/reviews/{review.pk}").json()["work"][0]["dwell_s"] is not None
+        for each in (person, owner, make_person(accountable=system))
+    ]
+    assert seen == [True, True, False]
+
+
+def test_a_lost_claim_is_a_409_and_the_draft_is_there(system: AISystem) -> None:
+    client, review = person_client(make_person(reviewer=system)), open_review(system)
+    token = client.post(f"/api/v1/reviews/{review.pk}/claim").json()["token"]
+    assert client.put(f"/api/v1/reviews/work/{token}/draft", {"draft": {"note": "a"}}).status_code == 200
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        lost = client.put(f"/api/v1/reviews/work/{token}/draft", {"draft": {"note": "ab"}})
+        assert (lost.status_code, lost.json()["type"]) == (409, "/problems/claim-lost")
+        again = client.post(f"/api/v1/reviews/{review.pk}/claim").json()
+    assert again["draft"] == {"note": "ab"}
+
+
+def test_keys_do_nothing_that_a_person_must_answer_for(system: AISystem) -> None:
+    review = open_review(system)
+    scopes = ("decisions:write", "decisions:read", "feedback:write", "payloads:read", "control:tighten")
+    caller = key_client(system, *scopes)
+    body = {"outcome": "approved", "reason_code": "other"}
+    answers = [
+        caller.post("/api/v1/reviews/claim-next", {}),
+        caller.post(f"/api/v1/reviews/{review.pk}/claim"),
+        caller.post(f"/api/v1/decisions/{review.decision_id}/override", body),
+        caller.post(f"/api/v1/appeals/{uuid.uuid4()}/decide", {"verdict": "upheld", "reason_code": "other"}),
+        caller.post(f"/api/v1/overrides/{uuid.uuid4()}/agree"),
+        caller.post(f"/api/v1/rule-changes/{uuid.uuid4()}/approve"),
+    ]
+    assert {(each.status_code, each.json()["type"]) for each in answers} == {(403, "/problems/person-needed")}
+
+
+def test_a_key_of_another_system_or_scope_learns_nothing(system: AISystem) -> None:
+    review = open_review(system)
+    address = f"/api/v1/decisions/{review.decision_id}/effective"
+    assert key_client(make_system(), "decisions:read").get(address).status_code == 404
+    assert key_client(system, "control:read").get(address).status_code == 403
+    assert person_client(make_person(reviewer=make_system())).get(address).status_code == 404
+    assert APIClient().get(address).status_code == 401
+
+
+def test_the_caller_takes_a_held_decision_back(system: AISystem) -> None:
+    review, caller = open_review(system), key_client(system, "decisions:write")
+    for _ in range(2):
+        told = caller.post(f"/api/v1/decisions/{review.decision_id}/withdraw").json()
+        assert (told["status"], told["action"], told["reason_code"]) == ("final", "stop", "caller")
+
+
+def test_an_appeal_by_a_key_is_decided_by_a_person(system: AISystem) -> None:
+    review = open_review(system, phase="effective")
+    filed = key_client(system, "feedback:write").post(
+        f"/api/v1/decisions/{review.decision_id}/appeals", {"ground_code": "wrong-data", "statement": "My salary."}
+    )
+    assert filed.status_code == 201
+    reviewer = person_client(make_person(reviewer=system))
+    (listed,) = reviewer.get("/api/v1/appeals").json()["items"]
+    assert listed["statement"] == "My salary."
+    decided = reviewer.post(
+        f"/api/v1/appeals/{listed['id']}/decide",
+        {"verdict": "overturned", "outcome": "approved", "reason_code": "wrong-input"},
+    )
+    assert decided.json()["status"] == "overturned"
+
+
+def test_rules_over_the_api(system: AISystem) -> None:
+    operator, approver = make_person(operator=system), make_person(approver=True)
+    queue, client = make_queue(operator), person_client(operator)
+    body = {
+        "system": system.slug,
+        "name": "adverse",
+        "condition": {"adverse": True},
+        "queue_id": str(queue.pk),
+        "deadline_s": 600,
+    }
+    made = client.post("/api/v1/review-rules", body)
+    assert made.status_code == 201
+    address = f"/api/v1/review-rules/{made.json()['rule']['id']}"
+    assert client.patch(address, {"is_blind": True}).status_code == 200
+    waiting = client.patch(address, {"archived": True})
+    assert (waiting.status_code, waiting.json()["request"]["loosens"]) == (202, ["archived"])
+    approved = person_client(approver).post(f"/api/v1/rule-changes/{waiting.json()['request']['id']}/approve")
+    assert approved.json()["archived_at"] is not None
+    assert ReviewRule.objects.filter(archived_at=None).count() == 0
+    wrong = client.post("/api/v1/review-rules", body | {"name": "other", "condition": {"advers": True}})
+    assert [each["pointer"] for each in wrong.json()["errors"]] == ["/condition/advers"]
+
+
+def test_a_decision_that_its_sender_asks_for_has_its_corrected_output(system: AISystem) -> None:
+    account = make_account()
+    key = make_key(system, scopes=["decisions:write"], account=account)
+    caller = APIClient(headers={"Authorization": f"Bearer {key.text}"})
+    review = open_review(system, account_id=account.pk)
+    reviewer = person_client(make_person(reviewer=system))
+    token = reviewer.post(f"/api/v1/reviews/{review.pk}/claim").json()["token"]
+    body = {"version": 1, "decision": "modify", "outcome": "approved", "output": [1], "reason_code": "other"}
+    reviewer.post(f"/api/v1/reviews/work/{token}/submit", body)
+    with time_machine.travel(timezone.now() + timedelta(seconds=11)):
+        assert caller.get(f"/api/v1/decisions/{review.decision_id}/effective").json()["output"] == [1]
