@@ -91,7 +91,7 @@ class Product:
         return [*supervised, *working_in(self.data_dir / "pg" / "data"), *working_in(self.data_dir / "broker")]
 
     def service(self, word: str) -> psutil.Process:
-        """The first process of a service (config.wsgi:application, prefork, outgoing, beat): the supervisor's own child."""
+        """The first process of a service (config.wsgi:application, prefork, outgoing, beat): the supervisor's child."""
         [found] = [child for child in psutil.Process(self.process.pid).children() if word in child.cmdline()]
         return found
 
