@@ -36,6 +36,7 @@ urlpatterns = [
     path("api/v1/", include("audit.urls")),
     path("api/v1/", include("overrides.urls")),
     path("api/v1/", include("monitoring.urls")),
+    path("api/v1/", include("notices.urls")),
     path("", include("evidence.urls")),
     path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
     path("api/docs", for_reading(openapi.docs), name="docs"),

@@ -18,9 +18,11 @@ class Act(enum.StrEnum):
     PARAMETER_TIGHTEN = "parameter.tighten"
     CARD_PUBLISH = "card.publish"
     VERSION_PROMOTE = "version.promote"
+    DRILL_RUN = "drill.run"
     # human decisions
     DECISION_OVERRIDE = "decision.override"
     DECISION_CONFIRM = "decision.confirm"
+    REVIEW_CLAIM = "review.claim"
     APPEAL_DECIDE = "appeal.decide"
     APPEAL_OPEN = "appeal.open"
     OVERRIDE_REPORT = "override.report"
@@ -55,7 +57,9 @@ class Act(enum.StrEnum):
     VERSION_REGISTER = "version.register"
     VERSION_REGISTER_UNVERIFIED = "version.register_unverified"
     ALERT_HANDLE = "alert.handle"
+    WEBHOOK_MANAGE = "webhook.manage"
     # looking
+    REVIEW_VIEW = "review.view"
     SYSTEM_VIEW = "system.view"
     DECISION_VIEW = "decision.view"
     PAYLOAD_READ = "payload.read"
@@ -117,6 +121,8 @@ def role_names(roles: Collection[Assignment.Role]) -> str:
 
 PRIVILEGED = frozenset({Role.ADMINISTRATOR, Role.APPROVER, Role.DPO, Role.AUDITOR, Role.INVESTIGATOR})
 """Roles that a second administrator must agree to."""
+NEEDS_SECOND_FACTOR = PRIVILEGED | {Role.ACCOUNTABLE, Role.OPERATOR}
+"""Roles whose holders sign in with a second factor."""
 OWNERS = (Role.ACCOUNTABLE, Role.DEPUTY)
 EVERY_ROLE = tuple(Role)
 SEE_DECISIONS = tuple(role for role in Role if role is not Role.ADMINISTRATOR)
@@ -141,8 +147,10 @@ RULES: dict[Act, Rule] = {
     Act.PARAMETER_LOOSEN: _loosen,
     Act.CARD_PUBLISH: _publish,
     Act.VERSION_PROMOTE: _publish,
+    Act.DRILL_RUN: _rule(Role.OPERATOR, *OWNERS),
     Act.DECISION_OVERRIDE: _human,
     Act.DECISION_CONFIRM: _human,
+    Act.REVIEW_CLAIM: _rule(Role.REVIEWER),
     Act.APPEAL_DECIDE: _rule(Role.REVIEWER, only_if={Role.REVIEWER: Condition.NO_PART_IN_IT}),
     Act.APPEAL_OPEN: _rule(*SEE_DECISIONS, by_key=(KeyScope.FEEDBACK_WRITE,)),
     Act.OVERRIDE_REPORT: _rule(by_key=(KeyScope.FEEDBACK_WRITE,)),
@@ -181,6 +189,8 @@ RULES: dict[Act, Rule] = {
     ),
     Act.VERSION_REGISTER_UNVERIFIED: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
     Act.ALERT_HANDLE: _rule(Role.ADMINISTRATOR, Role.TECHNICAL_OWNER, Role.OPERATOR, *OWNERS),
+    Act.REVIEW_VIEW: _rule(Role.REVIEWER, *OWNERS),
+    Act.WEBHOOK_MANAGE: _rule(Role.ADMINISTRATOR, Role.TECHNICAL_OWNER),
     Act.SYSTEM_VIEW: _rule(*EVERY_ROLE),
     Act.DECISION_VIEW: _rule(*SEE_DECISIONS, by_key=(KeyScope.DECISIONS_READ,)),
     Act.PAYLOAD_READ: _rule(
