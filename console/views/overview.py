@@ -21,6 +21,7 @@ from governance.acts import Act
 from governance.models import Person
 from intake.selectors import count_bounded, of_systems, silent_sources, waiting_records
 from notices.selectors import alerts_for, not_closed
+from overrides.selectors import hidden_from
 
 SHOWN_ALERTS = 5
 
@@ -40,7 +41,7 @@ class SystemLine:
 def overview(request: HttpRequest) -> HttpResponse:
     person = viewer(request)
     systems = list(visible_systems(person))
-    visible = countable(Q(system_id__in=[system.pk for system in systems]), person)
+    visible = countable(Q(system_id__in=[system.pk for system in systems]), hidden_from(person.pk))
     alerts = not_closed(alerts_for(person))
     open_alerts = list(alerts.values_list("system_id", flat=True))
     reached = {system.pk: str(system) for system in systems}

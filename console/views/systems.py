@@ -22,6 +22,7 @@ from governance.models import AISystem
 from governance.scopes import Scope
 from governance.services.systems import gaps
 from notices.selectors import alerts_for, not_closed
+from overrides.selectors import hidden_from
 
 LATEST = 8
 
@@ -37,7 +38,7 @@ def system(request: HttpRequest, system_id: uuid.UUID) -> HttpResponse:
     sees_decisions = rights.can(person, Act.DECISION_VIEW, scope)
     latest = list_decisions(DecisionFilter(system_id=found.pk), reach_of(person), limit=LATEST)
     (row,) = matrix([found])
-    counted = countable(Q(system_id=found.pk), person)
+    counted = countable(Q(system_id=found.pk), hidden_from(person.pk))
     return show(
         request,
         "system.html",
