@@ -33,6 +33,9 @@ broker_connection_retry_on_startup = True
 task_publish_retry = False  # the sweep finds what was not nudged
 task_serializer = "json"
 accept_content = ["json"]
+# What waits for other people's servers has workers of its own, in threads: a slow receiver holds nothing else up.
+OUTGOING = "outgoing"
+task_routes = {f"notices.tasks.{name}_task": {"queue": OUTGOING} for name in ("send_webhooks", "deliver", "send_mails")}
 task_acks_late = True
 task_reject_on_worker_lost = True
 task_ignore_result = True

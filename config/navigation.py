@@ -47,6 +47,14 @@ GROUPS: list[tuple[str, list[Entry]]] = [
         ],
     ),
     (
+        "Telling others",
+        [
+            Entry("Webhook endpoints", "webhook", "admin:notices_webhookendpoint_changelist"),
+            Entry("Deliveries", "outbox", "admin:notices_delivery_changelist"),
+            Entry("E-mails", "mail", "admin:notices_message_changelist"),
+        ],
+    ),
+    (
         "Ledger",
         [
             Entry("Logs", "account_tree", "admin:logs"),

@@ -13,7 +13,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environs import FileAwareEnv, validate
 
-from config import logs
+from config import logs, outgoing
 from config.standalone import layout
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -94,6 +94,21 @@ SOURCE_SILENCE_SECONDS = env.int("SOURCE_SILENCE_SECONDS", 900, validate=validat
 """A source that sends heartbeats and is not heard from for this long raises an alert."""
 QUARANTINE_DAYS = env.int("QUARANTINE_DAYS", 90, validate=validate.Range(1))
 """Refused records older than this are erased, whatever became of them."""
+DEMO = env.bool("DEMO", False)
+"""Set by `make demo` alone: its made-up people (at example.org) are not made to have a second factor."""
+
+# --- what is told to the outside -------------------------------------------------------------------------------------
+WEBHOOK_NETWORKS: list[str] = env.list("WEBHOOK_NETWORKS", [], validate=outgoing.are_networks)
+"""Networks of the operator's own that webhooks may go to though they are not public, and in plain http."""
+WEBHOOK_PORTS: list[int] = env.list("WEBHOOK_PORTS", [443], subcast=int)
+WEBHOOK_PROXY = env.str("WEBHOOK_PROXY", "", validate=outgoing.is_proxy)
+"""An egress proxy (http://host:port) that all webhooks go through. It resolves names, and its rules decide."""
+WEBHOOK_CA_FILE = env.str("WEBHOOK_CA_FILE", "")
+"""Certificates that receivers' are checked against, in the place of the system's."""
+EMAIL_URL = env.str("EMAIL_URL", "", validate=outgoing.is_mail_server)
+EMAIL_FROM = env.str("EMAIL_FROM", "")
+ALERT_ESCALATION_HOURS = env.int("ALERT_ESCALATION_HOURS", 4, validate=validate.Range(1))
+"""An alert that nobody has acknowledged for this long is told to deputies and administrators as well."""
 
 env.seal()
 
@@ -147,6 +162,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "governance.sign_in.gate.EnrolmentGate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
@@ -187,7 +203,7 @@ CSRF_COOKIE_NAME = "__Host-csrf" if _encrypted else "csrf"
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Strict would drop the session on the way back from sign-on
 SESSION_COOKIE_AGE = 12 * 3600
-SESSION_ENGINE = "django.contrib.sessions.backends.db"  # in the database: ending one ends it everywhere
+SESSION_ENGINE = "governance.sessions"  # in the database: ending one ends it everywhere
 CSRF_FAILURE_VIEW = "config.error_pages.csrf_failure"
 LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
@@ -210,15 +226,31 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# --- e-mail ----------------------------------------------------------------------------------------------------------
+_mail = outgoing.mail_server(EMAIL_URL or (DATA_DIR / "mail").as_uri())
+EMAIL_BACKEND = _mail.backend
+EMAIL_FILE_PATH = _mail.folder
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.starttls, _mail.tls
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = EMAIL_FROM or f"Answerable <answerable@{_address.hostname or 'localhost'}>"
+
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("name", "email", "staff_number")},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+
+SECOND_FACTOR_FORCED = not DEMO
+"""Whether people in roles that could do harm must sign in with a second factor (governance/enrolment.py)."""
 
 # --- files -----------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
@@ -284,5 +316,11 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("answerable/admin.css")],
     "SCRIPTS": [lambda request: static("answerable/shell.js")],
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Your sign-in", "link": reverse_lazy("admin:your_sign_in")},
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+        ]
+    },
     "SIDEBAR": {"navigation": "config.navigation.sidebar"},
 }

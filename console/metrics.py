@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Count, Min
+from django.db.models import Count, Min, TextChoices
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
@@ -16,7 +16,7 @@ from intake.models import QuarantineCase, QuarantinedRecord
 from intake.selectors import count_bounded, silent_sources, watched_sources
 from ledger.errors import HeadStoreUnavailable
 from ledger.heads import head_store
-from notices.models import Alert
+from notices.models import Alert, Delivery, Message
 
 # the newest head of each log, by index: never a count over entries
 HEAD_SIZES = """
@@ -36,6 +36,7 @@ class DatabaseCollector(Collector):
         yield from self._alerts()
         yield from self._quarantine()
         yield from self._sources()
+        yield from _outgoing()
 
     def _logs(self) -> Iterable[Metric]:
         sizes = GaugeMetricFamily("answerable_log_tree_size", "Sealed entries of a log.", labels=["origin", "kind"])
@@ -74,6 +75,23 @@ class DatabaseCollector(Collector):
         yield _age("answerable_source_longest_silence_seconds", about, quietest)
         silent = silent_sources().count()
         yield GaugeMetricFamily("answerable_sources_silent", "Sources not heard from as expected.", value=silent)
+
+
+def _outgoing() -> Iterable[Metric]:
+    """What waits to be told to others. A delivery is overdue from when it should have gone: a pause is no delay."""
+    deliveries = Delivery.objects.values_list("status").annotate(number=Count("pk")).order_by()
+    yield _by_status("answerable_webhook_deliveries", "Deliveries of the last 30 days.", Delivery.Status, deliveries)
+    late = Delivery.objects.filter(status=Delivery.Status.WAITING, lease=None).aggregate(at=Min("next_attempt_at"))
+    yield _age("answerable_webhook_overdue_seconds", "Since the most overdue delivery was due.", late["at"])
+    messages = Message.objects.values_list("status").annotate(number=Count("pk")).order_by()
+    yield _by_status("answerable_emails", "E-mails of the last 30 days.", Message.Status, messages)
+
+
+def _by_status(name: str, about: str, known: type[TextChoices], counted: Iterable[tuple[str, int]]) -> Metric:
+    family = GaugeMetricFamily(name, about, labels=["status"])
+    for status, number in (dict.fromkeys(known.values, 0) | dict(counted)).items():
+        family.add_metric([status], number)
+    return family
 
 
 def _head_store() -> Metric:

@@ -23,9 +23,11 @@ class Act(enum.StrEnum):
     PARAMETER_TIGHTEN = "parameter.tighten"
     CARD_PUBLISH = "card.publish"
     VERSION_PROMOTE = "version.promote"
+    DRILL_RUN = "drill.run"
     # human decisions
     DECISION_OVERRIDE = "decision.override"
     DECISION_CONFIRM = "decision.confirm"
+    REVIEW_CLAIM = "review.claim"
     APPEAL_DECIDE = "appeal.decide"
     # evidence
     EXPORT_PLAIN = "export.plain"
@@ -52,7 +54,9 @@ class Act(enum.StrEnum):
     VERSION_REGISTER = "version.register"
     VERSION_REGISTER_UNVERIFIED = "version.register_unverified"
     ALERT_HANDLE = "alert.handle"
+    WEBHOOK_MANAGE = "webhook.manage"
     # looking
+    REVIEW_VIEW = "review.view"
     SYSTEM_VIEW = "system.view"
     DECISION_VIEW = "decision.view"
     PAYLOAD_READ = "payload.read"
@@ -120,6 +124,8 @@ PRIVILEGED = frozenset(
     {Role.ADMINISTRATOR, Role.APPROVER, Role.EMERGENCY_OPERATOR, Role.DPO, Role.AUDITOR, Role.INVESTIGATOR}
 )
 """Roles that a second administrator must agree to."""
+NEEDS_SECOND_FACTOR = PRIVILEGED | {Role.ACCOUNTABLE, Role.OPERATOR}
+"""Roles whose holders sign in with a second factor."""
 OWNERS = (Role.ACCOUNTABLE, Role.DEPUTY)
 EVERY_ROLE = tuple(Role)
 SEE_DECISIONS = tuple(role for role in Role if role is not Role.ADMINISTRATOR)
@@ -149,8 +155,10 @@ RULES: dict[Act, Rule] = {
     Act.PARAMETER_DEFINE: _rule(Role.TECHNICAL_OWNER, Role.ACCOUNTABLE),
     Act.CARD_PUBLISH: _publish,
     Act.VERSION_PROMOTE: _publish,
+    Act.DRILL_RUN: _rule(Role.OPERATOR, *OWNERS),
     Act.DECISION_OVERRIDE: _human,
     Act.DECISION_CONFIRM: _human,
+    Act.REVIEW_CLAIM: _rule(Role.REVIEWER),
     Act.APPEAL_DECIDE: _rule(Role.REVIEWER, only_if={Role.REVIEWER: Condition.NO_PART_IN_IT}),
     Act.EXPORT_PLAIN: _rule(
         Role.AUDITOR, Role.ACCOUNTABLE, Role.INVESTIGATOR, only_if={Role.INVESTIGATOR: Condition.OWN_CASE}
@@ -180,6 +188,8 @@ RULES: dict[Act, Rule] = {
         Role.ADMINISTRATOR, Role.TECHNICAL_OWNER, by_key=(KeyScope.REGISTER_WRITE,), by_command=True
     ),
     Act.VERSION_REGISTER_UNVERIFIED: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
+    Act.REVIEW_VIEW: _rule(Role.REVIEWER, *OWNERS),
+    Act.WEBHOOK_MANAGE: _rule(Role.ADMINISTRATOR, Role.TECHNICAL_OWNER),
     Act.ALERT_HANDLE: _rule(
         Role.ADMINISTRATOR,
         Role.TECHNICAL_OWNER,

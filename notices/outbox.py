@@ -26,13 +26,23 @@ def announce(
     )
 
 
-def tell(*, person_id: uuid.UUID, kind: str, fingerprint: str, facts: dict[str, Any] | None = None) -> Message | None:
+def tell(
+    *,
+    person_id: uuid.UUID,
+    kind: str,
+    fingerprint: str,
+    facts: dict[str, Any] | None = None,
+    is_urgent: bool = False,
+) -> Message | None:
     """Write to a person by e-mail, once for each fingerprint. `kind` names the words; `facts`: clear values.
 
-    Returns None where they were told already. Call it inside the transaction of what happened.
+    The words of a kind are declared with `notices.letters.letter`. What is urgent is not kept waiting by a flood of
+    what is not. Returns None where they were told already. Call it inside the transaction of what happened.
     """
     require_clear(facts or {})
     message, is_new = Message.objects.get_or_create(
-        person_id=person_id, fingerprint=fingerprint, defaults={"kind": kind, "facts": facts or {}}
+        person_id=person_id,
+        fingerprint=fingerprint,
+        defaults={"kind": kind, "facts": facts or {}, "is_urgent": is_urgent},
     )
     return message if is_new else None

@@ -1,4 +1,4 @@
-"""Reading alerts."""
+"""Reading alerts, webhook endpoints and their deliveries."""
 
 from django.db.models import Case, Q, QuerySet, When
 
@@ -6,7 +6,7 @@ from governance import rights
 from governance.acts import Act
 from governance.models import Person
 from ledger.entries import Actor
-from notices.models import Alert
+from notices.models import Alert, Delivery, WebhookEndpoint
 
 WORST_FIRST = (Alert.Severity.CRITICAL, Alert.Severity.WARNING, Alert.Severity.INFO)
 
@@ -32,3 +32,17 @@ def recipients(alert: Alert) -> QuerySet[Person]:
         if owner.exists():
             return owner
     return Person.objects.filter(pk__in=rights.administrators().values("person_id"))
+
+
+def endpoints_for(who: Actor | Person) -> QuerySet[WebhookEndpoint]:
+    """The webhook endpoints that somebody may manage: those that tell of nothing beyond their AI systems."""
+    systems = rights.systems_where(who, Act.WEBHOOK_MANAGE)
+    if systems is None:
+        return WebhookEndpoint.objects.all()
+    return WebhookEndpoint.objects.filter(system_ids__contained_by=list(systems)).exclude(system_ids=[])
+
+
+def deliveries_for(who: Actor | Person) -> QuerySet[Delivery]:
+    """What goes to those endpoints, the newest first."""
+    found = Delivery.objects.filter(endpoint__in=endpoints_for(who))
+    return found.select_related("endpoint", "event").order_by("-id")

@@ -1,10 +1,83 @@
-"""Beat tasks of notices."""
+"""Tasks of notices. Each sweeps rows that wait, so a lost message loses nothing; running twice does no harm."""
+
+import time
+from uuid import UUID
 
 from celery import shared_task
+from django.db import transaction
 
-from notices.services import seal_waiting_alerts
+from notices.lockouts import tell_lock_outs
+from notices.services import escalation, fan_out, gaps, mailing, sending
+from notices.services.alerts import seal_waiting_alerts
+
+PATIENCE = 30.0  # seconds for which one task goes on with what waits for the same endpoint
 
 
 @shared_task
 def seal_waiting_alerts_task() -> int:
     return seal_waiting_alerts()
+
+
+@shared_task
+def tell_lock_outs_task() -> int:
+    return tell_lock_outs()
+
+
+@shared_task
+def escalate_alerts_task() -> int:
+    return escalation.escalate_alerts()
+
+
+@shared_task
+def alert_gaps_task() -> int:
+    return gaps.alert_gaps()
+
+
+@shared_task
+def send_webhooks_task() -> int:
+    """Make the deliveries of what happened, and hand out those that are due."""
+    fan_out.fan_out()
+    due = sending.due_deliveries()
+    for delivery_id in due:
+        deliver_task.delay(str(delivery_id))
+    return len(due)
+
+
+@shared_task
+def deliver_task(delivery_id: str) -> int:
+    """Send one, and then what waits for the same endpoint."""
+    until, sent, current = time.monotonic() + PATIENCE, 0, UUID(delivery_id)
+    while sending.deliver(current):
+        sent += 1
+        following = sending.next_after(current)
+        if following is None or time.monotonic() > until:
+            break
+        current = following
+    return sent
+
+
+@shared_task
+def send_mails_task() -> int:
+    return mailing.send_mails()
+
+
+@shared_task
+def disable_orphans_task() -> int:
+    return fan_out.disable_orphans()
+
+
+@shared_task
+def forget_old_task() -> int:
+    return sending.forget_old()
+
+
+def nudge() -> None:
+    """For edges: have the outbox looked at as soon as this transaction is there, not at the next sweep.
+
+    A broker that is down changes nothing: what goes wrong here is logged, and the sweep comes.
+    """
+    transaction.on_commit(_look_now, robust=True)
+
+
+def _look_now() -> None:
+    send_webhooks_task.delay()

@@ -12,14 +12,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from governance.admin.pages import page_link
-from governance.models import AISystem, ServiceKey
+from governance.models import AISystem, Person, ServiceKey
 from ledger.models import Log
 from notices.models import Alert
 
+GATHERED = "gathered"
+GATHERED_SHOWN = 50
 Shown = str | SafeString
 Showing = Callable[[Any], Shown | None]
 _showings: dict[str, tuple[str, Showing]] = {}
@@ -42,11 +44,21 @@ def in_words(alert: Alert) -> Iterator[tuple[str, Shown]]:
     log = Log.objects.filter(pk=alert.about_id).first() if alert.about_id else None
     if log is not None:
         yield "Log", format_html('<a href="{}">{}</a>', reverse("admin:logs"), log.origin)
+    if alert.facts.get(GATHERED):
+        yield from _gathered(alert)
     for name, value in alert.facts.items():
-        if value is None or value == "":
+        if value is None or value == "" or name == GATHERED:
             continue
         label, showing = _showings.get(name, (name.replace("_", " ").capitalize(), str))
         yield label, showing(value) or str(value)
+
+
+def _gathered(alert: Alert) -> Iterator[tuple[str, Shown]]:
+    """Of an alert that stands for many: how many, and the newest of them."""
+    yield "Many at once", f"{alert.occurrences} of this kind came within an hour, so this one stands for all of them"
+    newest = alert.gathered.order_by("-gathered_at")[:GATHERED_SHOWN]
+    rows = ((each.fingerprint,) for each in newest)
+    yield "The newest", format_html_join("", '<div class="a-hash">{}</div>', rows)
 
 
 def moment(text: str) -> SafeString | None:
@@ -75,6 +87,18 @@ def _key(value: str) -> SafeString | None:
 def _system(value: str) -> SafeString | None:
     system = AISystem.objects.filter(pk=value).first()
     return page_link(system) if system else None
+
+
+@shows("person", "Person")
+def _person(value: str) -> SafeString | None:
+    person = Person.objects.filter(pk=value).first()
+    return page_link(person) if person else None
+
+
+@shows("by", "Locked")
+def _by(value: str) -> str | None:
+    words = {"account": "the account", "address": "a network address", "factor": "the second factor of the account"}
+    return words.get(value)
 
 
 shows("last_heard_at", "Last heard")(moment)

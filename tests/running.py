@@ -86,7 +86,7 @@ class Product:
         return [*supervised, *working_in(self.data_dir / "pg" / "data"), *working_in(self.data_dir / "broker")]
 
     def service(self, word: str) -> psutil.Process:
-        """The first process of a service (granian, worker, beat): the one the supervisor started."""
+        """The first process of a service (granian, prefork, outgoing, beat): the one the supervisor started."""
         [found] = [child for child in psutil.Process(self.process.pid).children() if word in child.cmdline()]
         return found
 

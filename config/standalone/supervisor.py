@@ -33,6 +33,7 @@ DRAIN_PATIENCE = 35.0  # the web server gives its own workers 30 s
 TASK_PATIENCE = 20.0  # a task that is cut off runs again: they are acknowledged late and idempotent
 LEFTOVER_PATIENCE = 10.0
 READY_PATIENCE = 120.0
+OUTGOING_WORKER = ["-Q", "outgoing", "--pool", "threads", "--concurrency", "16"]  # it waits for others' servers
 TICK = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 STEADY_AFTER = 60.0  # seconds after which a service counts as healthy again
@@ -78,6 +79,8 @@ class Supervisor:
     # --- starting -----------------------------------------------------------------------------------------------------
     def _start(self) -> None:
         self.logs.mkdir(mode=0o700, exist_ok=True)
+        if self.options.what == "demo":
+            layout.mark_demonstration(self.options.data_dir)
         end_all(supervised_for(self.options.data_dir), patience=LEFTOVER_PATIENCE)
         if self.options.what == "database":
             self._start_cluster()
@@ -92,7 +95,7 @@ class Supervisor:
         self._prepare_database()
         agree_on_origin(self.options)
         self._collect_static_files()
-        with step(f"Starting web on {self.options.host}:{self.options.port}, worker and beat"):
+        with step(f"Starting web on {self.options.host}:{self.options.port}, workers and beat"):
             for service in self._python_services():
                 self._begin(service)
             self._wait_until_ready()
@@ -123,12 +126,15 @@ class Supervisor:
 
     def _python_services(self) -> Iterator[Command]:
         celery = ["-m", "celery", "-A", "config.celery"]
-        node = f"answerable-{self.options.port}@%h"  # two workers of one name on one broker disturb each other
-        worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--concurrency", "2", "-n", node]
+        node = f"{self.options.port}@%h"  # two workers of one name on one broker disturb each other
+        worker = [*celery, "worker", "--without-gossip", "--without-mingle"]
+        usual = ["--pool", "prefork", "--concurrency", "2", "-n", f"answerable-{node}"]
+        outgoing = [*OUTGOING_WORKER, "-n", f"answerable-outgoing-{node}"]
         # no pid file: one that a crash left would block the start. The lock on the data folder keeps beat single.
         beat = [*celery, "beat", "--schedule", str(self.options.data_dir / "beat-schedule"), "--pidfile", ""]
         yield self._command("web", web_module(self.options), patience=DRAIN_PATIENCE)
-        yield self._command("worker", [*worker, "--loglevel", "INFO"], patience=TASK_PATIENCE)
+        yield self._command("worker", [*worker, *usual, "--loglevel", "INFO"], patience=TASK_PATIENCE)
+        yield self._command("outgoing", [*worker, *outgoing, "--loglevel", "INFO"], patience=TASK_PATIENCE)
         yield self._command("beat", [*beat, "--loglevel", "INFO"], patience=LEFTOVER_PATIENCE)
 
     def _command(self, name: str, module: list[str], *, patience: float) -> Command:
@@ -190,6 +196,8 @@ class Supervisor:
         say(f"  Answerable      {self.options.base_url}/")
         say(f"  Data and keys   {self.options.data_dir}")
         say(f"  Logs            {self.logs}")
+        if not os.environ.get("ANSWERABLE_EMAIL_URL") and not os.environ.get("ANSWERABLE_EMAIL_URL_FILE"):
+            say(f"  E-mails         {self.options.data_dir / 'mail'} (ANSWERABLE_EMAIL_URL names a mail server)")
         say(f"  manage.py       ANSWERABLE_DATA_DIR={self.options.data_dir} {sys.executable} manage.py ...")
         if self.options.what == "demo":
             self._show_demo()

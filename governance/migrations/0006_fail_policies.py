@@ -10,7 +10,7 @@ import config.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("governance", "0005_personal_tokens"),
+        ("governance", "0005_sign_in"),
     ]
 
     operations = [

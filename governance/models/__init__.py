@@ -2,8 +2,10 @@
 
 from governance.models.accounts import ServiceAccount, ServiceKey
 from governance.models.changes import RegisterChange
+from governance.models.factors import Passkey, RecoveryCode, TotpFactor
 from governance.models.fail_policies import FailPolicyRequest
 from governance.models.people import Assignment, Person, SetupLink
+from governance.models.sign_ins import SignInThrottle, StaffSession
 from governance.models.systems import AISystem, Environment
 from governance.models.tokens import PersonToken
 from governance.models.versions import ModelVersion
@@ -14,10 +16,15 @@ __all__ = [
     "Environment",
     "FailPolicyRequest",
     "ModelVersion",
+    "Passkey",
     "Person",
     "PersonToken",
+    "RecoveryCode",
     "RegisterChange",
     "ServiceAccount",
     "ServiceKey",
     "SetupLink",
+    "SignInThrottle",
+    "StaffSession",
+    "TotpFactor",
 ]

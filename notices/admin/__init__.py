@@ -1,5 +1,5 @@
-"""Alerts in the web admin."""
+"""Alerts, webhook endpoints and e-mails in the web admin."""
 
-from notices.admin import alerts
+from notices.admin import alerts, endpoints, messages
 
-__all__ = ["alerts"]
+__all__ = ["alerts", "endpoints", "messages"]

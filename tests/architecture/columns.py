@@ -12,8 +12,8 @@ PAYLOAD = "personal: all of a row's erasable columns to NULL together, under an 
 PARTICULARS = "personal or free text: emptied in the row, its versions erased in `Particulars`"
 WITH_PERSON = "personal, in no history and no log: goes with the person's erasure"
 KEYED = "a keyed hash of what a caller sent: goes with the decision's erasure, or cannot be tried without the key"
-CREDENTIAL = "a hash of a random secret, or the name of a key: tells nothing of a person"
-SESSION = "who is signed in: goes with the session, at the latest an hour after it has expired"
+CREDENTIAL = "a hash of a random secret, a public key or the name of one: tells nothing of a person"
+SESSION = "who is signed in, or tried to: goes with the session, at the latest an hour after it has expired; a day"
 EMPTY = "never written: a package's own column that we leave empty"
 
 CHANGE = {  # what each history table adds to the columns of its row
@@ -156,6 +156,27 @@ COLUMNS: dict[str, dict[str, str]] = {
     "governance.HistoricalPersonToken": history(
         plain="proven_at expires_at revoked_at", person="person_id", credential="token_id secret_hash"
     ),
+    "governance.TotpFactor": {
+        PLAIN: f"{ROW} last_step last_used_at removed_at",
+        PERSON: "person_id",
+        WITH_PERSON: "sealed_secret",
+    },
+    "governance.HistoricalTotpFactor": history(plain="removed_at", person="person_id"),
+    "governance.Passkey": {
+        PLAIN: f"{ROW} is_synced sign_count last_used_at removed_at",
+        PERSON: "person_id",
+        PARTICULARS: "name",
+        CREDENTIAL: "credential_id public_key",
+    },
+    "governance.HistoricalPasskey": history(
+        plain="is_synced removed_at", person="person_id", credential="credential_id public_key"
+    ),
+    "governance.RecoveryCode": {PLAIN: "id used_at created_at", PERSON: "person_id", CREDENTIAL: "code_hash"},
+    "governance.StaffSession": {SESSION: "session_key session_data expire_date person_id"},
+    "governance.SignInThrottle": {
+        PLAIN: "id kind failures locks last_failed_at locked_until is_told",
+        SESSION: "digest",
+    },
     "governance.RegisterChange": {PLAIN: "id transaction noun row_id at"},
     # --- human control -------------------------------------------------------------------------------------------
     "overrides.ControlClock": {PLAIN: "id generation number changed_at register_digest"},
@@ -335,12 +356,31 @@ COLUMNS: dict[str, dict[str, str]] = {
     # --- notices, evidence ---------------------------------------------------------------------------------------
     "notices.Alert": {
         PLAIN: f"{ROW} kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at"
-        " occurrences last_seen_at seal_pending",
+        " occurrences last_seen_at seal_pending escalated_at",
         PERSON: "owner_id acknowledged_by_id closed_by_id",
         PARTICULARS: "note",
     },
-    "notices.Event": {PLAIN: "id type system_id about_id facts occurred_at"},
-    "notices.Message": {PLAIN: "id kind fingerprint facts created_at", PERSON: "person_id"},
+    "notices.GatheredAlert": {PLAIN: "id alert_id fingerprint about_id gathered_at"},
+    "notices.Event": {PLAIN: "id type system_id about_id facts occurred_at fanned_out_at"},
+    "notices.Message": {
+        PLAIN: "id kind fingerprint facts is_urgent created_at status attempts next_attempt_at last_error mail_id"
+        " sent_at",
+        PERSON: "person_id",
+    },
+    "notices.WebhookEndpoint": {
+        PLAIN: f"{ROW} system_ids event_types format status disabled_why disabled_at",
+        PERSON: "owner_id",
+        PARTICULARS: "name url",
+    },
+    "notices.HistoricalWebhookEndpoint": history(
+        plain="system_ids event_types format status disabled_why disabled_at", person="owner_id"
+    ),
+    "notices.EndpointSecret": {PLAIN: "id endpoint_id secret created_at expires_at"},
+    "notices.Delivery": {
+        PLAIN: "id endpoint_id event_id content_type body status attempt_count failures next_attempt_at lease"
+        " leased_until created_at ended_at",
+    },
+    "notices.Attempt": {PLAIN: "id delivery_id number outcome http_status duration_ms at"},
     "notices.HistoricalAlert": history(
         plain="kind fingerprint severity status system_id about_id facts opened_at acknowledged_at closed_at",
         person="owner_id acknowledged_by_id closed_by_id",

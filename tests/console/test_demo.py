@@ -13,10 +13,11 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from audit.models import Decision
-from console.demo.cast import SYSTEMS
+from console.demo.cast import EVERYBODY, SYSTEMS
 from console.demo.loading import load
 from console.demo.stream import PAGES, SOURCE, credit_limit, cv_triage, mishaps, next_record, support_draft
 from governance import rights
+from governance.acts import Role
 from governance.api.authentication import authenticate_key
 from governance.models import AISystem
 from intake.models import QuarantinedRecord, Source
@@ -37,6 +38,9 @@ def test_the_demonstration_is_whole_and_its_systems_are_live(folder: Path) -> No
     assert set(AISystem.objects.values_list("slug", "status")) == {(each.slug, "live") for each in SYSTEMS}
     assert rights.impossible_acts() == []
     assert Client().login(username=credentials.email, password=credentials.password)
+    for member in EVERYBODY:
+        assert Client().login(username=member.email, password=credentials.password)
+        assert member.may
     grant = authenticate_key(f"Bearer {credentials.key}")
     assert all(grant.system(each.slug) for each in SYSTEMS)
 
@@ -49,6 +53,7 @@ def test_a_restart_shows_the_same_again_and_only_its_owner_can_read_the_file(fol
     shown, again = (text.getvalue().split("curl")[0] for text in (first, second))
     assert shown == again
     assert "curl -X POST" in first.getvalue()
+    assert all(member.email in first.getvalue() for member in EVERYBODY)
     assert stat.S_IMODE((folder / "demo.json").stat().st_mode) == 0o600
 
 
@@ -58,6 +63,15 @@ def test_an_installation_in_use_is_left_alone(folder: Path) -> None:
     with pytest.raises(CommandError):
         call_command("load_demo")
     assert not AISystem.objects.exists()
+
+
+def test_there_is_one_login_for_each_role_and_a_stranger() -> None:
+    held = {role for member in EVERYBODY for role in (*member.everywhere, *member.on_each_system)}
+    appointed_otherwise = {Role.ADMINISTRATOR, Role.ACCOUNTABLE}
+    assert held | appointed_otherwise >= {each for each in Role if each != "emergency_operator"}
+    alone = [member for member in EVERYBODY if member.mailbox != "demo"]
+    assert all(len({*member.everywhere, *member.on_each_system}) <= 1 for member in alone)
+    assert len([member for member in alone if Role.REVIEWER in member.on_each_system]) == 2
 
 
 def test_records_are_believable_json_for_the_wire() -> None:

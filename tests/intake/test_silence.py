@@ -199,7 +199,7 @@ def test_a_log_in_trouble_keeps_no_other_system_from_its_alert(
     if trouble == "rolled back":
         head_store().advance(log.id, 10_000, bytes(32))
     else:
-        monkeypatch.setattr("notices.services.open_log", _none_for(system))
+        monkeypatch.setattr("notices.services.alerts.open_log", _none_for(system))
     assert alert_silence() == 2
     assert dict(Alert.objects.values_list("about_id", "seal_pending")) == {first.pk: True, second.pk: False}
     assert alert_silence() == 2

@@ -11,6 +11,8 @@ import pytest
 
 from governance import memory as register_memory
 from governance.services.systems import end_environment, retire_system
+from ledger.models import Entry
+from notices.models import Alert
 from overrides import known_here, memory
 from overrides.models import ControlRecovery, Switch
 from overrides.services.recovery import recover_if_restored, seal_recoveries
@@ -179,6 +181,8 @@ def test_a_restored_database_is_brought_ahead_and_says_stop_again(keeper_url: st
     assert control.epoch.generation == before.generation + 1
     assert recover_if_restored() is None
     assert seal_recoveries() == 1 and seal_waiting_switches() == 1
+    assert [seal_recoveries(), Alert.objects.filter(kind="control.recovered").count()] == [0, 1]
+    assert b'"reinstated":1' in bytes(Entry.objects.get(kind="control.recovered").data)
 
 
 def test_a_stop_right_after_a_restore_is_above_what_clients_hold(keeper_url: str) -> None:

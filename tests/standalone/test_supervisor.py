@@ -170,7 +170,7 @@ def test_whatever_is_killed_comes_back(data_dir: Path) -> None:
         product.wait_said("web ended .*SIGKILL")
         product.wait_said("web runs again")
         _wait_until(lambda: _answers(product))
-        product.service("worker").kill()
+        product.service("prefork").kill()
         product.wait_said("worker runs again")
         for folder, name in (("pg/data", "PostgreSQL"), ("broker", "the broker")):
             _leader(product, data_dir / folder).kill()

@@ -1,10 +1,8 @@
 """Alerts: something that somebody must look at, opened, acknowledged, closed."""
 
 from django.db import models
-from django.db.models.functions import Now
 
 from config.database import Access
-from config.ids import new_id
 from ledger.rows import GovernedRow
 from notices.kinds import kind_words
 
@@ -23,7 +21,7 @@ class Alert(GovernedRow):
         CLOSED = "closed"
 
     ERASABLE_FIELDS = ("note",)
-    UNSEALED_FIELDS = ("occurrences", "last_seen_at", "seal_pending")
+    UNSEALED_FIELDS = ("occurrences", "last_seen_at", "seal_pending", "escalated_at")
 
     kind = models.CharField(max_length=60)
     fingerprint = models.CharField(max_length=200)
@@ -45,6 +43,8 @@ class Alert(GovernedRow):
     last_seen_at = models.DateTimeField(null=True, blank=True)
     seal_pending = models.BooleanField(default=False, editable=False)
     """Its log took no entry when it opened: it stands without one, at revision 0, until the sweep can seal it."""
+    escalated_at = models.DateTimeField(null=True, editable=False)
+    """When others were told because nobody had acknowledged it. The entry `alert.escalated` says so for good."""
 
     class Meta:
         ordering = ["-id"]
@@ -60,36 +60,19 @@ class Alert(GovernedRow):
         return kind_words(self.kind)
 
 
-class Event(models.Model):
-    """Something that happened, for webhook endpoints that asked for it. Its id is the same for every delivery."""
+class GatheredAlert(models.Model):
+    """One of many of a kind that came at once and went into one alert: told apart, so that each counts once."""
 
     DB_ACCESS = Access.WORK
 
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    type = models.CharField(max_length=60)
-    system_id = models.UUIDField(null=True)
-    about_id = models.UUIDField(null=True)
-    facts = models.JSONField(default=dict)
-    occurred_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return self.type
-
-
-class Message(models.Model):
-    """An e-mail to a person, told once for each fingerprint. Its words are made when it is sent."""
-
-    DB_ACCESS = Access.WORK
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    person_id = models.UUIDField()
-    kind = models.CharField(max_length=60)
+    alert = models.ForeignKey(Alert, models.PROTECT, related_name="gathered")
     fingerprint = models.CharField(max_length=200)
-    facts = models.JSONField(default=dict)
-    created_at = models.DateTimeField(db_default=Now())
+    about_id = models.UUIDField(null=True)
+    gathered_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint("person_id", "fingerprint", name="message_once")]
+        constraints = [models.UniqueConstraint("alert", "fingerprint", name="gathered_once")]
+        indexes = [models.Index("fingerprint", name="gathered_fingerprint")]
 
     def __str__(self) -> str:
-        return self.kind
+        return self.fingerprint

@@ -1,11 +1,12 @@
 """Alerts: opening, acknowledging, closing. Repeated ones count; they do not pile up."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from django.db import OperationalError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from config.errors import FieldProblem, InvalidInput, ServiceError, Unavailable
@@ -22,13 +23,19 @@ from ledger.sealing import Seal, sealing
 from ledger.selectors import open_log, registry_log
 from notices.errors import AlertClosed, AlertNeedsAnother, AlertNotFound
 from notices.kinds import ALERT_ACKNOWLEDGED, ALERT_CLOSED, ALERT_OPENED
-from notices.models import Alert
+from notices.models import Alert, GatheredAlert
+from notices.outbox import announce, tell
+from notices.selectors import recipients
 
 ABOUT_THE_LEDGER = "ledger."
 """Alerts of these kinds go to the registry log: the log they are about may be the one that cannot be written."""
 CANNOT_SEAL_NOW = (Unavailable, LogNotFound, LogClosed, OperationalError)
 """The log is rolled back, closed, gone, or somebody holds its lock; the head store or the key cannot be read."""
 WAITING_AT_ONCE = 500
+STORM = 20
+STORM_WINDOW = timedelta(hours=1)
+GATHERED = "gathered"
+"""In the fingerprint of an alert that stands for many of its kind."""
 NOT_BY = "not_to_be_closed_by"
 
 logger = structlog.get_logger(__name__)
@@ -52,8 +59,11 @@ def open_alert(
     `facts`: clear values, figures and ids; the page puts them into words. `occurrences`: how often it happened up to
     now, where the caller counts; otherwise each call is one. `once`: the fingerprint names one event, which is told
     once: a closed alert stays closed, and nothing counts. Owner is, unless named, who is accountable for the system,
-    accepted or asked; without one the administrators are meant. A fact `not_to_be_closed_by` names the person whose
-    act it is about: somebody else must close it.
+    accepted or asked; without one the administrators are meant. Whoever is meant is written to, and webhook endpoints
+    are told. A fact `not_to_be_closed_by` names the person whose act it is about: somebody else must close it.
+
+    The 20th of a kind and AI system within an hour does not open: from there on they are gathered in one alert, which
+    counts them and is told once.
 
     Where its log takes no entry now, the alert opens all the same, `seal_pending`, and is sealed by the sweep: trouble
     with a log must not silence those who speak of it. Errors: `NotAClearString`, those of the database.
@@ -75,11 +85,10 @@ def open_alert(
         return known
     try:
         with sealing() as seal:
-            hold(f"alert:{fingerprint}")  # of two that notice the same at once, the second counts
+            hold(*_names(alert))  # of two that notice the same at once, the second counts
             known = _same(alert, closed_too=once)
             if known is None:
-                _write(seal, actor, ALERT_OPENED, alert)
-                return alert
+                return _open(seal, actor, alert)
             if not once:
                 _count(known, occurrences)
             return known
@@ -88,13 +97,90 @@ def open_alert(
         return _open_unsealed(alert, closed_too=once)
 
 
+def _names(alert: Alert) -> tuple[str, str]:
+    """What two must not do at once: open this one, and count how many of its kind there are."""
+    return f"alert:{alert.fingerprint}", f"alerts:{alert.kind}:{alert.system_id}"
+
+
+def _open(seal: Seal, actor: Actor, alert: Alert) -> Alert:
+    if not _is_storm(alert):
+        write_alert(seal, actor, ALERT_OPENED, alert)
+        _tell_of(alert)
+        return alert
+    gathering = _gathering(alert)
+    if gathering._state.adding:
+        write_alert(seal, actor, ALERT_OPENED, gathering)
+        _tell_of(gathering)
+    return _gather(gathering, alert)
+
+
+def _is_storm(alert: Alert) -> bool:
+    """Whether as many of its kind, about the same AI system, opened within the hour as anybody can look at."""
+    same = Alert.objects.filter(kind=alert.kind, system_id=alert.system_id)
+    return same.filter(opened_at__gt=alert.opened_at - STORM_WINDOW)[: STORM - 1].count() >= STORM - 1
+
+
+def _gathering(alert: Alert) -> Alert:
+    """The alert that stands for the others of a kind: the one that is not closed, or a new one."""
+    fingerprint = f"{GATHERED}:{alert.kind}:{alert.system_id or ''}"
+    gathering = Alert(
+        kind=alert.kind,
+        fingerprint=fingerprint,
+        severity=alert.severity,
+        system_id=alert.system_id,
+        owner_id=alert.owner_id,
+        facts={"gathered": True},
+        opened_at=alert.opened_at,
+        last_seen_at=alert.opened_at,
+    )
+    return _same(gathering) or gathering
+
+
+def _gather(gathering: Alert, alert: Alert) -> Alert:
+    _, is_new = GatheredAlert.objects.get_or_create(
+        alert=gathering,
+        fingerprint=alert.fingerprint,
+        defaults={"about_id": alert.about_id, "gathered_at": alert.opened_at},
+    )
+    if is_new:
+        Alert.objects.filter(pk=gathering.pk).update(
+            occurrences=gathering.gathered.count(), last_seen_at=alert.opened_at
+        )
+        gathering.refresh_from_db()
+    return gathering
+
+
+def _tell_of(alert: Alert) -> None:
+    """Write to whoever answers for it, and tell webhook endpoints: in the transaction that opened it."""
+    for person in recipients(alert):
+        tell(
+            person_id=person.pk,
+            kind="alert.opened",
+            fingerprint=f"alert:{alert.pk}",
+            facts={"alert": str(alert.pk)},
+            is_urgent=alert.severity == Alert.Severity.CRITICAL,
+        )
+    _announce("alert.opened", alert)
+
+
+def _announce(event: str, alert: Alert) -> None:
+    facts = {"kind": alert.kind, "severity": str(alert.severity), "status": str(alert.status)}
+    announce(event=event, system_id=alert.system_id, about_id=alert.pk, facts=facts)
+
+
 def _same(alert: Alert, *, closed_too: bool = False) -> Alert | None:
-    found = Alert.objects.filter(fingerprint=alert.fingerprint)
+    """The alert that this one would repeat, alone or among others that were gathered."""
+    ours = Q(fingerprint=alert.fingerprint) | Q(
+        pk__in=GatheredAlert.objects.filter(fingerprint=alert.fingerprint).values("alert_id")
+    )
+    found = Alert.objects.filter(ours)
     return (found if closed_too else found.exclude(status=Alert.Status.CLOSED)).first()
 
 
 def _count(known: Alert, occurrences: int | None) -> None:
     # a count is in neither history nor state: a storm must not become a storm of entries
+    if known.fingerprint.startswith(f"{GATHERED}:"):
+        return  # it counts those that it stands for, each once
     Alert.objects.filter(pk=known.pk).update(
         occurrences=occurrences or F("occurrences") + 1, last_seen_at=timezone.now()
     )
@@ -105,12 +191,16 @@ def _open_unsealed(alert: Alert, *, closed_too: bool) -> Alert:
     """Store an alert without its entry. (Of one that was committed, and then could not be signed for, the row is
     there.)"""
     with transaction.atomic():
-        hold(f"alert:{alert.fingerprint}")
+        hold(*_names(alert))
         if known := _same(alert, closed_too=closed_too):
             return known
-        opened = _unsealed_copy(alert)
+        gathering = _gathering(alert) if _is_storm(alert) else None
+        if gathering and not gathering._state.adding:
+            return _gather(gathering, alert)
+        opened = _unsealed_copy(gathering or alert)
         Alert.objects.bulk_create([opened])  # no change without a trail, but for this one: the sweep writes the trail
-    return opened
+        _tell_of(opened)
+        return _gather(opened, alert) if gathering else opened
 
 
 def _unsealed_copy(alert: Alert) -> Alert:
@@ -129,18 +219,18 @@ def seal_waiting_alerts() -> int:
         try:
             with sealing() as seal:
                 alert = Alert.objects.select_for_update(no_key=True).get(pk=alert_id)
-                is_written = _seal_late(seal, alert)
+                is_written = seal_late(seal, alert)
             sealed += is_written  # only now: the log is locked at the end of the block
         except CANNOT_SEAL_NOW as error:
             logger.warning("notices.alert_not_sealed", alert_id=str(alert_id), error=_name_of(error))
     return sealed
 
 
-def _seal_late(seal: Seal, alert: Alert) -> bool:
+def seal_late(seal: Seal, alert: Alert) -> bool:
     if not alert.seal_pending or alert.revision:
         return False
     alert.seal_pending = False
-    _write(seal, SERVER, ALERT_OPENED, alert)
+    write_alert(seal, SERVER, ALERT_OPENED, alert)
     return True
 
 
@@ -155,12 +245,13 @@ def acknowledge_alert(*, actor: Actor, alert_id: uuid.UUID) -> Alert:
     """
     with sealing() as seal:
         alert = _locked(actor, alert_id)
-        _seal_late(seal, alert)
+        seal_late(seal, alert)
         if alert.status == Alert.Status.OPEN:
             alert.status = Alert.Status.ACKNOWLEDGED
             alert.acknowledged_at = timezone.now()
             alert.acknowledged_by_id = actor.id
-            _write(seal, actor, ALERT_ACKNOWLEDGED, alert)
+            write_alert(seal, actor, ALERT_ACKNOWLEDGED, alert)
+            _announce("alert.acknowledged", alert)
     return alert
 
 
@@ -176,16 +267,17 @@ def close_alert(*, actor: Actor, alert_id: uuid.UUID, note: str) -> Alert:
         alert = _locked(actor, alert_id)
         if alert.facts.get(NOT_BY) == str(actor.id):
             raise AlertNeedsAnother()
-        _seal_late(seal, alert)
+        seal_late(seal, alert)
         alert.status = Alert.Status.CLOSED
         alert.closed_at = timezone.now()
         alert.closed_by_id = actor.id
         alert.note = note
-        _write(seal, actor, ALERT_CLOSED, alert)
+        write_alert(seal, actor, ALERT_CLOSED, alert)
+        _announce("alert.closed", alert)
     return alert
 
 
-def _write(seal: Seal, actor: Actor, kind: Kind, alert: Alert) -> None:
+def write_alert(seal: Seal, actor: Actor, kind: Kind, alert: Alert) -> None:
     facts: dict[str, Any] = {"alert": alert.kind, "severity": str(alert.severity), "status": str(alert.status)}
     if alert.system_id:
         facts["system"] = str(alert.system_id)

@@ -1,0 +1,113 @@
+"""Webhook endpoints over the API, for people with a personal token."""
+
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.errors import FieldProblem, Forbidden, InvalidInput
+from config.pagination import KeysetPagination
+from governance import rights
+from governance.acts import Act
+from governance.api.authentication import IsPerson, actor_of, person_of
+from governance.api.strict import StrictCharField, StrictSerializer
+from governance.models import AISystem
+from notices.models import WebhookEndpoint
+from notices.selectors import endpoints_for
+from notices.services.endpoints import MOST_TYPES, register_endpoint
+
+
+class EndpointPagination(KeysetPagination):
+    key = ("id",)
+
+
+class EndpointOutput(serializers.ModelSerializer):  # type: ignore[type-arg]
+    """What is told to an endpoint, and whether it is."""
+
+    class Meta:
+        model = WebhookEndpoint
+        fields = (
+            "id",
+            "name",
+            "url",
+            "owner_id",
+            "system_ids",
+            "event_types",
+            "format",
+            "status",
+            "disabled_why",
+            "disabled_at",
+            "created_at",
+        )
+
+
+class NewEndpointOutput(serializers.Serializer):  # type: ignore[type-arg]
+    """A new endpoint with its secret, which is shown this one time."""
+
+    endpoint = EndpointOutput()
+    secret = serializers.CharField(help_text="`whsec_...`: verifies the signature of every delivery.")
+
+
+class EndpointPage(serializers.Serializer):  # type: ignore[type-arg]
+    """One page of webhook endpoints."""
+
+    items = EndpointOutput(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+    previous_cursor = serializers.CharField(allow_null=True)
+
+
+class WebhooksApi(APIView):
+    """The webhook endpoints that the person may manage."""
+
+    permission_classes: Any = (IsPerson,)
+
+    class NewWebhookEndpoint(StrictSerializer):
+        name = StrictCharField(max_length=100)
+        url = StrictCharField(max_length=2000)
+        event_types = serializers.ListField(child=StrictCharField(max_length=60), min_length=1, max_length=MOST_TYPES)
+        systems = serializers.ListField(
+            child=StrictCharField(max_length=100),
+            required=False,
+            max_length=500,
+            help_text="Slugs of AI systems. None: all that the owner may see.",
+        )
+        format = serializers.ChoiceField(WebhookEndpoint.Format.choices, required=False)
+
+    @extend_schema(operation_id="webhooks_list", responses=EndpointPage, tags=["webhooks"])
+    def get(self, request: Request) -> Response:
+        """List the webhook endpoints that you may manage."""
+        person = person_of(request)
+        if not rights.can_anywhere(person, Act.WEBHOOK_MANAGE):
+            raise Forbidden()
+        pages = EndpointPagination()
+        found = pages.paginate_queryset(endpoints_for(person), request)
+        return pages.get_paginated_response(EndpointOutput(found, many=True).data)
+
+    @extend_schema(
+        operation_id="webhooks_register",
+        request=NewWebhookEndpoint,
+        responses={201: NewEndpointOutput},
+        tags=["webhooks"],
+    )
+    def post(self, request: Request) -> Response:
+        """Register an address that is told of events. The answer shows its secret, this one time."""
+        given = self.NewWebhookEndpoint(data=request.data)
+        given.is_valid(raise_exception=True)
+        values = dict(given.validated_data)
+        values["systems"] = _systems(values.get("systems", []))
+        made = register_endpoint(actor=actor_of(request), **values)
+        body = {"endpoint": EndpointOutput(made.row).data, "secret": made.text}
+        return Response(body, HTTPStatus.CREATED, headers={"Cache-Control": "no-store"})
+
+
+def _systems(slugs: list[str]) -> list[AISystem]:
+    found = {system.slug: system for system in AISystem.objects.filter(slug__in=slugs)}
+    unknown = [place for place, slug in enumerate(slugs) if slug not in found]
+    if unknown:
+        detail = "There is no AI system of this slug that you may name."
+        raise InvalidInput(errors=[FieldProblem(pointer=f"/systems/{place}", detail=detail) for place in unknown])
+    return list(found.values())

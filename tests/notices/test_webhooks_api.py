@@ -1,0 +1,211 @@
+"""Webhook endpoints over the API and in the web admin."""
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+from rest_framework.test import APIClient
+
+from governance.models import Person
+from governance.services.tokens import create_token
+from notices.models import Delivery, EndpointSecret, Message, WebhookEndpoint
+from notices.outbox import announce, tell
+from notices.services.fan_out import fan_out
+from notices.tasks import send_webhooks_task
+from notices.webhooks import signing
+from tests.factories.register import actor_of, make_key, make_person, make_system
+from tests.notices.endpoints import make_endpoint, sweep, verified
+from tests.notices.receivers import receiver
+
+pytestmark = pytest.mark.django_db
+DOCS = (Path(__file__).resolve().parents[2] / "docs" / "webhooks.md").read_text()
+GIVEN = {"name": "Ticketing", "url": "https://hooks.example.org/x", "event_types": ["switch.*"]}
+
+
+def api(person: Person) -> APIClient:
+    token = create_token(actor=actor_of(person), name="laptop", proven_at=timezone.now())
+    return APIClient(headers={"Authorization": f"Bearer {token.text}"})
+
+
+def test_a_person_registers_an_endpoint_and_sees_the_secret_once() -> None:
+    system = make_system(slug="credit")
+    caller = api(make_person(technical_owner=system))
+    made = caller.post("/api/v1/webhooks", GIVEN | {"systems": ["credit"]})
+    assert made.status_code == 201
+    assert made.headers["Cache-Control"] == "no-store"
+    assert made.json()["secret"] == signing.as_text(bytes(EndpointSecret.objects.get().secret))
+    [listed] = caller.get("/api/v1/webhooks").json()["items"]
+    assert "secret" not in listed
+    assert (listed["system_ids"], listed["status"]) == ([str(system.pk)], "enabled")
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"url": "https://10.0.0.1/"}, "/url"),
+        ({"url": 7}, "/url"),
+        ({"systems": ["nothing"]}, "/systems/0"),
+        ({"event_types": []}, "/event_types"),
+        ({"event_types": ["*", "no"]}, "/event_types"),
+        ({"evnt_types": ["*"]}, "/evnt_types"),
+        ({"name": "a\0b"}, "/name"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(changes: dict[str, Any], pointer: str) -> None:
+    refused = api(make_person(administrator=True)).post("/api/v1/webhooks", GIVEN | changes, format="json")
+    assert refused.status_code == 422
+    assert [problem["pointer"] for problem in refused.json()["errors"]] == [pointer]
+
+
+def test_keys_and_people_without_the_right_are_refused() -> None:
+    key = make_key(make_system(), scopes=("register:write",))
+    service = APIClient(headers={"Authorization": f"Bearer {key.text}"})
+    stranger = api(make_person())
+    for caller, code in ((service, "person-needed"), (stranger, "forbidden")):
+        for answer in (caller.get("/api/v1/webhooks"), caller.post("/api/v1/webhooks", GIVEN)):
+            assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (403, code)
+    assert not WebhookEndpoint.objects.exists()
+
+
+# --- the pages -------------------------------------------------------------------------------------------------------
+def browser(person: Person) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+@pytest.mark.committing
+def test_the_way_through_the_pages(loopback: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    nudged: list[bool] = []
+    monkeypatch.setattr(send_webhooks_task, "delay", lambda: nudged.append(True))
+    admin = make_person(administrator=True)
+    client = browser(admin)
+    with receiver() as there:
+        filled = {"name": "Ticketing", "url": there.url, "event_types": "switch.*\nalert.opened", "format": "standard"}
+        page = client.post("/admin/notices/webhookendpoint/add/", filled).content.decode()
+        secret = re.search(r"whsec_[A-Za-z0-9+/=]+", page)
+        assert secret
+        endpoint = WebhookEndpoint.objects.get()
+        assert endpoint.event_types == ["switch.*", "alert.opened"]
+        base = f"/admin/notices/webhookendpoint/{endpoint.pk}"
+        assert secret[0] not in client.get(f"{base}/change/").content.decode()
+        client.post(f"{base}/test/")
+        assert nudged == [True]
+        sweep()
+        verified(secret[0], there.last)
+        delivery = Delivery.objects.get()
+        page = client.get(f"/admin/notices/delivery/{delivery.pk}/change/").content.decode()
+        assert "Delivered, HTTP 204" in page
+        client.post(f"/admin/notices/delivery/{delivery.pk}/again/")
+        sweep()
+        assert len(there.requests) == 2
+        client.post(f"{base}/disable/", {"reason": "Moves"})
+    assert client.get(f"{base}/deliveries/").headers["Location"].endswith(f"?endpoint={endpoint.pk}")
+    assert "somebody disabled it" in client.get("/admin/notices/webhookendpoint/").content.decode()
+
+
+@pytest.mark.committing
+def test_a_broker_that_is_down_does_not_spoil_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ConnectionError("no broker")
+
+    monkeypatch.setattr(send_webhooks_task, "delay", fail)
+    made = make_endpoint()
+    answer = browser(made.row.owner).post(f"/admin/notices/webhookendpoint/{made.row.pk}/test/")
+    assert answer.status_code == 302
+    assert Delivery.objects.count() == 1
+
+
+def test_an_address_that_is_refused_stands_beside_its_field() -> None:
+    filled = GIVEN | {"url": "https://127.0.0.1/", "event_types": "*", "format": "standard"}
+    page = browser(make_person(administrator=True)).post("/admin/notices/webhookendpoint/add/", filled)
+    assert "It leads to an address that is not public." in page.content.decode()
+
+
+def test_a_technical_owner_sees_the_endpoints_of_their_systems_alone() -> None:
+    mine, other = make_system(), make_system()
+    owner = make_person(technical_owner=mine)
+    make_endpoint("https://a.example.org/", mine, owner=owner)
+    theirs = make_endpoint("https://b.example.org/", other)
+    everything = make_endpoint("https://c.example.org/")
+    announce(event="switch.stopped", system_id=mine.pk)
+    announce(event="switch.stopped", system_id=other.pk)
+    fan_out()
+    client = browser(owner)
+    listed = client.get("/admin/notices/webhookendpoint/").content.decode()
+    assert listed.count("/change/") >= 1
+    assert not any(str(each.row.pk) in listed for each in (theirs, everything))
+    deliveries = client.get("/admin/notices/delivery/").content.decode()
+    seen = {str(pk) for pk in Delivery.objects.values_list("pk", flat=True) if str(pk) in deliveries}
+    assert seen == {str(Delivery.objects.get(endpoint__owner=owner).pk)}
+    answer = client.get(f"/admin/notices/webhookendpoint/{theirs.row.pk}/change/")
+    assert answer.status_code in (302, 403)
+    forged = client.get(f"/admin/notices/delivery/?endpoint={theirs.row.pk}")
+    assert str(Delivery.objects.filter(endpoint=theirs.row).first()) not in forged.content.decode()
+
+
+def test_emails_are_for_administrators_and_one_that_was_given_up_is_tried_again(settings: Settings) -> None:
+    admin = make_person(administrator=True)
+    message = tell(person_id=admin.pk, kind="alert.opened", fingerprint="x", facts={})
+    assert message
+    Message.objects.update(status=Message.Status.GIVEN_UP, attempts=7, last_error="OSError")
+    assert browser(make_person(operator=make_system())).get("/admin/notices/message/").status_code == 403
+    client = browser(admin)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    listed = client.get("/admin/notices/message/").content.decode()
+    assert "Given up" in listed
+    assert "No mail server is named" in listed
+    client.post(f"/admin/notices/message/{message.pk}/again/")
+    message.refresh_from_db()
+    assert (message.status, message.attempts) == (Message.Status.WAITING, 0)
+
+
+# --- what the documentation tells receivers to do --------------------------------------------------------------------
+def sample(language: str) -> str:
+    """The block of the documentation that verifies without a library."""
+    [found] = [
+        block
+        for block in re.findall(rf"```{language}\n(.*?)```", DOCS, re.DOTALL)
+        if "is_genuine" in block or "isGenuine" in block
+    ]
+    return str(found)
+
+
+BODY = b'{"type":"webhook.test"}'
+
+
+def signed(secret: bytes, *others: bytes) -> dict[str, str]:
+    return signing.signed_headers(webhook_id="01a1", timestamp=int(time.time()), body=BODY, signing=(*others, secret))
+
+
+def test_the_documented_python_tells_genuine_from_forged() -> None:
+    place: dict[str, Any] = {}
+    exec(sample("python"), place)
+    secret, other = signing.new_secret(), signing.new_secret()
+    text = signing.as_text(secret)
+    assert place["is_genuine"](text, signed(secret), BODY)
+    assert place["is_genuine"](text, signed(secret, other), BODY)
+    assert not place["is_genuine"](text, signed(other), BODY)
+    assert not place["is_genuine"](text, signed(secret), BODY + b" ")
+    assert not place["is_genuine"](text, signed(secret) | {"webhook-timestamp": "1795000000"}, BODY)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not here")
+def test_the_documented_javascript_tells_genuine_from_forged(tmp_path: Path) -> None:
+    secret, other = signing.new_secret(), signing.new_secret()
+    cases = [signed(secret), signed(secret, other), signed(other), signed(secret) | {"webhook-id": "01a2"}]
+    script = tmp_path / "verify.mjs"
+    calls = f"const body = Buffer.from({json.dumps(BODY.decode())});\n" + "".join(
+        f"console.log(isGenuine({json.dumps(signing.as_text(secret))}, {json.dumps(case)}, body));\n" for case in cases
+    )
+    script.write_text(sample("js") + calls)
+    said = subprocess.run(["node", script], capture_output=True, text=True, check=True).stdout.split()
+    assert said == ["true", "true", "false", "false"]
