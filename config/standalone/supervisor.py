@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -35,6 +35,7 @@ TASK_PATIENCE = 20.0  # a task that is cut off runs again: they are acknowledged
 LEFTOVER_PATIENCE = 10.0
 READY_PATIENCE = 120.0
 OUTGOING_WORKER = ["-Q", "outgoing", "--pool", "threads", "--concurrency", "16"]  # it waits for others' servers
+STOPPED_FIRST = ("demo-stream", "demo-service", "web", "control")
 TICK = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 STEADY_AFTER = 60.0  # seconds after which a service counts as healthy again
@@ -141,9 +142,17 @@ class Supervisor:
         yield self._command("outgoing", [*worker, *outgoing, "--loglevel", "INFO"], patience=TASK_PATIENCE)
         yield self._command("beat", [*beat, "--loglevel", "INFO"], patience=LEFTOVER_PATIENCE)
 
-    def _command(self, name: str, module: list[str], *, patience: float) -> Command:
-        env = child_environment(self.options) | {"ANSWERABLE_PROCESS": name}
+    def _command(
+        self, name: str, module: list[str], *, patience: float, also: Mapping[str, str] | None = None
+    ) -> Command:
+        env = child_environment(self.options) | {"ANSWERABLE_PROCESS": name, **(also or {})}
         return Command(name, module, data_dir=self.options.data_dir, log=self._log(name), env=env, patience=patience)
+
+    def _demo_command(self, what: str) -> Command:
+        """A sender of decisions. The SDK (sdk/) has no dependencies: it need only be on the path."""
+        path = os.pathsep.join(filter(None, (str(PROJECT / "sdk" / "src"), os.environ.get("PYTHONPATH"))))
+        module = [str(PROJECT / "manage.py"), f"demo_{what}"]
+        return self._command(f"demo-{what}", module, patience=LEFTOVER_PATIENCE, also={"PYTHONPATH": path})
 
     def _log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
@@ -222,8 +231,8 @@ class Supervisor:
 
     def _show_demo(self) -> None:
         say(f"\n{self.demonstration}")
-        stream = [str(PROJECT / "manage.py"), "demo_stream"]
-        self._begin(self._command("stream", stream, patience=LEFTOVER_PATIENCE))
+        for name in ("stream", "service"):
+            self._begin(self._demo_command(name))
 
     # --- keeping it alive ---------------------------------------------------------------------------------------------
     def _watch(self) -> None:
@@ -277,7 +286,7 @@ class Supervisor:
     def _stop(self) -> None:
         """The last one in is the first one out, but web before the others: it drains while all is still there."""
         services = [watched.service for watched in reversed(self.watched)]
-        first = [service for service in services if service.name in ("stream", "web", "control")]
+        first = [service for service in services if service.name in STOPPED_FIRST]
         for service in [*first, *(service for service in services if service not in first)]:
             if service.ended() is None or isinstance(service, Command):
                 with step(f"Stopping {service.name}"):

@@ -79,7 +79,8 @@ STAFF = (
     Member("Demo Stranger", "demo-stranger", may="no role: what refusals look like"),
 )
 EVERYBODY = (ADMINISTRATOR, SECOND_ADMINISTRATOR, *STAFF)
-ENGINEER = "demo-engineer"
+ENGINEER, OPERATOR, DEPUTY = "demo-engineer", "demo-operator", "demo-deputy"
+REVIEWERS = ("demo-reviewer", "demo-second-reviewer")
 
 SYSTEMS = (
     System(
@@ -94,6 +95,10 @@ SYSTEMS = (
             "safe_state": "Applications wait in the branch queue; current limits stay as they are.",
             "shutdown_steps": "1. Stop the switch. 2. Check that the card platform confirms. 3. Open the branch queue.",
             "shutdown_contacts": "Credit duty desk, card platform on-call, customer information desk.",
+            "max_staleness_s": 60,
+            "safe_mode": AISystem.SafeMode.STOP,
+            "fallback_kind": AISystem.FallbackKind.PROCESS,
+            "fallback": "branch-queue",
         },
         versions=(
             {

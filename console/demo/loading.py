@@ -2,14 +2,26 @@
 
 import json
 import secrets
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from django.conf import settings
 
-from console.demo.cast import ADMINISTRATOR, ENGINEER, SECOND_ADMINISTRATOR, STAFF, SYSTEMS, Member, System
+from console.demo.cast import (
+    ADMINISTRATOR,
+    ENGINEER,
+    OPERATOR,
+    REVIEWERS,
+    SECOND_ADMINISTRATOR,
+    STAFF,
+    SYSTEMS,
+    Member,
+    System,
+)
+from console.demo.control import Crew, set_up
 from governance.acts import Role
-from governance.models import AISystem, Assignment, Person, ServiceKey
+from governance.models import AISystem, Assignment, Person, ServiceAccount, ServiceKey
 from governance.rights import as_actor
 from governance.scopes import ORGANISATION, Scope
 from governance.services.accounts import register_account
@@ -27,13 +39,10 @@ from governance.services.versions import approve_version, register_version
 from ledger.entries import COMMAND
 from ledger.sealing import sealing
 
-KEY_SCOPES = (
-    ServiceKey.Scope.DECISIONS_WRITE,
-    ServiceKey.Scope.DECISIONS_READ,
-    ServiceKey.Scope.LEDGER_READ,
-    ServiceKey.Scope.CONTROL_READ,
-    ServiceKey.Scope.FEEDBACK_WRITE,
-)
+KeyScope = ServiceKey.Scope
+PLAIN_SCOPES = (KeyScope.DECISIONS_WRITE, KeyScope.DECISIONS_READ, KeyScope.LEDGER_READ, KeyScope.FEEDBACK_WRITE)
+"""Of what was there before: it asks nobody, so a stop cannot reach it."""
+ASKING_SCOPES = (KeyScope.DECISIONS_WRITE, KeyScope.DECISIONS_READ, KeyScope.CONTROL_READ)
 
 
 class NotADemonstration(Exception):
@@ -47,6 +56,8 @@ class Credentials:
     email: str
     password: str
     key: str
+    service_key: str
+    """Of the service that asks before it acts."""
 
     def save(self) -> None:
         path = _file()
@@ -65,8 +76,9 @@ def load() -> Credentials:
             raise NotADemonstration()
         password = secrets.token_urlsafe(12)
         people = _hire(token, password)
-        systems = [_register(system, people) for system in SYSTEMS]
-        credentials = Credentials(ADMINISTRATOR.email, password, _key(systems, people[ENGINEER]))
+        systems = {system.slug: _register(system, people) for system in SYSTEMS}
+        set_up(_crew(people), systems, {system.slug: people[system.accountable] for system in SYSTEMS})
+        credentials = Credentials(ADMINISTRATOR.email, password, *_keys(systems, people[ENGINEER]))
         credentials.save()
     return credentials
 
@@ -75,7 +87,7 @@ def stored() -> Credentials:
     """The credentials of an earlier load. Errors: `NotADemonstration` where their file is gone."""
     try:
         return Credentials(**json.loads(_file().read_text()))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, TypeError) as error:  # TypeError: that of an earlier release, which lacks something
         raise NotADemonstration() from error
 
 
@@ -134,8 +146,24 @@ def _register(system: System, people: dict[str, Person]) -> AISystem:
     return take_live(actor=as_actor(owner), system_id=row.pk)
 
 
-def _key(systems: list[AISystem], owner: Person) -> str:
-    account = register_account(
-        actor=COMMAND, slug="demo-services", name="Demo services", owner=owner, description="Posts the demo stream."
+def _crew(people: dict[str, Person]) -> Crew:
+    reviewers = tuple(people[name] for name in REVIEWERS)
+    return Crew(people[ADMINISTRATOR.mailbox], people[ENGINEER], people[OPERATOR], reviewers)
+
+
+def _keys(systems: dict[str, AISystem], owner: Person) -> tuple[str, str]:
+    """Of two service accounts: who obeys a stop is told by account."""
+    plain = register_account(
+        actor=COMMAND, slug="demo-plain-sender", name="Branch systems", owner=owner, description="Ask nobody."
     )
-    return create_service_key(actor=COMMAND, account=account, systems=systems, scopes=KEY_SCOPES).text
+    asking = register_account(
+        actor=COMMAND, slug="demo-service", name="Card app", owner=owner, description="Asks before it acts."
+    )
+    return (
+        _key(plain, list(systems.values()), PLAIN_SCOPES),
+        _key(asking, [systems["credit-limits"]], ASKING_SCOPES),
+    )
+
+
+def _key(account: ServiceAccount, systems: list[AISystem], scopes: Iterable[str]) -> str:
+    return create_service_key(actor=COMMAND, account=account, systems=systems, scopes=scopes).text

@@ -1,4 +1,7 @@
-"""Believable decisions of the three systems. Each builder returns one record as a service would post it."""
+"""Believable decisions of the three systems. Each builder returns one record as a service would post it.
+
+The plain stream asks nobody: it stands for services that were there before. `console.demo.service` asks.
+"""
 
 import math
 import random
@@ -11,8 +14,11 @@ from config.ids import new_id
 Record = dict[str, Any]
 chance = random.SystemRandom()
 FAILED = 0.01
-PROPOSED = 0.2
+THRESHOLD, MOST = 0.52, 10_000.0
+HELD_BELOW = 0.53
+"""The confidence from which on nobody need look."""
 BRANCHES = ("north", "south", "harbour", "online")
+PLAIN_CHANNELS, ASKING_CHANNEL = ("branch", "phone"), "app"
 POSITIONS = ("warehouse-lead", "accountant", "nurse", "data-analyst", "fitter")
 QUESTIONS = {
     "delivery": "Where is my parcel? It should have come on Tuesday.",
@@ -59,14 +65,20 @@ def mishaps(at: datetime) -> list[Record]:
     return [*numbered, unsure, unknown, first, changed]
 
 
+def close_call(at: datetime) -> Record:
+    """One that the review rule holds: the model is hardly surer than a coin. Proposed, as by a service that asks."""
+    record = next(each for each in iter(lambda: credit_limit(at), None) if each["confidence"] < HELD_BELOW)
+    return record | {"id": str(new_id()), "phase": "proposed", "labels": record["labels"] | {"channel": ASKING_CHANNEL}}
+
+
 def past_moments(count: int, hours: float) -> list[datetime]:
     """Moments of the last hours, in order, denser towards now."""
     now = datetime.now(UTC)
     return sorted(now - timedelta(hours=hours) * chance.random() ** 1.4 for _ in range(count))
 
 
-def credit_limit(at: datetime) -> Record:
-    """Approve or refuse a higher credit limit."""
+def credit_limit(at: datetime, *, threshold: float = THRESHOLD, most: float = MOST) -> Record:
+    """Approve or refuse a higher credit limit: from a score upwards, up to an amount."""
     income = round(chance.lognormvariate(10.5, 0.35), -2)
     asked = chance.choice((1000, 2000, 3000, 5000, 7500, 10000))
     used, late, years = chance.betavariate(2, 3), chance.choices((0, 1, 2, 4), (70, 18, 8, 4))[0], chance.randint(1, 20)
@@ -80,7 +92,10 @@ def credit_limit(at: datetime) -> Record:
         _reason("customer_for", 0.05 * (years - 6), "Long-standing customer", "New customer"),
     ]
     score = _score(reasons)
-    threshold, approved = 0.52, score >= 0.52
+    approved = score >= threshold and asked <= most
+    summary = _explained("Approved" if approved else "Refused", reasons, towards=1 if approved else -1)
+    if asked > most and score >= threshold:
+        summary["summary"] = f"Refused: {asked:,} is more than the {most:,.0f} that may be granted now"
     return _base("credit-limits", at) | {
         "model_version": chance.choices(("limits-gbm-4.2", "limits-gbm-4.1"), (9, 1))[0],
         "capability": "limit-increase",
@@ -98,10 +113,10 @@ def credit_limit(at: datetime) -> Record:
         "confidence": round(max(score, 1 - score), 4),
         "adverse": not approved,
         "ai_role": "sole",
-        "phase": "proposed" if chance.random() < PROPOSED else "effective",
-        "explanation": _explained("Approved" if approved else "Refused", reasons, towards=1 if approved else -1),
+        "phase": "effective",
+        "explanation": summary,
         "subject": f"customer-{chance.randint(1, 900):04d}",
-        "labels": {"branch": chance.choice(BRANCHES), "channel": chance.choice(("app", "branch", "phone"))},
+        "labels": {"branch": chance.choice(BRANCHES), "channel": chance.choice(PLAIN_CHANNELS)},
     }
 
 

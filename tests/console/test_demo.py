@@ -15,7 +15,9 @@ from pytest_django.live_server_helper import LiveServer
 from audit.models import Decision
 from console.demo.cast import EVERYBODY, SYSTEMS
 from console.demo.loading import load
-from console.demo.stream import PAGES, SOURCE, credit_limit, cv_triage, mishaps, next_record, support_draft
+from console.demo.past import ANSWERS
+from console.demo.stream import PAGES, SOURCE, close_call, credit_limit, cv_triage, mishaps, next_record, support_draft
+from console.management.commands.demo_stream import CARRIED_OUT
 from governance import rights
 from governance.acts import Role
 from governance.api.authentication import authenticate_key
@@ -23,6 +25,9 @@ from governance.models import AISystem
 from intake.models import QuarantinedRecord, Source
 from intake.reading import read_record
 from intake.services.sweeps import alert_conflicts
+from monitoring.models import Outcome
+from overrides.models import Appeal, Override, Parameter, Review, ReviewRule
+from overrides.services.drill_debts import drill_debts
 from tests.factories.register import make_person
 
 
@@ -41,6 +46,11 @@ def test_the_demonstration_is_whole_and_its_systems_are_live(folder: Path) -> No
     for member in EVERYBODY:
         assert Client().login(username=member.email, password=credentials.password)
         assert member.may
+    assert set(Parameter.objects.values_list("name", flat=True)) == {"max-amount", "threshold"}
+    assert ReviewRule.objects.count() == 2
+    assert [debt.system.slug for debt in drill_debts() if debt.planned_at] == ["credit-limits"]
+    asking = authenticate_key(f"Bearer {credentials.service_key}")
+    assert [each.slug for each in SYSTEMS if asking.reaches(each.slug)] == ["credit-limits"]
     grant = authenticate_key(f"Bearer {credentials.key}")
     assert all(grant.system(each.slug) for each in SYSTEMS)
 
@@ -78,6 +88,19 @@ def test_records_are_believable_json_for_the_wire() -> None:
 
     for _ in range(200):
         read_record(json.dumps(next_record(datetime.now(UTC))).encode())
+    held = close_call(datetime.now(UTC))
+    read_record(json.dumps(held).encode())
+    assert (held["phase"], held["labels"]["channel"]) == ("proposed", "app")
+
+
+def test_the_service_decides_within_what_people_set() -> None:
+    for _ in range(200):
+        record = credit_limit(datetime.now(UTC), threshold=0.9, most=2000)
+        if record["outcome"] == "approved":
+            assert record["score"] >= 0.9
+            assert record["output"]["limit"] <= 2000
+        elif record["score"] >= 0.9:
+            assert "more than the 2,000" in record["explanation"]["summary"]
 
 
 def test_reasons_point_to_their_outcome_and_say_what_the_input_says() -> None:
@@ -123,8 +146,15 @@ def test_the_stream_is_recorded_over_http(folder: Path, live_server: LiveServer,
     settings.BASE_URL = live_server.url
     for _ in range(2):
         call_command("demo_stream", backfill=30, hours=2, per_second=1000, count=3)
-    assert Decision.objects.count() == 42
-    assert Decision.objects.filter(accountable_accepted=True, model_version_id__isnull=False).count() == 42
+    recorded = 42 + len(ANSWERS) + CARRIED_OUT
+    assert Decision.objects.count() == recorded
+    assert Decision.objects.filter(accountable_accepted=True, model_version_id__isnull=False).count() == recorded
+    reviewed = Review.objects.filter(phase="proposed").values_list("status", flat=True)
+    assert sorted(reviewed) == ["decided"] * 4 + ["open"]
+    assert Review.objects.get(status="open", phase="proposed").escalated_at
+    assert sorted(Appeal.objects.values_list("status", flat=True)) == ["overturned", "upheld"]
+    assert sorted(Override.objects.values_list("source", flat=True)) == ["appeal", "override"]
+    assert Outcome.objects.count() == CARRIED_OUT - 3
     codes = QuarantinedRecord.objects.values_list("problem_code", flat=True)
     assert sorted(codes) == ["decision-conflict", "invalid-decision", "invalid-decision"]
     assert Source.objects.get().slug == SOURCE

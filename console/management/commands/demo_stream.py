@@ -4,6 +4,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+import uuid
 from argparse import ArgumentParser
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +13,15 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from config.ids import new_id
 from console.demo.loading import NotADemonstration, stored
-from console.demo.stream import Record, chance, mishaps, next_record, past_moments
+from console.demo.past import ANSWERS, act_on
+from console.demo.stream import Record, chance, close_call, credit_limit, mishaps, next_record, past_moments
 
 RETRIED = {429, 502, 503}
 PATIENCE_SECONDS = 30
+CARRIED_OUT = 12
+TRIES = 10
 
 
 class Command(BaseCommand):
@@ -34,6 +39,7 @@ class Command(BaseCommand):
         except NotADemonstration as refusal:
             raise CommandError("There is no demonstration here; `manage.py load_demo` makes one.") from refusal
         _fill_once(sender, options["backfill"], options["hours"])
+        _act_once(sender, options["backfill"])
         sent = 0
         while options["count"] is None or sent < options["count"]:
             time.sleep(chance.expovariate(options["per_second"]))
@@ -75,3 +81,27 @@ def _fill_once(sender: Sender, count: int, hours: float) -> None:
             raise CommandError(f"{len(refused)} of {count} were not accepted, the first: {refused[0]}")
         sender.post("/api/v1/decisions/batch", mishaps(datetime.now(UTC)))
         done.touch()
+
+
+def _act_once(sender: Sender, count: int) -> None:
+    """What people did already. By services: nothing here is done that a person could not do."""
+    done = Path(settings.DATA_DIR) / "demo-acted"
+    if not count or done.exists():
+        return
+    now = datetime.now(UTC)
+    held = [_held(sender, now) for _ in ANSWERS]
+    plain = [credit_limit(now) | {"id": str(new_id())} for _ in range(CARRIED_OUT)]
+    for record in plain:
+        sender.post("/api/v1/decisions", record)
+    act_on(held, [uuid.UUID(record["id"]) for record in plain])
+    done.touch()
+
+
+def _held(sender: Sender, at: datetime) -> uuid.UUID:
+    """A decision that waits for a person. Rules are known in every process within two seconds of their making."""
+    for _ in range(TRIES):
+        answer = sender.post("/api/v1/decisions", close_call(at))
+        if answer["directive"]["action"] == "hold":
+            return uuid.UUID(answer["id"])
+        time.sleep(0.5)
+    raise CommandError(f"The review rule held nothing: {answer['directive']}")
