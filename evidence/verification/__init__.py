@@ -3,6 +3,7 @@
 findings    what can be found, in words
 trees       entries, leaf hashes, tiles and heads of one log
 records     decisions and payloads against their entries
+reviews     reviews against the entries of their decisions
 quarantine  quarantined records against the entries that counted them
 searches    the terms of searches against the entries that commit to them
 rows        governed rows, their history and particulars against their entries

@@ -27,6 +27,8 @@ MEANINGS = {
     "payload-altered": "a payload does not open its commitments",
     "payload-without-decision": "a payload stands without a decision",
     "payload-gone": "a payload is empty though no erasure was recorded",
+    "review-missing": "a review that the entry of its decision names is not there",
+    "review-altered": "a review did not begin as its decision, its rule and its queue say",
     "row-missing": "a governed row is not there",
     "row-altered": "a governed row is not in the state that was sealed last",
     "row-without-history": "a governed row stands without a sealed change",

@@ -11,6 +11,7 @@ from audit.kinds import DECISION_RECORDED
 from audit.models import Decision, Payload
 from audit.services.preparing import PARTS, Refs, label_term
 from evidence.verification.findings import Finding
+from evidence.verification.reviews import check_reviews
 from evidence.verification.rows import sealed_erasures
 from evidence.verification.trees import StoredEntry
 from evidence.verification.walks import Slice, Walk, rows_of
@@ -23,19 +24,22 @@ COLUMNS = tuple(field.attname for field in Decision._meta.fields)
 
 
 def check_decisions(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
-    """The decision row and the payload of every decision among these entries."""
+    """The decision row, the payload and the review of every decision among these entries."""
     sealed = [entry for entry in entries if entry.kind == DECISION_RECORDED.name]
     ids = [entry.id for entry in sealed]
     rows = {str(row.pk): row for row in Decision.objects.filter(pk__in=ids).order_by()}
     payloads = {str(row.pk): row for row in Payload.objects.filter(pk__in=ids)}
     erased = _erased([payload for payload in payloads.values() if payload.secret is None])
+    decided: list[tuple[StoredEntry, DecisionEntry]] = []
     for entry in sealed:
         said = _read(entry)
         if said is None:
             yield Finding("entry-mislabelled", log.origin, entry.index)
             continue
+        decided.append((entry, said))
         yield from _check_row(log, entry, said, rows.get(entry.id))
         yield from _check_payload(log, entry, said.body, payloads.get(entry.id), erased)
+    yield from check_reviews(log, decided)
 
 
 def _read(entry: StoredEntry) -> DecisionEntry | None:

@@ -40,7 +40,9 @@ def open_review(
     at, review_id, decision_id = at or timezone.now(), new_id(), new_id()
     values: dict[str, Any] = {"environment": "production", "model_version": "1.0", "account_id": new_id()} | facets
     sent = parts or {"input": {"income": 3000}, "output": {"limit": 0}, "explanation": {"summary": "Low income."}}
-    directive = SealedDirective(action="hold", mode="run", epoch="1.1", reason_code="review-rule")
+    directive = SealedDirective(
+        action="hold", mode="run" if rule else "review", epoch="1.1", reason_code="review-rule" if rule else "testing"
+    )
     prepared = prepare(
         encode_facets(
             FacetValues(

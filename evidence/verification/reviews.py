@@ -1,0 +1,130 @@
+"""Reviews against the entries of their decisions.
+
+A review has no entry of its own until something happens to it: its decision's entry names it. So what it began with is
+derived again: from that entry, and from what its rule and queue said, in any of their sealed states. None of those
+columns ever changes. What does change stands as it began while nothing has happened.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from audit.entries import DecisionEntry
+from evidence.verification.findings import Finding
+from evidence.verification.trees import StoredEntry
+from ledger.entries import timestamp
+from ledger.models import Log
+from overrides.models import Review, ReviewQueue, ReviewRule
+from overrides.models.review_rules import DAY_S
+from overrides.review_rules import draw_of
+
+UNTOUCHED: dict[str, Any] = {
+    **{"status": "open", "version": 1, "particulars_id": None},
+    **dict.fromkeys(("verdict", "outcome", "reason_code", "action", "closing"), ""),
+    **dict.fromkeys(("escalated_at", "decisive_id", "closed_at", "visible_at", "announced_at")),
+}
+"""Columns of a review to which nothing has happened."""
+
+
+def check_reviews(log: Log, decided: Sequence[tuple[StoredEntry, DecisionEntry]]) -> Iterator[Finding]:
+    """The review of every decision whose entry names one."""
+    naming = [(entry, said, said.body.review_id) for entry, said in decided if said.body.review_id]
+    found = {str(row.pk): row for row in Review.objects.filter(pk__in=[name for *_, name in naming]).order_by()}
+    past = _Past(found.values())
+    for entry, said, name in naming:
+        row = found.get(name)
+        if row is None:
+            yield Finding("review-missing", log.origin, entry.index, table=_TABLE, row=name)
+        elif wrong := [*_wrong(row, said), *past.wrong(row), *_wrong_untouched(row)]:
+            yield Finding("review-altered", log.origin, entry.index, table=_TABLE, row=name, detail=", ".join(wrong))
+
+
+_TABLE = Review._meta.db_table
+
+
+def _wrong(row: Review, said: DecisionEntry) -> Iterator[str]:
+    body = said.body
+    expected = {
+        "decision_id": said.id,
+        "system_id": body.system,
+        "environment": body.environment,
+        "phase": body.phase,
+        "mode_epoch": body.directive.epoch,
+        "opened_at": said.at,
+        "created_at": said.at,
+    }
+    yield from (name for name, value in expected.items() if _text(getattr(row, name)) != value)
+    if (row.rule_id is None) != (body.directive.mode != "run"):  # a switch holds everything, a rule what it names
+        yield "rule_id"
+
+
+def _wrong_untouched(row: Review) -> Iterator[str]:
+    if row.revision == 0:
+        yield from (name for name, value in UNTOUCHED.items() if getattr(row, name) != value)
+
+
+def _text(value: object) -> str:
+    return timestamp(value) if hasattr(value, "tzinfo") else str(value)  # type: ignore[arg-type]
+
+
+class _Past:
+    """What the rules and queues of some reviews ever said: the copies in a review are of one of those states."""
+
+    def __init__(self, reviews: Iterable[Review]) -> None:
+        rows = list(reviews)
+        self.rules = _states(ReviewRule, {row.rule_id for row in rows})
+        self.queues = _states(ReviewQueue, {row.queue_id for row in rows})
+
+    def wrong(self, row: Review) -> Iterator[str]:
+        if not any(_is_copy(row, rule, queue) for rule in self._rules(row) for queue in self._queues(row)):
+            yield "what its rule and its queue said"
+
+    def _rules(self, row: Review) -> list[Any]:
+        found = self.rules.get(row.rule_id, [])
+        return [None] if row.rule_id is None else [each for each in found if _is_for(each, row)]
+
+    def _queues(self, row: Review) -> list[Any]:
+        found = self.queues.get(row.queue_id, [])
+        return [None] if row.queue_id is None else [each for each in found if _takes(each, row)]
+
+
+def _states(model: Any, ids: set[uuid.UUID | None]) -> dict[uuid.UUID | None, list[Any]]:
+    found: dict[uuid.UUID | None, list[Any]] = {}
+    for state in model.history.filter(id__in=ids - {None}):
+        found.setdefault(state.id, []).append(state)
+    return found
+
+
+def _is_for(rule: Any, row: Review) -> bool:
+    return bool(rule.system_id == row.system_id and rule.environment in ("", row.environment))
+
+
+def _takes(queue: Any, row: Review) -> bool:
+    """What is held without a rule goes to a queue that is there for that."""
+    return row.rule_id is not None or bool(queue.is_default and queue.system_id in (None, row.system_id))
+
+
+def _is_copy(row: Review, rule: Any, queue: Any) -> bool:
+    """Whether a review began as `open_reviews` makes one of this rule and this queue."""
+    if rule is not None and rule.queue_id != row.queue_id:
+        return False
+    share = queue.blind_share if queue else 0.0
+    seconds = rule.deadline_s if rule else queue.deadline_s if queue else DAY_S
+    expected = (
+        row.opened_at + timedelta(seconds=seconds),
+        rule.on_timeout if rule else "block",
+        rule.reviews_required if rule else 1,
+        rule.required_skill if rule else "",
+        float(rule.condition.get("share", 1)) if rule else 1.0,
+        bool(rule and rule.is_blind) or draw_of(row.pk) < share,
+    )
+    began = (
+        row.deadline_at,
+        row.on_timeout,
+        row.reviews_required,
+        row.required_skill,
+        row.probability,
+        row.is_blind,
+    )
+    return began == expected
