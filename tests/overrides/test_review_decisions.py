@@ -333,6 +333,7 @@ def test_webhooks_hear_of_a_decision_once_and_only_when_it_counts(system: AISyst
 
 def test_versions_of_many_are_one_query(system: AISystem) -> None:
     ids = [open_review(system).decision_id for _ in range(5)]
+    versions_of(ids)  # the first look of the memory reads everything
     with CaptureQueriesContext(connection) as of_one:
         versions_of(ids[:1])
     with CaptureQueriesContext(connection) as of_all:
