@@ -28,6 +28,8 @@ app.conf.beat_schedule = {
     "seal-heartbeats": {"task": "intake.tasks.seal_heartbeats_task", "schedule": 3600.0},
     "expire-quarantine": {"task": "intake.tasks.expire_quarantine_task", "schedule": 3600.0},
     "forget-register-changes": {"task": "governance.tasks.forget_old_changes_task", "schedule": 3600.0},
+    "forget-sign-in-attempts": {"task": "governance.tasks.forget_old_attempts_task", "schedule": 3600.0},
+    "tell-lock-outs": {"task": "notices.tasks.tell_lock_outs_task", "schedule": 10.0},
     "clear-sessions": {"task": "governance.tasks.clear_sessions_task", "schedule": 3600.0},
     "partitions": {"task": "evidence.tasks.ensure_partitions_task", "schedule": 6 * 3600.0},
 }

@@ -94,6 +94,8 @@ SOURCE_SILENCE_SECONDS = env.int("SOURCE_SILENCE_SECONDS", 900, validate=validat
 """A source that sends heartbeats and is not heard from for this long raises an alert."""
 QUARANTINE_DAYS = env.int("QUARANTINE_DAYS", 90, validate=validate.Range(1))
 """Refused records older than this are erased, whatever became of them."""
+DEMO = env.bool("DEMO", False)
+"""Set by `make demo` alone: its made-up people (at example.org) are not made to have a second factor."""
 
 env.seal()
 
@@ -147,6 +149,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "governance.sign_in.gate.EnrolmentGate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
@@ -187,7 +190,7 @@ CSRF_COOKIE_NAME = "__Host-csrf" if _encrypted else "csrf"
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Strict would drop the session on the way back from sign-on
 SESSION_COOKIE_AGE = 12 * 3600
-SESSION_ENGINE = "django.contrib.sessions.backends.db"  # in the database: ending one ends it everywhere
+SESSION_ENGINE = "governance.sessions"  # in the database: ending one ends it everywhere
 CSRF_FAILURE_VIEW = "config.error_pages.csrf_failure"
 LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
@@ -215,10 +218,16 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("name", "email", "staff_number")},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+
+SECOND_FACTOR_FORCED = not DEMO
+"""Whether people in roles that could do harm must sign in with a second factor (governance/enrolment.py)."""
 
 # --- files -----------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
@@ -284,5 +293,11 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("answerable/admin.css")],
     "SCRIPTS": [lambda request: static("answerable/shell.js")],
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Your sign-in", "link": reverse_lazy("admin:your_sign_in")},
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+        ]
+    },
     "SIDEBAR": {"navigation": "config.navigation.sidebar"},
 }

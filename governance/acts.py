@@ -116,6 +116,8 @@ PRIVILEGED = frozenset(
     {Role.ADMINISTRATOR, Role.APPROVER, Role.EMERGENCY_OPERATOR, Role.DPO, Role.AUDITOR, Role.INVESTIGATOR}
 )
 """Roles that a second administrator must agree to."""
+NEEDS_SECOND_FACTOR = PRIVILEGED | {Role.ACCOUNTABLE, Role.OPERATOR}
+"""Roles whose holders sign in with a second factor."""
 OWNERS = (Role.ACCOUNTABLE, Role.DEPUTY)
 EVERY_ROLE = tuple(Role)
 SEE_DECISIONS = tuple(role for role in Role if role is not Role.ADMINISTRATOR)

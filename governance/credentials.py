@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from governance.acts import PRIVILEGED
-from governance.kinds import CREDENTIALS_SET, PERSON_REGISTERED, PERSON_UPDATED, SETUP_LINK_ISSUED
+from governance.kinds import CREDENTIALS_SET, FACTORS_RESET, PERSON_REGISTERED, PERSON_UPDATED, SETUP_LINK_ISSUED
 from governance.models import Assignment, Person
 from ledger.entries import Actor, timestamp
 from ledger.sealing import said_about
@@ -21,7 +21,7 @@ from ledger.sealing import said_about
 SELF_MADE = timedelta(days=7)
 """Whoever made an account, or reset its credentials, cannot be the other half of an approval with it for so long."""
 CREDENTIALS_BY = "credentials_by"
-KINDS = (PERSON_REGISTERED, PERSON_UPDATED, SETUP_LINK_ISSUED, CREDENTIALS_SET)
+KINDS = (PERSON_REGISTERED, PERSON_UPDATED, SETUP_LINK_ISSUED, CREDENTIALS_SET, FACTORS_RESET)
 Status = Assignment.Status
 
 _decode: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])

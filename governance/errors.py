@@ -1,6 +1,6 @@
 """What the register refuses."""
 
-from config.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated, Unavailable
+from config.errors import Conflict, Forbidden, InvalidInput, NotFound, TooManyRequests, Unauthenticated, Unavailable
 
 
 class SystemNotFound(NotFound):
@@ -213,6 +213,58 @@ class FactorNotFresh(Forbidden):
         "minutes. In the web admin the page asks for it; over the API a token made since then is taken."
     )
     default_detail = "This asks for a factor proven in the last 10 minutes. Make a new token and use it at once."
+
+
+class FactorNeeded(Forbidden):
+    code = "factor-needed"
+    title = "Add a second factor first"
+    meaning = (
+        "Whoever holds a role that could do harm in the wrong hands signs in with a second factor: a passkey, or an "
+        "authenticator app. Until one is there they can do nothing but add it, and stop AI systems."
+    )
+    default_detail = "Your roles ask for a second factor. Add one on the page “Your sign-in”."
+
+
+class LastFactor(Conflict):
+    code = "last-factor"
+    title = "This is the only second factor there is"
+    meaning = "A role of theirs asks for one. Add another one first, then remove this."
+    default_detail = "A role of yours asks for a second factor. Add another one before you remove this."
+
+
+class FactorNotFound(NotFound):
+    code = "factor-not-found"
+    title = "There is no such factor"
+    meaning = "No authenticator app or passkey of this id is yours."
+
+
+class CodeRefused(InvalidInput):
+    code = "code-refused"
+    title = "This code is not right"
+    meaning = "A code is good for some 30 seconds and for one use; a recovery code works once."
+    default_detail = "That code is not right, or was used already. Wait for the next one."
+
+
+class PasskeyRefused(InvalidInput):
+    code = "passkey-refused"
+    title = "This passkey opens nothing here"
+    meaning = "It is unknown, was removed, took too long, or its answer could not be verified; which, is not said."
+    default_detail = "That passkey opens nothing here, or it took too long. Try again, or sign in another way."
+
+
+class SignInLocked(TooManyRequests):
+    code = "sign-in-locked"
+    title = "Too many attempts to sign in"
+    meaning = (
+        "After several failed attempts no more are taken for a while, each time for longer: for this account, or from "
+        "this address. It says nothing about whether there is such an account. Passkeys go on working."
+    )
+
+
+class FactorKeyUnavailable(Unavailable):
+    code = "factor-key-unavailable"
+    title = "Second factors cannot be read just now"
+    meaning = "The key under which they are kept is missing, or another one. `/readyz` says what is wrong with it."
 
 
 class TokenNotFound(NotFound):

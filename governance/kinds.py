@@ -35,3 +35,10 @@ SERVICE_KEY_REVOKED = Kind("service_key.revoked", Belongs.SCOPE, "a key is not a
 
 TOKEN_CREATED = Kind("token.created", Belongs.REGISTRY, "a person made a token for calling the API")
 TOKEN_REVOKED = Kind("token.revoked", Belongs.REGISTRY, "a person's token is not accepted any more")
+FACTOR_ENROLLED = Kind("factor.enrolled", Belongs.REGISTRY, "a person added an authenticator app or a passkey")
+FACTOR_RENAMED = Kind("factor.renamed", Belongs.REGISTRY, "a person gave a passkey another name")
+FACTOR_REMOVED = Kind("factor.removed", Belongs.REGISTRY, "an authenticator app or a passkey opens nothing any more")
+FACTORS_RESET = Kind("factors.reset", Belongs.REGISTRY, "somebody removed all second factors of a person")
+RECOVERY_CODES_MADE = Kind("recovery_codes.made", Belongs.REGISTRY, "a person made new recovery codes")
+RECOVERY_CODE_USED = Kind("recovery_code.used", Belongs.REGISTRY, "a person signed in with a recovery code")
+SIGN_IN_LOCKED = Kind("signin.locked", Belongs.REGISTRY, "too many attempts to sign in: no more are taken for a while")

@@ -4,6 +4,7 @@ from celery import shared_task
 from django.core.management import call_command
 
 from governance.changes import forget_old_changes
+from governance.services.lockouts import forget_old_attempts
 
 
 @shared_task
@@ -15,3 +16,8 @@ def forget_old_changes_task() -> int:
 def clear_sessions_task() -> None:
     """A session says who was signed in and when: nothing keeps it once it has expired."""
     call_command("clearsessions")
+
+
+@shared_task
+def forget_old_attempts_task() -> int:
+    return forget_old_attempts()

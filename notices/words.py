@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from governance.admin.pages import page_link
-from governance.models import AISystem, ServiceKey
+from governance.models import AISystem, Person, ServiceKey
 from ledger.models import Log
 from notices.models import Alert
 
@@ -75,6 +75,18 @@ def _key(value: str) -> SafeString | None:
 def _system(value: str) -> SafeString | None:
     system = AISystem.objects.filter(pk=value).first()
     return page_link(system) if system else None
+
+
+@shows("person", "Person")
+def _person(value: str) -> SafeString | None:
+    person = Person.objects.filter(pk=value).first()
+    return page_link(person) if person else None
+
+
+@shows("by", "Locked")
+def _by(value: str) -> str | None:
+    words = {"account": "the account", "address": "a network address", "factor": "the second factor of the account"}
+    return words.get(value)
 
 
 shows("last_heard_at", "Last heard")(moment)

@@ -123,6 +123,12 @@ def _no_search_for_static_files() -> None:
     settings.WHITENOISE_USE_FINDERS = False
 
 
+@pytest.fixture(autouse=True)
+def _no_second_factor_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """People of tests do their work with a password; tests of the second factor force it."""
+    monkeypatch.setattr(settings, "SECOND_FACTOR_FORCED", False)
+
+
 # --- the register in memory ------------------------------------------------------------------------------------------
 @pytest.fixture(autouse=True)
 def _register_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:

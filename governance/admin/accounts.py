@@ -88,7 +88,13 @@ class ServiceAccountAdmin(RegisterAdmin[ServiceAccount]):
             return _secret(create_service_key(actor=actor_of(request), account=account, expires_at=ends, **given))
 
         return self.act(
-            request, object_id, name="create_key", title="Make the key", form_class=KeyForm, carry_out=carry_out
+            request,
+            object_id,
+            name="create_key",
+            title="Make the key",
+            form_class=KeyForm,
+            carry_out=carry_out,
+            asks_factor=True,
         )
 
     @admin.display(description="Keys in force")
@@ -129,6 +135,7 @@ class ServiceKeyAdmin(ActPages[ServiceKey]):
             form_class=OverlapForm,
             carry_out=carry_out,
             explanation="The new key opens the same. The old one goes on for the overlap and then ends.",
+            asks_factor=True,
         )
 
     @action(description="Revoke", icon="block", url_path="revoke")

@@ -14,9 +14,10 @@ from config.admin import Act as PageAct
 from config.admin import ServiceForm
 from config.errors import FieldProblem, InvalidInput, ServiceError
 from governance import rights
-from governance.acts import Act
+from governance.acts import PRIVILEGED, Act
 from governance.admin.pages import ReasonForm, RegisterAdmin, actor_of, person_of
 from governance.models import Assignment, Person
+from governance.reauthentication import interruption
 from governance.scopes import ORGANISATION, Scope
 from governance.services.assignments import (
     accept_assignments,
@@ -121,6 +122,9 @@ class AssignmentAdmin(RegisterAdmin[Assignment]):
             ends_at=cleaned["ends_at"],
         )
 
+    def asks_factor(self, request: HttpRequest) -> bool:
+        return request.POST.get("role") in PRIVILEGED
+
     def acts_for(self, request: HttpRequest, obj: Assignment) -> Iterable[str]:
         person = person_of(request)
         mine = obj.person_id == person.pk
@@ -135,7 +139,9 @@ class AssignmentAdmin(RegisterAdmin[Assignment]):
             yield "end"
 
     @admin.action(description="Accept the selected offers")
-    def accept_selected(self, request: HttpRequest, queryset: QuerySet[Assignment]) -> None:
+    def accept_selected(self, request: HttpRequest, queryset: QuerySet[Assignment]) -> HttpResponse | None:
+        if asking := interruption(request):
+            return asking
         offers = list(queryset.values_list("pk", flat=True))
         try:
             accept_assignments(actor=actor_of(request), assignment_ids=offers)
@@ -143,6 +149,7 @@ class AssignmentAdmin(RegisterAdmin[Assignment]):
             messages.error(request, refusal.detail)
         else:
             messages.success(request, f"{len(offers)} accepted.")
+        return None
 
     @action(description="Accept", icon="check", url_path="accept")
     def accept(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -154,6 +161,7 @@ class AssignmentAdmin(RegisterAdmin[Assignment]):
             carry_out=lambda row, given: accept_assignments(actor=actor_of(request), assignment_ids=[row.pk]),
             explanation="From now on this is yours. It is sealed in the log and named on every decision it covers.",
             done="It is yours from now on.",
+            asks_factor=True,
         )
 
     @action(description="Decline", icon="close", url_path="decline")
@@ -176,6 +184,7 @@ class AssignmentAdmin(RegisterAdmin[Assignment]):
             title="Agree",
             carry_out=lambda row, given: approve_proposal(actor=actor_of(request), assignment_id=row.pk),
             explanation="As the second administrator. The person is then offered the role.",
+            asks_factor=True,
         )
 
     @action(description="Refuse", icon="block", url_path="refuse")

@@ -18,10 +18,12 @@ from django.views.decorators.debug import sensitive_variables
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from config.admin import Act as PageAct
 from config.admin import ReadOnlyAdmin, ServiceAdmin, sentence
 from config.errors import ServiceError
 from governance.admin.history import Moment, moments
 from governance.models import Person
+from governance.reauthentication import interruption
 from governance.rights import as_actor
 from ledger.entries import Actor
 
@@ -91,11 +93,17 @@ class ActPages(ReadOnlyAdmin[M]):
         form_class: type[forms.Form] = forms.Form,
         explanation: str = "",
         done: str = "Done.",
+        asks_factor: bool = False,
     ) -> HttpResponse:
-        """The page of one act. What `carry_out` refuses stands in the form; a `Secret` it returns is shown once."""
+        """The page of one act. What `carry_out` refuses stands in the form; a `Secret` it returns is shown once.
+
+        `asks_factor`: not without a factor proven in the last minutes (governance/reauthentication.py).
+        """
         obj = self.get_object(request, object_id)
         if obj is None or not self.may(request, "view", obj) or name not in self.acts_for(request, obj):
             raise PermissionDenied
+        if asks_factor and request.method == "POST" and (asking := interruption(request)):
+            return asking
         form = form_class(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             outcome = _outcome(form, lambda: carry_out(obj, form.cleaned_data))
@@ -135,6 +143,25 @@ class ActPages(ReadOnlyAdmin[M]):
 
 class RegisterAdmin(ActPages[M], ServiceAdmin[M]):  # type: ignore[misc]
     """Pages of the register: written by services, with acts and a history."""
+
+    def asks_factor(self, request: HttpRequest) -> bool:
+        """Whether what the form sends asks for a factor proven in the last minutes."""
+        return False
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        act: PageAct = "change" if object_id else "add"
+        obj = self.get_object(request, object_id) if object_id else None
+        asked = request.method == "POST" and self.asks_factor(request) and self.may(request, act, obj)
+        if asked and (asking := interruption(request)):
+            return asking
+        page: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
+        return page
 
 
 @sensitive_variables()

@@ -15,7 +15,9 @@ from config.admin import Act as PageAct
 from governance import rights
 from governance.acts import Act
 from governance.admin.pages import ReasonForm, RegisterAdmin, Secret, actor_of, person_of
+from governance.enrolment import has_factor
 from governance.models import Person
+from governance.services.factors import reset_factors
 from governance.services.people import deactivate_person, issue_setup_link, register_person, update_person
 
 
@@ -37,7 +39,7 @@ class PersonAdmin(RegisterAdmin[Person]):
     search_fields = ("name", "email", "staff_number")
     fields = ("name", "email", "staff_number", "is_active", "roles", "last_login")
     readonly_fields = ("is_active", "roles", "last_login")
-    actions_detail = ("setup_link", "leave", "show_history")
+    actions_detail = ("setup_link", "reset", "leave", "show_history")
 
     def may(self, request: HttpRequest, act: PageAct, obj: Person | None) -> bool:
         person = person_of(request)
@@ -50,9 +52,14 @@ class PersonAdmin(RegisterAdmin[Person]):
             return register_person(actor=actor_of(request), **cleaned)
         return update_person(actor=actor_of(request), person_id=original.pk, changes=cleaned)
 
+    def asks_factor(self, request: HttpRequest) -> bool:
+        return True
+
     def acts_for(self, request: HttpRequest, obj: Person) -> Iterable[str]:
         if obj.is_active and rights.can(person_of(request), Act.PEOPLE_MANAGE):
             yield from ("setup_link", "leave")
+            if has_factor(obj):
+                yield "reset"
 
     @action(description="Set-up link", icon="link", url_path="setup-link")
     def setup_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -69,6 +76,21 @@ class PersonAdmin(RegisterAdmin[Person]):
             carry_out=carry_out,
             explanation="With it the person sets their password. For 7 days the two of you cannot be the two halves of "
             "one approval.",
+            asks_factor=True,
+        )
+
+    @action(description="Reset second factors", icon="phonelink_erase", url_path="reset-factors")
+    def reset(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.act(
+            request,
+            object_id,
+            name="reset",
+            title="Remove all second factors",
+            carry_out=lambda person, given: reset_factors(actor=actor_of(request), person_id=person.pk),
+            explanation="For somebody who lost theirs. Be sure it is they who ask: you take a lock off their "
+            "account. Their password stays; they are signed out everywhere, and for 7 days the two of you cannot be the "
+            "two halves of one approval.",
+            asks_factor=True,
         )
 
     @action(description="Leaves", icon="logout", url_path="leave")
@@ -81,6 +103,7 @@ class PersonAdmin(RegisterAdmin[Person]):
             form_class=LeavingForm,
             carry_out=lambda person, given: deactivate_person(actor=actor_of(request), person_id=person.pk, **given),
             explanation="Sessions and password end at once, assignments and offers end, proposals they made are void.",
+            asks_factor=True,
         )
 
     @admin.display(description="Roles")

@@ -2,7 +2,9 @@
 
 from governance.models.accounts import ServiceAccount, ServiceKey
 from governance.models.changes import RegisterChange
+from governance.models.factors import Passkey, RecoveryCode, TotpFactor
 from governance.models.people import Assignment, Person, SetupLink
+from governance.models.sign_ins import SignInThrottle, StaffSession
 from governance.models.systems import AISystem, Environment
 from governance.models.tokens import PersonToken
 from governance.models.versions import ModelVersion
@@ -12,10 +14,15 @@ __all__ = [
     "Assignment",
     "Environment",
     "ModelVersion",
+    "Passkey",
     "Person",
     "PersonToken",
+    "RecoveryCode",
     "RegisterChange",
     "ServiceAccount",
     "ServiceKey",
     "SetupLink",
+    "SignInThrottle",
+    "StaffSession",
+    "TotpFactor",
 ]

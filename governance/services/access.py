@@ -5,6 +5,7 @@ from django.utils import timezone
 from governance.changes import write
 from governance.kinds import TOKEN_REVOKED
 from governance.models import Person, PersonToken
+from governance.sessions import end_sessions
 from ledger.entries import Actor
 from ledger.sealing import Seal
 
@@ -21,6 +22,12 @@ def end_tokens(seal: Seal, *, actor: Actor, person: Person) -> None:
     rows = PersonToken.objects.select_for_update(no_key=True, of=("self",)).order_by("pk")
     for token in rows.filter(person=person, revoked_at=None, expires_at__gt=timezone.now()):
         end_token(seal, actor=actor, token=token)
+
+
+def end_access(seal: Seal, *, actor: Actor, person: Person) -> None:
+    """Nobody goes on as this person: sessions and tokens end, everywhere and at once."""
+    end_tokens(seal, actor=actor, person=person)
+    end_sessions(person)
 
 
 def whose(token: PersonToken) -> dict[str, str]:

@@ -39,7 +39,7 @@ from governance.kinds import (
 from governance.locks import ADMINISTRATORS, hold
 from governance.models import Assignment, Person, ServiceAccount, SetupLink
 from governance.models.people import plain_address
-from governance.services.access import end_tokens
+from governance.services.access import end_access
 from governance.services.offers import OPEN, write_assignment
 from ledger.entries import SERVER, Actor, draft_entry
 from ledger.kinds import Kind
@@ -130,7 +130,7 @@ def set_first_password(*, token: str, password: str) -> Person:
         if maker and take_two(person):
             raise SetupClosed()  # made by one administrator, before the role was given
         _set_password(person, password)
-        end_tokens(seal, actor=Actor("person", person.pk), person=person)
+        end_access(seal, actor=Actor("person", person.pk), person=person)
         SetupLink.objects.filter(pk=link.pk).update(used_at=timezone.now())
         # a link is good for days: whoever made it may have used it, so their week starts anew
         _say(seal, Actor("person", person.pk), CREDENTIALS_SET, person.pk, maker)
@@ -147,7 +147,7 @@ def change_own_password(*, actor: Actor, password: str) -> Person:
     with sealing() as seal:
         person = locked_person(actor.id)
         _set_password(person, password)
-        end_tokens(seal, actor=actor, person=person)
+        end_access(seal, actor=actor, person=person)
         _say(seal, actor, CREDENTIALS_SET, person.pk)
     return person
 
@@ -208,7 +208,7 @@ def deactivate_person(
         refuse_last_administrator(person_id)
         _hand_over_accounts(seal, actor, person, successor)
         _end_assignments(seal, actor, person)
-        end_tokens(seal, actor=actor, person=person)
+        end_access(seal, actor=actor, person=person)
         person.is_active = False
         person.set_unusable_password()  # also ends every session: their hash is derived from it
         person.setup_links.filter(used_at=None).delete()

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from config.errors import FieldProblem, InvalidInput
 from governance.changes import write
-from governance.errors import FactorNotFresh, PersonNeeded, TokenNotFound
+from governance.enrolment import must_enrol
+from governance.errors import FactorNeeded, FactorNotFresh, PersonNeeded, TokenNotFound
 from governance.freshness import is_fresh
 from governance.kinds import TOKEN_CREATED
 from governance.models import Person, PersonToken
@@ -36,7 +37,7 @@ def create_token(*, actor: Actor, name: str, proven_at: datetime, life: timedelt
     """Make a token for oneself, for 8 hours unless told otherwise and 30 days at most.
 
     `proven_at`: when the page last saw a factor of theirs. Errors: `PersonNeeded`, `PersonNotFound`,
-    `FactorNotFresh`, `InvalidInput`.
+    `FactorNotFresh`, `FactorNeeded`, `InvalidInput`.
     """
     person_id = _person(actor)
     if not is_fresh(proven_at):
@@ -44,7 +45,10 @@ def create_token(*, actor: Actor, name: str, proven_at: datetime, life: timedelt
     if not timedelta(0) < life <= LONGEST_LIFE:
         raise InvalidInput(errors=[FieldProblem(pointer="/life", detail="More than nothing, and at most 30 days.")])
     with sealing() as seal:
-        token, text = _new_token(locked_person(person_id), name.strip(), proven_at, life)
+        person = locked_person(person_id)
+        if must_enrol(person):
+            raise FactorNeeded()
+        token, text = _new_token(person, name.strip(), proven_at, life)
         facts = {"expires_at": timestamp(token.expires_at)} | whose(token)
         write(seal, actor=actor, kind=TOKEN_CREATED, row=token, facts=facts)
     return NewToken(token, text)

@@ -12,8 +12,8 @@ PAYLOAD = "personal: all of a row's erasable columns to NULL together, under an 
 PARTICULARS = "personal or free text: emptied in the row, its versions erased in `Particulars`"
 WITH_PERSON = "personal, in no history and no log: goes with the person's erasure"
 KEYED = "a keyed hash of what a caller sent: goes with the decision's erasure, or cannot be tried without the key"
-CREDENTIAL = "a hash of a random secret, or the name of a key: tells nothing of a person"
-SESSION = "who is signed in: goes with the session, at the latest an hour after it has expired"
+CREDENTIAL = "a hash of a random secret, a public key or the name of one: tells nothing of a person"
+SESSION = "who is signed in, or tried to: goes with the session, at the latest an hour after it has expired; a day"
 EMPTY = "never written: a package's own column that we leave empty"
 
 CHANGE = {  # what each history table adds to the columns of its row
@@ -145,6 +145,27 @@ COLUMNS: dict[str, dict[str, str]] = {
     "governance.HistoricalPersonToken": history(
         plain="proven_at expires_at revoked_at", person="person_id", credential="token_id secret_hash"
     ),
+    "governance.TotpFactor": {
+        PLAIN: f"{ROW} last_step last_used_at removed_at",
+        PERSON: "person_id",
+        WITH_PERSON: "sealed_secret",
+    },
+    "governance.HistoricalTotpFactor": history(plain="removed_at", person="person_id"),
+    "governance.Passkey": {
+        PLAIN: f"{ROW} is_synced sign_count last_used_at removed_at",
+        PERSON: "person_id",
+        PARTICULARS: "name",
+        CREDENTIAL: "credential_id public_key",
+    },
+    "governance.HistoricalPasskey": history(
+        plain="is_synced removed_at", person="person_id", credential="credential_id public_key"
+    ),
+    "governance.RecoveryCode": {PLAIN: "id used_at created_at", PERSON: "person_id", CREDENTIAL: "code_hash"},
+    "governance.StaffSession": {SESSION: "session_key session_data expire_date person_id"},
+    "governance.SignInThrottle": {
+        PLAIN: "id kind failures locks last_failed_at locked_until is_told",
+        SESSION: "digest",
+    },
     "governance.RegisterChange": {PLAIN: "id transaction noun row_id at"},
     # --- human control -------------------------------------------------------------------------------------------
     "overrides.ControlClock": {PLAIN: "id generation number changed_at register_digest"},

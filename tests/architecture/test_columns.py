@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 from django.apps import apps
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
 from config.celery import app
 from config.database import Access
+from governance.models import StaffSession
 from governance.tasks import clear_sessions_task
 from ledger.rows import GovernedRow
 from tests.architecture.columns import COLUMNS, EMPTY, KEYED, PARTICULARS, PAYLOAD, SESSION, WITH_PERSON
@@ -85,7 +85,7 @@ def test_what_is_said_never_to_be_written_cannot_be() -> None:
 def test_what_goes_with_the_session_goes_when_it_has_expired() -> None:
     now = timezone.now()
     for key, expires in (("over", now - timedelta(seconds=1)), ("on", now + timedelta(hours=1))):
-        Session.objects.create(session_key=key, session_data="", expire_date=expires)
+        StaffSession.objects.create(session_key=key, session_data="", expire_date=expires)
     clear_sessions_task()
-    assert [session.session_key for session in Session.objects.all()] == ["on"]
+    assert [session.session_key for session in StaffSession.objects.all()] == ["on"]
     assert clear_sessions_task.name in {entry["task"] for entry in app.conf.beat_schedule.values()}

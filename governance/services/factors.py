@@ -1,0 +1,214 @@
+"""Second factors: adding, using, renaming and removing one's own; resetting somebody's who lost theirs."""
+
+import secrets
+import uuid
+from typing import Any
+
+from django.utils import timezone
+
+from governance import rights
+from governance.acts import Act
+from governance.changes import write
+from governance.credentials import said_of, take_two
+from governance.enrolment import has_factor, role_asks
+from governance.errors import CodeRefused, CredentialsGuarded, FactorNotFound, LastFactor, PersonNeeded
+from governance.kinds import (
+    FACTOR_ENROLLED,
+    FACTOR_REMOVED,
+    FACTOR_RENAMED,
+    FACTORS_RESET,
+    RECOVERY_CODE_USED,
+    RECOVERY_CODES_MADE,
+)
+from governance.models import Passkey, Person, RecoveryCode, TotpFactor
+from governance.services.access import end_access
+from governance.services.people import locked_person
+from governance.sign_in.passkeys import NewCredential
+from governance.sign_in.secrets import keyed_hash, open_secret, seal_secret
+from governance.sign_in.totp import matching_step
+from ledger.entries import Actor, draft_entry
+from ledger.kinds import Kind
+from ledger.rows import GovernedRow
+from ledger.sealing import Seal, sealing
+from ledger.selectors import registry_log
+
+CODES = 10
+CODE_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that looks like something else
+CODE_GROUPS, GROUP_LENGTH = 3, 4
+
+
+def enrol_totp(*, actor: Actor, secret: str, code: str) -> TotpFactor:
+    """Add an authenticator app, which has shown that it knows the secret; it takes the place of an earlier one.
+
+    Errors: `PersonNeeded`, `PersonNotFound`, `CodeRefused`, `FactorKeyUnavailable`.
+    """
+    step = matching_step(secret, _plain(code))
+    if step is None:
+        raise CodeRefused()
+    with sealing() as seal:
+        person = locked_person(_person(actor))
+        for earlier in TotpFactor.objects.select_for_update().filter(person=person, removed_at=None):
+            _remove(seal, actor, earlier)
+        factor = TotpFactor(person=person, last_step=step)
+        factor.sealed_secret = seal_secret(secret.encode(), str(factor.pk))
+        _write(seal, actor, FACTOR_ENROLLED, factor)
+    return factor
+
+
+def enrol_passkey(*, actor: Actor, name: str, credential: NewCredential) -> Passkey:
+    """Add a passkey whose registration was verified. Errors: `PersonNeeded`, `PersonNotFound`, `ValidationError`."""
+    with sealing() as seal:
+        person = locked_person(_person(actor))
+        passkey = Passkey(
+            person=person,
+            name=name.strip() or "Passkey",
+            credential_id=credential.credential_id,
+            public_key=credential.public_key,
+            sign_count=credential.sign_count,
+            is_synced=credential.is_synced,
+        )
+        _write(seal, actor, FACTOR_ENROLLED, passkey)
+    return passkey
+
+
+def rename_passkey(*, actor: Actor, passkey_id: uuid.UUID, name: str) -> Passkey:
+    """Call one of one's passkeys something else. Errors: `PersonNeeded`, `FactorNotFound`, `ValidationError`."""
+    with sealing() as seal:
+        passkey: Passkey = _own(actor, Passkey, passkey_id)
+        if name.strip() != passkey.name:
+            passkey.name = name.strip()
+            _write(seal, actor, FACTOR_RENAMED, passkey)
+    return passkey
+
+
+def remove_factor(*, actor: Actor, kind: type[Passkey] | type[TotpFactor], factor_id: uuid.UUID) -> None:
+    """Remove one of one's own. The last one stays while a role asks for it; recovery codes end with the last.
+
+    Errors: `PersonNeeded`, `FactorNotFound`, `LastFactor`.
+    """
+    with sealing() as seal:
+        person = locked_person(_person(actor))
+        factor = _own(actor, kind, factor_id)
+        _remove(seal, actor, factor)
+        if not has_factor(person):
+            if role_asks(person):
+                raise LastFactor()
+            RecoveryCode.objects.filter(person=person).delete()
+
+
+def make_recovery_codes(*, actor: Actor) -> list[str]:
+    """Ten new codes, returned once; earlier ones end. Errors: `PersonNeeded`, `FactorKeyUnavailable`."""
+    with sealing() as seal:
+        person = locked_person(_person(actor))
+        codes = [_new_code() for _ in range(CODES)]
+        RecoveryCode.objects.filter(person=person).delete()
+        hashes = [RecoveryCode(person=person, code_hash=_code_hash(person, each)) for each in codes]
+        RecoveryCode.objects.bulk_create(hashes)
+        _say(seal, actor, RECOVERY_CODES_MADE, person)
+    return codes
+
+
+def use_code(*, person: Person, code: str) -> None:
+    """Take a code of the authenticator app, or a recovery code: once. Errors: `CodeRefused`, `FactorKeyUnavailable`."""
+    given = _plain(code)
+    if given.isdigit() and _use_totp(person, given):
+        return
+    if not given.isdigit() and _use_recovery_code(person, given):
+        return
+    raise CodeRefused()
+
+
+def use_passkey(*, passkey: Passkey, sign_count: int) -> None:
+    """Note that a passkey was verified. Its counter is in neither history nor state."""
+    Passkey.objects.filter(pk=passkey.pk).update(sign_count=sign_count, last_used_at=timezone.now())
+
+
+def reset_factors(*, actor: Actor, person_id: uuid.UUID) -> Person:
+    """For somebody who lost theirs: all factors and recovery codes, sessions and tokens end.
+
+    The password stays, so who resets cannot sign in by it; still it counts as setting their credentials. For a
+    privileged person only at the host. Errors: `Forbidden`, `PersonNotFound`, `CredentialsGuarded`.
+    """
+    rights.require(actor, Act.PEOPLE_MANAGE)
+    with sealing() as seal:
+        person = locked_person(person_id)
+        if actor.type != "command" and take_two(person):
+            raise CredentialsGuarded(
+                "This person holds, or was asked to take, a role that takes two to give. Their factors are reset at "
+                "the host: manage.py reset_factors --for ADDRESS."
+            )
+        for kind in (TotpFactor, Passkey):
+            for factor in kind.objects.select_for_update().filter(person=person, removed_at=None).order_by("pk"):
+                _remove(seal, actor, factor)
+        RecoveryCode.objects.filter(person=person).delete()
+        end_access(seal, actor=actor, person=person)
+        _say(seal, actor, FACTORS_RESET, person, said_of(actor))
+    return person
+
+
+def _use_totp(person: Person, code: str) -> bool:
+    factor = TotpFactor.objects.filter(person=person, removed_at=None).first()
+    if factor is None:
+        return False
+    secret = open_secret(bytes(factor.sealed_secret), str(factor.pk)).decode()
+    step = matching_step(secret, code, after=factor.last_step)
+    if step is None:
+        return False
+    # of two requests with the same code, the second finds its step taken
+    mine = TotpFactor.objects.filter(pk=factor.pk, last_step__lt=step)
+    return bool(mine.update(last_step=step, last_used_at=timezone.now()))
+
+
+def _use_recovery_code(person: Person, code: str) -> bool:
+    with sealing() as seal:
+        mine = RecoveryCode.objects.filter(person=person, code_hash=_code_hash(person, code), used_at=None)
+        if not mine.update(used_at=timezone.now()):
+            return False
+        _say(seal, Actor("person", person.pk), RECOVERY_CODE_USED, person)
+    return True
+
+
+def _new_code() -> str:
+    groups = ("".join(secrets.choice(CODE_ALPHABET) for _ in range(GROUP_LENGTH)) for _ in range(CODE_GROUPS))
+    return "-".join(groups)
+
+
+def _code_hash(person: Person, code: str) -> bytes:
+    return keyed_hash(f"{person.pk} {_plain(code)}", "recovery")
+
+
+def _plain(code: str) -> str:
+    """As it is compared: people type spaces, dashes and capitals."""
+    return "".join(code.split()).replace("-", "").lower()[:64]
+
+
+def _own(actor: Actor, kind: Any, factor_id: uuid.UUID) -> Any:
+    rows = kind.objects.select_for_update(no_key=True, of=("self",))
+    found = rows.filter(pk=factor_id, person_id=_person(actor), removed_at=None).first()
+    if found is None:
+        raise FactorNotFound()
+    return found
+
+
+def _remove(seal: Seal, actor: Actor, factor: Passkey | TotpFactor) -> None:
+    factor.removed_at = timezone.now()
+    if isinstance(factor, TotpFactor):
+        factor.sealed_secret = b""
+    _write(seal, actor, FACTOR_REMOVED, factor)
+
+
+def _write(seal: Seal, actor: Actor, kind: Kind, factor: Passkey | TotpFactor) -> None:
+    row: GovernedRow = factor
+    sort = "passkey" if isinstance(factor, Passkey) else "totp"
+    write(seal, actor=actor, kind=kind, row=row, facts={"person": str(factor.person_id), "factor": sort})
+
+
+def _say(seal: Seal, actor: Actor, kind: Kind, person: Person, facts: dict[str, str] | None = None) -> None:
+    body = {"person": str(person.pk), **(facts or {})}
+    seal.add(registry_log().id, draft_entry(kind=kind, actor=actor, at=timezone.now(), body=body, about_id=person.pk))
+
+
+def _person(actor: Actor) -> uuid.UUID:
+    if actor.type != "person" or actor.id is None:
+        raise PersonNeeded()
+    return actor.id
