@@ -31,6 +31,13 @@ app.conf.beat_schedule = {
     "forget-sign-in-attempts": {"task": "governance.tasks.forget_old_attempts_task", "schedule": 3600.0},
     "tell-lock-outs": {"task": "notices.tasks.tell_lock_outs_task", "schedule": 10.0},
     "clear-sessions": {"task": "governance.tasks.clear_sessions_task", "schedule": 3600.0},
+    "seal-switches": {"task": "overrides.tasks.seal_waiting_task", "schedule": 5.0},
+    "watch-changes": {"task": "overrides.tasks.watch_changes_task", "schedule": 5.0},
+    "lapse-emergency-clears": {"task": "overrides.tasks.lapse_emergency_clears_task", "schedule": 10.0},
+    "void-loosenings": {"task": "overrides.tasks.void_passed_requests_task", "schedule": 60.0},
+    "alert-breaches": {"task": "overrides.tasks.alert_breaches_task", "schedule": 15.0},
+    "seal-break-glass": {"task": "overrides.tasks.seal_break_glass_task", "schedule": 10.0},
+    "forget-instances": {"task": "overrides.tasks.forget_instances_task", "schedule": 3600.0},
     "partitions": {"task": "evidence.tasks.ensure_partitions_task", "schedule": 6 * 3600.0},
 }
 app.autodiscover_tasks()

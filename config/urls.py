@@ -34,6 +34,7 @@ urlpatterns = [
     path("api/v1/decisions", by_method(DecisionList.as_view(), POST=post_decision), name="decisions"),
     path("api/v1/", include("intake.urls")),
     path("api/v1/", include("audit.urls")),
+    path("api/v1/", include("overrides.urls")),
     path("", include("evidence.urls")),
     path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
     path("api/docs", for_reading(openapi.docs), name="docs"),

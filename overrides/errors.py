@@ -1,6 +1,6 @@
 """What switches and acknowledgements refuse."""
 
-from config.errors import Conflict, Forbidden, InvalidInput, NotFound
+from config.errors import Conflict, InvalidInput, NotFound
 
 
 class SwitchNotFound(NotFound):
@@ -49,13 +49,6 @@ class LooseningExists(Conflict):
     code = "loosening-exists"
     title = "Somebody asked for this switch already"
     meaning = "A switch has one open request at a time. Approve, refuse or withdraw that one first."
-
-
-class PersonNeeded(Forbidden):
-    code = "person-needed"
-    title = "This needs a signed-in person"
-    meaning = "A service key reads, acknowledges and tightens. To loosen anything takes two people who are signed in."
-    default_detail = "A service key cannot do this. Two signed-in people can."
 
 
 class NotClearable(Conflict):

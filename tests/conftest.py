@@ -139,6 +139,15 @@ def _register_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
     memory.forget()
 
 
+@pytest.fixture(autouse=True)
+def _control_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for switches, parameters and review rules."""
+    from overrides import memory
+
+    monkeypatch.setattr(memory, "polling", False)
+    memory.forget()
+
+
 # --- the running product and a browser -------------------------------------------------------------------------------
 @pytest.fixture
 def data_dir() -> Iterator[Path]:

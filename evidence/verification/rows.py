@@ -27,7 +27,8 @@ from ledger.rows import (
     sealed_columns,
 )
 from notices.models import Alert
-from overrides.models import Review
+from overrides.models import Review, Switch
+from overrides.standing import Epoch, Mode
 
 
 def governed_models() -> dict[str, Any]:
@@ -119,8 +120,33 @@ def _commitment(secret: bytes | memoryview, part: str, data: bytes | memoryview)
 def _check_current(log: Log, change: StoredEntry, kept: Any, row: Any) -> Iterator[Finding]:
     if row is None:
         yield _finding("row-missing", log, change)
+    elif isinstance(row, Switch) and row.seal_pending and _only_tightened(row, kept):
+        return
     elif sealed_columns(row) != sealed_columns(kept) or not _particulars_agree(row):
         yield _finding("row-altered", log, change)
+
+
+def _only_tightened(row: Switch, kept: Any) -> bool:
+    """Whether a switch that waits for its entry says no less than the one before. Nothing else can be set unsealed."""
+    before, now = sealed_columns(kept), sealed_columns(row)
+    changed = {name for name, value in now.items() if value != before[name]}
+    is_stricter = Mode(row.mode).severity >= Mode(kept.mode).severity
+    return changed <= SET_BY_A_TIGHTENING and is_stricter and row.epoch > Epoch(kept.generation, kept.number)
+
+
+SET_BY_A_TIGHTENING = {
+    "mode",
+    "reason_code",
+    "in_flight",
+    "generation",
+    "number",
+    "changed_at",
+    "changed_by_type",
+    "changed_by_id",
+    "source",
+    "drill_id",
+    "expires_at",
+}
 
 
 def _particulars_agree(row: GovernedRow) -> bool:
@@ -290,13 +316,14 @@ def _rows_without_history(model: Any, part: Slice) -> Iterator[Finding]:
 
 
 def _not_waiting(model: Any) -> sql.Composable:
-    """Rows may stand without an entry of their own: an alert while its log takes none, and says so (the sweep seals
-    it); a review that nothing has happened to yet, where the entry of its decision names it."""
+    """Rows may stand without an entry of their own: an alert or a stop while its log takes none, and says so (the
+    sweep seals it); a review that nothing has happened to yet, where the entry of its decision names it."""
     return _WITHOUT_ENTRY.get(model, sql.SQL("true"))
 
 
 _WITHOUT_ENTRY: dict[Any, sql.Composable] = {
     Alert: sql.SQL("NOT (a.seal_pending AND a.revision = 0)"),
+    Switch: sql.SQL("NOT (a.seal_pending AND a.revision = 0 AND a.mode <> 'run')"),
     Review: sql.SQL(
         "NOT (a.revision = 0 AND EXISTS (SELECT FROM ledger_entry e WHERE e.id = a.decision_id"
         " AND position(convert_to('\"review_id\":\"' || a.id || '\"', 'UTF8') IN e.data) > 0))"

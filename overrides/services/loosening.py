@@ -10,7 +10,7 @@ from django.utils import timezone
 from config.errors import FieldProblem, Forbidden, InvalidInput
 from governance import rights
 from governance.acts import Act, Role
-from governance.errors import RequestVoid
+from governance.errors import PersonNeeded, RequestVoid
 from ledger.entries import SERVER, Actor
 from ledger.kinds import Kind
 from ledger.rows import write_row
@@ -25,7 +25,6 @@ from overrides.errors import (
     LooseningNotFound,
     LooseningNotOpen,
     NotClearable,
-    PersonNeeded,
     SwitchNotFound,
 )
 from overrides.kinds import (
