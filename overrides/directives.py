@@ -40,6 +40,10 @@ class Directive:
         return self.rule is not None or self.action == "hold"
 
 
+Place = tuple[uuid.UUID, str, str, str]
+MAX_MADE = 10_000
+
+
 @dataclass(slots=True)
 class _Directives:
     """The directives of one snapshot, made as they are needed."""
@@ -49,6 +53,8 @@ class _Directives:
     is_quiet: bool
     """No switch and no rule: nearly always so."""
     made: dict[tuple[object, ...], Directive] = field(default_factory=dict)
+    found: dict[Place, SwitchState | None] = field(default_factory=dict)
+    """The switch that counts, by place: few places occur, and each is looked for once a snapshot."""
 
     @classmethod
     def of(cls, controls: Controls) -> "_Directives":
@@ -56,9 +62,17 @@ class _Directives:
         is_quiet = not (control.everywhere or control.by_system or controls.rules)
         return cls(controls, Directive(action="proceed", mode="run", epoch=str(control.epoch)), is_quiet)
 
+    def switch_for(self, place: Place) -> SwitchState | None:
+        try:
+            return self.found[place]
+        except KeyError:
+            if len(self.found) >= MAX_MADE:
+                self.found.clear()
+            found = self.found[place] = self.controls.control.in_force(*place)
+            return found
+
 
 _newest = _Directives.of(Controls())
-MAX_MADE = 10_000
 
 
 def directive_for(
@@ -83,7 +97,7 @@ def directive_for(
     control = controls.control
     switch = None
     if control.everywhere or system_id in control.by_system:
-        switch = control.in_force(system_id, environment, model_version, facts.capability or "")
+        switch = directives.switch_for((system_id, environment, model_version, facts.capability or ""))
     if switch is not None:
         return _by_switch(directives, switch, system_id, model_version)
     rules = controls.rules.get(system_id)

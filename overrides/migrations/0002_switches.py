@@ -214,6 +214,8 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.UUIDField(default=config.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ("cause", models.CharField(max_length=32)),
+                ("found_generation", models.BigIntegerField()),
+                ("found_number", models.BigIntegerField()),
                 ("known_generation", models.BigIntegerField()),
                 ("known_number", models.BigIntegerField()),
                 ("generation", models.BigIntegerField()),

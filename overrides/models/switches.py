@@ -184,6 +184,9 @@ class ControlRecovery(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     cause = models.CharField(max_length=32)
     """host-file, memory or acknowledgement."""
+    found_generation = models.BigIntegerField()
+    found_number = models.BigIntegerField()
+    """What the database said: all above it, up to the new epoch, it has forgotten."""
     known_generation = models.BigIntegerField()
     known_number = models.BigIntegerField()
     generation = models.BigIntegerField()

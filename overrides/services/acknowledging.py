@@ -5,27 +5,37 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import connection
+import structlog
+from django.db import Error, connection
 from django.db.models import F
 from django.utils import timezone
 
+from config.errors import Unavailable
 from config.ids import new_id
 from governance.memory import KeyGrant
 from ledger.entries import Actor, draft_entry
+from ledger.errors import LogClosed, LogNotFound
 from ledger.sealing import sealing
 from overrides.clock import current_epoch
 from overrides.errors import ImplausibleEpoch
 from overrides.kinds import BREAK_GLASS_REPORTED
 from overrides.models import ClientInstance
 from overrides.services.changing import log_of
-from overrides.services.recovery import recover_control, state_from_client
-from overrides.standing import BEGINNING, Epoch, Mode
+from overrides.services.recovery import (
+    recover_control,
+    reinstate_forgotten,
+    state_from_client,
+    was_forgotten,
+)
+from overrides.standing import BEGINNING, Epoch, Mode, SwitchState
 
 GENERATIONS_AHEAD = 1_000
 """More lost databases than this nobody has had: whoever says so is mistaken, or wants to use the numbers up."""
 KEPT = timedelta(days=7)
 AT_ONCE = 500
 LearnedBy = ClientInstance.LearnedBy
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,27 +79,41 @@ def note_seen(*, grant: KeyGrant, instance: str, epoch: Epoch) -> None:
 
 def _catch_up(grant: KeyGrant, acks: Iterable[Ack]) -> Epoch:
     own = current_epoch()
-    ahead = [ack for ack in acks if ack.epoch is not None and ack.epoch > own]
-    for ack in sorted(ahead, key=lambda ack: ack.epoch or own, reverse=True):
-        assert ack.epoch is not None
-        if ack.epoch.generation > own.generation + GENERATIONS_AHEAD:
-            raise ImplausibleEpoch()
-    for ack in sorted(ahead, key=lambda ack: ack.epoch or own, reverse=True):
-        _recover(grant, ack)
-    return current_epoch() if ahead else own
+    held = [(ack.epoch, ack) for ack in acks if ack.epoch is not None]
+    ahead = [ack for epoch, ack in held if epoch > own]
+    behind = [ack for epoch, ack in held if epoch.generation < own.generation and _obeys(ack) is not Mode.RUN]
+    if not ahead and not behind:
+        return own
+    if ahead:
+        _recover(grant, ahead, own)
+    forgotten = [each for ack in behind if ack.epoch and was_forgotten(ack.epoch) for each in _states(grant, ack)]
+    if forgotten:
+        reinstate_forgotten(forgotten)
+    return current_epoch()
 
 
-def _recover(grant: KeyGrant, ack: Ack) -> None:
-    # what a file on the client's disk says is that client's affair
-    obeys = ack.applied_mode if ack.applied_by == "server" and ack.applied_mode else Mode.RUN
-    assert ack.epoch is not None
+def _recover(grant: KeyGrant, ahead: Sequence[Ack], own: Epoch) -> None:
+    highest = max(ahead, key=lambda ack: ack.epoch or own)
+    above = highest.epoch or own
+    if above.generation > own.generation + GENERATIONS_AHEAD:
+        raise ImplausibleEpoch()
     recover_control(
         cause="acknowledgement",
-        above=ack.epoch,
-        known=state_from_client(ack.system_id, grant.environment, ack.model_version, obeys, ack.epoch),
-        system_id=ack.system_id,
+        above=above,
+        known=[each for ack in ahead for each in _states(grant, ack)],
+        system_id=highest.system_id,
         account_id=grant.account_id,
     )
+
+
+def _obeys(ack: Ack) -> Mode:
+    """What a file on the client's own disk says is that client's affair."""
+    return ack.applied_mode if ack.applied_by == "server" and ack.applied_mode else Mode.RUN
+
+
+def _states(grant: KeyGrant, ack: Ack) -> list[SwitchState]:
+    assert ack.epoch is not None
+    return state_from_client(ack.system_id, grant.environment, ack.model_version, _obeys(ack), ack.epoch)
 
 
 # Of an instance the row says: what it saw and applied last, and when the server first heard so. An answer that was
@@ -175,21 +199,28 @@ def _write(grant: KeyGrant, acks: Sequence[Ack], learned_by: ClientInstance.Lear
 
 def seal_break_glass() -> int:
     """Seal that clients obey a file of their own, or no longer do. Returns how many."""
-    differing = ClientInstance.objects.exclude(file_mode=F("sealed_file_mode")).order_by("id")
-    for instance in list(differing[:AT_ONCE]):
+    differing = list(ClientInstance.objects.exclude(file_mode=F("sealed_file_mode")).order_by("id")[:AT_ONCE])
+    return sum(_seal_file_of(instance.pk) for instance in differing)
+
+
+def _seal_file_of(instance_id: uuid.UUID) -> bool:
+    try:
         with sealing() as seal:
-            locked = ClientInstance.objects.select_for_update().get(pk=instance.pk)
-            body = {"instance": locked.instance, "environment": locked.environment}
-            body |= {"mode": locked.file_mode} if locked.file_mode else {}
+            instance = ClientInstance.objects.select_for_update().get(pk=instance_id)
+            body = {"instance": instance.instance, "environment": instance.environment}
+            body |= {"mode": instance.file_mode} if instance.file_mode else {}
             draft = draft_entry(
                 kind=BREAK_GLASS_REPORTED,
-                actor=Actor("service", locked.account_id),
+                actor=Actor("service", instance.account_id),
                 at=timezone.now(),
-                body=body | {"system": str(locked.system_id)},
+                body=body | {"system": str(instance.system_id)},
             )
-            seal.add(log_of(locked.system_id), draft)
-            ClientInstance.objects.filter(pk=locked.pk).update(sealed_file_mode=locked.file_mode)
-    return len(differing)
+            seal.add(log_of(instance.system_id), draft)
+            ClientInstance.objects.filter(pk=instance_id).update(sealed_file_mode=instance.file_mode)
+    except (Unavailable, LogNotFound, LogClosed, Error) as error:
+        log.warning("control.break_glass_not_sealed", instance_id=str(instance_id), error=type(error).__name__)
+        return False
+    return True
 
 
 def forget_instances() -> int:

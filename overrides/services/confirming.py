@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import structlog
+from django.db import Error
 from django.utils import timezone
 
+from config.errors import Unavailable
 from ledger.entries import SERVER, draft_entry, timestamp
+from ledger.errors import LogClosed, LogNotFound
 from ledger.kinds import Kind
 from ledger.sealing import sealing
 from notices.models import Alert
@@ -23,6 +27,9 @@ Status = SwitchChange.Status
 PATIENCE = timedelta(seconds=60)
 WATCHED = timedelta(hours=24)
 AT_ONCE = 200
+CANNOT_SEAL_NOW = (Unavailable, LogNotFound, LogClosed, Error)
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,11 @@ def watch_changes() -> int:
     found = SwitchChange.objects.filter(settled_at=None).select_related("switch").order_by("id")[:AT_ONCE]
     changes = list(found)
     for change in changes:
-        _watch(confirmation_of(change))
+        try:
+            _watch(confirmation_of(change))
+        except CANNOT_SEAL_NOW as error:
+            # one log in trouble keeps nobody else waiting; the next sweep tries again
+            log.warning("control.confirmation_not_sealed", change_id=str(change.pk), error=type(error).__name__)
     return len(changes)
 
 
@@ -108,8 +119,8 @@ def _watch(found: Confirmation) -> None:
         _settle(found, status, confirmed_at=_last_applied(found))
     elif status in (Status.PARTIAL, Status.UNCONFIRMED):
         if change.reported_at is None:
+            _alert(found)  # before the entry: a log in trouble must not silence it
             _seal(found, SWITCH_UNCONFIRMED)
-            _alert(found)
             change.reported_at = timezone.now()
         _settle(found, status) if timezone.now() - change.requested_at > WATCHED else _note(found, status)
     else:

@@ -6,6 +6,7 @@ Without the jump the next stop would carry an epoch that clients have long passe
 
 import uuid
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 import structlog
 from django.db import Error, transaction
@@ -19,14 +20,16 @@ from ledger.selectors import registry_log
 from notices.models import Alert
 from notices.services import open_alert
 from overrides import known_here
-from overrides.clock import current_epoch, hold_clock, jump_generation
+from overrides.clock import advance_epoch, current_epoch, hold_clock, jump_generation
 from overrides.kinds import CONTROL_RECOVERED, SWITCH_REINSTATED
-from overrides.models import ControlRecovery
+from overrides.models import ControlRecovery, Switch
 from overrides.services.changing import Setting, new_switch, put, switch_at
 from overrides.standing import Control, Epoch, InFlight, Mode, Node, SwitchState
 
 log = structlog.get_logger(__name__)
 REINSTATED = "known-here"
+REMEMBERED = timedelta(hours=1)
+"""Within which a client that was silent may still say what a lost database had told it."""
 
 
 def recover_if_restored(memory: Control | None = None) -> ControlRecovery | None:
@@ -58,12 +61,15 @@ def recover_control(
     """
     with transaction.atomic():
         hold_clock()
-        if current_epoch() >= above:
+        found = current_epoch()
+        if found >= above:
             return None
         epoch = jump_generation(above)
         reinstated = [each for each in known if _reinstate(each, epoch)]
         recovery = ControlRecovery.objects.create(
             cause=cause,
+            found_generation=found.generation,
+            found_number=found.number,
             known_generation=above.generation,
             known_number=above.number,
             generation=epoch.generation,
@@ -76,6 +82,29 @@ def recover_control(
         transaction.on_commit(known_here.remember_control, robust=True)
     log.error("control.recovered", cause=cause, known=str(above), epoch=str(epoch), reinstated=len(reinstated))
     return recovery
+
+
+def was_forgotten(epoch: Epoch) -> bool:
+    """Whether an epoch was given out by a database that was lost within the last hour, and is not known to this one."""
+    recent = ControlRecovery.objects.filter(recovered_at__gte=timezone.now() - REMEMBERED)
+    return any(
+        Epoch(each.found_generation, each.found_number) < epoch < Epoch(each.generation, each.number) for each in recent
+    )
+
+
+def reinstate_forgotten(known: Sequence[SwitchState]) -> int:
+    """Take over what clients still obey from before a recovery, where it is stricter. Returns how many switches."""
+    with transaction.atomic():
+        hold_clock()
+        lost = [each for each in known if _is_weaker(switch_at(each.node), each)]
+        if not lost:
+            return 0
+        epoch = advance_epoch()
+        return sum(_reinstate(each, epoch) for each in lost)
+
+
+def _is_weaker(switch: Switch | None, known: SwitchState) -> bool:
+    return switch is None or Mode(switch.mode).severity < known.mode.severity
 
 
 def _reinstate(known: SwitchState, epoch: Epoch) -> bool:

@@ -4,12 +4,14 @@ import uuid
 from dataclasses import dataclass
 
 import structlog
+from django.core.exceptions import ValidationError
 from django.db import Error, transaction
 from django.utils import timezone
 
-from config.errors import Forbidden, ServiceError, Unavailable
+from config.errors import FieldProblem, Forbidden, InvalidInput, ServiceError, Unavailable
 from governance import rights
 from governance.acts import Act
+from governance.models.systems import clear
 from ledger.entries import SERVER, Actor
 from ledger.errors import LogClosed, LogNotFound
 from ledger.sealing import Seal, sealing
@@ -73,7 +75,8 @@ def tighten(
     _require(actor, node)
     require_place(node)
     require_alternative(node, mode)
-    recover_if_restored()
+    _require_code(reason_code)
+    _recover_first()
     setting = Setting(mode=mode, reason_code=reason_code, in_flight=in_flight, note=note, drill_id=drill_id)
     return tighten_surely(actor, node, setting, source)
 
@@ -83,6 +86,24 @@ def _require(actor: Actor, node: Node) -> None:
     if actor.type == "service" and node.system_id is None:
         raise Forbidden()
     rights.require(actor, Act.SWITCH_TIGHTEN, scope_of(node))
+
+
+def _require_code(reason_code: str) -> None:
+    try:
+        clear(reason_code)
+    except ValidationError as error:
+        problem = FieldProblem(
+            pointer="/reason_code", detail="A code, without spaces; words go into the note.", expected="harm-reported"
+        )
+        raise InvalidInput(errors=[problem]) from error
+
+
+def _recover_first() -> None:
+    """A stop after a restore must carry an epoch that clients obey. One that cannot be made sure of is thrown still."""
+    try:
+        recover_if_restored()
+    except Exception:
+        logger.exception("overrides.recovery_failed")
 
 
 def tighten_surely(actor: Actor, node: Node, setting: Setting, source: str) -> Tightened:

@@ -195,7 +195,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         person="requested_by_id decided_by_id",
     ),
     "overrides.ControlRecovery": {
-        PLAIN: "id cause known_generation known_number generation number reinstated system_id account_id recovered_at"
+        PLAIN: "id cause found_generation found_number known_generation known_number generation number"
+        " reinstated system_id account_id recovered_at"
         " entry_id"
     },
     "overrides.ClientInstance": {

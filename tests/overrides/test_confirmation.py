@@ -1,0 +1,330 @@
+"""A change is confirmed by whoever was expected to, and by nobody else; not by nobody."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from governance.errors import KeyOutOfScope
+from governance.models import ServiceKey
+from ledger.models import Entry
+from notices.models import Alert
+from overrides import memory
+from overrides.clock import current_epoch, hold_clock
+from overrides.errors import ImplausibleEpoch
+from overrides.models import ClientInstance, ControlRecovery, SwitchChange
+from overrides.services.acknowledging import Ack, forget_instances, note_seen, record_acks, seal_break_glass
+from overrides.services.confirming import Confirmation, confirmation_of, watch_changes
+from overrides.standing import Epoch, Mode
+from tests.factories.control import ack, clear, operator_of, reading, stop
+from tests.factories.register import make_key, make_system
+
+pytestmark = pytest.mark.django_db
+Status = SwitchChange.Status
+
+
+@pytest.fixture(autouse=True)
+def _begun(db: None) -> None:
+    """The clock runs: what clients hold at first is no epoch that they could not have."""
+    with transaction.atomic():
+        hold_clock()
+
+
+def found(done: object) -> Confirmation:
+    return confirmation_of(SwitchChange.objects.select_related("switch").get(pk=done.change.pk))  # type: ignore[attr-defined]
+
+
+def a_minute_passes() -> None:
+    SwitchChange.objects.update(requested_at=timezone.now() - timedelta(seconds=61))
+
+
+def test_nobody_is_listening_is_never_confirmed() -> None:
+    done = stop(make_system())
+    assert (found(done).in_words, found(done).status) == ("nobody is listening", Status.UNCONFIRMED)
+
+
+def test_all_that_were_heard_must_apply_it() -> None:
+    system = make_system()
+    grant = reading(system)
+    for instance in ("a", "b"):
+        ack(grant, system, Epoch(1, 0), instance=instance)
+    done = stop(system)
+    assert (found(done).expected, found(done).status) == (2, Status.REQUESTED)
+    ack(grant, system, done.epoch, Mode.STOP, instance="a")
+    assert (found(done).in_words, found(done).status) == ("1 of 2 confirmed", Status.PROPAGATING)
+    ack(grant, system, done.epoch, Mode.STOP, instance="b")
+    assert watch_changes() == 1
+    change = SwitchChange.objects.get()
+    assert (change.status, change.confirmed_count) == (Status.CONFIRMED, 2) and change.confirmed_at
+    entry = bytes(Entry.objects.get(kind="switch.confirmed").data)
+    assert b'"confirmed":2' in entry and b'"last_applied_at"' in entry
+    assert watch_changes() == 0
+
+
+def test_to_have_seen_it_is_not_to_obey_it() -> None:
+    system = make_system()
+    grant = reading(system)
+    ack(grant, system, Epoch(1, 0))
+    done = stop(system)
+    ack(grant, system, done.epoch, None)
+    assert ([each.instance for each in found(done).seen], found(done).confirmed) == (["host-1"], [])
+
+
+def test_an_epoch_without_the_mode_confirms_nothing() -> None:
+    system = make_system()
+    grant = reading(system)
+    ack(grant, system, Epoch(1, 0))
+    done = stop(system)
+    ack(grant, system, done.epoch, Mode.RUN)
+    assert found(done).confirmed == []
+
+
+def test_a_clients_clock_counts_for_nothing_and_an_overtaken_answer_takes_nothing_back() -> None:
+    system = make_system()
+    grant = reading(system)
+    ack(grant, system, Epoch(1, 0))
+    done = stop(system)
+    ack(grant, system, done.epoch, Mode.STOP)
+    applied = ClientInstance.objects.get().applied_at
+    ack(grant, system, Epoch(1, 0), Mode.RUN)
+    instance = ClientInstance.objects.get()
+    assert (instance.applied_epoch, instance.applied_mode, instance.applied_at) == (done.epoch, "stop", applied)
+
+
+def test_a_stock_client_is_seen_and_never_confirms() -> None:
+    system = make_system()
+    grant = reading(system)
+    note_seen(grant=grant, instance="ofrep-1", epoch=Epoch(1, 0))
+    done = stop(system)
+    note_seen(grant=grant, instance="ofrep-1", epoch=done.epoch)
+    a_minute_passes()
+    assert (len(found(done).seen), found(done).status) == (1, Status.UNCONFIRMED)
+
+
+def test_a_key_that_decides_and_never_asks_is_ungoverned() -> None:
+    system = make_system()
+    grant = reading(system)
+    ack(grant, system, Epoch(1, 0))
+    key = make_key(system, scopes=["decisions:write"])
+    unused = make_key(system, scopes=["decisions:write"])
+    ServiceKey.objects.filter(pk=key.row.pk).update(last_used_at=timezone.now())
+    done = stop(system)
+    ack(grant, system, done.epoch, Mode.STOP)
+    assert found(done).ungoverned == [key.row.account_id] and unused
+    assert (found(done).in_words, found(done).is_complete) == ("1 of 2 confirmed", False)
+
+
+def test_who_was_silent_for_longer_is_not_expected() -> None:
+    system = make_system()
+    ack(reading(system), system, Epoch(1, 0))
+    ClientInstance.objects.update(heard_at=timezone.now() - timedelta(seconds=50))
+    assert found(stop(system)).expected == 0
+
+
+def test_a_switch_of_one_version_waits_for_those_that_run_it() -> None:
+    from governance.services.versions import register_version
+    from ledger.entries import COMMAND
+
+    system = make_system()
+    register_version(actor=COMMAND, system_id=system.pk, version="2.1")
+    grant = reading(system)
+    ack(grant, system, Epoch(1, 0), instance="old", model_version="1.0")
+    ack(grant, system, Epoch(1, 0), instance="new", model_version="2.1")
+    done = stop(system, model_version="2.1")
+    assert [each.instance for each in found(done).silent] == ["new"]
+    ack(grant, system, done.epoch, Mode.RUN, instance="new", model_version="2.1")
+    assert found(done).confirmed == []
+    ack(grant, system, done.epoch, Mode.STOP, instance="new", model_version="2.1")
+    assert found(done).is_complete
+
+
+def test_after_a_minute_the_accountable_person_is_told_once() -> None:
+    system = make_system()
+    owner = operator_of(system, "accountable")
+    grant = reading(system)
+    ack(grant, system, Epoch(1, 0))
+    stop(system)
+    watch_changes()
+    assert Alert.objects.count() == 0
+    a_minute_passes()
+    for _ in range(3):
+        watch_changes()
+    alert = Alert.objects.get(kind="switch.unconfirmed")
+    assert (alert.owner_id, alert.occurrences, alert.facts["silent"]) == (owner.pk, 1, 1)
+    assert Entry.objects.filter(kind="switch.unconfirmed").count() == 1
+
+
+def test_who_comes_late_confirms_all_the_same() -> None:
+    system = make_system()
+    grant = reading(system)
+    ack(grant, system, Epoch(1, 0))
+    done = stop(system)
+    a_minute_passes()
+    watch_changes()
+    assert SwitchChange.objects.get().status == Status.UNCONFIRMED
+    ack(grant, system, done.epoch, Mode.STOP)
+    watch_changes()
+    assert SwitchChange.objects.get().status == Status.CONFIRMED
+
+
+def test_a_change_that_was_replaced_is_watched_no_more_and_alerts_nobody() -> None:
+    system = make_system()
+    ack(reading(system), system, Epoch(1, 0))
+    clear(stop(system), system)
+    a_minute_passes()
+    watch_changes()
+    assert SwitchChange.objects.filter(settled_at=None).count() == 1
+    assert Alert.objects.count() == 0
+
+
+def test_two_hundred_instances_are_one_statement() -> None:
+    system = make_system()
+    grant = reading(system)
+    acks = [Ack(instance=f"host-{number}", system_id=system.pk, epoch=Epoch(1, 0)) for number in range(200)]
+    with CaptureQueriesContext(connection) as queries:
+        record_acks(grant=grant, acks=[*acks, *acks])
+    assert (len(queries), ClientInstance.objects.count()) == (2, 200)  # the other one asks for the epoch
+
+
+def test_instances_that_are_long_gone_are_forgotten() -> None:
+    system = make_system()
+    ack(reading(system), system, Epoch(1, 0))
+    done = stop(system)
+    ClientInstance.objects.update(heard_at=timezone.now() - timedelta(days=8))
+    assert forget_instances() == 1
+    assert (found(done).expected, found(done).gone) == (1, 1)
+
+
+# --- epochs that we do not know ---------------------------------------------------------------------------------------
+def test_a_higher_epoch_is_jumped_and_what_the_client_obeys_is_taken_over() -> None:
+    system = make_system()
+    epoch = ack(reading(system), system, Epoch(3, 42), Mode.STOP)
+    assert epoch.generation == 4 and current_epoch() == epoch
+    assert memory.current().control.mode(system.pk, "production") is Mode.STOP
+    assert memory.current().control.mode(system.pk, "staging") is Mode.RUN
+    assert ControlRecovery.objects.get().cause == "acknowledgement"
+
+
+@pytest.mark.parametrize(("mode", "by"), [(Mode.RUN, "server"), (Mode.STOP, "file")])
+def test_a_higher_epoch_never_loosens_and_a_clients_own_file_stays_its_own(mode: Mode, by: str) -> None:
+    system = make_system()
+    stop(system, mode=Mode.REVIEW)
+    ack(reading(system), system, Epoch(3, 42), mode, applied_by=by)
+    assert memory.current().control.mode(system.pk, "production") is Mode.REVIEW
+    assert current_epoch() > Epoch(3, 42)
+
+
+def test_of_many_ahead_the_strictest_of_each_counts_and_it_is_one_recovery() -> None:
+    one, other = make_system(), make_system()
+    grant = reading(one, other)
+    ahead = {"epoch": Epoch(3, 42), "has_applied": True, "applied_by": "server"}
+    acks = [
+        Ack(instance="a", system_id=one.pk, applied_mode=Mode.RUN, **ahead),  # type: ignore[arg-type]
+        Ack(instance="b", system_id=other.pk, applied_mode=Mode.STOP, **ahead),  # type: ignore[arg-type]
+    ]
+    record_acks(grant=grant, acks=acks)
+    modes = [memory.current().control.mode(each.pk, "production") for each in (one, other)]
+    assert (modes, ControlRecovery.objects.count()) == ([Mode.RUN, Mode.STOP], 1)
+
+
+def test_who_comes_after_the_jump_still_says_what_it_obeys() -> None:
+    one, other = make_system(), make_system()
+    grant = reading(one, other)
+    jumped = ack(grant, one, Epoch(3, 42), Mode.RUN)
+    ack(grant, other, Epoch(3, 42), Mode.STOP, instance="later")
+    assert memory.current().control.mode(other.pk, "production") is Mode.STOP
+    assert current_epoch() > jumped and ControlRecovery.objects.count() == 1
+
+
+def test_an_old_epoch_that_is_known_here_brings_no_mode_back() -> None:
+    system = make_system()
+    done = stop(system)
+    clear(done, system)
+    grant = reading(system)
+    ack(grant, system, Epoch(3, 1), Mode.RUN)
+    ack(grant, system, done.epoch, Mode.STOP, instance="slow")
+    assert memory.current().control.mode(system.pk, "production") is Mode.RUN
+
+
+def test_an_epoch_that_uses_the_numbers_up_is_refused() -> None:
+    system = make_system()
+    with pytest.raises(ImplausibleEpoch):
+        ack(reading(system), system, Epoch(999_999_999, 1), Mode.STOP)
+    assert current_epoch() < Epoch(2, 0)
+
+
+def test_what_a_file_said_is_sealed_on_contact_and_when_it_ends() -> None:
+    system = make_system()
+    grant = reading(system)
+    ack(grant, system, Epoch(1, 0), Mode.STOP, applied_by="file", file_mode="stop")
+    assert [seal_break_glass(), seal_break_glass()] == [1, 0]
+    ack(grant, system, Epoch(1, 0), Mode.RUN)
+    assert seal_break_glass() == 1
+    entries = [bytes(each) for each in Entry.objects.filter(kind="break_glass.reported").values_list("data", flat=True)]
+    assert [b'"mode":"stop"' in each for each in entries] == [True, False]
+
+
+# --- over the API -----------------------------------------------------------------------------------------------------
+def post(client: Client, key: str, body: object) -> tuple[int, dict[str, object]]:
+    answer = client.post(
+        "/api/v1/control/acks", body, content_type="application/json", headers={"Authorization": f"Bearer {key}"}
+    )
+    return answer.status_code, answer.json()
+
+
+def said(system: str, **rest: object) -> dict[str, object]:
+    return {
+        "instance": "host-4711-ab12",
+        "system": system,
+        "client": "answerable-python/0.1.0",
+        "model_version": None,
+        "epoch": "1.0",
+        "seen_at": "2020-11-21T12:00:00Z",
+        "applied_at": "2020-11-21T12:00:00Z",
+        "applied_mode": "run",
+        "applied_by": "server",
+        "file_mode": None,
+        "in_flight": 0,
+        "drained_at": None,
+    } | rest
+
+
+def test_one_or_many_over_the_api(client: Client) -> None:
+    system = make_system()
+    key = make_key(system, scopes=["control:read"]).text
+    assert post(client, key, said(system.slug)) == (200, {"epoch": "1.0", "heartbeat_s": 15})
+    status, _ = post(client, key, {"acks": [said(system.slug, instance=f"i{n}", epoch=None) for n in range(100)]})
+    assert (status, ClientInstance.objects.count()) == (200, 101)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer"),
+    [
+        ({"epoch": "41"}, "/epoch"),
+        ({"instance": "a b"}, "/instance"),
+        ({"applied_mode": "off"}, "/applied_mode"),
+        ({"aplied": 1}, "/aplied"),
+        ({"in_flight": -1}, "/in_flight"),
+    ],
+)
+def test_what_is_wrong_is_named(client: Client, wrong: dict[str, object], pointer: str) -> None:
+    system = make_system()
+    key = make_key(system, scopes=["control:read"]).text
+    status, body = post(client, key, said(system.slug, **wrong))
+    assert status == 422 and [each["pointer"] for each in body["errors"]] == [pointer]  # type: ignore[attr-defined]
+
+
+def test_a_hundred_at_most(client: Client) -> None:
+    system = make_system()
+    key = make_key(system, scopes=["control:read"]).text
+    assert post(client, key, {"acks": [said(system.slug)] * 101})[0] == 422
+
+
+def test_a_key_answers_for_the_systems_it_reaches(client: Client) -> None:
+    system, other = make_system(), make_system()
+    key = make_key(system, scopes=["control:read"]).text
+    assert post(client, key, said(other.slug))[0] == KeyOutOfScope.status
+    assert post(client, make_key(system, scopes=["decisions:write"]).text, said(system.slug))[0] == 403

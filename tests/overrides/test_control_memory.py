@@ -1,0 +1,237 @@
+"""What is committed is in force in every process within two seconds: heard, or found by looking once a second."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from governance import memory as register_memory
+from governance.services.systems import end_environment, retire_system
+from overrides import known_here, memory
+from overrides.models import ControlRecovery, Switch
+from overrides.services.recovery import recover_if_restored, seal_recoveries
+from overrides.services.switches import seal_waiting_switches
+from overrides.standing import Epoch, Mode
+from tests.factories.control import clear, operator_of, stop
+from tests.factories.register import actor_of, make_system
+
+pytestmark = pytest.mark.committing
+
+
+@pytest.fixture
+def listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process's memory with its thread, as in production."""
+    monkeypatch.setattr(memory, "polling", True)
+    monkeypatch.setattr("governance.memory.polling", True)
+    memory.current()
+    yield
+    memory.polling = False
+    register_memory.polling = False
+    for thread in (memory._memory.thread, register_memory._memory.thread):
+        if thread is not None:
+            thread.join(10)
+
+
+def until(is_so: Callable[[], object], seconds: float = 10.0) -> float:
+    started = time.monotonic()
+    while not is_so():
+        assert time.monotonic() - started < seconds, "did not come about"
+        time.sleep(0.01)
+    return time.monotonic() - started
+
+
+def says(system: object, mode: Mode) -> Callable[[], bool]:
+    return lambda: memory.current().control.mode(system.pk, "production") is mode  # type: ignore[attr-defined]
+
+
+def test_a_stop_is_heard_at_once(listening: None) -> None:
+    system = make_system()
+    time.sleep(0.5)
+    stop(system)
+    assert until(says(system, Mode.STOP)) < 0.5
+
+
+def test_a_notification_that_is_lost_costs_one_look(listening: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    system = make_system()
+    monkeypatch.setattr("overrides.clock.CHANNEL", "nobody_listens_here")
+    stop(system)
+    assert until(says(system, Mode.STOP)) < 2.0
+
+
+def test_a_killed_listener_comes_back(listening: None, database_url: str) -> None:
+    system = make_system()
+    until(lambda: memory._memory.thread is not None)
+    with psycopg.connect(database_url, autocommit=True) as other:
+        killed = other.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND query LIKE '%controlclock WHERE id = 1%'"
+        ).fetchone()
+    assert killed is not None and killed[0] >= 1
+    stop_anew(system)
+    assert until(says(system, Mode.STOP)) < 4.0
+    until(lambda: not memory.is_stale())
+
+
+def stop_anew(system: object) -> None:
+    from django.db import connection
+
+    connection.close()
+    stop(system)  # type: ignore[arg-type]
+
+
+def test_without_a_look_the_state_counts_and_says_that_it_is_stale(
+    listening: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = make_system()
+    stop(system)
+    until(says(system, Mode.STOP))
+    assert not memory.is_stale()
+
+    def away(*args: object) -> None:
+        raise psycopg.OperationalError("away")
+
+    monkeypatch.setattr(memory, "_look", away)
+    monkeypatch.setattr(memory, "_connect", away)
+    until(memory.is_stale)
+    assert memory.current().control.mode(system.pk, "production") is Mode.STOP
+
+
+def test_subscribers_hear_of_each_state_and_a_broken_one_harms_nobody(listening: None) -> None:
+    system, heard = make_system(), threading.Event()
+
+    def broken(controls: object) -> None:
+        raise RuntimeError("a fault of the subscriber's")
+
+    ends = [memory.subscribe(broken), memory.subscribe(lambda controls: heard.set())]
+    stop(system)
+    assert heard.wait(5)
+    for end in ends:
+        end()
+    heard.clear()
+    clear(stop(system), system)
+    until(says(system, Mode.RUN))
+    assert not heard.is_set()
+
+
+def test_a_child_process_starts_a_thread_of_its_own(listening: None) -> None:
+    stop(make_system())
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:  # no thread came along, and the lock is free
+        os.write(write, b"1" if memory._memory.thread is None and memory._memory.lock.acquire(timeout=1) else b"0")
+        os._exit(0)
+    assert os.read(read, 1) == b"1"
+    os.waitpid(child, 0)
+    assert memory._memory.thread is not None
+
+
+def test_what_the_register_says_to_clients_is_an_epoch_too(listening: None) -> None:
+    system = make_system(environments=["production", "staging"])
+    person = operator_of(system, "accountable")
+    time.sleep(2.5)
+
+    def rises(act: Callable[[], object]) -> None:
+        before = memory.current().control.epoch
+        act()
+        until(lambda: memory.current().control.epoch > before, 4)
+
+    place = system.environments.get(slug="staging")
+    rises(lambda: end_environment(actor=actor_of(person), environment_id=place.pk))
+    rises(lambda: retire_system(actor=actor_of(person), system_id=system.pk))
+    settled = memory.current().control.epoch
+    time.sleep(2.2)
+    assert memory.current().control.epoch == settled
+
+
+# --- what this host knows ---------------------------------------------------------------------------------------------
+def turn_back(keeper_url: str) -> None:
+    """As a backup from before everything would have it."""
+    with psycopg.connect(keeper_url, autocommit=True) as keeper:
+        keeper.execute("DELETE FROM overrides_switchchange")
+        keeper.execute("DELETE FROM overrides_looseningrequest")
+        keeper.execute("DELETE FROM overrides_switch")
+        keeper.execute("UPDATE overrides_controlclock SET generation = 1, number = 0")
+
+
+def test_the_file_has_the_epoch_and_every_switch_after_a_commit() -> None:
+    system = make_system()
+    done = stop(system)
+    known = json.loads(known_here.path().read_bytes())
+    assert (known["generation"], known["number"]) == done.epoch
+    assert [each["mode"] for each in known["switches"]] == ["stop"]
+    change = clear(done, system)
+    assert known_here.read().epoch == change.epoch and known_here.read().switches == []
+
+
+def test_a_restored_database_is_brought_ahead_and_says_stop_again(keeper_url: str) -> None:
+    system = make_system()
+    before = stop(system).epoch
+    turn_back(keeper_url)
+    memory.forget()
+    recovery = recover_if_restored()
+    assert recovery is not None and recovery.reinstated == 1
+    control = memory.current().control
+    assert control.mode(system.pk, "production") is Mode.STOP
+    assert control.epoch.generation == before.generation + 1
+    assert recover_if_restored() is None
+    assert seal_recoveries() == 1 and seal_waiting_switches() == 1
+
+
+def test_a_stop_right_after_a_restore_is_above_what_clients_hold(keeper_url: str) -> None:
+    system, other = make_system(), make_system()
+    held = [stop(other).epoch for _ in range(1)][-1]
+    for _ in range(3):
+        held = clear(stop(other), other).epoch
+    turn_back(keeper_url)
+    assert stop(system).epoch > held
+
+
+def test_the_listening_thread_notices_by_itself(listening: None, keeper_url: str) -> None:
+    system = make_system()
+    held = stop(system).epoch
+    until(says(system, Mode.STOP))
+    turn_back(keeper_url)
+    until(ControlRecovery.objects.exists, 5)
+    until(lambda: memory.current().control.epoch > Epoch(held.generation + 1, 0), 5)
+    assert memory.current().control.mode(system.pk, "production") is Mode.STOP
+
+
+def test_without_the_file_a_memory_that_outlived_it_is_enough(listening: None, keeper_url: str) -> None:
+    system = make_system()
+    stop(system)
+    until(says(system, Mode.STOP))
+    turn_back(keeper_url)
+    known_here.path().unlink(missing_ok=True)
+    until(ControlRecovery.objects.exists, 5)
+    until(says(system, Mode.STOP), 5)
+
+
+def test_two_processes_at_once_recover_once(keeper_url: str) -> None:
+    from tests.overrides.test_loosen import at_once
+
+    system = make_system()
+    stop(system)
+    turn_back(keeper_url)
+    results = at_once(*[recover_if_restored] * 6)
+    assert sum(isinstance(each, ControlRecovery) for each in results) == 1, results
+    assert Switch.objects.get().mode == "stop"
+
+
+def test_a_file_that_cannot_be_read_or_written_stops_nobody() -> None:
+    system = make_system()
+    known_here.path().write_bytes(b"{broken")
+    assert stop(system).switch.mode == "stop"
+    assert known_here.read().epoch == Switch.objects.get().epoch
+
+
+def test_an_older_state_never_replaces_a_newer_one() -> None:
+    from dataclasses import replace
+
+    done = stop(make_system())
+    control = memory.current().control
+    known_here.remember(replace(control, epoch=Epoch(0, 1), by_system={}))
+    assert known_here.read().epoch == done.epoch
