@@ -13,7 +13,7 @@ from django.apps.config import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - the name Django gives it
 
-from config.standalone.layout import MADE_UP_ORIGIN
+from config.standalone.layout import MADE_UP_ORIGIN, is_demonstration
 
 ORIGIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[A-Za-z0-9._~-]+)*")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -126,6 +126,14 @@ def cookies_match_the_address(app_configs: Apps, **kwargs: Any) -> list[CheckMes
     text = "Secure cookies and the scheme of ANSWERABLE_BASE_URL contradict each other."
     hint = "They follow ANSWERABLE_BASE_URL by themselves; do not set them apart."
     return [Error(text, hint=hint, id="answerable.E009")]
+
+
+@register()
+def demonstration_is_one(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.DEMO or is_demonstration(Path(settings.DATA_DIR)):
+        return []
+    text = "ANSWERABLE_DEMO is on, but this is no demonstration: its people could do harm without a second factor."
+    return [Error(text, hint="Leave it out. `make demo` sets it for a folder of its own.", id="answerable.E013")]
 
 
 @register()

@@ -19,9 +19,11 @@ class Act(enum.StrEnum):
     PARAMETER_TIGHTEN = "parameter.tighten"
     CARD_PUBLISH = "card.publish"
     VERSION_PROMOTE = "version.promote"
+    DRILL_RUN = "drill.run"
     # human decisions
     DECISION_OVERRIDE = "decision.override"
     DECISION_CONFIRM = "decision.confirm"
+    REVIEW_CLAIM = "review.claim"
     APPEAL_DECIDE = "appeal.decide"
     # evidence
     EXPORT_PLAIN = "export.plain"
@@ -49,6 +51,7 @@ class Act(enum.StrEnum):
     VERSION_REGISTER_UNVERIFIED = "version.register_unverified"
     ALERT_HANDLE = "alert.handle"
     # looking
+    REVIEW_VIEW = "review.view"
     SYSTEM_VIEW = "system.view"
     DECISION_VIEW = "decision.view"
     PAYLOAD_READ = "payload.read"
@@ -143,8 +146,10 @@ RULES: dict[Act, Rule] = {
     Act.PARAMETER_LOOSEN: _loosen,
     Act.CARD_PUBLISH: _publish,
     Act.VERSION_PROMOTE: _publish,
+    Act.DRILL_RUN: _rule(Role.OPERATOR, *OWNERS),
     Act.DECISION_OVERRIDE: _human,
     Act.DECISION_CONFIRM: _human,
+    Act.REVIEW_CLAIM: _rule(Role.REVIEWER),
     Act.APPEAL_DECIDE: _rule(Role.REVIEWER, only_if={Role.REVIEWER: Condition.NO_PART_IN_IT}),
     Act.EXPORT_PLAIN: _rule(
         Role.AUDITOR, Role.ACCOUNTABLE, Role.INVESTIGATOR, only_if={Role.INVESTIGATOR: Condition.OWN_CASE}
@@ -182,6 +187,7 @@ RULES: dict[Act, Rule] = {
         Role.EMERGENCY_OPERATOR,
         *OWNERS,
     ),
+    Act.REVIEW_VIEW: _rule(Role.REVIEWER, *OWNERS),
     Act.SYSTEM_VIEW: _rule(*EVERY_ROLE),
     Act.DECISION_VIEW: _rule(*SEE_DECISIONS, by_key=(KeyScope.DECISIONS_READ,)),
     Act.PAYLOAD_READ: _rule(

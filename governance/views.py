@@ -108,5 +108,6 @@ def _carried_out(form: PasswordForm, token: str, person: Person | None) -> bool:
 
 def _page(request: HttpRequest, context: dict[str, Any], *, status: int) -> HttpResponse:
     response = render(request, "governance/setup.html", context, status=status)
-    response.headers["Referrer-Policy"] = "no-referrer"  # the address is the credential
+    # the address is the credential, so it is not passed on; with "no-referrer" the form would come from "null"
+    response.headers["Referrer-Policy"] = "strict-origin"
     return response

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 DATABASE = "answerable"
 DEFAULT_PORT = 8000
+DEMONSTRATION = "demonstration"
 MADE_UP_ORIGIN = re.compile(r"answerable-[0-9a-f]{8}\.local")
 SOCKET_PATH_LIMIT = 80  # a socket's path has 107 bytes at most, and names are added to the folder
 
@@ -56,6 +57,15 @@ def keep_origin(data_dir: Path, name: str) -> None:
     new = data_dir / ".origin.new"
     new.write_text(name)
     new.replace(data_dir / "origin")
+
+
+def mark_demonstration(data_dir: Path) -> None:
+    """Say that what is in this folder is made up. Without the mark `ANSWERABLE_DEMO` is refused (config/checks.py)."""
+    (data_dir / DEMONSTRATION).touch(mode=0o600)
+
+
+def is_demonstration(data_dir: Path) -> bool:
+    return (data_dir / DEMONSTRATION).exists()
 
 
 def write_once(path: Path, text: str) -> None:

@@ -96,6 +96,7 @@ def child_environment(options: Options) -> dict[str, str]:
         "ANSWERABLE_DATA_DIR": str(options.data_dir),
         "ANSWERABLE_PORT": str(options.port),
         "ANSWERABLE_SUPERVISED": str(options.data_dir),
+        "ANSWERABLE_DEMO": "true" if options.what == "demo" else "false",
     }
     environment = {**os.environ, **own}
     for name in ("ANSWERABLE_ADMIN_DATABASE_URL", "ANSWERABLE_ADMIN_DATABASE_URL_FILE"):

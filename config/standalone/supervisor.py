@@ -78,6 +78,8 @@ class Supervisor:
     # --- starting -----------------------------------------------------------------------------------------------------
     def _start(self) -> None:
         self.logs.mkdir(mode=0o700, exist_ok=True)
+        if self.options.what == "demo":
+            layout.mark_demonstration(self.options.data_dir)
         end_all(supervised_for(self.options.data_dir), patience=LEFTOVER_PATIENCE)
         if self.options.what == "database":
             self._start_cluster()

@@ -18,6 +18,8 @@ class Member:
     everywhere: tuple[Assignment.Role, ...] = ()
     """Roles in the whole organisation."""
     on_each_system: tuple[Assignment.Role, ...] = ()
+    may: str = ""
+    """What one signs in as them for."""
 
     @property
     def email(self) -> str:
@@ -36,19 +38,47 @@ class System:
 
 
 ADMINISTRATOR = Member(
-    "Demo Administrator", "demo", on_each_system=(Role.DEPUTY, Role.OPERATOR, Role.REVIEWER), everywhere=(Role.VIEWER,)
+    "Demo Administrator",
+    "demo",
+    on_each_system=(Role.DEPUTY, Role.OPERATOR, Role.REVIEWER),
+    everywhere=(Role.VIEWER,),
+    may="a bit of everything: administrator, deputy, operator, reviewer",
 )
-SECOND_ADMINISTRATOR = Member("Demo Second Administrator", "demo-second-administrator")
+SECOND_ADMINISTRATOR = Member(
+    "Demo Second Administrator", "demo-second-administrator", may="administrator alone: people and keys, no decisions"
+)
 STAFF = (
-    Member("Demo Head of Consumer Credit", "demo-head-of-credit"),
-    Member("Demo Head of Recruiting", "demo-head-of-recruiting"),
-    Member("Demo Head of Support", "demo-head-of-support"),
-    Member("Demo Machine Learning Engineer", "demo-engineer", on_each_system=(Role.TECHNICAL_OWNER,)),
-    Member("Demo Case Reviewer", "demo-reviewer", on_each_system=(Role.REVIEWER,)),
-    Member("Demo Change Approver", "demo-approver", everywhere=(Role.APPROVER,)),
-    Member("Demo Data Protection Officer", "demo-dpo", everywhere=(Role.DPO,)),
-    Member("Demo Internal Auditor", "demo-auditor", everywhere=(Role.AUDITOR, Role.INVESTIGATOR)),
+    Member("Demo Head of Consumer Credit", "demo-head-of-credit", may="accountable for credit-limits"),
+    Member("Demo Head of Recruiting", "demo-head-of-recruiting", may="accountable for cv-triage"),
+    Member("Demo Head of Support", "demo-head-of-support", may="accountable for support-drafts"),
+    Member(
+        "Demo Deputy",
+        "demo-deputy",
+        on_each_system=(Role.DEPUTY,),
+        may="deputy of all three: stops, overrides, reads payloads",
+    ),
+    Member(
+        "Demo Machine Learning Engineer",
+        "demo-engineer",
+        on_each_system=(Role.TECHNICAL_OWNER,),
+        may="technical owner: versions, quarantine",
+    ),
+    Member("Demo Operator", "demo-operator", on_each_system=(Role.OPERATOR,), may="stops, and asks to resume"),
+    Member("Demo Change Approver", "demo-approver", everywhere=(Role.APPROVER,), may="approves what others loosen"),
+    Member("Demo Case Reviewer", "demo-reviewer", on_each_system=(Role.REVIEWER,), may="decides what was held"),
+    Member(
+        "Demo Second Reviewer",
+        "demo-second-reviewer",
+        on_each_system=(Role.REVIEWER,),
+        may="the second pair of eyes, and appeals",
+    ),
+    Member("Demo Investigator", "demo-investigator", everywhere=(Role.INVESTIGATOR,), may="cases, holds"),
+    Member("Demo Internal Auditor", "demo-auditor", everywhere=(Role.AUDITOR,), may="sees the record, exports it"),
+    Member("Demo Data Protection Officer", "demo-dpo", everywhere=(Role.DPO,), may="payloads, erasure"),
+    Member("Demo Viewer", "demo-viewer", everywhere=(Role.VIEWER,), may="sees decisions without payloads"),
+    Member("Demo Stranger", "demo-stranger", may="no role: what refusals look like"),
 )
+EVERYBODY = (ADMINISTRATOR, SECOND_ADMINISTRATOR, *STAFF)
 ENGINEER = "demo-engineer"
 
 SYSTEMS = (

@@ -88,7 +88,7 @@ class PersonAdmin(RegisterAdmin[Person]):
             title="Remove all second factors",
             carry_out=lambda person, given: reset_factors(actor=actor_of(request), person_id=person.pk),
             explanation="For somebody who lost theirs. Be sure it is they who ask: you take a lock off their "
-            "account. Their password stays; they are signed out everywhere, and for 7 days the two of you cannot be the "
+            "account. Their password stays; they are signed out everywhere, and for 7 days you two cannot be the "
             "two halves of one approval.",
             asks_factor=True,
         )

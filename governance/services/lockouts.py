@@ -6,6 +6,7 @@ an account. Rows, not memory: neither a restart nor another process forgets.
 """
 
 import ipaddress
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -147,8 +148,8 @@ def _digest(kind: SignInThrottle.Kind, name: str) -> bytes:
 
 
 def _refusal(until: datetime, now: datetime) -> SignInLocked:
-    seconds = int((until - now).total_seconds()) + 1
-    minutes = -(-seconds // 60)
+    seconds = math.ceil((until - now).total_seconds())
+    minutes = math.ceil(seconds / 60)
     when = "in a minute" if minutes == 1 else f"in {minutes} minutes"
     return SignInLocked(f"Too many attempts. Try again {when}, or sign in with a passkey.", retry_after=seconds)
 

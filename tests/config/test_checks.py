@@ -47,6 +47,7 @@ def test_the_settings_as_they_come_contradict_nothing() -> None:
         ("answerable.E006", {"HEAD_STORE": Path(settings.DATA_DIR) / "pg" / "heads.sqlite3"}),
         ("answerable.E007", {"SECRET_KEY": "short"}),
         ("answerable.E008", {"METRICS_TOKEN": "short"}),
+        ("answerable.E013", {"DEMO": True}),
         ("answerable.E011", {"DIGEST_KEY": "short"}),
         ("answerable.E009", {"BASE_URL": "https://a.example.org"}),
         (

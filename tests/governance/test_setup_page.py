@@ -44,7 +44,7 @@ def test_a_person_sets_their_password_by_their_link() -> None:
     browser, address = Client(), f"/setup/{issue_setup_link(actor=COMMAND, person_id=person.pk)}"
     page = browser.get(address)
     assert b"new@example.org" in page.content
-    assert (page.headers["Referrer-Policy"], "no-store" in page.headers["Cache-Control"]) == ("no-referrer", True)
+    assert (page.headers["Referrer-Policy"], "no-store" in page.headers["Cache-Control"]) == ("strict-origin", True)
     assert browser.post(address, {"password": PASSWORD, "again": PASSWORD}).status_code == 302
     assert browser.login(username="new@example.org", password=PASSWORD)
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from console.demo.cast import EVERYBODY
 from console.demo.loading import NotADemonstration, load
 from console.demo.stream import example
 
@@ -15,7 +16,10 @@ TEXT = """\
   Sign in         {address}/admin/
   E-mail          {email}
   Password        {password}
-                  (the other demo people have the same one; their addresses are under "People")
+                  (the same for everybody below; nobody is made to have a second factor here)
+
+{people}
+
   Service key     {key}
 
   Record a decision yourself:
@@ -41,9 +45,16 @@ class Command(BaseCommand):
             TEXT.format(
                 address=settings.BASE_URL.rstrip("/"),
                 email=credentials.email,
+                people=_people(),
                 password=credentials.password,
                 key=credentials.key,
                 record=json.dumps(example()),
             ),
             ending="",
         )
+
+
+def _people() -> str:
+    """One login for each role, in columns."""
+    width = max(len(member.email) for member in EVERYBODY)
+    return "\n".join(f"  {member.email:{width}}  {member.may}" for member in EVERYBODY)
