@@ -21,6 +21,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             Entry("Overview", "space_dashboard", "admin:index"),
             Entry("Reviews", "inbox", "admin:reviews"),
             Entry("Switchboard", "power_settings_new", "admin:switchboard"),
+            Entry("Parameters", "tune", "admin:overrides_parameter_changelist"),
         ],
     ),
     (

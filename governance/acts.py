@@ -15,6 +15,10 @@ class Act(enum.StrEnum):
     SWITCH_TIGHTEN = "switch.tighten"
     SWITCH_LOOSEN = "switch.loosen"
     SWITCH_EMERGENCY_CLEAR = "switch.emergency_clear"
+    FAIL_POLICY_LOOSEN = "fail_policy.loosen"
+    DRILL_PLAN = "drill.plan"
+    DRILL_RUN_LIVE = "drill.run_live"
+    PARAMETER_DEFINE = "parameter.define"
     PARAMETER_LOOSEN = "parameter.loosen"
     PARAMETER_TIGHTEN = "parameter.tighten"
     CARD_PUBLISH = "card.publish"
@@ -144,6 +148,10 @@ RULES: dict[Act, Rule] = {
     Act.SWITCH_LOOSEN: _loosen,
     Act.SWITCH_EMERGENCY_CLEAR: _rule(Role.EMERGENCY_OPERATOR, nobody_by_default=True),
     Act.PARAMETER_LOOSEN: _loosen,
+    Act.FAIL_POLICY_LOOSEN: _rule(Role.TECHNICAL_OWNER, Role.ACCOUNTABLE, approves=(Role.APPROVER,)),
+    Act.DRILL_PLAN: _rule(Role.OPERATOR, Role.TECHNICAL_OWNER, *OWNERS),
+    Act.DRILL_RUN_LIVE: _loosen,
+    Act.PARAMETER_DEFINE: _rule(Role.TECHNICAL_OWNER, Role.ACCOUNTABLE),
     Act.CARD_PUBLISH: _publish,
     Act.VERSION_PROMOTE: _publish,
     Act.DRILL_RUN: _rule(Role.OPERATOR, *OWNERS),

@@ -48,6 +48,39 @@ class SystemNotReady(Conflict):
     )
 
 
+class FailPolicyNeedsTwo(Conflict):
+    code = "fail-policy-needs-two"
+    title = "A milder fail policy of a live AI system takes two people"
+    meaning = (
+        "Callers that lose contact would be let do more, or for longer. Ask for the milder policy: another person "
+        "approves it. A risk class that brings a milder policy is set once the AI system says its own policy."
+    )
+
+
+class FallbackInUse(Conflict):
+    code = "fallback-in-use"
+    title = "This model version is what the AI system falls back to"
+    meaning = "Declare another fallback first: else the mode fallback would lead to a version that is not to run."
+
+
+class FailPolicyNotMilder(Conflict):
+    code = "fail-policy-not-milder"
+    title = "This fail policy is no milder than the one in force"
+    meaning = "It needs no second person: set it on the page of the AI system."
+
+
+class FailPolicyRequestNotFound(NotFound):
+    code = "fail-policy-request-not-found"
+    title = "There is no such request"
+    meaning = "No request for a milder fail policy of that id is within reach of whoever is asking."
+
+
+class FailPolicyRequestNotOpen(Conflict):
+    code = "fail-policy-request-not-open"
+    title = "This request is not open any more"
+    meaning = "It was approved, refused, withdrawn, or became void. Its page says which."
+
+
 class VersionNotFound(NotFound):
     code = "model-version-not-found"
     title = "There is no such model version"

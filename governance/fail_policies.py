@@ -30,3 +30,14 @@ def fail_policy_of(system: AISystem) -> FailPolicy:
     usual = BY_RISK_CLASS[RiskClass(system.risk_class)]
     own = system.max_staleness_s
     return FailPolicy(usual.max_staleness_s if own is None else own, system.safe_mode or usual.safe_mode)
+
+
+SEVERITY = {mode: number for number, mode in enumerate(AISystem.SafeMode.values)}
+SHORTEST_STALENESS_S = 5
+"""Below what clients need to ask again, every hiccup would be a loss of contact."""
+LONGEST_STALENESS_S = 7 * 24 * 3600
+
+
+def is_milder(new: FailPolicy, old: FailPolicy) -> bool:
+    """Whether a caller without contact would be let do more, or for longer."""
+    return new.max_staleness_s > old.max_staleness_s or SEVERITY[new.safe_mode] < SEVERITY[old.safe_mode]

@@ -4,6 +4,11 @@ from ledger.kinds import Belongs, Kind
 
 SYSTEM_REGISTERED = Kind("system.registered", Belongs.SYSTEM, "an AI system was put in the register")
 SYSTEM_UPDATED = Kind("system.updated", Belongs.SYSTEM, "what the register says about an AI system changed")
+FAIL_POLICY_PROPOSED = Kind("fail_policy.proposed", Belongs.SYSTEM, "a milder fail policy waits for a second person")
+FAIL_POLICY_LOOSENED = Kind("fail_policy.loosened", Belongs.SYSTEM, "two people made a fail policy milder")
+FAIL_POLICY_REFUSED = Kind("fail_policy.refused", Belongs.SYSTEM, "the second person said no")
+FAIL_POLICY_WITHDRAWN = Kind("fail_policy.withdrawn", Belongs.SYSTEM, "who asked for a milder one took it back")
+FAIL_POLICY_VOIDED = Kind("fail_policy.voided", Belongs.SYSTEM, "a request for a milder one counts no more")
 ENVIRONMENT_REGISTERED = Kind("environment.registered", Belongs.SYSTEM, "an AI system runs in one more place")
 ENVIRONMENT_ENDED = Kind("environment.ended", Belongs.SYSTEM, "an AI system does not run in a place any more")
 MODEL_VERSION_REGISTERED = Kind("model_version.registered", Belongs.SYSTEM, "a model version was put in the register")

@@ -2,7 +2,18 @@
 
 from celery import shared_task
 
-from overrides.services import acknowledging, breaches, confirming, loosening, recovery, switches
+from overrides.services import (
+    acknowledging,
+    breaches,
+    confirming,
+    drill_debts,
+    drill_running,
+    loosening,
+    parameter_requests,
+    probing,
+    recovery,
+    switches,
+)
 
 
 @shared_task
@@ -38,3 +49,28 @@ def seal_break_glass_task() -> int:
 @shared_task
 def forget_instances_task() -> int:
     return acknowledging.forget_instances()
+
+
+@shared_task
+def sweep_parameters_task() -> int:
+    return parameter_requests.sweep_parameters()
+
+
+@shared_task
+def watch_drills_task() -> int:
+    return drill_running.watch_drills()
+
+
+@shared_task
+def alert_overdue_drills_task() -> int:
+    return drill_debts.alert_overdue()
+
+
+@shared_task
+def send_probe_task() -> str:
+    return str(probing.send_probe() or "")
+
+
+@shared_task
+def alert_not_armed_task() -> int:
+    return probing.alert_not_armed()

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from overrides.api import parameters
 from overrides.api.acks import AcksApi
 from overrides.api.loosening import (
     LooseningApi,
@@ -21,4 +22,11 @@ urlpatterns = [
     path("control/loosen/<uuid:request_id>/withdraw", LooseningWithdrawApi.as_view(), name="control-loosen-withdraw"),
     path("control/switches", SwitchesApi.as_view(), name="control-switches"),
     path("control/tighten", TightenApi.as_view(), name="control-tighten"),
+    path("parameter-changes/<uuid:version_id>/approve", parameters.ParameterApprovalApi.as_view()),
+    path("parameter-changes/<uuid:version_id>/refuse", parameters.ParameterRefusalApi.as_view()),
+    path("parameter-changes/<uuid:version_id>/withdraw", parameters.ParameterWithdrawalApi.as_view()),
+    path("parameters", parameters.ParametersApi.as_view(), name="parameters"),
+    path("parameters/<uuid:parameter_id>", parameters.ParameterApi.as_view(), name="parameter"),
+    path("parameters/<uuid:parameter_id>/changes", parameters.ParameterChangesApi.as_view(), name="parameter-changes"),
+    path("parameters/<uuid:parameter_id>/retire", parameters.ParameterRetirementApi.as_view()),
 ]

@@ -12,17 +12,24 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.views import ChangeList
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from config.admin import Act as PageAct
 from config.admin import ServiceForm
 from governance import rights
 from governance.acts import Act
 from governance.admin.pages import ReasonForm, RegisterAdmin, actor_of, page_link, person_of
-from governance.models import AISystem, Assignment, Person
+from governance.fail_policies import fail_policy_of
+from governance.models import AISystem, Assignment, FailPolicyRequest, Person
 from governance.models.systems import slug
 from governance.scopes import ORGANISATION, Scope
 from governance.selectors import accountable_of
+from governance.services.fail_policies import ask_for_milder_policy
 from governance.services.systems import (
     EDITABLE,
     gaps,
@@ -54,6 +61,23 @@ class EnvironmentForm(forms.Form):
     slug = forms.CharField(max_length=100, validators=[slug], widget=UnfoldAdminTextInputWidget)
 
 
+class MilderPolicyForm(forms.Form):
+    """For how long the last known state counts, and what holds then."""
+
+    max_staleness_s = forms.IntegerField(
+        label="Seconds for which the last known state counts", widget=UnfoldAdminIntegerFieldWidget
+    )
+    safe_mode = forms.ChoiceField(
+        label="Safe mode after that", choices=AISystem.SafeMode.choices, widget=UnfoldAdminSelectWidget
+    )
+    note = forms.CharField(
+        required=False,
+        max_length=2000,
+        widget=UnfoldAdminTextareaWidget({"rows": 3}),
+        help_text="Why. Kept beside the log, which holds a commitment to it.",
+    )
+
+
 class _Systems(ChangeList):
     """A row leads to the AI system's own page, which leads to its register entry."""
 
@@ -66,8 +90,8 @@ class AISystemAdmin(RegisterAdmin[AISystem]):
     list_display = ("name", "slug", "shown_status", "risk_class", "shown_accountable", "missing_count")
     list_filter = ("status", "risk_class")
     search_fields = ("slug", "name")
-    readonly_fields = ("status", "accountable", "environment_list", "missing")
-    actions_detail = ("live", "retire", "environment", "show_history")
+    readonly_fields = ("status", "accountable", "environment_list", "missing", "policy_in_force")
+    actions_detail = ("live", "retire", "environment", "milder_policy", "show_history")
     add_fieldsets = ((None, {"fields": (*NewSystemForm.Meta.fields, "accountable")}),)
     fieldsets = (
         (None, {"fields": ("status", "missing", "accountable", "environment_list")}),
@@ -77,6 +101,14 @@ class AISystemAdmin(RegisterAdmin[AISystem]):
             {
                 "fields": ("safe_state", "shutdown_steps", "shutdown_contacts"),
                 "description": "Written before it is needed. No AI system goes live without.",
+            },
+        ),
+        (
+            "When callers lose contact, and what stands in",
+            {
+                "fields": ("policy_in_force", "max_staleness_s", "safe_mode", "fallback_kind", "fallback"),
+                "description": "Callers go by the last known state for so many seconds, then by the safe mode. Empty: "
+                "what the risk class asks for. Of a live AI system a milder policy takes two people.",
             },
         ),
     )
@@ -122,6 +154,8 @@ class AISystemAdmin(RegisterAdmin[AISystem]):
             yield "retire"
         if rights.can(person, Act.ENVIRONMENT_REGISTER, scope):
             yield "environment"
+        if rights.can(person, Act.FAIL_POLICY_LOOSEN, scope):
+            yield "milder_policy"
 
     @action(description="Go live", icon="play_arrow", url_path="live")
     def live(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -158,6 +192,29 @@ class AISystemAdmin(RegisterAdmin[AISystem]):
             explanation="Decisions from an environment that is not registered are recorded and flagged. "
             "Its name stays as it is: decisions and keys name it.",
         )
+
+    @action(description="Ask for a milder fail policy", icon="timer", url_path="milder-policy")
+    def milder_policy(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.act(
+            request,
+            object_id,
+            name="milder_policy",
+            title="Ask for it",
+            form_class=MilderPolicyForm,
+            carry_out=lambda system, given: ask_for_milder_policy(
+                actor=actor_of(request), system_id=system.pk, **given
+            ),
+            explanation="Callers that lose contact may then do more, or for longer. Nothing changes until an approver "
+            "agrees. A stricter policy needs nobody else: set it on the page of the AI system.",
+            done="It waits for another person.",
+        )
+
+    @admin.display(description="In force")
+    def policy_in_force(self, system: AISystem) -> SafeString | str:
+        policy = fail_policy_of(system)
+        said = f"The last known state for {policy.max_staleness_s} s, then {policy.safe_mode}."
+        waiting = system.fail_policy_requests.filter(status=FailPolicyRequest.Status.OPEN).first()
+        return format_html("{} {}", said, page_link(waiting, "A milder one waits for approval.")) if waiting else said
 
     @display(description="Status", label={"live": "success", "draft": "warning", "retired": "info"})
     def shown_status(self, system: AISystem) -> tuple[str, str]:

@@ -14,9 +14,11 @@ from config.errors import FieldProblem, InvalidInput
 from config.pagination import KeysetPagination
 from governance.api.authentication import HasScope, KeyAuthentication, grant_of
 from governance.api.strict import StrictCharField, StrictSerializer
+from governance.fail_policies import LONGEST_STALENESS_S, SHORTEST_STALENESS_S
 from governance.memory import KeyGrant
 from governance.models import AISystem, Person, ServiceAccount, ServiceKey
 from governance.models.people import plain_address
+from governance.models.systems import clear
 from governance.models.systems import slug as slug_rule
 from governance.services.registration import register_by_key
 
@@ -36,6 +38,10 @@ class SystemOutput(serializers.Serializer):  # type: ignore[type-arg]
     provider = serializers.CharField()
     risk_class = serializers.ChoiceField(AISystem.RiskClass.choices)
     status = serializers.ChoiceField(AISystem.Status.choices)
+    max_staleness_s = serializers.IntegerField(allow_null=True)
+    safe_mode = serializers.CharField()
+    fallback_kind = serializers.CharField()
+    fallback = serializers.CharField()
     environments = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
 
@@ -79,6 +85,12 @@ class SystemsApi(APIView):
         intended_purpose = StrictCharField(required=False, allow_blank=True, max_length=10_000)
         provider = StrictCharField(required=False, allow_blank=True, max_length=200)
         risk_class = serializers.ChoiceField(AISystem.RiskClass.choices, required=False)
+        max_staleness_s = serializers.IntegerField(
+            required=False, min_value=SHORTEST_STALENESS_S, max_value=LONGEST_STALENESS_S
+        )
+        safe_mode = serializers.ChoiceField(AISystem.SafeMode.choices, required=False)
+        fallback_kind = serializers.ChoiceField(AISystem.FallbackKind.choices, required=False)
+        fallback = StrictCharField(required=False, max_length=100, validators=[clear])
         environments = serializers.ListField(
             child=StrictCharField(max_length=100, validators=[slug_rule], trim_whitespace=False),
             required=False,

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("governance", "0005_personal_tokens"),
+        ("governance", "0006_fail_policies"),
     ]
 
     operations = [

@@ -3,6 +3,7 @@
 from governance.models.accounts import ServiceAccount, ServiceKey
 from governance.models.changes import RegisterChange
 from governance.models.factors import Passkey, RecoveryCode, TotpFactor
+from governance.models.fail_policies import FailPolicyRequest
 from governance.models.people import Assignment, Person, SetupLink
 from governance.models.sign_ins import SignInThrottle, StaffSession
 from governance.models.systems import AISystem, Environment
@@ -13,6 +14,7 @@ __all__ = [
     "AISystem",
     "Assignment",
     "Environment",
+    "FailPolicyRequest",
     "ModelVersion",
     "Passkey",
     "Person",

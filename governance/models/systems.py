@@ -70,6 +70,19 @@ class AISystem(GovernedRow):
     class Meta:
         verbose_name = "AI system"
         ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(fallback="", fallback_kind="")
+                | (~models.Q(fallback="") & ~models.Q(fallback_kind="")),
+                name="fallback_has_a_kind",
+                violation_error_message="Say what stands in, and of which kind it is.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(max_staleness_s=None) | models.Q(max_staleness_s__range=(5, 604_800)),
+                name="staleness_within_a_week",
+                violation_error_message="Between 5 seconds and a week.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.slug

@@ -1,16 +1,23 @@
 """AI systems: registering, describing, going live, retiring."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.utils import timezone
 
-from config.errors import FieldProblem
+from config.errors import FieldProblem, InvalidInput
 from governance import rights
 from governance.acts import Act, Role
 from governance.changes import write
-from governance.errors import EnvironmentNotFound, SystemExists, SystemNotFound, SystemNotReady
+from governance.errors import EnvironmentNotFound, FailPolicyNeedsTwo, SystemExists, SystemNotFound, SystemNotReady
+from governance.fail_policies import (
+    LONGEST_STALENESS_S,
+    SHORTEST_STALENESS_S,
+    FailPolicy,
+    fail_policy_of,
+    is_milder,
+)
 from governance.kinds import ENVIRONMENT_ENDED, ENVIRONMENT_REGISTERED, SYSTEM_REGISTERED, SYSTEM_UPDATED
 from governance.locks import hold
 from governance.models import AISystem, Assignment, Environment, ModelVersion, Person
@@ -22,8 +29,21 @@ from ledger.logs import open_system_log
 from ledger.sealing import Seal, sealing
 
 EDITABLE = frozenset(
-    {"name", "intended_purpose", "provider", "risk_class", "safe_state", "shutdown_steps", "shutdown_contacts"}
+    {
+        "name",
+        "intended_purpose",
+        "provider",
+        "risk_class",
+        "safe_state",
+        "shutdown_steps",
+        "shutdown_contacts",
+        "max_staleness_s",
+        "safe_mode",
+        "fallback_kind",
+        "fallback",
+    }
 )
+POLICY = frozenset({"risk_class", "max_staleness_s", "safe_mode", "fallback_kind", "fallback"})
 PROCEDURE = {
     "safe_state": "Write down the safe state: what happens to the people concerned while the system is stopped.",
     "shutdown_steps": "Write down the steps that stop it.",
@@ -55,6 +75,7 @@ def register_system(
             raise SystemExists()
         system = AISystem(slug=slug, name=name, **described)
         system.clean_fields()
+        refuse_bad_policy(system)
         open_system_log(seal, actor=actor, system_id=system.id)
         write(seal, actor=actor, kind=SYSTEM_REGISTERED, row=system, system_id=system.id)
         for place in dict.fromkeys(environments):
@@ -67,7 +88,9 @@ def register_system(
 def update_system(*, actor: Actor, system_id: uuid.UUID, changes: Mapping[str, Any], reason: str = "") -> AISystem:
     """Change what the register says about an AI system: columns named in `EDITABLE`.
 
-    A live system keeps its shutdown procedure written. Errors: `Forbidden`, `SystemNotFound`, `SystemNotReady`.
+    A live system keeps its shutdown procedure written, and its fail policy as strict as it is: a milder one takes two
+    people (`governance.services.fail_policies`), by whichever column it would come about. Errors: `Forbidden`,
+    `SystemNotFound`, `SystemNotReady`, `FailPolicyNeedsTwo`, `InvalidInput`.
     """
     rights.require(actor, Act.SYSTEM_EDIT, Scope.system(system_id))
     _refuse_unknown(changes)
@@ -75,9 +98,14 @@ def update_system(*, actor: Actor, system_id: uuid.UUID, changes: Mapping[str, A
         system = locked_system(system_id)
         if all(getattr(system, name) == value for name, value in changes.items()):
             return system
+        held = fail_policy_of(system)
         for name, value in changes.items():
             setattr(system, name, value)
+        if changes.keys() & POLICY:
+            system.clean_fields()
+            refuse_bad_policy(system)
         if system.status == AISystem.Status.LIVE:
+            _refuse_milder(fail_policy_of(system), held)
             _refuse_gaps([gap for gap in gaps(system) if gap.pointer.strip("/") in PROCEDURE])
         write(seal, actor=actor, kind=SYSTEM_UPDATED, row=system, system_id=system.id, reason=reason)
     return system
@@ -193,6 +221,33 @@ def _set_status(seal: Seal, actor: Actor, system: AISystem, status: AISystem.Sta
     facts = {"status": str(status)}
     write(seal, actor=actor, kind=SYSTEM_UPDATED, row=system, system_id=system.id, facts=facts, reason=reason)
     return system
+
+
+def refuse_bad_policy(system: AISystem) -> None:
+    """What stands in must be there. Errors: `InvalidInput`."""
+    if found := list(_policy_problems(system)):
+        raise InvalidInput(errors=found)
+
+
+def _policy_problems(system: AISystem) -> Iterator[FieldProblem]:
+    if bool(system.fallback) != bool(system.fallback_kind):
+        missing = "/fallback" if system.fallback_kind else "/fallback_kind"
+        yield FieldProblem(pointer=missing, detail="Say what stands in, and of which kind it is.")
+    if system.fallback and system.fallback_kind == AISystem.FallbackKind.MODEL_VERSION:
+        known = system.model_versions.filter(version=system.fallback).exclude(status=ModelVersion.Status.RETIRED)
+        if system._state.adding or not known.exists():
+            yield FieldProblem(pointer="/fallback", detail="The AI system has no such model version in use.")
+    if fail_policy_of(system).safe_mode == AISystem.SafeMode.FALLBACK and not system.fallback:
+        yield FieldProblem(pointer="/safe_mode", detail="Declare first what to fall back to.")
+    staleness = system.max_staleness_s
+    if staleness is not None and not SHORTEST_STALENESS_S <= staleness <= LONGEST_STALENESS_S:
+        expected = f"seconds, {SHORTEST_STALENESS_S} to {LONGEST_STALENESS_S}"
+        yield FieldProblem(pointer="/max_staleness_s", detail="Between 5 seconds and a week.", expected=expected)
+
+
+def _refuse_milder(new: FailPolicy, held: FailPolicy) -> None:
+    if is_milder(new, held):
+        raise FailPolicyNeedsTwo()
 
 
 def _refuse_gaps(found: list[FieldProblem]) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from governance import rights
 from governance.acts import Act
 from governance.changes import write
-from governance.errors import UnverifiedLimitReached, VersionExists, VersionNotFound
+from governance.errors import FallbackInUse, UnverifiedLimitReached, VersionExists, VersionNotFound
 from governance.kinds import (
     MODEL_VERSION_APPROVED,
     MODEL_VERSION_REGISTERED,
@@ -101,14 +101,21 @@ def approve_version(*, actor: Actor, version_id: uuid.UUID, reason: str = "") ->
 
 
 def retire_version(*, actor: Actor, version_id: uuid.UUID, reason: str = "") -> ModelVersion:
-    """Say that a version is not to run any more. Errors: `Forbidden`, `VersionNotFound`."""
+    """Say that a version is not to run any more. Errors: `Forbidden`, `VersionNotFound`, `FallbackInUse`."""
     with sealing() as seal:
         row = _locked_version(version_id)
         rights.require(actor, Act.SYSTEM_EDIT, Scope.system(row.system_id))
         if row.status == ModelVersion.Status.RETIRED:
             return row
+        _refuse_fallback(row)
         row.status = ModelVersion.Status.RETIRED
         return _write(seal, actor, MODEL_VERSION_RETIRED, row, reason)
+
+
+def _refuse_fallback(row: ModelVersion) -> None:
+    kind = AISystem.FallbackKind.MODEL_VERSION
+    if AISystem.objects.filter(pk=row.system_id, fallback_kind=kind, fallback=row.version).exists():
+        raise FallbackInUse()
 
 
 def _new_version(

@@ -13,7 +13,7 @@ import config.ids
 class Migration(migrations.Migration):
     dependencies = [
         ("governance", "0004_fail_policy"),
-        ("overrides", "0002_switches"),
+        ("overrides", "0011_drills"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

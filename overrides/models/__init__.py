@@ -1,5 +1,7 @@
 from overrides.models.clients import BreachCount, ClientInstance
 from overrides.models.clock import ControlClock
+from overrides.models.drills import Drill, DrillFinding, DrillReading, Probe
+from overrides.models.parameters import Parameter, ParameterVersion
 from overrides.models.review_rules import (
     OnTimeout,
     ReasonList,
@@ -19,10 +21,16 @@ __all__ = [
     "ClientInstance",
     "ControlClock",
     "ControlRecovery",
+    "Drill",
+    "DrillFinding",
+    "DrillReading",
     "Effect",
     "LooseningRequest",
     "OnTimeout",
     "Override",
+    "Parameter",
+    "ParameterVersion",
+    "Probe",
     "ReasonList",
     "ReportedOverride",
     "Review",

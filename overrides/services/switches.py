@@ -1,7 +1,7 @@
 """Tightening a switch: one person, at once, whatever else is broken."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from django.core.exceptions import ValidationError
@@ -124,6 +124,8 @@ def _tighten(seal: Seal | None, actor: Actor, node: Node, setting: Setting, sour
     if switch is not None and _is_as_strict(switch, setting) and not _is_contested(switch, setting):
         return Tightened(switch, switch.changes.latest("generation", "number"), is_new=False)
     epoch, switch = advance_epoch(), switch or new_switch(node)
+    if Mode(switch.mode).severity > setting.mode.severity:
+        setting = replace(setting, mode=Mode(switch.mode))  # in a drill's place, and no milder than it
     kept = setting if setting.mode is Mode.STOP else _with_end(setting, switch)
     change = put(seal, actor=actor, kind=kind_of(setting.mode), switch=switch, setting=kept, epoch=epoch, source=source)
     if seal is not None:
@@ -132,10 +134,9 @@ def _tighten(seal: Seal | None, actor: Actor, node: Node, setting: Setting, sour
 
 
 def _is_as_strict(switch: Switch, setting: Setting) -> bool:
-    """A stop in earnest takes the place of a drill's, though it is no stricter."""
+    """What is in earnest takes the place of a drill's, though it is no stricter: else the drill's end would undo it."""
     takes_over = switch.drill_id is not None and setting.drill_id is None
-    here, there = Mode(switch.mode).severity, setting.mode.severity
-    return here > there or (here == there and not takes_over)
+    return Mode(switch.mode).severity >= setting.mode.severity and not takes_over
 
 
 def _is_contested(switch: Switch, setting: Setting) -> bool:

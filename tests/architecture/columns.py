@@ -113,6 +113,17 @@ COLUMNS: dict[str, dict[str, str]] = {
     "governance.HistoricalAISystem": history(
         plain="slug risk_class status max_staleness_s safe_mode fallback_kind fallback"
     ),
+    "governance.FailPolicyRequest": {
+        PLAIN: f"{ROW} system_id max_staleness_s safe_mode against_staleness_s against_mode status requested_at"
+        " expires_at decided_at",
+        PERSON: "requested_by_id decided_by_id",
+        PARTICULARS: "note",
+    },
+    "governance.HistoricalFailPolicyRequest": history(
+        plain="system_id max_staleness_s safe_mode against_staleness_s against_mode status requested_at expires_at"
+        " decided_at",
+        person="requested_by_id decided_by_id",
+    ),
     "governance.Environment": {PLAIN: f"{ROW} system_id slug ended_at"},
     "governance.HistoricalEnvironment": history(plain="system_id slug ended_at"),
     "governance.ModelVersion": {
@@ -169,6 +180,45 @@ COLUMNS: dict[str, dict[str, str]] = {
     "governance.RegisterChange": {PLAIN: "id transaction noun row_id at"},
     # --- human control -------------------------------------------------------------------------------------------
     "overrides.ControlClock": {PLAIN: "id generation number changed_at register_digest"},
+    "overrides.Parameter": {
+        PLAIN: f"{ROW} system_id environment name type minimum maximum allowed max_length unit safe_direction"
+        " safe_value default retired_at",
+        PARTICULARS: "description",
+    },
+    "overrides.HistoricalParameter": history(
+        plain="system_id environment name type minimum maximum allowed max_length unit safe_direction safe_value"
+        " default retired_at"
+    ),
+    "overrides.ParameterVersion": {
+        PLAIN: f"{ROW} parameter_id number value retires status against requested_by_type requested_at"
+        " request_expires_at in_force_at expires_at ended_at epoch reason_code",
+        PERSON: "requested_by_id approved_by_id",
+        PARTICULARS: "note",
+    },
+    "overrides.HistoricalParameterVersion": history(
+        plain="parameter_id number value retires status against requested_by_type requested_at"
+        " request_expires_at in_force_at expires_at ended_at epoch reason_code",
+        person="requested_by_id approved_by_id",
+    ),
+    "overrides.Drill": {
+        PLAIN: f"{ROW} system_id environment type status mode in_flight starts_at window_ends_at approved_at started_at"
+        " former switch_id generation number requested_at expected ended_at ended_by measures conclusion concluded_at",
+        PERSON: "participants planned_by_id approved_by_id started_by_id concluded_by_id",
+        PARTICULARS: "expectation conclusion_note",
+    },
+    "overrides.HistoricalDrill": history(
+        plain="system_id environment type status mode in_flight starts_at window_ends_at approved_at started_at"
+        " former switch_id generation number requested_at expected ended_at ended_by measures conclusion concluded_at",
+        person="participants planned_by_id approved_by_id started_by_id concluded_by_id",
+    ),
+    "overrides.DrillFinding": {
+        PLAIN: f"{ROW} drill_id due_on closed_at",
+        PERSON: "owner_id closed_by_id",
+        PARTICULARS: "text resolution",
+    },
+    "overrides.HistoricalDrillFinding": history(plain="drill_id due_on closed_at", person="owner_id closed_by_id"),
+    "overrides.DrillReading": {PLAIN: "id drill_id instance_id instance seen_at applied_at drained_at"},
+    "overrides.Probe": {PLAIN: "id generation number sent_at"},
     "overrides.Switch": {
         PLAIN: f"{ROW} system_id environment model_version capability mode reason_code in_flight generation number"
         " changed_at changed_by_type source drill_id expires_at seal_pending",

@@ -1,0 +1,90 @@
+"""Between drills: would everybody hear a stop? An epoch that changes nothing goes out, and who applies it is armed."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from governance.models import AISystem, ServiceKey
+from ledger.entries import SERVER
+from notices.models import Alert
+from notices.services import open_alert
+from overrides.clock import advance_epoch
+from overrides.models import ClientInstance, Drill, Probe
+from overrides.services.expecting import HEARD_WITHIN
+from overrides.standing import Epoch
+
+EVERY = timedelta(minutes=5)
+PATIENCE = timedelta(seconds=30)
+"""Two heartbeats: by then whoever hears us has said so."""
+SHOWN = timedelta(hours=24)
+KEPT = timedelta(days=8)
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """Whether an instance would stop."""
+
+    instance: ClientInstance
+    state: str
+    """armed; not_armed: it speaks, and has not applied a probe; silent: it was not heard for three heartbeats."""
+    since: datetime | None
+    """Since when it is not armed: when the first probe went out that it did not apply; or since when it is silent."""
+    decides: bool = False
+    """Its key is used although it is silent."""
+
+
+def send_probe() -> Epoch | None:
+    """Give out an epoch that changes nothing, for all AI systems; None while a live drill runs, which is one itself."""
+    if Drill.objects.filter(status=Drill.Status.RUNNING, type__in=Drill.LIVE).exists():
+        return None
+    with transaction.atomic():
+        epoch = advance_epoch()
+        Probe.objects.create(generation=epoch.generation, number=epoch.number, sent_at=timezone.now())
+        Probe.objects.filter(sent_at__lt=timezone.now() - KEPT).delete()
+    return epoch
+
+
+def armed_instances(system_id: uuid.UUID, now: datetime | None = None) -> Sequence[Armed]:
+    """Every instance that was heard within a day, and whether it would stop."""
+    now = now or timezone.now()
+    probes = list(Probe.objects.filter(sent_at__lte=now - PATIENCE).order_by("generation", "number"))
+    rows = ClientInstance.objects.filter(system_id=system_id, heard_at__gte=now - SHOWN).order_by("instance", "id")
+    used = dict(ServiceKey.objects.filter(pk__in={row.key_id for row in rows}).values_list("pk", "last_used_at"))
+    return [_judge(row, probes, used.get(row.key_id), now) for row in rows]
+
+
+def alert_not_armed() -> int:
+    """Alert, once an AI system while it is so, where somebody would not stop. Returns of how many systems."""
+    found = 0
+    live = AISystem.objects.filter(status=AISystem.Status.LIVE).values_list("pk", flat=True)
+    for system_id in live:
+        instances = armed_instances(system_id)
+        deaf = [each for each in instances if each.state == "not_armed" or (each.state == "silent" and each.decides)]
+        if deaf:
+            found += 1
+            _alert(system_id, deaf, len(instances))
+    return found
+
+
+def _judge(row: ClientInstance, probes: Sequence[Probe], used_at: datetime | None, now: datetime) -> Armed:
+    if now - row.heard_at > HEARD_WITHIN:
+        return Armed(row, "silent", row.heard_at, used_at is not None and used_at > row.heard_at + HEARD_WITHIN)
+    # probes that went out before it was first heard of were not for it
+    missed = [each for each in probes if each.sent_at >= row.first_heard_at and each.epoch > row.applied_epoch]
+    return Armed(row, "not_armed", missed[0].sent_at) if missed else Armed(row, "armed", None)
+
+
+def _alert(system_id: uuid.UUID, deaf: Sequence[Armed], known: int) -> None:
+    open_alert(
+        actor=SERVER,
+        kind="client.not_armed",
+        severity=Alert.Severity.CRITICAL,
+        fingerprint=f"client.not_armed:{system_id}",
+        system_id=system_id,
+        facts={"not_armed": len(deaf), "instances": known, "instance": deaf[0].instance.instance},
+        occurrences=len(deaf),
+    )
