@@ -3,17 +3,17 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from governance.models import ServiceKey
-from overrides.models import BreachCount, ClientInstance, LooseningRequest, Review, Switch, SwitchChange
+from overrides.models import BreachCount, ClientInstance, LooseningRequest, Probe, Review, Switch, SwitchChange
 from overrides.models.reviews import OPEN
 from overrides.reading import state_of
-from overrides.services import confirming
+from overrides.services import confirming, probing
 from overrides.services.confirming import Confirmation
 from overrides.services.expecting import HEARD_WITHIN, POSTED_WITHIN
 from overrides.standing import Control, Epoch, Mode, Node, lapsed
@@ -49,6 +49,15 @@ def control_of(switches: Iterable[Switch]) -> Control:
 def standing_control(systems: Systems = None) -> Control:
     """What is in force, from the database: one query."""
     return control_of(Switch.objects.filter(of_systems(systems)).exclude(mode=Mode.RUN))
+
+
+def strictest_modes(systems: Collection[uuid.UUID]) -> dict[uuid.UUID, Mode]:
+    """By AI system, the strictest mode in force in any part of it: where one looks for what needs a look."""
+    control = standing_control(systems)
+    return {
+        each: max((s.mode for s in control.switches_of(each)), key=lambda mode: mode.severity, default=Mode.RUN)
+        for each in systems
+    }
 
 
 def control_without(control: Control, switch: Switch, mode: Mode) -> Control:
@@ -100,6 +109,33 @@ def listening(systems: Systems) -> list[ClientInstance]:
     """The clients that were heard of within three heartbeats."""
     heard = ClientInstance.objects.filter(heard_at__gte=timezone.now() - HEARD_WITHIN)
     return list(heard if systems is None else heard.filter(system_id__in=systems))
+
+
+@dataclass(frozen=True, slots=True)
+class Arming:
+    """Of the clients listening, who would have obeyed a stop: they applied the probes that were sent to them."""
+
+    armed: int = 0
+    not_armed: int = 0
+    since: datetime | None = None
+    """When the first probe went out that one of them did not apply; a day ago at most."""
+
+
+def arming_of(clients: Iterable[ClientInstance]) -> dict[uuid.UUID, Arming]:
+    """By AI system; empty while no probe was ever sent. One query."""
+    now = timezone.now()
+    sent = Probe.objects.filter(sent_at__lte=now - probing.PATIENCE, sent_at__gte=now - probing.SHOWN)
+    probes = list(sent.order_by("generation", "number"))
+    found: dict[uuid.UUID, list[probing.Armed]] = defaultdict(list)
+    for each in clients if probes else ():
+        found[each.system_id].append(probing._judge(each, probes, None, now))
+    return {system_id: _arming(judged) for system_id, judged in found.items()}
+
+
+def _arming(judged: Collection[probing.Armed]) -> Arming:
+    deaf = [each.since for each in judged if each.state == "not_armed" and each.since]
+    armed = sum(each.state == "armed" for each in judged)
+    return Arming(armed=armed, not_armed=len(deaf), since=min(deaf, default=None))
 
 
 def ungoverned_in(systems: Systems) -> dict[uuid.UUID, set[str]]:

@@ -1,12 +1,15 @@
 """The board: AI systems with the mode in force and whether it reached everybody. Queries do not grow with systems."""
 
+import hashlib
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
 
 from console.switchboard.answers import Answer, within
 from console.switchboard.names import Who, names_of
@@ -17,9 +20,14 @@ from governance.models import AISystem, Environment, Person
 from governance.rights import Held, held_by
 from governance.scopes import ORGANISATION, Scope
 from overrides import selectors
-from overrides.models import ClientInstance, LooseningRequest, Switch, SwitchChange
+from overrides.models import ClientInstance, Drill, LooseningRequest, Switch, SwitchChange
 from overrides.services.confirming import Confirmation
+from overrides.services.drill_debts import Debt
+from overrides.services.drill_debts import _debt as debt_of
 from overrides.standing import Control, Mode, Node, SwitchState, strictest
+
+CONCLUDED = (Drill.Status.CONCLUDED.value,)
+PLANNED = (Drill.Status.PLANNED.value, Drill.Status.APPROVED.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +74,10 @@ class Card:
     listening: int
     ungoverned: list[str]
     may: May
-    touches_all: bool
-    """Whether they have to do with all of it, and not with a part alone."""
+    arming: selectors.Arming | None
+    """None while no probe says anything."""
+    debt: Debt | None
+    """The drill that is overdue, where one is."""
 
     @property
     def mode(self) -> Mode:
@@ -126,10 +136,29 @@ class Board:
         return " ".join(_sentence(each) for each in lines.values()) or "Everything is running."
 
     @property
+    def fingerprint(self) -> str:
+        """Other where the page would be: so that what is the same need not be drawn again, every second."""
+        cards = [
+            (each.system.pk, str(each.system), each.environments, each.listening, each.ungoverned, each.arming)
+            + (each.debt and each.debt.due_at, each.may, *(_print(standing) for standing in each.standings))
+            + (each.whole and each.whole.switch.pk, *(_print(part) for part in each.parts))
+            for each in self.cards
+        ]
+        drawn = (cards, [_print(each) for each in self.everywhere], self.may, timezone.localdate())
+        return hashlib.sha256(repr((drawn, timezone.get_current_timezone_name())).encode()).hexdigest()[:32]
+
+    @property
     def waiting(self) -> list[Standing]:
         """Requests that whoever looks could answer."""
         standings = [*self.everywhere, *(each for card in self.cards for each in card.standings)]
         return list({each.switch.pk: each for each in standings if each.waits_for_me}.values())
+
+
+def _print(each: Standing) -> tuple[object, ...]:
+    answer, request = each.answer, each.request
+    counted = answer and (answer.status, answer.confirmed, answer.seen, answer.silent, answer.ungoverned)
+    asked = request and (request.pk, request.mode, each.asked_by, each.waits_for_me)
+    return each.switch.pk, each.state, each.by, counted, each.breaches, asked, each.may
 
 
 def _sentence(each: Standing) -> str:
@@ -162,9 +191,24 @@ def card_of(person: Person, system_id: uuid.UUID) -> Card | None:
 def _systems(touched: Collection[uuid.UUID] | None, asked: str) -> QuerySet[AISystem]:
     places = Environment.objects.filter(system=OuterRef("pk"), ended_at=None).order_by("slug").values("slug")
     found = AISystem.objects.exclude(status=AISystem.Status.RETIRED).annotate(running_in=ArraySubquery(places))
+    found = found.annotate(drilled_at=_drills("ended_at", CONCLUDED), drill_planned_at=_drills("starts_at", PLANNED))
     if touched is not None:
         found = found.filter(pk__in=touched)
     return found.filter(Q(name__icontains=asked) | Q(slug__icontains=asked)) if asked else found
+
+
+def _drills(column: str, statuses: tuple[str, ...]) -> Subquery:
+    """The latest such moment of the AI system's drills. Probes are none."""
+    rows = Drill.objects.filter(system=OuterRef("pk"), status__in=statuses, **{f"{column}__isnull": False})
+    return Subquery(rows.exclude(type=Drill.Type.PROBE).order_by(f"-{column}").values(column)[:1])
+
+
+def _overdue(system: AISystem) -> Debt | None:
+    if system.status != AISystem.Status.LIVE:
+        return None
+    known: Any = system  # annotated
+    debt = debt_of(system, known.drilled_at, known.drill_planned_at)
+    return debt if debt.is_overdue(timezone.now()) else None
 
 
 def _may(held: Held, scope: Scope) -> May:
@@ -197,6 +241,7 @@ class _Facts:
     requests: Mapping[uuid.UUID, LooseningRequest]
     names: Mapping[Who, str]
     listening: Mapping[uuid.UUID, int]
+    arming: Mapping[uuid.UUID, selectors.Arming]
     ungoverned: Mapping[uuid.UUID, set[str]]
     by_system: Mapping[uuid.UUID | None, list[Switch]] = field(default_factory=dict)
 
@@ -238,6 +283,7 @@ def _facts(held: Held, systems: Collection[AISystem], reach: Collection[uuid.UUI
     control = selectors.control_of(switches)
     states = {each.id: each for each in (*control.everywhere, *_flat(control.by_system.values()))}
     said = [each for each in switches if each.pk in states]
+    clients = selectors.listening(reach)
     changes, requests = selectors.latest_changes(said), selectors.open_loosenings(said)
     return _Facts(
         held=held,
@@ -250,7 +296,8 @@ def _facts(held: Held, systems: Collection[AISystem], reach: Collection[uuid.UUI
         breaches=selectors.breaches_of(said),
         requests=requests,
         names=names_of(_actors(said, requests.values())),
-        listening=_counted(selectors.listening(reach)),
+        listening=_counted(clients),
+        arming=selectors.arming_of(clients),
         ungoverned=selectors.ungoverned_in(reach),
         by_system=_grouped(switches),
     )
@@ -295,5 +342,6 @@ def _card(facts: _Facts, system: AISystem) -> Card:
         listening=facts.listening.get(system.pk, 0),
         ungoverned=sorted(facts.ungoverned.get(system.pk, ())),
         may=_may(facts.held, scope),
-        touches_all=facts.held.can(Act.SYSTEM_VIEW, scope),
+        arming=facts.arming.get(system.pk),
+        debt=_overdue(system),
     )

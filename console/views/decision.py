@@ -32,6 +32,8 @@ from governance.models import AISystem, Assignment, ModelVersion, Person, Servic
 from ledger.entries import Actor
 from ledger.models import Log
 from ledger.signing import verifier_keys
+from overrides.selectors import standing_control
+from overrides.standing import Mode
 
 TITLES = {
     "input": "Input",
@@ -164,10 +166,18 @@ def _page(request: HttpRequest, found: SealedDecision, *, parts: list[ShownPart]
         responsible=_responsible(body.accountable),
         responsible_then=_responsible(body.occurred_accountable),
         events=timeline(found),
+        mode=_mode_now(found),
         log=Log.objects.get(pk=found.log_id),
         entry_pretty=orjson.dumps(orjson.loads(found.data), option=orjson.OPT_INDENT_2).decode(),
         entry_raw=found.data.decode(),
     )
+
+
+def _mode_now(found: SealedDecision) -> Mode:
+    """What is in force today for what decided this."""
+    body = found.body
+    control = standing_control([found.system_id])
+    return control.mode(found.system_id, body.environment, body.model_version, body.capability or "")
 
 
 def _caller(account_id: uuid.UUID | None) -> ServiceAccount | None:

@@ -58,15 +58,18 @@ def _live_address(name: str, asked: str) -> str:
 def live(request: HttpRequest) -> HttpResponse:
     """The live part of the board; 304 while nothing is different."""
     asked = request.GET.get("q", "").strip()[:100]
-    return fragment(request, "switchboard/live.html", board=board_of(viewer(request), asked), asked=asked)
+    board = board_of(viewer(request), asked)
+    etag = f'"{board.fingerprint}"'
+    if _holds(request, etag):
+        return _tagged(HttpResponse(status=304), etag)
+    return _tagged(render(request, "console/switchboard/live.html", {"board": board, "asked": asked}), etag)
 
 
-def fragment(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
-    """A part of a page, with an ETag of what it says."""
-    answer = render(request, f"console/{template}", context)
-    etag = f'"{hashlib.sha256(answer.content).hexdigest()[:32]}"'
-    if request.headers.get("If-None-Match", "").removeprefix("W/") == etag:
-        answer = HttpResponse(status=304)
+def _holds(request: HttpRequest, etag: str) -> bool:
+    return request.headers.get("If-None-Match", "").removeprefix("W/") == etag
+
+
+def _tagged(answer: HttpResponse, etag: str) -> HttpResponse:
     answer.headers["ETag"], answer.headers["Cache-Control"] = etag, "private, no-cache"
     return answer
 
@@ -162,7 +165,6 @@ def change(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
         request,
         "switchboard/change.html",
         title="Confirmation",
-        place=place,
         live=reverse("admin:switchboard_change_live", args=[found.pk]),
         already="already" in request.GET,
         meanwhile=_meanwhile(found, seen),
@@ -177,7 +179,10 @@ def change(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
 def change_live(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
     """The live part of a change's page."""
     found = _visible_change(request, change_id)
-    return fragment(request, "switchboard/change_live.html", **_told(found, place_of(found.switch.node)))
+    told = _told(found, place_of(found.switch.node))
+    answer = render(request, "console/switchboard/change_live.html", told)
+    etag = f'"{hashlib.sha256(answer.content).hexdigest()[:32]}"'
+    return _tagged(HttpResponse(status=304) if _holds(request, etag) else answer, etag)
 
 
 def _visible_change(request: HttpRequest, change_id: uuid.UUID) -> SwitchChange:

@@ -135,7 +135,7 @@ def releasing(person: Person, found: Switch) -> dict[str, Any]:
     request = selectors.open_loosenings([found]).get(found.pk)
     can_clear = found.mode == Mode.STOP and found.system_id is not None
     return {
-        "request": request,
+        "open_request": request,
         "may_loosen": is_tight and request is None and rights.can(person, Act.SWITCH_LOOSEN, scope),
         "may_clear": can_clear and rights.can(person, Act.SWITCH_EMERGENCY_CLEAR, scope),
     }
