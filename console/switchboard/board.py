@@ -138,12 +138,7 @@ class Board:
     @property
     def fingerprint(self) -> str:
         """Other where the page would be: so that what is the same need not be drawn again, every second."""
-        cards = [
-            (each.system.pk, str(each.system), each.environments, each.listening, each.ungoverned, each.arming)
-            + (each.debt and each.debt.due_at, each.may, *(_print(standing) for standing in each.standings))
-            + (each.whole and each.whole.switch.pk, *(_print(part) for part in each.parts))
-            for each in self.cards
-        ]
+        cards = [_card_print(each) for each in self.cards]
         drawn = (cards, [_print(each) for each in self.everywhere], self.may, timezone.localdate())
         return hashlib.sha256(repr((drawn, timezone.get_current_timezone_name())).encode()).hexdigest()[:32]
 
@@ -152,6 +147,13 @@ class Board:
         """Requests that whoever looks could answer."""
         standings = [*self.everywhere, *(each for card in self.cards for each in card.standings)]
         return list({each.switch.pk: each for each in standings if each.waits_for_me}.values())
+
+
+def _card_print(card: Card) -> tuple[object, ...]:
+    due = card.debt and (card.debt.due_at, card.debt.planned_at)
+    clients = card.listening, card.ungoverned, card.arming
+    standings = [_print(each) for each in card.standings]
+    return card.system.pk, str(card.system), card.environments, clients, due, card.may, bool(card.whole), standings
 
 
 def _print(each: Standing) -> tuple[object, ...]:

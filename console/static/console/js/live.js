@@ -18,7 +18,7 @@ let ended = "";
 let words = "";
 let saidAt = 0;
 let timer = 0;
-let last = new Map();
+let last = new Map([...(root?.children ?? [])].map((each) => [each.id, each.outerHTML]));
 
 const inWords = (ms) => {
   const seconds = Math.max(0, Math.round(ms / 1000));
