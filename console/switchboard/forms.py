@@ -54,9 +54,10 @@ class LoosenForm(forms.Form):
     )
     note = _note("What was found and done")
 
-    def __init__(self, *args: Any, mode: Mode, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, mode: Mode, has_fallback: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         targets = [each for each in reversed(Mode) if each.severity < mode.severity]
+        targets = [each for each in targets if each is not Mode.FALLBACK or has_fallback]
         modes: Any = self.fields["mode"]
         modes.choices = [(each.value, f"{MODES[each].state}: {MODES[each].effect}") for each in targets]
         staged = Mode.REVIEW in targets

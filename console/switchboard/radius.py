@@ -15,7 +15,9 @@ from governance.acts import Act, Role
 from governance.models import AISystem, Environment, ModelVersion, Person
 from governance.scopes import Scope
 from overrides import selectors
+from overrides.errors import FallbackMissing
 from overrides.models import ReviewQueue
+from overrides.services.changing import require_alternative
 from overrides.standing import Mode, Node
 
 NAMED = 12
@@ -136,6 +138,15 @@ def _queue(node: Node) -> ReviewQueue | None:
     """Where what is held without a rule waits: the system's own default, else that of all."""
     queues = ReviewQueue.objects.filter(Q(system_id=node.system_id) | Q(system=None), is_default=True, archived_at=None)
     return queues.select_related("owner").order_by("system_id").first()
+
+
+def lacks_fallback(node: Node, mode: Mode) -> bool:
+    """Whether some AI system that the switch covers declares no alternative."""
+    try:
+        require_alternative(node, mode)
+    except FallbackMissing:
+        return True
+    return False
 
 
 def who_can(act: Act, scope: Scope) -> tuple[list[Person], list[Person]]:

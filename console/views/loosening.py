@@ -14,7 +14,7 @@ from console.switchboard import words
 from console.switchboard.forms import EmergencyForm, LoosenForm, RefusalForm
 from console.switchboard.names import names_of
 from console.switchboard.places import place_of
-from console.switchboard.radius import who_can
+from console.switchboard.radius import lacks_fallback, who_can
 from console.views.switches import mode_of, visible_switch
 from governance import rights
 from governance.acts import Act
@@ -45,7 +45,7 @@ def ask(request: HttpRequest, switch_id: uuid.UUID) -> HttpResponse:
     """Ask to set a switch less strict. Nothing changes until somebody else approves."""
     switch = visible_switch(request, switch_id)
     rights.require(viewer(request), Act.SWITCH_LOOSEN, scope_of(switch.node))
-    form = LoosenForm(request.POST or None, mode=mode_of(switch), initial={"epoch": str(switch.epoch)})
+    form = _form(switch, request.POST or None)
     refusal: ServiceError | None = None
     if form.is_bound and form.is_valid():
         try:
@@ -54,8 +54,15 @@ def ask(request: HttpRequest, switch_id: uuid.UUID) -> HttpResponse:
         except LooseningExists:
             return _to_open_request(switch)
         except SAID as error:
-            refusal, form = error, LoosenForm(_again(request, switch), mode=mode_of(switch))
+            refusal, form = error, _form(switch, _again(request, switch))
     return _ask_page(request, switch, form, refusal)
+
+
+def _form(switch: Switch, given: Any) -> LoosenForm:
+    now = {"epoch": str(switch.epoch)}
+    return LoosenForm(
+        given, mode=mode_of(switch), has_fallback=not lacks_fallback(switch.node, Mode.FALLBACK), initial=now
+    )
 
 
 def _asked(form: LoosenForm) -> dict[str, Any]:

@@ -19,14 +19,14 @@ from console.switchboard.board import board_of
 from console.switchboard.forms import TightenForm
 from console.switchboard.names import names_of
 from console.switchboard.places import Place, node_of, place_of
-from console.switchboard.radius import radius_of, review_load
+from console.switchboard.radius import lacks_fallback, radius_of, review_load
 from governance import rights
 from governance.acts import Act
 from governance.models import AISystem, Person
 from overrides import selectors
-from overrides.errors import ChangeNotFound, FallbackMissing
+from overrides.errors import ChangeNotFound
 from overrides.models import Switch, SwitchChange
-from overrides.services.changing import require_alternative, require_place, scope_of
+from overrides.services.changing import require_place, scope_of
 from overrides.services.switches import tighten
 from overrides.standing import Epoch, InFlight, Mode, Node
 
@@ -108,20 +108,12 @@ def _before(person: Person, node: Node, mode: Mode) -> dict[str, Any]:
         "words": words.MODES[mode],
         "radius": radius_of(place),
         "load": review_load(node) if mode is Mode.REVIEW else None,
-        "lacks_fallback": _lacks_fallback(node, mode),
+        "lacks_fallback": lacks_fallback(node, mode),
         "reasons": words.TIGHTEN_REASONS.items(),
         "switch": _switch_at(node),
         "others": [(each, words.MODES[each]) for each in TIGHTER if each is not mode],
         "changed": _own_epoch(node),
     }
-
-
-def _lacks_fallback(node: Node, mode: Mode) -> bool:
-    try:
-        require_alternative(node, mode)
-    except FallbackMissing:
-        return True
-    return False
 
 
 def _switch_at(node: Node) -> Switch | None:
