@@ -22,7 +22,8 @@ from governance.rights import held_by
 from governance.scopes import Scope
 from ledger.models import Entry
 from overrides import memory
-from overrides.models import BreachCount, ClientInstance, LooseningRequest, Switch, SwitchChange
+from overrides.models import BreachCount, ClientInstance, LooseningRequest, Probe, Switch, SwitchChange
+from overrides.services.probing import send_probe
 from overrides.standing import Mode
 from tests.factories.control import ack, approver_of, ask_for, clear, operator_of, reading, stop
 from tests.factories.register import actor_of, give_role, make_account, make_key, make_person, make_system
@@ -188,6 +189,26 @@ def test_an_acknowledgement_changes_the_picture(system: AISystem, operator: Pers
     second = client.get(address, headers={"If-None-Match": first.headers["ETag"]})
     assert "1 of 1 client confirmed" in text_of(second)
     assert [row for row in ("Seen", "Applied", "Drained") if row in text_of(second)] == ["Seen", "Applied", "Drained"]
+
+
+def test_a_client_that_misses_a_probe_is_not_armed(system: AISystem, operator: Person) -> None:
+    grant, client = reading(system), browser(operator)
+    ack(grant, system, None, instance="deaf")
+    ClientInstance.objects.update(first_heard_at=timezone.now() - timedelta(hours=1))
+    assert "armed" not in text_of(client.get(LIVE))
+    epoch = send_probe()
+    Probe.objects.update(sent_at=timezone.now() - timedelta(minutes=2))
+    assert "1 not armed" in text_of(client.get(LIVE))
+    ack(grant, system, epoch, instance="deaf")
+    assert "1 client applied the last probe" in text_of(client.get(LIVE))
+
+
+def test_an_overdue_drill_is_shown_as_debt(system: AISystem, operator: Person) -> None:
+    client = browser(operator)
+    AISystem.objects.filter(pk=system.pk).update(status="live", created_at=timezone.now() - timedelta(days=91))
+    assert "Drill overdue" not in text_of(client.get(LIVE))
+    AISystem.objects.filter(pk=system.pk).update(created_at=timezone.now() - timedelta(days=93))
+    assert "Drill overdue" in text_of(client.get(LIVE))
 
 
 # --- how much it takes ------------------------------------------------------------------------------------------------
