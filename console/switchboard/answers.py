@@ -7,8 +7,8 @@ from datetime import datetime
 
 from console.switchboard import words
 from overrides.models import ClientInstance, SwitchChange
-from overrides.selectors import seconds_between
 from overrides.services.confirming import Confirmation
+from overrides.switch_selectors import seconds_between
 
 SHOWN_CLIENTS = 200
 

@@ -19,7 +19,7 @@ from governance.acts import Act
 from governance.models import AISystem, Environment, Person
 from governance.rights import Held, held_by
 from governance.scopes import ORGANISATION, Scope
-from overrides import selectors
+from overrides import switch_selectors as selectors
 from overrides.models import ClientInstance, Drill, LooseningRequest, Switch, SwitchChange
 from overrides.services.confirming import Confirmation
 from overrides.services.drill_debts import Debt

@@ -11,8 +11,8 @@ from console.switchboard import words
 from console.switchboard.answers import Times
 from console.switchboard.names import Who
 from overrides.models import Switch, SwitchChange
-from overrides.selectors import seconds_between
 from overrides.standing import Mode
+from overrides.switch_selectors import seconds_between
 
 PICTURED = 40
 

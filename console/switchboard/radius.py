@@ -14,7 +14,7 @@ from governance import rights
 from governance.acts import Act, Role
 from governance.models import AISystem, Environment, ModelVersion, Person
 from governance.scopes import Scope
-from overrides import selectors
+from overrides import switch_selectors as selectors
 from overrides.errors import FallbackMissing
 from overrides.models import ReviewQueue
 from overrides.services.changing import require_alternative

@@ -32,8 +32,8 @@ from governance.models import AISystem, Assignment, ModelVersion, Person, Servic
 from ledger.entries import Actor
 from ledger.models import Log
 from ledger.signing import verifier_keys
-from overrides.selectors import standing_control
 from overrides.standing import Mode
+from overrides.switch_selectors import standing_control
 
 TITLES = {
     "input": "Input",

@@ -21,7 +21,7 @@ from governance.acts import Act
 from governance.errors import ApprovalForbidden, RequestVoid
 from governance.models import Person
 from governance.reauthentication import factor_asked
-from overrides import selectors
+from overrides import switch_selectors as selectors
 from overrides.errors import EpochPassed, LooseningExists, LooseningNotFound
 from overrides.models import LooseningRequest, Switch
 from overrides.services.changing import scope_of

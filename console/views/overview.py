@@ -21,8 +21,8 @@ from governance.acts import Act
 from governance.models import Person
 from intake.selectors import count_bounded, of_systems, silent_sources, waiting_records
 from notices.selectors import alerts_for, not_closed
-from overrides.selectors import strictest_modes
 from overrides.standing import Mode
+from overrides.switch_selectors import strictest_modes
 
 SHOWN_ALERTS = 5
 

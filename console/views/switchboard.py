@@ -23,7 +23,7 @@ from console.switchboard.radius import lacks_fallback, radius_of, review_load
 from governance import rights
 from governance.acts import Act
 from governance.models import AISystem, Person
-from overrides import selectors
+from overrides import switch_selectors as selectors
 from overrides.errors import ChangeNotFound
 from overrides.models import Switch, SwitchChange
 from overrides.services.changing import require_place, scope_of

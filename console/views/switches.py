@@ -17,7 +17,7 @@ from governance import rights
 from governance.acts import Act
 from governance.errors import SystemNotFound
 from governance.models import ModelVersion, Person
-from overrides import selectors
+from overrides import switch_selectors as selectors
 from overrides.errors import SwitchNotFound
 from overrides.models import LooseningRequest, Switch
 from overrides.services.changing import scope_of

@@ -22,7 +22,7 @@ from governance.models import AISystem
 from governance.scopes import Scope
 from governance.services.systems import gaps
 from notices.selectors import alerts_for, not_closed
-from overrides.selectors import strictest_modes
+from overrides.switch_selectors import strictest_modes
 
 LATEST = 8
 
