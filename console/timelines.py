@@ -10,16 +10,44 @@ import msgspec
 
 from audit.selectors import SealedDecision, trail_of
 from console.decision_rows import flag_words
+from console.sayings import hidden, sentence
 from governance.models import Person, ServiceAccount
 from ledger.kinds import Kind
 from ledger.models import Entry
+from monitoring.selectors import outcome_trail_of
+from overrides.models import OPEN, Review
 from overrides.selectors import people_trail_of
 
 TITLES = {
     "payload.viewed": "Payload shown",
     "decision.conflicted": "A second record claimed this id",
+    "review.claimed": "Review taken",
+    "review.submitted": "Judged by a reviewer",
+    "review.judged_blind": "Judged blind",
+    "review.decided": "Decided by people",
+    "decision.overridden": "Overridden",
+    "effect.confirmed": "Carried out",
+    "effect.mismatched": "Something else was carried out",
+    "outcome.recorded": "What turned out to be true",
+    "outcome.corrected": "What turned out to be true, corrected",
 }
-TONES = {"decision.conflicted": "bad", "payload.viewed": "neutral"}
+TONES = {
+    "decision.conflicted": "bad",
+    "payload.viewed": "neutral",
+    "review.decided": "ok",
+    "review.conflicted": "warn",
+    "review.escalated": "warn",
+    "review.timed_out": "bad",
+    "decision.overridden": "warn",
+    "effect.confirmed": "ok",
+    "effect.mismatched": "bad",
+    "appeal.opened": "warn",
+    "appeal.overturned": "warn",
+    "appeal.remedied": "ok",
+}
+QUIET = frozenset({"review.entered", "review.shown", "review.detached"})
+"""Steps of work that say nothing more of the decision than the next one does; they stand in the log."""
+JUDGEMENTS = frozenset({"review.submitted", "review.judged_blind"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +62,20 @@ class Event:
     entry_id: uuid.UUID
 
 
-def timeline(decision: SealedDecision) -> list[Event]:
-    """Oldest first: what is about the decision itself, and what people said of it."""
-    entries = [*trail_of(decision.id), *people_trail_of(decision.id)]
-    said = [(entry, msgspec.json.decode(bytes(entry.data))) for entry in entries]
+def timeline(decision: SealedDecision, viewer_id: uuid.UUID) -> list[Event]:
+    """Oldest first: what is about the decision itself, what people said of it, and what came of it.
+
+    What somebody judged is not told to others while the review is open: they may be the next to judge.
+    """
+    entries = [*trail_of(decision.id), *people_trail_of(decision.id), *outcome_trail_of(decision.id)]
+    said = [(entry, msgspec.json.decode(bytes(entry.data))) for entry in entries if entry.kind not in QUIET]
     names = names_of([each["actor"] for _, each in said])
-    events = [*_own(decision), *(_event(entry, body, names) for entry, body in said)]
+    is_open = Review.objects.filter(decision_id=decision.id, status__in=OPEN).exists()
+    told = [
+        (entry, body, is_open and entry.kind in JUDGEMENTS and body["actor"].get("id") != str(viewer_id))
+        for entry, body in said
+    ]
+    events = [*_own(decision), *(_event(entry, body, names, hides) for entry, body, hides in told)]
     return sorted(events, key=lambda event: event.at)
 
 
@@ -59,7 +95,9 @@ def names_of(actors: Sequence[dict[str, Any]]) -> dict[str, str]:
 def _own(decision: SealedDecision) -> list[Event]:
     body = decision.body
     told = f"The caller was told to {body.directive.action}"
-    told += f" ({body.directive.reason_code.replace('_', ' ')})." if body.directive.reason_code else "."
+    told += f", in mode {body.directive.mode}" if body.directive.mode != "run" else ""
+    told += f" ({body.directive.reason_code.replace('-', ' ')})." if body.directive.reason_code else "."
+    told += " A person must look at it." if body.review_id else ""
     flags = f" Flagged: {', '.join(flag_words(body.flags))}." if body.flags else ""
     events = [_of(decision, decision.recorded_at, f"Recorded as {body.outcome}", told + flags, "info")]
     if decision.occurred_at < decision.recorded_at:
@@ -72,12 +110,12 @@ def _of(decision: SealedDecision, at: datetime, title: str, text: str, tone: str
     return Event(at=at, title=title, text=text, tone=tone, kind="decision.recorded", entry_id=decision.id)
 
 
-def _event(entry: Entry, said: dict[str, Any], names: dict[str, str]) -> Event:
+def _event(entry: Entry, said: dict[str, Any], names: dict[str, str], hides: bool) -> Event:
     about = Kind.declared[entry.kind].about if entry.kind in Kind.declared else entry.kind
     return Event(
         at=datetime.fromisoformat(said["at"]),
         title=TITLES.get(entry.kind, about[:1].upper() + about[1:]),
-        text=_text(entry.kind, said, names),
+        text=hidden(_who(said, names)) if hides else _text(entry.kind, said, names),
         tone=TONES.get(entry.kind, "info"),
         kind=entry.kind,
         entry_id=entry.id,
@@ -85,10 +123,16 @@ def _event(entry: Entry, said: dict[str, Any], names: dict[str, str]) -> Event:
 
 
 def _text(kind: str, said: dict[str, Any], names: dict[str, str]) -> str:
-    who = actor_name(said["actor"], names)
+    who = _who(said, names)
     if kind == "payload.viewed":
         return f"{who} was shown {_list(said['body'].get('parts', []))}."
-    return f"By {who}."
+    return sentence(kind, who, said["body"])
+
+
+def _who(said: dict[str, Any], names: dict[str, str]) -> str:
+    """At the beginning of a sentence."""
+    name = actor_name(said["actor"], names)
+    return name[:1].upper() + name[1:]
 
 
 def actor_name(actor: dict[str, Any], names: dict[str, str]) -> str:

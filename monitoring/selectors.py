@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from django.db.models import QuerySet
 
+from ledger.models import Entry
 from monitoring.models import Outcome
 
 
@@ -17,3 +18,9 @@ def known_outcomes(decision_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     """What counts as true of each decision: the last outcome that nothing corrects. One query."""
     rows = Outcome.objects.filter(decision_id__in=decision_ids, corrected_by=None).order_by("received_at", "id")
     return dict(rows.values_list("decision_id", "outcome"))
+
+
+def outcome_trail_of(decision_id: uuid.UUID) -> list[Entry]:
+    """The entries of all outcomes of a decision, oldest first."""
+    ids = list(Outcome.objects.filter(decision_id=decision_id).values_list("pk", flat=True))
+    return sorted(Entry.objects.filter(about_id__in=ids).order_by(), key=lambda entry: entry.id) if ids else []

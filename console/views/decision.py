@@ -32,6 +32,7 @@ from governance.models import AISystem, Assignment, ModelVersion, Person, Servic
 from ledger.entries import Actor
 from ledger.models import Log
 from ledger.signing import verifier_keys
+from overrides.effective import effective_of
 from overrides.eligibility import ON_A_CLAIMED_ITEM
 from overrides.selectors import has_live_claim, require_unhidden
 from overrides.standing import Mode
@@ -177,7 +178,8 @@ def _page(request: HttpRequest, found: SealedDecision, *, parts: list[ShownPart]
         caller=_caller(found.service_account_id),
         responsible=_responsible(body.accountable),
         responsible_then=_responsible(body.occurred_accountable),
-        events=timeline(found),
+        events=timeline(found, viewer(request).pk),
+        holds=effective_of(found.id, decision=found),
         mode=_mode_now(found),
         log=Log.objects.get(pk=found.log_id),
         entry_pretty=orjson.dumps(orjson.loads(found.data), option=orjson.OPT_INDENT_2).decode(),

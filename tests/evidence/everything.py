@@ -1,0 +1,127 @@
+"""A row of every governed table, made by the services that make them."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from audit.selectors import decision_by_id
+from config.errors import FieldProblem
+from config.ids import new_id
+from governance import memory
+from governance.api.authentication import KeyGrant
+from governance.models import AISystem, Assignment, Person
+from governance.scopes import Scope
+from governance.services.factors import enrol_passkey
+from governance.services.fail_policies import ask_for_milder_policy
+from governance.services.systems import take_live
+from governance.services.tokens import create_token
+from governance.services.versions import approve_version, register_version
+from governance.sign_in.passkeys import NewCredential
+from intake.errors import InvalidDecision
+from intake.models import QuarantinedRecord
+from intake.services.quarantine import Refused, quarantine
+from intake.services.replays import request_dismissal
+from intake.services.sources import register_source
+from intake.services.sweeps import seal_arrivals
+from ledger.entries import COMMAND, SERVER, Actor
+from monitoring.services.outcomes import NewOutcome, record_outcome
+from notices.models import Alert
+from notices.services import open_alert
+from overrides.models import Drill, Review
+from overrides.services.appeals import open_appeal
+from overrides.services.claiming import claim
+from overrides.services.deciding import Answer, submit
+from overrides.services.drill_running import end_drill, start_drill
+from overrides.services.drills import plan_drill, record_finding
+from overrides.services.overriding import confirm_effect, override_decision, report_override
+from overrides.services.queues import give_skill, publish_reasons
+from overrides.services.rules import change_rule
+from tests.factories.control import ask_for, stop
+from tests.factories.parameters import make_crew
+from tests.factories.register import actor_of, give_role, make_account, make_key, make_person
+from tests.factories.reviews import make_queue, make_rule, open_review
+from tests.factories.sign_in import with_app
+from tests.notices.endpoints import make_endpoint
+
+SYSTEM = {"intended_purpose": "Limits", "risk_class": "high", "safe_state": "Queue", "shutdown_steps": "1. Stop"}
+
+
+def make_everything() -> None:
+    owner = make_person()
+    crew = make_crew(**SYSTEM, shutdown_contacts="Duty desk")
+    system, operator = crew.system, actor_of(crew.operator)
+    give_role(owner, Assignment.Role.ACCOUNTABLE, Scope.system(system.pk))
+    _register(system, owner, crew.engineer)
+    stopped = stop(system, model_version="2.1")
+    ask_for(stopped, crew.operator)
+    crew.set(crew.parameter(), 500)
+    drill = start_drill(actor=operator, drill_id=_planned(operator, system).pk)
+    record_finding(actor=operator, drill_id=drill.pk, text="Slow.", owner=crew.engineer, due_on=timezone.now().date())
+    end_drill(actor=operator, drill_id=drill.pk)
+    _people(system, owner)
+    _reviews(system, owner, operator)
+    make_endpoint()
+    open_alert(
+        actor=SERVER, kind="drill.overdue", severity=Alert.Severity.WARNING, fingerprint="x", system_id=system.pk
+    )
+    _quarantine(system, crew.engineer)
+
+
+def _register(system: AISystem, owner: Person, engineer: Person) -> None:
+    made = register_version(actor=actor_of(engineer), system_id=system.pk, version="1.0", name="One")
+    approve_version(actor=actor_of(owner), version_id=made.pk)
+    take_live(actor=actor_of(owner), system_id=system.pk)
+    ask_for_milder_policy(actor=actor_of(engineer), system_id=system.pk, max_staleness_s=600, safe_mode="review")
+
+
+def _planned(operator: Actor, system: AISystem) -> Drill:
+    return plan_drill(
+        actor=operator, system_id=system.pk, drill_type="table_top", starts_at=timezone.now(), expectation="All hear."
+    )
+
+
+def _people(system: AISystem, owner: Person) -> None:
+    with_app(owner)
+    enrol_passkey(actor=actor_of(owner), name="Phone", credential=NewCredential(b"id", b"key", 0, False))
+    create_token(actor=actor_of(owner), name="Laptop", proven_at=timezone.now())
+
+
+def _reviews(system: AISystem, owner: Person, operator: Actor) -> None:
+    administrator = actor_of(make_person(administrator=True))
+    queue = make_queue(owner, system=system)
+    rule = make_rule(system, queue)
+    change_rule(actor=operator, rule_id=rule.pk, changes={"deadline_s": 7200})
+    publish_reasons(
+        actor=administrator, queue_id=None, codes=[{"code": "other", "words": "Other", "for": ["modify", "override"]}]
+    )
+    give_skill(actor=administrator, person_id=owner.pk, skill="law")
+    _decide(open_review(system, rule=rule), owner)
+    # last: the newest row is the one that nothing has happened to
+    open_review(system, rule=rule)
+
+
+def _decide(review: Review, owner: Person) -> None:
+    account = make_account(owner=owner)
+    caller, system = Actor("service", account.pk), AISystem.objects.get(pk=review.system_id)
+    make_key(system, scopes=("decisions:write", "feedback:write"), account=account)
+    work = claim(actor=actor_of(owner), review_id=review.pk)
+    answer = Answer(decision="modify", outcome="approved", reason_code="other", note="Salary rises.")
+    submit(actor=actor_of(owner), token=work.token, version=1, answer=answer)
+    about, now = review.decision_id, timezone.now()
+    override_decision(actor=actor_of(owner), decision_id=about, outcome="refused", reason_code="other", note="No.")
+    report_override(actor=caller, decision_id=about, outcome="approved", occurred_at=now, reviewer="Desk 3")
+    confirm_effect(actor=caller, decision_id=about, outcome="refused", occurred_at=now, detail="Told.")
+    open_appeal(actor=caller, decision_id=about, ground_code="wrong-data", statement="It is not so.")
+    observed = NewOutcome(decision=decision_by_id(about), outcome="refused", observed_at=now - timedelta(minutes=1))
+    record_outcome(actor=caller, new=observed)
+
+
+def _quarantine(system: AISystem, engineer: Person) -> None:
+    made = make_key(system)
+    register = memory.fresh()
+    key = next(each for each in register.keys.values() if each.id == made.row.pk)
+    wrong = InvalidDecision(errors=[FieldProblem(pointer="/confidence", detail="Between 0 and 1.")])
+    quarantine(KeyGrant(register, key), [Refused.of(wrong, b'{"confidence": 2}', timezone.now())])
+    seal_arrivals()
+    register_source(actor=COMMAND, slug=f"till-{new_id()}", system_id=system.pk)
+    request_dismissal(actor=actor_of(engineer), record_id=QuarantinedRecord.objects.get().pk, reason="A test.")
