@@ -26,6 +26,8 @@ class DecisionFilter:
     flagged: bool | None = None
     flag: str | None = None
     directive: str | None = None
+    also: Q | None = None
+    """A condition of a floor above, which this one knows nothing of."""
 
     def condition(self) -> Q | None:
         """What the index on time does not answer; None where there is no such condition."""
@@ -43,6 +45,8 @@ class DecisionFilter:
             found &= ~Q(flags=[]) if self.flagged else Q(flags=[])
         if self.flag:
             found &= Q(flags__contains=[self.flag])
+        if self.also is not None:
+            found &= self.also
         return found or None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from audit.flags import Flag
 from audit.selectors import SealedDecision
 from governance.models import AISystem, Person
+from overrides.selectors import overridden_among
 
 FLAG_WORDS = {
     Flag.NO_ACCOUNTABLE: "nobody accountable",
@@ -32,6 +33,8 @@ class DecisionRow:
     decision: SealedDecision
     system: AISystem | None
     accountable: Person | None
+    is_overridden: bool
+    """People have put another outcome in its place."""
 
     @property
     def tone(self) -> str:
@@ -60,15 +63,17 @@ def flag_words(flags: Sequence[str]) -> list[str]:
 
 
 def rows_of(decisions: Sequence[SealedDecision]) -> list[DecisionRow]:
-    """Two queries, whatever the number of rows."""
+    """Four queries, whatever the number of rows."""
     systems = AISystem.objects.in_bulk({each.system_id for each in decisions})
     holders = [each.body.accountable for each in decisions if each.body.accountable]
     people = Person.objects.in_bulk({uuid.UUID(holder.person) for holder in holders})
+    overridden = overridden_among(each.id for each in decisions)
     return [
         DecisionRow(
             decision=each,
             system=systems.get(each.system_id),
             accountable=people.get(uuid.UUID(each.body.accountable.person)) if each.body.accountable else None,
+            is_overridden=each.id in overridden,
         )
         for each in decisions
     ]

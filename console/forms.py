@@ -8,12 +8,15 @@ from django.utils import timezone
 
 from audit.filters import DecisionFilter
 from audit.services.searching import Terms
+from console.decision_rows import FLAG_WORDS
 from governance.models import AISystem
+from overrides.selectors import is_overridden
 
 PERIODS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 SEARCH_PERIOD = "7d"
 CLEAR = r"^[A-Za-z0-9_.:/+-]{1,100}$"
 ANY = [("", "Any")]
+FLAG_CHOICES = [(flag.value, words.capitalize()) for flag, words in FLAG_WORDS.items()]
 
 
 class _Local(forms.DateTimeInput):
@@ -84,11 +87,14 @@ class FilterForm(_Narrowing):
         choices=[*ANY, ("yes", "Adverse"), ("no", "Not adverse")], required=False, label="For the subject"
     )
     flagged = forms.ChoiceField(
-        choices=[*ANY, ("yes", "Flagged"), ("no", "Without flags")], required=False, label="Flags"
+        choices=[*ANY, ("yes", "Flagged"), ("no", "Without flags"), *FLAG_CHOICES], required=False, label="Flags"
     )
     directive = forms.ChoiceField(
         choices=[*ANY, ("proceed", "Proceed"), ("hold", "Hold"), ("fallback", "Fallback"), ("stop", "Stop")],
         required=False,
+    )
+    overridden = forms.ChoiceField(
+        choices=[*ANY, ("yes", "Overridden"), ("no", "As the model said")], required=False, label="By people"
     )
     FIRST: ClassVar[tuple[str, ...]] = ("system", "period", "outcome", "flagged")
 
@@ -116,6 +122,8 @@ class FilterForm(_Narrowing):
             confidence_max=data["confidence_max"],
             adverse=_yes_no(data["adverse"]),
             flagged=_yes_no(data["flagged"]),
+            flag=data["flagged"] if data["flagged"] in FLAG_WORDS else None,
+            also={"yes": is_overridden(), "no": ~is_overridden()}.get(data["overridden"]),
             **texts,
         )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from audit.models import DecisionTally
@@ -153,6 +153,15 @@ def overridden_among(decision_ids: Iterable[uuid.UUID]) -> frozenset[uuid.UUID]:
     return frozenset(reviewed.values_list("decision_id", flat=True)) | frozenset(
         overridden.values_list("decision_id", flat=True)
     )
+
+
+def is_overridden() -> Q:
+    """For lists of decisions: whether people have put another outcome in a decision's place."""
+    reviewed = Review.objects.filter(
+        decision_id=OuterRef("pk"), verdict__in=["modify", "reject"], visible_at__lte=timezone.now()
+    )
+    overridden = Override.objects.filter(decision_id=OuterRef("pk"), status=Override.Status.IN_FORCE)
+    return Q(Exists(reviewed)) | Q(Exists(overridden))
 
 
 def appeals_to_decide(actor: Actor) -> list[Appeal]:

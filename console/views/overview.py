@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from console.attention import attention_for
 from console.banners import missing_people
 from console.blind import countable
 from console.charts import decisions_by_outcome
@@ -61,6 +62,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         gap_count=sum(row.has_gap for row in rows),
         day=last_day(visible),
         chart=decisions_by_outcome(visible),
+        attention=attention_for(person, list(reached)),
         alerts=alerts[:SHOWN_ALERTS],
         alert_count=len(open_alerts),
         quarantine=_quarantine(person),

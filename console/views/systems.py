@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from audit.filters import DecisionFilter
 from audit.selectors import list_decisions
+from console.attention import attention_for, parameters_in_force
 from console.blind import countable, reach_of
 from console.charts import decisions_by_outcome
 from console.decision_rows import rows_of
@@ -54,6 +55,8 @@ def system(request: HttpRequest, system_id: uuid.UUID) -> HttpResponse:
         day=last_day(counted),
         chart=decisions_by_outcome(counted),
         latest=rows_of(latest.items) if sees_decisions else None,
+        attention=attention_for(person, [found.pk]),
+        parameters=parameters_in_force(found.pk),
         alerts=not_closed(alerts_for(person)).filter(system_id=found.pk)[:LATEST],
         logs=[log for log in log_states() if log.system_id == found.pk],
         may_add_environment=rights.can(person, Act.ENVIRONMENT_REGISTER, scope),

@@ -6,7 +6,6 @@ from django.utils import timezone
 
 from audit.selectors import decision_by_id
 from config.errors import FieldProblem
-from config.ids import new_id
 from governance import memory
 from governance.api.authentication import KeyGrant
 from governance.models import AISystem, Assignment, Person
@@ -23,7 +22,7 @@ from intake.services.quarantine import Refused, quarantine
 from intake.services.replays import request_dismissal
 from intake.services.sources import register_source
 from intake.services.sweeps import seal_arrivals
-from ledger.entries import COMMAND, SERVER, Actor
+from ledger.entries import SERVER, Actor
 from monitoring.services.outcomes import NewOutcome, record_outcome
 from notices.models import Alert
 from notices.services import open_alert
@@ -52,7 +51,7 @@ def make_everything() -> None:
     system, operator = crew.system, actor_of(crew.operator)
     give_role(owner, Assignment.Role.ACCOUNTABLE, Scope.system(system.pk))
     _register(system, owner, crew.engineer)
-    stopped = stop(system, model_version="2.1")
+    stopped = stop(system, model_version="1.0")
     ask_for(stopped, crew.operator)
     crew.set(crew.parameter(), 500)
     drill = start_drill(actor=operator, drill_id=_planned(operator, system).pk)
@@ -123,5 +122,5 @@ def _quarantine(system: AISystem, engineer: Person) -> None:
     wrong = InvalidDecision(errors=[FieldProblem(pointer="/confidence", detail="Between 0 and 1.")])
     quarantine(KeyGrant(register, key), [Refused.of(wrong, b'{"confidence": 2}', timezone.now())])
     seal_arrivals()
-    register_source(actor=COMMAND, slug=f"till-{new_id()}", system_id=system.pk)
+    register_source(actor=Actor("service", made.row.account_id), slug="till", system_id=system.pk)
     request_dismissal(actor=actor_of(engineer), record_id=QuarantinedRecord.objects.get().pk, reason="A test.")
