@@ -2,10 +2,12 @@
 
 from django.urls import URLPattern, path
 
+from console import alert_words  # noqa: F401 - its declarations are what it is imported for
 from console.views import (
     accountability,
     decision,
     decisions,
+    demo,
     logs,
     loosening,
     overview,
@@ -25,6 +27,7 @@ urlpatterns: list[URLPattern] = [
     path("decisions/<uuid:decision_id>/proof", decision.proof, name="decision_proof"),
     path("decisions/<uuid:decision_id>/proof.tlog-proof", decision.proof_file, name="decision_proof_file"),
     path("decisions/<uuid:decision_id>/entry.json", decision.entry_file, name="decision_entry_file"),
+    path("demonstration/", demo.logins, name="demo_logins"),
     path("systems/<uuid:system_id>/", systems.system, name="system"),
     path("accountability/", accountability.accountability, name="accountability"),
     path("logs/", logs.log_list, name="logs"),

@@ -47,6 +47,11 @@ def letter(kind: str) -> Callable[[Writer], Writer]:
     return declare
 
 
+def has_words(kind: str) -> bool:
+    """Whether somebody declared what a letter of a kind says."""
+    return kind in _writers
+
+
 def letter_for(message: Message) -> Letter:
     """The words of a message."""
     writer = _writers.get(message.kind)

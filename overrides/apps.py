@@ -6,4 +6,4 @@ class OverridesConfig(AppConfig):
     verbose_name = "Human control"
 
     def ready(self) -> None:
-        from overrides import review_letters  # noqa: F401 - declares the words of our e-mails
+        from overrides import control_letters, review_letters  # noqa: F401 - they declare the words of our e-mails

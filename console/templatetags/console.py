@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from django import template
+from django.conf import settings
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
@@ -19,6 +20,11 @@ SHOWN_OFFERS = 3
 
 
 register.simple_tag(moments.moment, name="moment")
+
+
+@register.simple_tag
+def is_demonstration() -> bool:
+    return bool(settings.DEMO)
 
 
 @register.simple_tag

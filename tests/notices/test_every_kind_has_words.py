@@ -1,0 +1,63 @@
+"""Whatever raises an alert or writes an e-mail has words for it: read from the source, so that none is forgotten."""
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from notices.letters import has_words
+from notices.words import meaning_of
+from tests.running import PROJECT
+
+APPS = ("ledger", "governance", "notices", "audit", "overrides", "intake", "monitoring", "evidence", "console")
+PASSED_ON = {
+    # helpers that are given the kind; what they are given
+    "overrides/services/deciding.py": {"review.conflicted", "review.escalated"},
+    "notices/services/sending.py": {"webhook.disabled", "webhook.delivery_failed"},
+}
+Call = tuple[str, str | None]
+
+
+def calls_of(name: str) -> list[Call]:
+    """File and kind of every call; None where the kind is no plain text."""
+    return [found for app in APPS for path in sorted((PROJECT / app).rglob("*.py")) for found in _in(path, name)]
+
+
+def _in(file: Path, name: str) -> Iterator[Call]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+            kind = next((each.value for each in node.keywords if each.arg == "kind"), None)
+            said = kind.value if isinstance(kind, ast.Constant) and isinstance(kind.value, str) else None
+            yield str(file.relative_to(PROJECT)), said
+
+
+def kinds_of(name: str) -> set[str]:
+    found: set[str] = set()
+    for file, kind in calls_of(name):
+        if kind is None:
+            assert file in PASSED_ON, f"{file} gives {name} a kind that is no plain text: name it in PASSED_ON"
+            found |= PASSED_ON[file]
+        else:
+            found.add(kind)
+    return found
+
+
+def test_what_every_alert_means_is_said() -> None:
+    importlib.import_module("console.urls")
+    kinds = kinds_of("open_alert")
+    assert len(kinds) > 10
+    assert sorted(kind for kind in kinds if not meaning_of(kind)) == []
+
+
+def test_every_letter_has_words() -> None:
+    kinds = kinds_of("tell")
+    assert len(kinds) > 5
+    assert sorted(kind for kind in kinds if not has_words(kind)) == []
+
+
+@pytest.mark.parametrize("file", sorted(PASSED_ON))
+def test_what_is_passed_on_stands_in_its_file(file: str) -> None:
+    text = (PROJECT / file).read_text()
+    assert all(f'"{kind}"' in text for kind in PASSED_ON[file])
