@@ -22,6 +22,8 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             Entry("Reviews", "inbox", "admin:reviews"),
             Entry("Switchboard", "power_settings_new", "admin:switchboard"),
             Entry("Parameters", "tune", "admin:overrides_parameter_changelist"),
+            Entry("Parameter changes", "published_with_changes", "admin:overrides_parameterversion_changelist"),
+            Entry("Fail policy requests", "safety_check", "admin:governance_failpolicyrequest_changelist"),
             Entry("Drills", "fire_extinguisher", "admin:overrides_drill_changelist"),
         ],
     ),
