@@ -2,7 +2,18 @@
 
 from django.urls import URLPattern, path
 
-from console.views import accountability, decision, decisions, logs, overview, systems
+from console.views import (
+    accountability,
+    decision,
+    decisions,
+    logs,
+    overview,
+    oversight,
+    review_work,
+    reviews,
+    rulings,
+    systems,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", overview.overview, name="index"),
@@ -15,6 +26,27 @@ urlpatterns: list[URLPattern] = [
     path("decisions/<uuid:decision_id>/proof", decision.proof, name="decision_proof"),
     path("decisions/<uuid:decision_id>/proof.tlog-proof", decision.proof_file, name="decision_proof_file"),
     path("decisions/<uuid:decision_id>/entry.json", decision.entry_file, name="decision_entry_file"),
+    path("decisions/<uuid:decision_id>/override", rulings.override, name="decision_override"),
+    path("decisions/<uuid:decision_id>/appeal", rulings.appeal_against, name="decision_appeal"),
+    path("overrides/<uuid:override_id>/<str:answer>", rulings.second_opinion, name="override_second"),
+    path("reviews/", reviews.reviews, name="reviews"),
+    path("reviews/next", reviews.take_next, name="review_next"),
+    path("reviews/<uuid:review_id>/take", reviews.take, name="review_take"),
+    path("reviews/work/<uuid:token>/", review_work.work, name="review_work"),
+    path("reviews/work/<uuid:token>/draft", review_work.draft, name="review_draft"),
+    path("reviews/work/<uuid:token>/judge", review_work.judge, name="review_judge"),
+    path("reviews/work/<uuid:token>/hand-in", review_work.hand_in, name="review_hand_in"),
+    path("reviews/work/<uuid:token>/undo", review_work.take_back, name="review_undo"),
+    path("reviews/work/<uuid:token>/keep", review_work.keep, name="review_keep"),
+    path("reviews/work/<uuid:token>/give-back", review_work.give_back, name="review_give_back"),
+    path("reviews/work/<uuid:token>/decline", review_work.refuse, name="review_refuse"),
+    path("reviews/work/<uuid:token>/hand-on", review_work.hand_on, name="review_hand_on"),
+    path("reviews/appeals/", rulings.appeals, name="appeals"),
+    path("reviews/appeals/<uuid:appeal_id>/", rulings.appeal, name="appeal"),
+    path("reviews/appeals/<uuid:appeal_id>/decide", rulings.decide, name="appeal_decide"),
+    path("reviews/appeals/<uuid:appeal_id>/remedy", rulings.remedy, name="appeal_remedy"),
+    path("reviews/effects/", rulings.effects, name="effects"),
+    path("reviews/oversight/", oversight.oversight, name="oversight"),
     path("systems/<uuid:system_id>/", systems.system, name="system"),
     path("accountability/", accountability.accountability, name="accountability"),
     path("logs/", logs.log_list, name="logs"),

@@ -4,6 +4,7 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Case, CharField, Count, Exists, F, Min, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
@@ -99,7 +100,7 @@ def owned_queues(person_id: uuid.UUID) -> QuerySet[ReviewQueue]:
     ).order_by("slug")
 
 
-def _with_standing(reviews: QuerySet[Review], actor: Actor) -> QuerySet[Review]:
+def _with_standing(reviews: QuerySet[Review], actor: Actor) -> Any:
     person_id = person_id_of(actor)
     mine = ReviewAssignment.objects.filter(person_id=person_id, review_id=OuterRef("pk"))
     live = mine.filter(status__in=[Work.CLAIMED, Work.OFFERED], lease_until__gt=timezone.now())

@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.errors import DecisionNotFound, PartNotSent
@@ -19,12 +18,11 @@ from audit.selectors import (
     differing_columns,
     payload_sizes,
 )
-from audit.services.disclosure import DisclosedPart, may_read_payload, scope_of, view_payload
+from audit.services.disclosure import may_read_payload, scope_of, view_payload
 from console.decision_rows import flag_words, outcome_tone
-from console.explanations import Explanation, read_explanation
 from console.pages import page, show, viewer
+from console.parts import ShownPart, shown_part
 from console.timelines import timeline
-from console.trees import tree_of
 from evidence.proofs import EntryProof, entry_of, prove_entry
 from governance import rights
 from governance.acts import Act, Condition
@@ -35,15 +33,6 @@ from ledger.signing import verifier_keys
 from overrides.eligibility import ON_A_CLAIMED_ITEM
 from overrides.selectors import has_live_claim, require_unhidden
 
-TITLES = {
-    "input": "Input",
-    "output": "Output",
-    "explanation": "Explanation",
-    "context": "Context",
-    "refs": "Subject, labels and references",
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Responsibility:
     """Who answered at a moment, from the entry; names from the register."""
@@ -51,17 +40,6 @@ class Responsibility:
     person: Person | None
     assignment: Assignment | None
     accepted: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownPart:
-    """A part of the payload as the page shows it."""
-
-    name: str
-    title: str
-    size: int
-    tree: SafeString
-    explanation: Explanation | None
 
 
 @page
@@ -77,7 +55,7 @@ def payload(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
     """Show input and output. As a fragment where the page asks by script, else as the page with them in it."""
     found = _visible(request, decision_id)
     parts = [
-        _shown(part) for part in view_payload(actor=_actor(request), decision=found, given=_given(request, found.id))
+        shown_part(part) for part in view_payload(actor=_actor(request), decision=found, given=_given(request, found.id))
     ]
     if request.headers.get("HX-Request"):
         return render(request, "console/payload.html", {"decision": found, "parts": parts})
@@ -193,16 +171,6 @@ def _responsible(holder: Any) -> Responsibility | None:
         person=Person.objects.filter(pk=holder.person).first(),
         assignment=Assignment.objects.filter(pk=holder.assignment).first(),
         accepted=holder.accepted,
-    )
-
-
-def _shown(part: DisclosedPart) -> ShownPart:
-    return ShownPart(
-        name=part.name,
-        title=TITLES[part.name],
-        size=len(part.data),
-        tree=tree_of(part.data),
-        explanation=read_explanation(part.data) if part.name == "explanation" else None,
     )
 
 

@@ -354,7 +354,7 @@ def claimable(actor: Actor, queue_id: uuid.UUID | None = None) -> QuerySet[Revie
     return with_free_place(found.exclude(pk__in=mine), now).filter(has_place=True).order_by("deadline_at", "id")
 
 
-def with_free_place(reviews: QuerySet[Review], now: datetime) -> QuerySet[Review]:
+def with_free_place(reviews: QuerySet[Review], now: datetime) -> QuerySet[Any]:
     """Annotated with `has_place`: whether one more could work on each."""
     busy = Q(status=Work.SUBMITTED) & ~Q(decision__in=["escalate", "abstain"])
     busy |= Q(status__in=[Work.CLAIMED, Work.OFFERED], lease_until__gt=now)
