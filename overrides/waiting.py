@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, CharField, Count, Exists, F, Min, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, Count, Exists, Min, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from governance import rights
@@ -84,7 +84,7 @@ def what_waits(actor: Actor) -> Waiting:
     return Waiting(queues=queued, is_cut=sum(each.waiting for each in queued) >= LOOKED_AT)
 
 
-def owned_queues(person_id: uuid.UUID) -> QuerySet[ReviewQueue]:
+def owned_queues(person_id: uuid.UUID) -> Any:
     """The queues somebody answers for: with what waits, what is worked on, and the deadline that comes next."""
     is_open = Q(reviews__status__in=OPEN)
     live = Q(status=Work.CLAIMED, lease_until__gt=timezone.now())

@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-
 from django.views.decorators.http import require_POST, require_safe
 
 from config.errors import ServiceError
@@ -42,6 +41,7 @@ def item_page(
     refusal: ServiceError | None = None,
     typed: dict[str, Any] | None = None,
     notice: str = "",
+    done: ReviewAssignment | None = None,
 ) -> HttpResponse:
     """As a whole page, or as the part that a script swaps in."""
     person = viewer(request)
@@ -49,7 +49,7 @@ def item_page(
         item = item_for(person, token)
     except ClaimLost:
         return _ended(request, token)
-    handed_in = just_handed_in(person, request.GET.get("handed_in") or request.POST.get("handed_in"))
+    handed_in = just_handed_in(person, done.token if done else request.GET.get("handed_in"))
     context = {
         "item": item,
         "body": item.decision.body,
@@ -162,7 +162,7 @@ def hand_on(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
 def answer_with_item(request: HttpRequest, token: uuid.UUID, done: ReviewAssignment | None = None) -> HttpResponse:
     """An item: at once for a script, by its address otherwise."""
     if is_fragment(request):
-        return _with_undo(request, done, lambda: item_page(request, token=token))
+        return item_page(request, token=token, done=done)
     return redirect(_address("admin:review_work", done, token=token))
 
 
@@ -173,13 +173,6 @@ def answer_with_list(request: HttpRequest, notice: str, done: ReviewAssignment |
     handed_in = just_handed_in(viewer(request), done.token) if done else None
     context = {"notice": notice, "handed_in": handed_in}
     return _answer(request, "nothing.html", "work.html", context, 200, None)
-
-
-def _with_undo(request: HttpRequest, done: ReviewAssignment | None, page: Callable[[], HttpResponse]) -> HttpResponse:
-    if done:
-        request.GET = request.GET.copy()
-        request.GET["handed_in"] = str(done.token)
-    return page()
 
 
 def _address(name: str, done: ReviewAssignment | None, **kwargs: Any) -> str:
@@ -197,8 +190,9 @@ def _answer(
     if not is_fragment(request):
         return show(request, f"reviews/{whole}", title="Review", status=status, fragment=fragment, **context)
     address = reverse("admin:review_work", kwargs={"token": token}) if token else reverse("admin:reviews")
-    headers = {"X-Address": address, "Cache-Control": "no-store"}
-    return render(request, f"console/reviews/{fragment}", context, status=status, headers=headers)
+    part = render(request, f"console/reviews/{fragment}", context, status=status)
+    part.headers["X-Address"] = address
+    return part
 
 
 def _ended(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
