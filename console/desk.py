@@ -153,10 +153,10 @@ def ended_in_words(review: Review, work: ReviewAssignment) -> Ended:
 
 
 def _closed_in_words(review: Review) -> str:
-    status = Review.Status
+    status, applied = Review.Status, review.get_action_display() or "nothing was held"
     words = {
         status.SUPERSEDED: "Somebody who answers for the AI system has overridden the decision meanwhile.",
-        status.TIMED_OUT: f"Nobody decided in time, so the rule was applied: {review.get_action_display() or 'nothing'}.",
+        status.TIMED_OUT: f"Nobody decided in time, so the rule was applied: {applied}.",
         status.WITHDRAWN: f"There is nothing to decide any more: {review.get_closing_display()}.",
     }
     return words.get(status(review.status), "Others have decided it meanwhile.") + " Nothing you wrote was sent."

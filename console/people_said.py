@@ -75,7 +75,7 @@ def what_people_did(person: Person, decision: SealedDecision) -> PeopleSaid:
     overrides = list(Override.objects.filter(decision_id=decision.id).order_by("at", "id"))
     appeals = list(Appeal.objects.filter(decision_id=decision.id).order_by("received_at"))
     people = _people(
-        [*[id for each in overrides for id in (each.person_id, each.second_person_id)], *_openers(appeals)]
+        [*[who for each in overrides for who in (each.person_id, each.second_person_id)], *_openers(appeals)]
     )
     accounts = ServiceAccount.objects.in_bulk([each.account_id for each in appeals if each.account_id])
     waiting = next((each for each in overrides if each.status == Override.Status.REQUESTED), None)
@@ -117,7 +117,7 @@ def _judged(decision: SealedDecision) -> list[tuple[ReviewAssignment, Person]]:
 
 
 def _openers(appeals: list[Appeal]) -> list[uuid.UUID | None]:
-    return [id for each in appeals for id in (each.opened_by_id, each.decided_by_id)]
+    return [who for each in appeals for who in (each.opened_by_id, each.decided_by_id)]
 
 
 def _people(ids: list[uuid.UUID | None]) -> dict[uuid.UUID | None, Person]:
