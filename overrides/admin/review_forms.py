@@ -1,8 +1,9 @@
 """Forms of review rules: a condition as people type it."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.http import QueryDict
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -126,7 +127,9 @@ class NewRuleForm(ServiceForm, ConditionFields, SettingFields):
             return given
         caught = would_catch(given["system"].pk, given.get("environment", ""), given["condition"])
         if given.get("seen") != caught_of(given):
-            self.data = self.data | {self.add_prefix("seen"): caught_of(given)}  # type: ignore[operator]
+            told = cast(QueryDict, self.data).copy()
+            told[self.add_prefix("seen")] = caught_of(given)
+            self.data = told
             self.add_error(None, f"It would have held {caught.words}. Save again to put it in force.")
         return given
 
