@@ -46,12 +46,23 @@ class Caught:
         return self.number / self.looked_at if self.looked_at else 0.0
 
 
-def would_catch(system_id: uuid.UUID, environment: str, condition: Mapping[str, Any]) -> Caught:
-    """How many decisions a condition would have caught, whatever rules stood before it. One bounded query."""
+def would_catch(
+    system_id: uuid.UUID,
+    environment: str,
+    condition: Mapping[str, Any],
+    *,
+    hidden: frozenset[uuid.UUID] = frozenset(),
+) -> Caught:
+    """How many decisions a condition would have caught, whatever rules stood before it. One bounded query.
+
+    `hidden`: decisions that whoever asks is judging blind. The count would tell what the model decided, so they are
+    left out.
+    """
     asked = {name: value for name, value in condition.items() if name != "label"}
     tests = compile_condition(asked)
     rows = Decision.objects.filter(system_id=system_id, recorded_at__gte=timezone.now() - SPAN)
     rows = rows.filter(environment=environment) if environment else rows
+    rows = rows.exclude(id__in=hidden) if hidden else rows
     names = ("outcome", "confidence", "adverse", "capability", "phase", "model_version", "id")
     found = list(rows.order_by("-recorded_at", "-id").values_list(*names)[:LOOKED_AT])
     caught = sum(all(test(_Facts(*row[:5]), row[5], row[6]) for test in tests) for row in found)

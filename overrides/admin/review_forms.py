@@ -1,6 +1,7 @@
 """Forms of review rules: a condition as people type it."""
 
-from typing import Any, cast
+import uuid
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.http import QueryDict
@@ -111,6 +112,8 @@ class NewRuleForm(ServiceForm, ConditionFields, SettingFields):
 
     system = forms.ModelChoiceField(AISystem.objects.all(), label="AI system", widget=UnfoldAdminSelectWidget)
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    hidden: ClassVar[frozenset[uuid.UUID]] = frozenset()
+    """What whoever asks is judging blind."""
 
     class Meta:
         model = ReviewRule
@@ -125,7 +128,7 @@ class NewRuleForm(ServiceForm, ConditionFields, SettingFields):
         except InvalidInput as refusal:
             self._show(refusal)
             return given
-        caught = would_catch(given["system"].pk, given.get("environment", ""), given["condition"])
+        caught = would_catch(given["system"].pk, given.get("environment", ""), given["condition"], hidden=self.hidden)
         if given.get("seen") != caught_of(given):
             told = cast(QueryDict, self.data).copy()
             told[self.add_prefix("seen")] = caught_of(given)

@@ -25,6 +25,7 @@ from overrides.admin.review_forms import SETTINGS, TESTS, ChangeRuleForm, NewRul
 from overrides.catching import would_catch
 from overrides.conditions import condition_in_words
 from overrides.models import ReviewRule, RuleChange
+from overrides.selectors import hidden_from
 from overrides.services.rules import (
     Asked,
     approve_rule_change,
@@ -59,16 +60,16 @@ class ReviewRuleAdmin(RegisterAdmin[ReviewRule]):
     list_select_related = ("system", "queue")
     search_fields = ("name",)
     actions_detail = ("change", "archive", "show_history")
+    change_form_outer_before_template = "overrides/admin/rule.html"
     page_fields = (
         "linked_system",
         "place",
         "asks_for",
-        "would_have_caught",
         "queue",
         "deadline",
         "on_timeout",
         "reviews_required",
-        "is_blind",
+        "shown_blind",
         "required_skill",
         "order",
         "shown_state",
@@ -95,7 +96,8 @@ class ReviewRuleAdmin(RegisterAdmin[ReviewRule]):
 
     def get_form(self, request: HttpRequest, obj: ReviewRule | None = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
-            kwargs["form"] = NewRuleForm
+            hidden = hidden_from(person_of(request).pk)
+            kwargs["form"] = type("NewRuleForm", (NewRuleForm,), {"hidden": hidden})
         return super().get_form(request, obj, change, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: ReviewRule | None = None) -> Any:
@@ -126,7 +128,7 @@ class ReviewRuleAdmin(RegisterAdmin[ReviewRule]):
             raise PermissionDenied
         is_sent = request.method == "POST"
         form = ChangeRuleForm(request.POST if is_sent else None, initial=as_typed(obj))
-        verdict = _verdict(obj, form) if is_sent and form.is_valid() else None
+        verdict = _verdict(obj, form, request) if is_sent and form.is_valid() else None
         if verdict and request.POST.get("read") == verdict["read"] and (asked := _change(request, obj, form)):
             messages.success(request, "It waits for a second person." if asked.request else "It is in force.")
             return redirect(self.page_of(obj))
@@ -145,7 +147,7 @@ class ReviewRuleAdmin(RegisterAdmin[ReviewRule]):
             carry_out=lambda row, given: change_rule(
                 actor=actor_of(request), rule_id=row.pk, changes={"archived": True}, **given
             ),
-            explanation=f"It would have held {_caught(found)}; then nobody looks at these because of it. "
+            explanation=f"It would have held {_caught(found, request)}; then nobody looks at these because of it. "
             "A second person agrees first."
             if found
             else "",
@@ -164,9 +166,23 @@ class ReviewRuleAdmin(RegisterAdmin[ReviewRule]):
     def asks_for(self, row: ReviewRule) -> str:
         return condition_in_words(row.condition)
 
-    @admin.display(description="Would have held")
-    def would_have_caught(self, row: ReviewRule) -> str:
-        return _caught(row)
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: ReviewRule | None = None,
+    ) -> HttpResponse:
+        told: dict[str, Any] = {"caught": _caught(obj, request)} if obj else {}
+        if obj:
+            told |= {"waiting": obj.changes.filter(status=Status.REQUESTED, expires_at__gt=timezone.now()).first()}
+        return super().render_change_form(request, context | told, add, change, form_url, obj)
+
+    @admin.display(description="Blind")
+    def shown_blind(self, row: ReviewRule) -> str:
+        return "until a first judgement" if row.is_blind else "no"
 
     @admin.display(description="Deadline")
     def deadline(self, row: ReviewRule) -> str:
@@ -268,11 +284,12 @@ def _said(row: RuleChange, name: str, value: Any) -> str:
     return f"{name.removesuffix('_id').removesuffix('_s').replace('_', ' ')}: {words(value)}{was}"
 
 
-def _caught(row: ReviewRule) -> str:
-    return would_catch(row.system_id, row.environment, row.condition).words
+def _caught(row: ReviewRule, request: HttpRequest) -> str:
+    hidden = hidden_from(person_of(request).pk)
+    return would_catch(row.system_id, row.environment, row.condition, hidden=hidden).words
 
 
-def _verdict(row: ReviewRule, form: ChangeRuleForm) -> dict[str, Any] | None:
+def _verdict(row: ReviewRule, form: ChangeRuleForm, request: HttpRequest) -> dict[str, Any] | None:
     changes = form.changes(row)
     if not changes:
         form.add_error(None, "It says all of that already.")
@@ -283,8 +300,8 @@ def _verdict(row: ReviewRule, form: ChangeRuleForm) -> dict[str, Any] | None:
     looser = [WORDS.get(name, name) for name in loosened(row, after)]
     return {
         "looser": looser,
-        "before": _caught(row),
-        "after": _caught(after),
+        "before": _caught(row, request),
+        "after": _caught(after, request),
         "read": f"{row.revision} {sorted(changes)} {len(looser)}",
     }
 

@@ -193,6 +193,7 @@ function arrange() {
   for (const each of desk.querySelectorAll("[data-when]")) each.hidden = each.dataset.when !== chosen;
   const reasons = find("[data-reasons]");
   reasons.hidden = !chosen || chosen === "confirm";
+  find("[data-rest]").hidden = !chosen && Boolean(find("[data-judge]"));
   let number = 0;
   for (const each of reasons.querySelectorAll("[data-fits]")) {
     each.hidden = !each.dataset.fits.split(" ").includes(chosen);
