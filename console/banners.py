@@ -53,7 +53,6 @@ ACT_WORDS = {
     "parameter.loosen": "Loosen a parameter",
     "card.publish": "Publish a system card",
     "version.promote": "Approve a model version",
-    "drill.run": "Run a shutdown drill",
     "review.claim": "Take on a review",
     "review.view": "See the reviews that wait",
     "decision.override": "Override a decision",

@@ -16,12 +16,12 @@ def reach_of(person: Person) -> Reach:
     return Reach.of_person(person, hidden=hidden_from(person.pk))
 
 
-def countable(visible: Q, person: Person) -> Q:
-    """The counted minutes that figures and charts may show by outcome.
+def countable(visible: Q, hidden: frozenset[uuid.UUID]) -> Q:
+    """The counted minutes that figures and charts may show by outcome. `hidden`: see `hidden_from`.
 
     Of a hidden decision the whole minute of its AI system is left out: less, and the difference would tell.
     """
-    for system_id, recorded_at in _hidden_moments(hidden_from(person.pk)):
+    for system_id, recorded_at in _hidden_moments(hidden):
         visible &= ~Q(system_id=system_id, minute=recorded_at.replace(second=0, microsecond=0))
     return visible
 

@@ -21,7 +21,7 @@ from governance.rights import as_actor
 from overrides.conditions import condition_in_words
 from overrides.models import Review, ReviewAssignment, ReviewRule
 from overrides.reasons import reasons_in_force
-from overrides.selectors import judgements_between
+from overrides.selectors import hidden_from, judgements_between
 from overrides.services.claiming import begin_item, parts_to_judge
 from overrides.services.deciding import UNDO_SPAN
 
@@ -109,7 +109,7 @@ def item_for(person: Person, token: uuid.UUID) -> Item:
         subject=subject_in(parts),
         is_erased=is_erased,
         reasons=[_reason(each) for each in reasons_in_force(review.queue_id)],
-        outcomes=recent_outcomes(countable(Q(system_id=review.system_id), person), OFFERED_OUTCOMES),
+        outcomes=recent_outcomes(countable(Q(system_id=review.system_id), hidden_from(person.pk)), OFFERED_OUTCOMES),
         judgements=judgements_between(actor, review, work),
         draft=work.draft if isinstance(work.draft, dict) else {},
     )

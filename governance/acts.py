@@ -23,7 +23,6 @@ class Act(enum.StrEnum):
     PARAMETER_TIGHTEN = "parameter.tighten"
     CARD_PUBLISH = "card.publish"
     VERSION_PROMOTE = "version.promote"
-    DRILL_RUN = "drill.run"
     # human decisions
     DECISION_OVERRIDE = "decision.override"
     DECISION_CONFIRM = "decision.confirm"
@@ -163,7 +162,6 @@ RULES: dict[Act, Rule] = {
     Act.PARAMETER_DEFINE: _rule(Role.TECHNICAL_OWNER, Role.ACCOUNTABLE),
     Act.CARD_PUBLISH: _publish,
     Act.VERSION_PROMOTE: _publish,
-    Act.DRILL_RUN: _rule(Role.OPERATOR, *OWNERS),
     Act.DECISION_OVERRIDE: _human,
     Act.DECISION_CONFIRM: _human,
     Act.REVIEW_CLAIM: _rule(Role.REVIEWER),
@@ -204,7 +202,6 @@ RULES: dict[Act, Rule] = {
         Role.ADMINISTRATOR, Role.TECHNICAL_OWNER, by_key=(KeyScope.REGISTER_WRITE,), by_command=True
     ),
     Act.VERSION_REGISTER_UNVERIFIED: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
-    Act.REVIEW_VIEW: _rule(Role.REVIEWER, *OWNERS),
     Act.WEBHOOK_MANAGE: _rule(Role.ADMINISTRATOR, Role.TECHNICAL_OWNER),
     Act.ALERT_HANDLE: _rule(
         Role.ADMINISTRATOR,
@@ -214,6 +211,7 @@ RULES: dict[Act, Rule] = {
         Role.EMERGENCY_OPERATOR,
         *OWNERS,
     ),
+    Act.REVIEW_VIEW: _rule(Role.REVIEWER, *OWNERS),
     Act.SYSTEM_VIEW: _rule(*EVERY_ROLE),
     Act.DECISION_VIEW: _rule(*SEE_DECISIONS, by_key=(KeyScope.DECISIONS_READ,)),
     Act.PAYLOAD_READ: _rule(

@@ -33,7 +33,7 @@ def role_asks(person: Person) -> bool:
 
 def must_enrol(person: Person) -> bool:
     """Whether they have to add a factor before they do anything else."""
-    return not has_factor(person) and role_asks(person)
+    return role_asks(person) and not has_factor(person)
 
 
 def _is_forced_for(person: Person) -> bool:

@@ -134,11 +134,9 @@ def _no_second_factor_forced(monkeypatch: pytest.MonkeyPatch) -> None:
 def _register_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """No thread and no memory of another test's database: each look-up reads what this test has written."""
     from governance import memory
-    from overrides import memory as controls
 
-    for each in (memory, controls):
-        monkeypatch.setattr(each, "polling", False)
-        each.forget()
+    monkeypatch.setattr(memory, "polling", False)
+    memory.forget()
 
 
 @pytest.fixture(autouse=True)

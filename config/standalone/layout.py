@@ -60,8 +60,12 @@ def keep_origin(data_dir: Path, name: str) -> None:
 
 
 def mark_demonstration(data_dir: Path) -> None:
-    """Say that what is in this folder is made up. Without the mark `ANSWERABLE_DEMO` is refused (config/checks.py)."""
-    (data_dir / DEMONSTRATION).touch(mode=0o600)
+    """Say that what is in this folder is made up: an empty one, or one with a demonstration in it, no other.
+
+    Without the mark `ANSWERABLE_DEMO` is refused (config/checks.py).
+    """
+    if (data_dir / "demo.json").exists() or not (data_dir / "signing.key").exists():
+        (data_dir / DEMONSTRATION).touch(mode=0o600)
 
 
 def is_demonstration(data_dir: Path) -> bool:

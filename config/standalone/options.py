@@ -114,7 +114,7 @@ def child_environment(options: Options) -> dict[str, str]:
         "ANSWERABLE_PORT": str(options.port),
         "ANSWERABLE_CONTROL_PORT": str(options.control_port),
         "ANSWERABLE_SUPERVISED": str(options.data_dir),
-        "ANSWERABLE_DEMO": "true" if options.what == "demo" else "false",
+        "ANSWERABLE_DEMO": str(options.what == "demo" and layout.is_demonstration(options.data_dir)).lower(),
     }
     environment = {**os.environ, **own}
     for name in ("ANSWERABLE_ADMIN_DATABASE_URL", "ANSWERABLE_ADMIN_DATABASE_URL_FILE"):

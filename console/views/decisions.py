@@ -90,7 +90,7 @@ def _page(
         found=found,
         rows=rows_of(found.items) if found else [],
         may_search_text=rights.can_anywhere(viewer(request), Act.PAYLOAD_READ),
-        outcomes=recent_outcomes(countable(reach.condition(), viewer(request))),
+        outcomes=recent_outcomes(countable(reach.condition(), reach.hidden)),
         versions=_versions(reach),
         base_url=settings.BASE_URL,
         **context,

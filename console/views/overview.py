@@ -16,11 +16,15 @@ from console.figures import Rates, last_day, last_decisions, rates
 from console.ledger_health import LogState, log_states
 from console.pages import page, show, viewer
 from console.register import MatrixRow, matrix, visible_systems
+from console.switchboard.words import MODES, ModeWords
 from governance import rights
 from governance.acts import Act
 from governance.models import Person
 from intake.selectors import count_bounded, of_systems, silent_sources, waiting_records
 from notices.selectors import alerts_for, not_closed
+from overrides.selectors import hidden_from
+from overrides.standing import Mode
+from overrides.switch_selectors import strictest_modes
 
 SHOWN_ALERTS = 5
 
@@ -33,6 +37,8 @@ class SystemLine:
     rates: Rates
     last: datetime | None
     alerts: int
+    mode: Mode
+    words: ModeWords
 
 
 @page
@@ -40,7 +46,7 @@ class SystemLine:
 def overview(request: HttpRequest) -> HttpResponse:
     person = viewer(request)
     systems = list(visible_systems(person))
-    visible = countable(Q(system_id__in=[system.pk for system in systems]), person)
+    visible = countable(Q(system_id__in=[system.pk for system in systems]), hidden_from(person.pk))
     alerts = not_closed(alerts_for(person))
     open_alerts = list(alerts.values_list("system_id", flat=True))
     reached = {system.pk: str(system) for system in systems}
@@ -70,9 +76,15 @@ def overview(request: HttpRequest) -> HttpResponse:
 def _lines(rows: list[MatrixRow], open_alerts: Sequence[uuid.UUID | None]) -> list[SystemLine]:
     ids = [row.system.pk for row in rows]
     rated, last = rates(ids), last_decisions(ids)
+    modes = strictest_modes(ids)
     return [
         SystemLine(
-            row=row, rates=rated[row.system.pk], last=last.get(row.system.pk), alerts=open_alerts.count(row.system.pk)
+            row=row,
+            rates=rated[row.system.pk],
+            last=last.get(row.system.pk),
+            alerts=open_alerts.count(row.system.pk),
+            mode=modes[row.system.pk],
+            words=MODES[modes[row.system.pk]],
         )
         for row in rows
     ]

@@ -71,6 +71,7 @@ class FailPolicyRequestAdmin(ActPages[FailPolicyRequest]):
             request,
             object_id,
             name="approve",
+            asks_factor=True,
             title="Approve",
             carry_out=lambda row, given: approve_milder_policy(actor=actor_of(request), request_id=row.pk),
             explanation="In force at once: callers that lose contact may do more, or for longer.",

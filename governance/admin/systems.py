@@ -199,6 +199,7 @@ class AISystemAdmin(RegisterAdmin[AISystem]):
             request,
             object_id,
             name="milder_policy",
+            asks_factor=True,
             title="Ask for it",
             form_class=MilderPolicyForm,
             carry_out=lambda system, given: ask_for_milder_policy(

@@ -202,6 +202,7 @@ class DrillAdmin(RegisterAdmin[Drill]):
             request,
             object_id,
             name="approve",
+            asks_factor=True,
             title="Approve",
             carry_out=lambda row, given: approve_drill(actor=actor_of(request), drill_id=row.pk),
             explanation="Within its window somebody may throw the real switch, marked as a drill. You agree to its end "
@@ -228,6 +229,7 @@ class DrillAdmin(RegisterAdmin[Drill]):
             request,
             object_id,
             name="end",
+            asks_factor=True,
             title="End",
             carry_out=lambda row, given: end_drill(actor=actor_of(request), drill_id=row.pk),
             explanation="What its switch said before holds again, and the measures are frozen.",

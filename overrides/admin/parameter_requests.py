@@ -79,6 +79,7 @@ class ParameterVersionAdmin(ActPages[ParameterVersion]):
             request,
             object_id,
             name="approve",
+            asks_factor=True,
             title="Approve",
             carry_out=lambda row, given: approve_change(actor=actor_of(request), version_id=row.pk),
             explanation=_what_it_does(found) if found else "",

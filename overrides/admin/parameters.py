@@ -18,6 +18,7 @@ from config.moments import moment
 from governance import rights
 from governance.acts import RULES, Act, role_names
 from governance.admin.pages import RegisterAdmin, actor_of, page_link, person_of
+from governance.reauthentication import interruption
 from governance.scopes import ORGANISATION, Scope
 from overrides.admin.parameter_forms import ChangeForm, DefinitionForm, EndingForm, bounds_in_words
 from overrides.models import Parameter, ParameterVersion
@@ -141,6 +142,8 @@ class ParameterAdmin(RegisterAdmin[Parameter]):
             raise PermissionDenied
         form = ChangeForm(request.POST if request.method == "POST" else None, parameter=obj)
         verdict = _verdict(obj, form, request) if request.method == "POST" and form.is_valid() else None
+        if verdict and verdict["agreed"] and verdict["two"] and (asking := interruption(request)):
+            return asking
         if verdict and verdict["agreed"] and (done := _set(request, obj, form)):
             messages.success(request, done)
             return redirect(self.page_of(obj))
@@ -153,6 +156,7 @@ class ParameterAdmin(RegisterAdmin[Parameter]):
             request,
             object_id,
             name="retire",
+            asks_factor=True,
             title="Ask to retire it",
             form_class=EndingForm,
             carry_out=lambda row, given: ask_to_retire_parameter(actor=actor_of(request), parameter_id=row.pk, **given),

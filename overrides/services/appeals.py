@@ -172,4 +172,5 @@ def _tell_accountable(appeal: Appeal) -> None:
     found = accountable_of(appeal.system_id)
     if found:
         fingerprint = f"appeal.opened:{appeal.pk}"
-        tell(person_id=found.person_id, kind="appeal.opened", fingerprint=fingerprint, facts=_facts(appeal))
+        facts = {"appeal": str(appeal.pk), "decision": str(appeal.decision_id)}
+        tell(person_id=found.person_id, kind="appeal.opened", fingerprint=fingerprint, facts=facts)

@@ -9,6 +9,7 @@ from django.core.checks import run_checks
 from django.test import override_settings
 
 from config import checks
+from config.standalone import layout
 
 POSTGRES = "django.db.backends.postgresql"
 
@@ -67,3 +68,14 @@ def test_every_finding_says_what_to_do() -> None:
 
     assert len(every) >= 5
     assert all(each.hint for each in every)
+
+
+def test_only_the_folder_of_a_demonstration_is_marked_as_one(tmp_path: Path) -> None:
+    in_use = tmp_path / "in-use"
+    in_use.mkdir()
+    (in_use / "signing.key").touch()
+    layout.mark_demonstration(in_use)
+    layout.mark_demonstration(tmp_path)
+    assert not layout.is_demonstration(in_use) and layout.is_demonstration(tmp_path)
+    assert "answerable.E013" in found(DEMO=True, DATA_DIR=in_use)
+    assert "answerable.E013" not in found(DEMO=True, DATA_DIR=tmp_path)

@@ -36,7 +36,6 @@ switch.tighten               .   a   a   .   a   .   .   .   .   .   .   .
 switch.loosen                .   .   .   .   a   v   .   .   .   .   .   .
 parameter.tighten            .   a   a   .   a   .   .   .   .   .   .   .
 parameter.loosen             .   .   .   .   a   v   .   .   .   .   .   .
-drill.run                    .   a   a   .   a   .   .   .   .   .   .   .
 card.publish                 .   v   .   a   .   .   .   .   .   .   .   .
 version.promote              .   v   .   a   .   .   .   .   .   .   .   .
 review.view                  .   a   a   .   .   .   a   .   .   .   .   .
@@ -67,12 +66,26 @@ system.retire                .   a   .   .   .   .   .   .   .   .   .   .
 environment.register         a   .   .   a   .   .   .   .   .   .   .   .
 version.register             a   .   .   a   .   .   .   .   .   .   .   .
 version.register_unverified  .   .   .   .   .   .   .   .   .   .   .   .
-alert.handle                 a   a   a   a   a   .   .   .   .   .   .   .
+alert.handle                 a   a   a   a   a   a   .   .   .   .   .   .
 system.view                  a   a   a   a   a   a   a   a   a   a   a   .
 decision.view                .   a   a   a   a   a   a   a   a   a   a   .
 payload.read                 .   a   a   .   .   .   c   c   c   a   .   .
 people.view                  a   a   a   a   a   a   a   a   a   a   a   .
 ledger.view                  a   a   a   a   a   a   a   a   a   a   a   .
+switch.emergency_clear       .   .   .   .   .   .   .   .   .   .   .   .
+fail_policy.loosen           .   a   .   a   .   v   .   .   .   .   .   .
+drill.plan                   .   a   a   a   a   .   .   .   .   .   .   .
+drill.run_live               .   .   .   .   a   v   .   .   .   .   .   .
+parameter.define             .   a   .   a   .   .   .   .   .   .   .   .
+appeal.open                  .   a   a   a   a   a   a   a   a   a   a   .
+override.report              .   .   .   .   .   .   .   .   .   .   .   .
+effect.confirm               .   .   .   .   .   .   .   .   .   .   .   .
+outcome.report               .   a   a   a   .   .   a   .   .   .   .   .
+review_queue.manage          a   a   a   .   .   .   .   .   .   .   .   .
+review_rule.tighten          .   a   a   .   a   .   .   .   .   .   .   .
+review_rule.loosen           .   a   a   .   a   v   .   .   .   .   .   .
+oversight.view               .   a   a   .   .   .   .   a   a   a   .   .
+webhook.manage               a   .   .   a   .   .   .   .   .   .   .   .
 """
 ROWS = {name: letters for name, *letters in (line.split() for line in TABLE.strip().splitlines()[1:])}
 OF_PEOPLE_ALONE = {

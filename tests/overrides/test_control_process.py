@@ -10,14 +10,18 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, transaction
+from psycopg import sql
 
+from config.standalone import layout
 from governance.services.keys import revoke_service_key
 from ledger.entries import COMMAND
 from overrides.clock import advance_epoch
 from overrides.models import ClientInstance
+from tests.environment import INSTALLATION
 from tests.factories.register import make_key, make_system
 from tests.overrides.listening import connect, streaming
 from tests.overrides.serving import Servers, serving
@@ -217,6 +221,39 @@ def test_a_client_that_does_not_read_holds_up_nobody(servers: Servers, key: Any)
             each.sendall(request)
         delays = asyncio.run(walk())
     assert sorted(delays)[95] < 1
+
+
+@sync_to_async
+def allow_connections(allowed: bool, name: str) -> None:
+    """Take the database away from everybody, or give it back."""
+    url = layout.database_url(INSTALLATION, role="answerable_root", name="postgres")
+    with psycopg.connect(url, autocommit=True) as root:
+        root.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(sql.Identifier(name), allowed))
+        if not allowed:
+            root.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+
+def test_while_the_database_is_away_200_streams_stay_and_say_that_they_are_stale(servers: Servers, key: Any) -> None:
+    name = connection.settings_dict["NAME"]
+    connection.close()
+
+    async def walk() -> None:
+        async with streaming(servers.control + EVENTS, key.text, CLIENTS) as clients:
+            await clients.next()
+            await allow_connections(False, name)
+            try:
+                assert {each.data["is_stale"] for each in await clients.next()} == {True}
+                before = [each.heartbeats for each in clients.streams]
+                await asyncio.sleep(11)
+                assert all(each.heartbeats > had for each, had in zip(clients.streams, before, strict=True))
+                assert not any(each.done() for each in clients.tasks)
+            finally:
+                await allow_connections(True, name)
+            assert {each.data["is_stale"] for each in await clients.next()} == {False}
+            await change()
+            await clients.next()
+
+    asyncio.run(walk())
 
 
 def test_who_reads_in_bulk_is_seen(servers: Servers, key: Any) -> None:

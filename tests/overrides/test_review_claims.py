@@ -101,7 +101,7 @@ def test_somebody_of_another_system_finds_nothing(system: AISystem) -> None:
 def test_a_service_account_never_claims(system: AISystem) -> None:
     review = open_review(system)
     service = Actor("service", uuid.uuid4())
-    with pytest.raises(ReviewNotFound):
+    with pytest.raises(PersonNeeded):
         claim(actor=service, review_id=review.pk)
     with pytest.raises(PersonNeeded):
         claim_next(actor=service)

@@ -13,6 +13,7 @@ It answers as the service does (receipts, results of batches, problem documents,
 signature and no log behind it.
 """
 
-from answerable.testing._server import FakeServer, Fault
+from answerable.testing._fault import Fault
+from answerable.testing._server import FakeServer
 
 __all__ = ["FakeServer", "Fault"]

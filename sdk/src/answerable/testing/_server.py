@@ -8,7 +8,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -17,25 +16,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from answerable._modes import Mode
 from answerable.testing._book import Book, Json, problem, switch
+from answerable.testing._fault import Fault
 
 DECISIONS = "/api/v1/decisions"
-
-
-@dataclass
-class Fault:
-    """What goes wrong with one request instead of (or after) its answer."""
-
-    status: int | None = None
-    retry_after: float | None = None
-    delay: float = 0.0
-    body: bytes | None = None
-    """Answered with `status` (200) instead of the real answer; the request is not looked at."""
-    truncate: bool = False
-    """The request is carried out, and half of the answer arrives."""
-    hang_up: bool = False
-    """The connection ends without a word; nothing is carried out."""
-    path: str = ""
-    """Only requests to addresses that begin so."""
 
 
 class FakeServer:
