@@ -167,6 +167,27 @@ COMPILERS: dict[str, Callable[[Any], Test]] = {
 }
 
 
+# --- saying -----------------------------------------------------------------------------------------------------------
+def condition_in_words(condition: Mapping[str, Any]) -> str:
+    """`confidence below 0.7, or not stated; outcome refused`"""
+    return "; ".join(WORDS[name](condition[name]) for name in COMPILERS if name in condition)
+
+
+def _any_of(values: list[str]) -> str:
+    return " or ".join(values)
+
+
+WORDS: dict[str, Callable[[Any], str]] = {
+    "outcome_in": lambda value: f"outcome {_any_of(value)}",
+    "adverse": lambda value: "adverse for the subject" if value else "not adverse for the subject",
+    "capability_in": lambda value: f"capability {_any_of(value)}",
+    "model_version_in": lambda value: f"model version {_any_of(value)}",
+    "confidence_below": lambda value: f"confidence below {value:g}, or not stated",
+    "label": lambda value: f"label {value['name']} is {value['value']}",
+    "share": lambda value: f"a random {value * 100:g} in 100",
+}
+
+
 # --- comparing --------------------------------------------------------------------------------------------------------
 def covers(wider: Mapping[str, Any], narrower: Mapping[str, Any]) -> bool:
     """Whether every decision that the second asks for, the first asks for too. False where that cannot be told."""
