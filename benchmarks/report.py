@@ -109,6 +109,28 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
+def markdown(rows: Sequence[Row]) -> str:
+    """The table for README and docs/performance.md."""
+    lines = ["| what | figure | reference | ratio | bar | met |", "|---|---|---|---|---|---|"]
+    lines += [f"| {' | '.join(_cells(row))} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.what,
+        f"{_brief(row.value)} {row.unit}",
+        "" if row.reference is None else f"{_brief(row.reference)} {row.unit}",
+        "" if row.ratio is None else f"{row.ratio:.2f}",
+        row.bar.removesuffix(" of the reference"),
+        {True: "yes", False: "**no**", None: ""}[row.met],
+    )
+
+
+def _brief(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
 # --- the machine ------------------------------------------------------------------------------------------------------
 def machine(folder: Path, connection: Any) -> dict[str, Any]:
     """What it was measured on. `connection` is one to the database, `folder` lies on the disk of the data."""
