@@ -21,10 +21,25 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             Entry("Overview", "space_dashboard", "admin:index"),
             Entry("Reviews", "inbox", "admin:reviews"),
             Entry("Switchboard", "power_settings_new", "admin:switchboard"),
+        ],
+    ),
+    (
+        "Control",
+        [
             Entry("Parameters", "tune", "admin:overrides_parameter_changelist"),
             Entry("Parameter changes", "published_with_changes", "admin:overrides_parameterversion_changelist"),
             Entry("Fail policy requests", "safety_check", "admin:governance_failpolicyrequest_changelist"),
             Entry("Drills", "fire_extinguisher", "admin:overrides_drill_changelist"),
+        ],
+    ),
+    (
+        "Human review",
+        [
+            Entry("Review rules", "rule", "admin:overrides_reviewrule_changelist"),
+            Entry("Rule changes", "published_with_changes", "admin:overrides_rulechange_changelist"),
+            Entry("Review queues", "view_list", "admin:overrides_reviewqueue_changelist"),
+            Entry("Reviewers' skills", "school", "admin:overrides_reviewerskill_changelist"),
+            Entry("Appeals", "gavel", "admin:appeals"),
         ],
     ),
     (
