@@ -68,7 +68,7 @@ def test_the_page_tells_the_story_and_shows_what_holds(system: AISystem, owner: 
     client.force_login(owner)
     page = client.get(f"/admin/decisions/{about}/").content.decode()
     assert "said the model; what holds is" in page
-    assert "<strong>halved</strong>" in page
+    assert "<b>halved</b>" in page
     assert "the caller did something else" in page
 
 
