@@ -35,12 +35,15 @@ class CarefulSignInForm(SignInForm):
 
     @sensitive_variables()
     def clean(self) -> dict[str, Any]:
+        if self.errors:  # a field is missing: nothing is tried, so nothing is counted and nothing forgiven
+            return self.cleaned_data
         try:
-            attempt = admit(self.request, account=self.cleaned_data.get("username") or "")
+            attempt = admit(self.request, account=self.cleaned_data["username"])
         except SignInLocked as refusal:
             raise ValidationError(refusal.detail, code="locked") from refusal
         given: dict[str, Any] = super().clean()  # raises where they do not match
-        forgive(attempt)
+        if self.get_user() is not None:
+            forgive(attempt)
         return given
 
 

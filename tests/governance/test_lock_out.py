@@ -78,6 +78,15 @@ def test_a_success_starts_the_account_anew(person: Person) -> None:
         assert said("ada@example.org", PASSWORD) == ""
 
 
+@pytest.mark.parametrize("given", [{"password": ""}, {}, {"username": "", "password": "wrong"}])
+def test_an_attempt_without_a_password_takes_nothing_back(person: Person, given: dict[str, str]) -> None:
+    for _ in range(4):
+        said("ada@example.org", "wrong")
+        Client(REMOTE_ADDR="192.0.2.1").post(LOGIN, {"username": "ada@example.org"} | given)
+    said("ada@example.org", "wrong")
+    assert said("ada@example.org", PASSWORD).startswith("Too many")
+
+
 def test_an_address_is_locked_whatever_account_it_tries_and_no_other_address_is(person: Person) -> None:
     for number in range(30):
         said(f"guess{number}@example.org", "wrong", "2001:db8::1")
