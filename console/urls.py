@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from console.views import accountability, decision, decisions, logs, overview, systems
+from console.views import (
+    accountability,
+    decision,
+    decisions,
+    logs,
+    loosening,
+    overview,
+    switchboard,
+    switches,
+    systems,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", overview.overview, name="index"),
@@ -19,4 +29,18 @@ urlpatterns: list[URLPattern] = [
     path("accountability/", accountability.accountability, name="accountability"),
     path("logs/", logs.log_list, name="logs"),
     path("logs/<uuid:log_id>/checkpoint", logs.checkpoint, name="log_checkpoint"),
+    # who has no second factor yet may stop, and may not loosen: the names say which is which
+    path("switchboard/", switchboard.switchboard, name="switchboard"),
+    path("switchboard/live", switchboard.live, name="switchboard_live"),
+    path("switchboard/tighten", switchboard.tighten_page, name="switchboard_tighten"),
+    path("switchboard/changes/<uuid:change_id>/", switchboard.change, name="switchboard_change"),
+    path("switchboard/changes/<uuid:change_id>/live", switchboard.change_live, name="switchboard_change_live"),
+    path("switchboard/systems/<uuid:system_id>/", switches.places, name="switchboard_system"),
+    path("switchboard/switches/<uuid:switch_id>/", switches.switch, name="switchboard_switch"),
+    path("switchboard/switches/<uuid:switch_id>/resume", loosening.ask, name="loosening_ask"),
+    path("switchboard/switches/<uuid:switch_id>/emergency", loosening.emergency, name="emergency_clear"),
+    path("switchboard/requests/<uuid:request_id>/", loosening.request_page, name="loosening"),
+    path("switchboard/requests/<uuid:request_id>/approve", loosening.approve, name="loosening_approve"),
+    path("switchboard/requests/<uuid:request_id>/refuse", loosening.refuse, name="loosening_refuse"),
+    path("switchboard/requests/<uuid:request_id>/withdraw", loosening.withdraw, name="loosening_withdraw"),
 ]

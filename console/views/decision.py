@@ -34,6 +34,8 @@ from ledger.models import Log
 from ledger.signing import verifier_keys
 from overrides.eligibility import ON_A_CLAIMED_ITEM
 from overrides.selectors import has_live_claim, require_unhidden
+from overrides.standing import Mode
+from overrides.switch_selectors import standing_control
 
 TITLES = {
     "input": "Input",
@@ -176,10 +178,18 @@ def _page(request: HttpRequest, found: SealedDecision, *, parts: list[ShownPart]
         responsible=_responsible(body.accountable),
         responsible_then=_responsible(body.occurred_accountable),
         events=timeline(found),
+        mode=_mode_now(found),
         log=Log.objects.get(pk=found.log_id),
         entry_pretty=orjson.dumps(orjson.loads(found.data), option=orjson.OPT_INDENT_2).decode(),
         entry_raw=found.data.decode(),
     )
+
+
+def _mode_now(found: SealedDecision) -> Mode:
+    """What is in force today for what decided this."""
+    body = found.body
+    control = standing_control([found.system_id])
+    return control.mode(found.system_id, body.environment, body.model_version, body.capability or "")
 
 
 def _caller(account_id: uuid.UUID | None) -> ServiceAccount | None:
