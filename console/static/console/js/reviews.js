@@ -8,6 +8,7 @@ const WRITTEN = ["decision", "outcome", "output", "reason_code", "note"];
 let isBusy = false;
 let isDirty = false;
 let isOver = false;
+let saving = null;
 let savedAt = Date.now();
 let activeAt = Date.now();
 
@@ -107,8 +108,13 @@ function lock() {
 async function swap(sent, submitter) {
   if (isBusy) return;
   isBusy = true;
-  if (sent.matches("[data-form]")) remember();
-  else await save();
+  if (sent.matches("[data-form]")) {
+    remember();
+    saving?.abort();  // what is handed in is more than its draft
+    isDirty = false;
+  } else {
+    await save();
+  }
   const body = new FormData(sent, submitter);
   try {
     const answer = await ask(sent.action, body);
@@ -155,16 +161,17 @@ async function renew(rest = {}) {
   isDirty = false;
   savedAt = Date.now();
   const body = new FormData(sent);
+  saving = new AbortController();
   try {
-    const answer = await ask(sent.dataset.draft, body, rest);
+    const answer = await ask(sent.dataset.draft, body, { signal: saving.signal, ...rest });
     if (sent !== form()) return;
     const told = await wordsOf(answer);
     if (!answer.ok) return sayRefused(answer, told);
     if (!isDirty) forget();
     find("[data-item]").dataset.lease = told.lease_until;
     find("[data-kept]").textContent = `Draft kept ${new Date().toLocaleTimeString()}. Erasable; the log holds a commitment to it.`;
-  } catch {
-    isDirty = true;  // and tried again
+  } catch (error) {
+    isDirty = error.name !== "AbortError";  // and tried again
   }
 }
 
@@ -176,6 +183,7 @@ function tick() {
     find("[data-lease-left]").textContent = words;
     find("[data-lease-left]").parentElement.dataset.tone = left < 120000 ? "warn" : "neutral";
     const wasActive = activeAt > savedAt;
+    if (isBusy) return;
     if (isDirty && Date.now() - savedAt >= SAVE_EVERY_MS) save();
     else if (form() && wasActive && Date.now() - savedAt >= RENEW_EVERY_MS) renew();
   }
@@ -299,7 +307,7 @@ if (desk) {
   });
   desk.addEventListener("input", (event) => { if (event.target.closest("[data-form]")) touched(); });
   desk.addEventListener("change", (event) => { if (event.target.closest("[data-form]")) { touched(); arrange(); } });
-  desk.addEventListener("focusout", (event) => { if (event.target.closest("[data-form]")) save(); });
+  desk.addEventListener("focusout", (event) => { if (event.target.closest("[data-form]") && !isBusy) save(); });
   desk.addEventListener("click", (event) => {
     if (event.target.closest("[data-keys]")) KEYS["?"]();
     if (!event.target.closest("[data-start-output]")) return;
@@ -307,7 +315,7 @@ if (desk) {
     touched();
   });
   for (const kind of ["pointermove", "keydown", "scroll"]) addEventListener(kind, () => { activeAt = Date.now(); }, { passive: true });
-  document.addEventListener("visibilitychange", () => { if (document.hidden) save({ keepalive: true }); });
+  document.addEventListener("visibilitychange", () => { if (document.hidden && !isBusy) save({ keepalive: true }); });
   addEventListener("popstate", () => location.reload());
   begin();
 }
