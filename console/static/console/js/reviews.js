@@ -9,6 +9,7 @@ let isBusy = false;
 let isDirty = false;
 let isOver = false;
 let saving = null;
+let carried = null;  // what was typed in an item that was lost, for when it is claimed again
 let savedAt = Date.now();
 let activeAt = Date.now();
 
@@ -55,8 +56,9 @@ function forget() {
 }
 
 function restore() {
-  let kept = null;
-  try { kept = JSON.parse(sessionStorage.getItem(place())); } catch { kept = null; }
+  let kept = carried;
+  carried = null;
+  try { kept ??= JSON.parse(sessionStorage.getItem(place())); } catch { kept = null; }
   if (!kept || JSON.stringify(kept) === JSON.stringify(written())) return;
   for (const name of ["outcome", "output", "note"]) {
     const field = form().elements[name];
@@ -101,13 +103,14 @@ function sayRefused(answer, told) {
 const wordsOf = async (answer) => (answer.headers.get("Content-Type")?.startsWith("application/json") ? answer.json() : null);
 
 function lock() {
-  for (const each of desk.querySelectorAll("[data-form] :is(input, button, select), [data-judge] :is(input, button)")) each.disabled = true;
+  for (const each of desk.querySelectorAll("[data-form] button, [data-judge] button")) each.disabled = true;
 }
 
 // --- the next item in the same page ------------------------------------------------------------------------------------
 async function swap(sent, submitter) {
-  if (isBusy) return;
+  if (isBusy || (isOver && sent.matches("[data-form], [data-judge]"))) return;
   isBusy = true;
+  carried = isOver && form() && sent.closest("[data-said]") ? written() : null;
   if (sent.matches("[data-form]")) {
     remember();
     saving?.abort();  // what is handed in is more than its draft
