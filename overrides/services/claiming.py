@@ -73,7 +73,7 @@ def claim(*, actor: Actor, review_id: uuid.UUID) -> ReviewAssignment:
     Errors: `ReviewNotFound`, `ReviewNotOpen`, `NotForReviewer`, `ReviewTaken`, `TooManyClaims`.
     """
     with sealing() as seal:
-        hold(f"reviewer:{actor.id}")
+        hold(f"reviewer:{person_id_of(actor)}")
         review = locked_review(review_id)
         decision = decision_by_id(review.decision_id)
         _require_sight(actor, decision)
@@ -87,7 +87,7 @@ def claim_next(*, actor: Actor, queue_id: uuid.UUID | None = None) -> ReviewAssi
     decision can be undone: the next one is there at once. Errors: `TooManyClaims`.
     """
     with sealing() as seal:
-        hold(f"reviewer:{actor.id}")
+        hold(f"reviewer:{person_id_of(actor)}")
         if offered := _offered_to(actor, queue_id):
             review = locked_review(offered.review_id)
             return _take(seal, actor, review, decision_by_id(review.decision_id))
