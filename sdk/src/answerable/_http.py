@@ -247,8 +247,9 @@ class Transport:
     def close(self) -> None:
         """End what is idle; what is in use ends with its answer."""
         self._is_closed = True
-        while self._idle:
-            self._idle.pop().close()
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
     def _connect(self, until: float) -> http.client.HTTPConnection:
         if self._wrong:
