@@ -82,6 +82,7 @@ def register_rule(*, actor: Actor, system_id: uuid.UUID, values: Mapping[str, An
 
 def change_rule(*, actor: Actor, rule_id: uuid.UUID, changes: Mapping[str, Any], reason: str = "") -> Asked:
     """Change a rule. What asks for more is in force at once; what asks for less, or where that cannot be told, waits.
+    So does one that takes decisions from a stricter rule after it.
 
     `changes`: columns named in `EDITABLE`, and `archived`: true. Errors: as `register_rule`, and `RuleNotFound`.
     """
@@ -93,6 +94,8 @@ def change_rule(*, actor: Actor, rule_id: uuid.UUID, changes: Mapping[str, Any],
         if not after.archived_at:
             _check(after)
         looser = list(loosened(before, after))
+        if not looser and _reaches_further(before, after) and _weakens_later_ones(after):
+            looser = ["order"]
         if looser:
             rights.require(actor, Act.REVIEW_RULE_LOOSEN, Scope.system(after.system_id))
             return Asked(rule=before, request=_request(seal, actor, after, before, dict(changes), looser, reason))
@@ -162,6 +165,12 @@ def _weaker(rule: ReviewRule, than: ReviewRule) -> Iterator[str]:
         yield "is_blind"
     if than.required_skill and rule.required_skill != than.required_skill:
         yield "required_skill"
+
+
+def _reaches_further(before: ReviewRule, after: ReviewRule) -> bool:
+    """Whether it may take decisions that it left to later rules until now."""
+    is_wider = not covers(before.condition, after.condition)
+    return is_wider or before.environment not in ("", after.environment)
 
 
 def _weakens_later_ones(rule: ReviewRule) -> bool:
