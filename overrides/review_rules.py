@@ -7,7 +7,7 @@ from datetime import datetime
 
 from overrides.conditions import DecisionFacts, Test, compile_condition, draw_of
 
-__all__ = ["DecisionFacts", "NewReview", "Rule", "Rules", "draw_of", "first_match", "read_rules"]
+__all__ = ["DecisionFacts", "NewReview", "Rule", "Rules", "draw_of", "first_match", "probability_of", "read_rules"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,8 @@ class Rule:
     environment: str = ""
     reason_code: str = "review-rule"
     tests: tuple[Test, ...] = field(default=(), compare=False, repr=False)
+    share: float | None = field(default=None, compare=False)
+    """Where it takes a random share: then that is its last test."""
 
 
 Rules = Mapping[uuid.UUID, tuple[Rule, ...]]
@@ -37,6 +39,8 @@ class NewReview:
     mode_epoch: str
     phase: str
     recorded_at: datetime
+    probability: float = 1.0
+    """With which it was chosen (see `probability_of`)."""
 
 
 def read_rules() -> Rules:
@@ -47,7 +51,13 @@ def read_rules() -> Rules:
     rows = ReviewRule.objects.filter(archived_at=None).order_by("system_id", "order")
     for row in rows.values_list("id", "system_id", "environment", "condition"):
         rule_id, system_id, environment, condition = row
-        rule = Rule(id=rule_id, system_id=system_id, environment=environment, tests=compile_condition(condition))
+        rule = Rule(
+            id=rule_id,
+            system_id=system_id,
+            environment=environment,
+            tests=compile_condition(condition),
+            share=condition.get("share"),
+        )
         found.setdefault(system_id, []).append(rule)
     return {system_id: tuple(rules) for system_id, rules in found.items()}
 
@@ -70,3 +80,21 @@ def first_match(
         else:
             return rule
     return None
+
+
+def probability_of(
+    rule: Rule, rules: tuple[Rule, ...], environment: str, facts: DecisionFacts, *, model_version: str = ""
+) -> float:
+    """With which probability a rule takes a decision like this one.
+
+    All shares are drawn by the same number, so an earlier rule has taken the lower part of it.
+    """
+    taken = 0.0
+    for each in rules:
+        if each.id == rule.id:
+            break
+        if each.share is None or each.environment not in ("", environment):
+            continue
+        if all(test(facts, model_version, None) for test in each.tests[:-1]):
+            taken = max(taken, each.share)
+    return max((1.0 if rule.share is None else rule.share) - taken, 0.0)
