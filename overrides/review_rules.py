@@ -5,9 +5,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from overrides.conditions import DecisionFacts, Test, compile_condition, draw_of
+from overrides.conditions import DecisionFacts, DecisionId, Tests, compile_condition, draw_of
 
-__all__ = ["DecisionFacts", "NewReview", "Rule", "Rules", "draw_of", "first_match", "probability_of", "read_rules"]
+__all__ = [
+    "DecisionFacts",
+    "Kind",
+    "NewReview",
+    "Rule",
+    "Rules",
+    "draw_of",
+    "first_match",
+    "first_of",
+    "kind_of",
+    "probability_of",
+    "read_rules",
+    "rules_for",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +31,14 @@ class Rule:
     system_id: uuid.UUID
     environment: str = ""
     reason_code: str = "review-rule"
-    tests: tuple[Test, ...] = field(default=(), compare=False, repr=False)
+    tests: Tests = field(default=Tests(), compare=False, repr=False)
     share: float | None = field(default=None, compare=False)
-    """Where it takes a random share: then that is its last test."""
+    """Where it takes a random share."""
 
 
 Rules = Mapping[uuid.UUID, tuple[Rule, ...]]
+Kind = tuple[str, str, str, str | None, bool | None]
+"""Environment, model version, outcome, capability, adversity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +83,30 @@ def first_match(
     facts: DecisionFacts,
     *,
     model_version: str = "",
-    decision_id: uuid.UUID | None = None,
+    decision_id: DecisionId = None,
 ) -> Rule | None:
     """The first rule that asks for a person to look at this decision. A random share is drawn by the decision's id."""
+    return first_of(rules_for(rules, environment, facts, model_version), facts, model_version, decision_id)
+
+
+def rules_for(rules: tuple[Rule, ...], environment: str, facts: DecisionFacts, model_version: str) -> tuple[Rule, ...]:
+    """The rules that a decision of this kind can meet, in order: the same for all of one `kind_of`."""
+    return tuple(
+        rule
+        for rule in rules
+        if rule.environment in ("", environment) and all(test(facts, model_version, None) for test in rule.tests.kind)
+    )
+
+
+def kind_of(environment: str, facts: DecisionFacts, model_version: str) -> Kind:
+    """All that `rules_for` looks at."""
+    return environment, model_version, facts.outcome, facts.capability, facts.adverse
+
+
+def first_of(rules: tuple[Rule, ...], facts: DecisionFacts, model_version: str, decision_id: DecisionId) -> Rule | None:
+    """The first of `rules_for` whose remaining tests hold."""
     for rule in rules:
-        if rule.environment and rule.environment != environment:
-            continue
-        for test in rule.tests:
+        for test in rule.tests.each:
             if not test(facts, model_version, decision_id):
                 break
         else:
@@ -90,11 +122,10 @@ def probability_of(
     All shares are drawn by the same number, so an earlier rule has taken the lower part of it.
     """
     taken = 0.0
-    for each in rules:
+    for each in rules_for(rules, environment, facts, model_version):
         if each.id == rule.id:
             break
-        if each.share is None or each.environment not in ("", environment):
-            continue
-        if all(test(facts, model_version, None) for test in each.tests[:-1]):
+        # without an id to draw by, every share is taken: what is left are the other tests
+        if each.share is not None and all(test(facts, model_version, None) for test in each.tests.each):
             taken = max(taken, each.share)
     return max((1.0 if rule.share is None else rule.share) - taken, 0.0)

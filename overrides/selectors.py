@@ -132,6 +132,15 @@ def work_shown_on(actor: Actor, review: Review) -> list[ReviewAssignment]:
     return list(found.filter(person_id=person_id))
 
 
+def judgements_between(actor: Actor, review: Review, work: ReviewAssignment) -> list[ReviewAssignment]:
+    """What both reviewers said, for the third person who decides between them while they do, and for nobody else."""
+    is_theirs = work.person_id == actor.id and work.seat == ONE_DECIDES and work.is_live(timezone.now())
+    if not is_theirs or work.is_unseen:
+        return []
+    handed_in = review.assignments.filter(status=Work.SUBMITTED).exclude(pk=work.pk)
+    return list(handed_in.select_related("person").order_by("seat", "ended_at"))
+
+
 def may_see_dwell(actor: Actor, work: ReviewAssignment) -> bool:
     """A person's own time on task is shown to that person and the queue's owner only."""
     queue = work.review.queue
