@@ -97,6 +97,7 @@ def change_rule(
     before_asking: Callable[[], object] = _ready,
 ) -> Asked:
     """Change a rule. What asks for more is in force at once; what asks for less, or where that cannot be told, waits.
+    So does one that takes decisions from a stricter rule after it.
 
     `changes`: columns named in `EDITABLE`, and `archived`: true. Errors: as `register_rule`, and `RuleNotFound`.
     """
@@ -108,6 +109,8 @@ def change_rule(
         if not after.archived_at:
             _check(after)
         looser = list(loosened(before, after))
+        if not looser and _reaches_further(before, after) and _weakens_later_ones(after):
+            looser = ["order"]
         if looser:
             rights.require(actor, Act.REVIEW_RULE_LOOSEN, Scope.system(after.system_id))
             before_asking()
@@ -178,6 +181,12 @@ def _weaker(rule: ReviewRule, than: ReviewRule) -> Iterator[str]:
         yield "is_blind"
     if than.required_skill and rule.required_skill != than.required_skill:
         yield "required_skill"
+
+
+def _reaches_further(before: ReviewRule, after: ReviewRule) -> bool:
+    """Whether it may take decisions that it left to later rules until now."""
+    is_wider = not covers(before.condition, after.condition)
+    return is_wider or before.environment not in ("", after.environment)
 
 
 def _weakens_later_ones(rule: ReviewRule) -> bool:
