@@ -33,9 +33,10 @@ from intake.errors import DecisionTooOld, InvalidDecision
 from intake.learning import MAX_LEARNT, FacetKey, Known, facet_key, facet_values, known_for, learn
 from intake.wire import DecisionRecord
 from ledger.commitments import SECRET_BYTES
+from overrides import memory as control_memory
 from overrides.conduct import Conduct, conduct_of
 from overrides.directives import Directive, directive_for
-from overrides.review_rules import NewReview
+from overrides.review_rules import NewReview, probability_of
 from overrides.standing import SwitchState
 
 CLOCK_AHEAD = timedelta(minutes=5)
@@ -90,12 +91,18 @@ class Admission:
         known = self._look_up(record)
         is_own_id = record.id is None or self._replay is not None
         decision_id = self._new_id() if record.id is None or self._replay else self._checked_id(record.id)
+        digest = (
+            None
+            if record.external_id is None
+            else external_digest(known.system.id, self.grant.account_id, known.environment, record.external_id)
+        )
         directive = directive_for(
             system_id=known.system.id,
             environment=known.environment,
             model_version=record.model_version,
             facts=record,
-            decision_id=decision_id,
+            # a caller that knows its decision by a key of its own is answered alike when it sends it again
+            decision_id=decision_id if digest is None or record.id else str(uuid.UUID(bytes=digest[:16])),
         )
         switch = None if record.phase == "proposed" else directive.switch
         conduct = None if switch is None else self._conduct(known, record, switch)
@@ -116,11 +123,6 @@ class Admission:
             parent_id=record.parent_id.lower() if record.parent_id else None,
             source_seq=record.source.seq if record.source else None,
             review_id=review_id,
-        )
-        digest = (
-            None
-            if record.external_id is None
-            else external_digest(known.system.id, self.grant.account_id, known.environment, record.external_id)
         )
         admitted = Admitted(decision, known.system, self.grant.key.id, directive, digest)
         if review_id is not None:
@@ -155,6 +157,7 @@ class Admission:
             mode_epoch=directive.epoch,
             phase=record.phase or "effective",
             recorded_at=self._at,
+            probability=_probability(known, record, directive),
         )
 
     def look_up_old_ids(self, records: Iterable[DecisionRecord]) -> None:
@@ -253,6 +256,13 @@ class Admission:
 
 
 # --- parts of one record ------------------------------------------------------------------------------------------
+def _probability(known: Known, record: DecisionRecord, directive: Directive) -> float:
+    if directive.rule is None:
+        return 1.0
+    rules = control_memory.current().rules.get(known.system.id, ())
+    return probability_of(directive.rule, rules, known.environment, record, model_version=record.model_version)
+
+
 def _parts(record: DecisionRecord) -> list[tuple[str, bytes]]:
     parts = [("input", bytes(record.input)), ("output", bytes(record.output))]
     if record.explanation is not UNSET:

@@ -12,10 +12,13 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
+from django.db.models import Exists, OuterRef, Q
+
 from audit.models import Decision
 from governance.models import Person
 from monitoring.selectors import known_outcomes
-from overrides.models import Appeal, Override, ReportedOverride, Review, ReviewAssignment, ReviewQueue
+from overrides.models import Appeal, Drill, Override, ReportedOverride, Review, ReviewAssignment, ReviewQueue
+from overrides.standing import Mode
 
 FEWEST = 10
 """A share of fewer is not told."""
@@ -68,22 +71,18 @@ class _Ended:
     escalated: bool
 
 
-def measures(
-    queue: ReviewQueue, since: datetime, until: datetime, *, drill_epochs: frozenset[str] = frozenset()
-) -> Measures:
-    """The measures of a queue for reviews that ended from `since` up to `until`.
-
-    `drill_epochs`: epochs of modes that a drill put in force: what these held is no work of a day.
-    """
-    reviews = list(_ended(queue, since, until, drill_epochs))
+def measures(queue: ReviewQueue, since: datetime, until: datetime) -> Measures:
+    """The measures of a queue for reviews that ended from `since` up to `until`, but for what a drill held."""
+    reviews = list(_ended(queue, since, until))
     decided = [each for each in reviews if each.verdict]
     work = _work([each.id for each in decided])
     ids = [each.decision_id for each in reviews]
     model = dict(Decision.objects.filter(id__in=ids).values_list("id", "outcome"))
     truth = known_outcomes(ids)
     changed = {each.id: each.verdict != Review.Verdict.CONFIRM for each in decided}
-    right = [each for each in decided if truth.get(each.decision_id) == model.get(each.decision_id)]
-    wrong = [each for each in decided if each.decision_id in truth and each not in right]
+    known = [each for each in decided if each.decision_id in truth and each.decision_id in model]
+    right = [each for each in known if truth[each.decision_id] == model[each.decision_id]]
+    wrong = [each for each in known if truth[each.decision_id] != model[each.decision_id]]
     dwell = [seconds for each in work if (seconds := _dwell(each)) is not None]
     overturned = Appeal.objects.filter(decision_id__in=ids, override__isnull=False).count()
     return Measures(
@@ -179,14 +178,24 @@ def share(holds: Iterable[bool], *, fewest: int = FEWEST) -> Share:
     return Share(share=round(sum(found) / len(found), 4), n=len(found))
 
 
-def _ended(queue: ReviewQueue, since: datetime, until: datetime, drill_epochs: frozenset[str]) -> Iterable[_Ended]:
+def _ended(queue: ReviewQueue, since: datetime, until: datetime) -> Iterable[_Ended]:
     rows = Review.objects.filter(queue=queue, closed_at__gte=since, closed_at__lt=until)
     rows = rows.exclude(status__in=[Review.Status.WITHDRAWN, Review.Status.SUPERSEDED])
-    if drill_epochs:
-        rows = rows.exclude(mode_epoch__in=drill_epochs)
+    rows = rows.exclude(Exists(_DRILL), rule_id=None)
     names = ("id", "decision_id", "status", "verdict", "escalated_at")
     for review_id, decision_id, status, verdict, escalated_at in rows.values_list(*names).iterator():
         yield _Ended(review_id, decision_id, status, verdict, escalated_at is not None)
+
+
+_DRILL = Drill.objects.filter(
+    Q(environment="") | Q(environment=OuterRef("environment")),
+    Q(ended_at=None) | Q(ended_at__gte=OuterRef("opened_at")),
+    system_id=OuterRef("system_id"),
+    type__in=Drill.LIVE,
+    mode=Mode.REVIEW.value,
+    started_at__lte=OuterRef("opened_at"),
+)
+"""The drill that held a review which no rule asked for: it is no work of a day."""
 
 
 def _work(review_ids: list[uuid.UUID]) -> list[dict[str, Any]]:
@@ -195,7 +204,17 @@ def _work(review_ids: list[uuid.UUID]) -> list[dict[str, Any]]:
         status=ReviewAssignment.Status.SUBMITTED,
         decision__in=["confirm", "modify", "reject"],
     )
-    names = ("review_id", "seat", "decision", "outcome", "shown_at", "ended_at", "is_blind", "first_outcome")
+    names = (
+        "review_id",
+        "seat",
+        "decision",
+        "outcome",
+        "shown_at",
+        "ended_at",
+        "is_blind",
+        "first_outcome",
+        "first_at",
+    )
     return list(rows.values(*names))
 
 
@@ -219,5 +238,7 @@ def _switches(
     work: list[dict[str, Any]], model: Mapping[uuid.UUID, str], decisions: Mapping[uuid.UUID, uuid.UUID]
 ) -> Iterable[bool]:
     blind = [each for each in work if each["is_blind"] and each["first_outcome"]]
-    differing = [each for each in blind if each["first_outcome"] != model.get(decisions[each["review_id"]])]
+    # who handed in without ever being shown the model's could not follow it
+    shown = [each for each in blind if each["first_at"] < each["ended_at"]]
+    differing = [each for each in shown if each["first_outcome"] != model.get(decisions[each["review_id"]])]
     return [each["decision"] == "confirm" for each in differing]

@@ -7,7 +7,7 @@ was approved. Modes come from memory, all else from the database.
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from audit.selectors import SealedDecision, decision_by_id
 from overrides import memory
+from overrides.conduct import DRAIN_WITHIN
 from overrides.models import Effect, OnTimeout, Override, Review
-from overrides.standing import Mode, SwitchState
+from overrides.standing import InFlight, Mode, SwitchState
 
 PROCEED, HOLD, FALLBACK, STOP = "proceed", "hold", "fallback", "stop"
 ACTION_OF = {OnTimeout.BLOCK: STOP, OnTimeout.FALLBACK: FALLBACK, OnTimeout.ALLOW: PROCEED, "": PROCEED}
@@ -60,7 +61,9 @@ class Effective:
     epoch: str
     effect: EffectState
     version: int
-    """Another one after each change: compare for equality."""
+    """A higher one after each change."""
+    frozen_at: datetime | None = None
+    """Since when a stop keeps what was approved from being carried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,7 @@ def effective_of(decision_id: uuid.UUID, *, decision: SealedDecision | None = No
         epoch=str(memory.current().control.epoch),
         effect=_effect(decision_id, ruling),
         version=version,
+        frozen_at=_frozen_at(switch) if frozen and switch else None,
     )
 
 
@@ -182,39 +186,45 @@ def _switch(decision: SealedDecision) -> SwitchState | None:
     )
 
 
+def _frozen_at(switch: SwitchState) -> datetime:
+    """Work that had begun may finish where the switch says drain."""
+    return switch.changed_at + (DRAIN_WITHIN if switch.in_flight is InFlight.DRAIN else timedelta())
+
+
 def _effect(decision_id: uuid.UUID, ruling: _Ruling) -> EffectState:
     last = Effect.objects.filter(decision_id=decision_id).order_by("-received_at", "-id").first()
     if last is None:
         return UNCONFIRMED
-    if last.outcome == (ruling.outcome or ""):
+    is_before = ruling.at is not None and last.received_at < ruling.at
+    # the same outcome, and another output than was carried out then
+    is_corrected = is_before and ruling.output is not None
+    if last.outcome == (ruling.outcome or "") and not is_corrected:
         return EffectState(status="confirmed", outcome=last.outcome, confirmed_at=last.received_at)
-    if ruling.at and last.received_at < ruling.at:
-        return EffectState(status="unconfirmed", outcome=last.outcome)  # it did what held before; now another holds
+    if is_before or last.status == Effect.Status.CONFIRMED:
+        return EffectState(status="unconfirmed", outcome=last.outcome)  # it did what held then; now another holds
     return EffectState(status="mismatch", outcome=last.outcome, confirmed_at=last.received_at)
 
 
 VERSIONS = """
-SELECT d.id, d.system_id, d.environment, d.model_version, d.capability,
-    (SELECT coalesce(sum(CASE WHEN r.status IN ('open', 'in_review', 'conflict') THEN 1
-        WHEN r.visible_at <= %(now)s THEN 3 ELSE 1 END), 0) FROM overrides_review r WHERE r.decision_id = d.id)
-    + (SELECT count(*) FROM overrides_override o WHERE o.decision_id = d.id AND o.status = 'in_force') * 8
-    + (SELECT count(*) FROM overrides_effect e WHERE e.decision_id = d.id) * 8192
+SELECT d.id,
+    (SELECT coalesce(sum(r.revision + CASE WHEN r.visible_at <= %(now)s THEN 2 ELSE 1 END), 0)
+        FROM overrides_review r WHERE r.decision_id = d.id)
+    + (SELECT coalesce(sum(o.revision), 0) FROM overrides_override o WHERE o.decision_id = d.id)
+    + (SELECT count(*) FROM overrides_effect e WHERE e.decision_id = d.id)
 FROM audit_decision d WHERE d.id = ANY(%(ids)s)
 """
+"""A sum of what only ever rises: revisions, rows that are never taken away, and (below) the epoch of all controls."""
+GENERATION = 1_000_000_000
 
 
 def versions_of(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
-    """The version of what holds, for each of these decisions: another one after each change. One query."""
+    """The version of what holds, for each of these decisions: a higher one after each change. One query."""
     params: dict[str, Any] = {"ids": list(ids), "now": timezone.now()}
     with connection.cursor() as cursor:
         cursor.execute(VERSIONS, params)
         rows = cursor.fetchall()
-    control = memory.current().control
-    found = {}
-    for decision_id, system_id, environment, model_version, capability, facts in rows:
-        mode = control.mode(system_id, environment, model_version, capability or "")
-        found[decision_id] = int(facts) * 4 + mode.severity
-    return found
+    epoch = memory.current().control.epoch
+    return {decision_id: int(facts) + epoch.generation * GENERATION + epoch.number for decision_id, facts in rows}
 
 
 def unconfirmed_effects(system_ids: Collection[uuid.UUID] | None, *, limit: int = 100) -> list[dict[str, Any]]:
@@ -230,9 +240,12 @@ def unconfirmed_effects(system_ids: Collection[uuid.UUID] | None, *, limit: int 
 
 UNCONFIRMED_EFFECTS = """
 WITH word AS (
-    SELECT decision_id, system_id, outcome, source, at FROM overrides_override WHERE status = 'in_force'
+    SELECT decision_id, system_id, outcome, source, at, has_output
+    FROM overrides_override WHERE status = 'in_force'
     UNION ALL
-    SELECT decision_id, system_id, outcome, 'review', closed_at FROM overrides_review
+    SELECT decision_id, system_id, outcome, 'review', closed_at, verdict = 'modify' AND EXISTS (
+        SELECT 1 FROM overrides_reviewassignment a WHERE a.id = r.decisive_id AND a.output <> '')
+    FROM overrides_review r
     WHERE status IN ('decided', 'adjudicated') AND visible_at <= now()
         AND (verdict = 'modify' OR (verdict = 'reject' AND phase = 'effective'))
 ), last AS (
@@ -240,8 +253,10 @@ WITH word AS (
 )
 SELECT l.decision_id, l.system_id, l.outcome, l.source, l.at, e.outcome
 FROM last l LEFT JOIN LATERAL (
-    SELECT outcome FROM overrides_effect WHERE decision_id = l.decision_id ORDER BY received_at DESC, id DESC LIMIT 1
+    SELECT outcome, received_at FROM overrides_effect
+    WHERE decision_id = l.decision_id ORDER BY received_at DESC, id DESC LIMIT 1
 ) e ON true
-WHERE (%s OR l.system_id = ANY(%s)) AND e.outcome IS DISTINCT FROM l.outcome
+WHERE (%s OR l.system_id = ANY(%s))
+    AND (e.outcome IS DISTINCT FROM l.outcome OR (l.has_output AND e.received_at < l.at))
 ORDER BY l.at LIMIT %s
 """

@@ -17,6 +17,7 @@ __all__ = [
     "first_match",
     "first_of",
     "kind_of",
+    "probability_of",
     "read_rules",
     "rules_for",
 ]
@@ -31,6 +32,8 @@ class Rule:
     environment: str = ""
     reason_code: str = "review-rule"
     tests: Tests = field(default=Tests(), compare=False, repr=False)
+    share: float | None = field(default=None, compare=False)
+    """Where it takes a random share."""
 
 
 Rules = Mapping[uuid.UUID, tuple[Rule, ...]]
@@ -51,6 +54,8 @@ class NewReview:
     mode_epoch: str
     phase: str
     recorded_at: datetime
+    probability: float = 1.0
+    """With which it was chosen (see `probability_of`)."""
 
 
 def read_rules() -> Rules:
@@ -61,7 +66,13 @@ def read_rules() -> Rules:
     rows = ReviewRule.objects.filter(archived_at=None).order_by("system_id", "order")
     for row in rows.values_list("id", "system_id", "environment", "condition"):
         rule_id, system_id, environment, condition = row
-        rule = Rule(id=rule_id, system_id=system_id, environment=environment, tests=compile_condition(condition))
+        rule = Rule(
+            id=rule_id,
+            system_id=system_id,
+            environment=environment,
+            tests=compile_condition(condition),
+            share=condition.get("share"),
+        )
         found.setdefault(system_id, []).append(rule)
     return {system_id: tuple(rules) for system_id, rules in found.items()}
 
@@ -101,3 +112,20 @@ def first_of(rules: tuple[Rule, ...], facts: DecisionFacts, model_version: str, 
         else:
             return rule
     return None
+
+
+def probability_of(
+    rule: Rule, rules: tuple[Rule, ...], environment: str, facts: DecisionFacts, *, model_version: str = ""
+) -> float:
+    """With which probability a rule takes a decision like this one.
+
+    All shares are drawn by the same number, so an earlier rule has taken the lower part of it.
+    """
+    taken = 0.0
+    for each in rules_for(rules, environment, facts, model_version):
+        if each.id == rule.id:
+            break
+        # without an id to draw by, every share is taken: what is left are the other tests
+        if each.share is not None and all(test(facts, model_version, None) for test in each.tests.each):
+            taken = max(taken, each.share)
+    return max((1.0 if rule.share is None else rule.share) - taken, 0.0)

@@ -43,9 +43,10 @@ def hidden_from(person_id: uuid.UUID | None) -> frozenset[uuid.UUID]:
     """
     if person_id is None:
         return frozenset()
-    blind = ReviewAssignment.objects.filter(
-        person_id=person_id, is_blind=True, first_at=None, review__status__in=OPEN
-    ).exclude(status=Work.SUBMITTED)
+    mine = ReviewAssignment.objects.filter(person_id=person_id)
+    # of several claims of one review any judgement ends it
+    judged = mine.filter(Q(first_at__isnull=False) | Q(status=Work.SUBMITTED)).values("review_id")
+    blind = mine.filter(is_blind=True, review__status__in=OPEN).exclude(review_id__in=judged)
     return frozenset(blind.values_list("review__decision_id", flat=True))
 
 
@@ -88,7 +89,7 @@ class Waiting:
 
 
 def waiting_for(actor: Actor) -> Waiting:
-    """Counts for a reviewer's page. Reviews that need a skill they lack are among them until they try."""
+    """Counts for a reviewer's page."""
     found = claimable(actor)
     queues = found.order_by().values_list("queue__slug").annotate(Count("pk"))
     by_queue = {slug or "": number for slug, number in queues}
@@ -123,9 +124,12 @@ def visible_review(actor: Actor, review_id: uuid.UUID) -> Review:
 
 
 def work_shown_on(actor: Actor, review: Review) -> list[ReviewAssignment]:
-    """The work on a review that somebody may see: their own; that of others once it has ended."""
-    found = review.assignments.select_related("person").order_by("created_at")
-    return list(found.filter(person_id=person_id_of(actor)) if review.is_open else found)
+    """The work on a review that somebody may see: their own; that of others once it has ended, or to decide between."""
+    found, person_id = review.assignments.select_related("person").order_by("created_at"), person_id_of(actor)
+    between = found.filter(person_id=person_id, seat=ONE_DECIDES, status=Work.CLAIMED, lease_until__gt=timezone.now())
+    if not review.is_open or (between.exists() and not is_hidden(person_id, review.decision_id)):
+        return list(found)
+    return list(found.filter(person_id=person_id))
 
 
 def judgements_between(actor: Actor, review: Review, work: ReviewAssignment) -> list[ReviewAssignment]:

@@ -1,5 +1,6 @@
 """Noting what turned out to be true of decisions."""
 
+import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ def record_outcome(*, actor: Actor, new: NewOutcome) -> Outcome:
 def record_outcomes(*, actor: Actor, outcomes: Sequence[NewOutcome]) -> list[Outcome | ServiceError]:
     """Note many, in one sealing: each for itself, so that a wrong one does not keep the others from being noted."""
     with sealing():
+        # all at once and in one order: two batches of the same decisions must not wait for each other
+        hold(*{f"outcome:{new.decision.id}" for new in outcomes})
         return [_recorded_or_refused(actor, new) for new in outcomes]
 
 
@@ -101,6 +104,8 @@ def _check(new: NewOutcome) -> None:
         problems.append(FieldProblem(pointer="/outcome", detail="Say the outcome as a category.", expected=expected))
     if new.observed_at > timezone.now() + AHEAD:
         problems.append(FieldProblem(pointer="/observed_at", detail="This has not happened yet."))
+    if new.value is not None and not math.isfinite(new.value):
+        problems.append(FieldProblem(pointer="/value", detail="Say a finite number."))
     if len(new.note) > MAX_NOTE:
         problems.append(FieldProblem(pointer="/note", detail=f"At most {MAX_NOTE:,} characters."))
     if problems:

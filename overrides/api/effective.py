@@ -62,7 +62,7 @@ class EffectiveOutput(serializers.Serializer[Any]):
     mode = serializers.CharField()
     epoch = serializers.CharField()
     effect = EffectStateOutput()
-    version = serializers.IntegerField(help_text="Another number after each change: compare for equality.")
+    version = serializers.IntegerField(help_text="A higher number after each change.")
 
 
 class OverrideOutput(serializers.Serializer[Any]):

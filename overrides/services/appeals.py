@@ -17,6 +17,7 @@ from ledger.entries import Actor
 from ledger.kinds import Kind
 from ledger.sealing import Seal, sealing
 from notices.outbox import announce, tell
+from overrides.effective import effective_of
 from overrides.eligibility import had_part, person_id_of
 from overrides.models import Appeal, Override
 from overrides.reasons import checked_reason
@@ -24,7 +25,7 @@ from overrides.review_errors import AppealExists, AppealNotFound, AppealNotOpen,
 from overrides.review_kinds import APPEAL_OPENED, APPEAL_OVERTURNED, APPEAL_REMEDIED, APPEAL_UPHELD
 from overrides.selectors import require_unhidden
 from overrides.services.deciding import check_texts
-from overrides.services.overriding import AHEAD, check_outcome, hold_decision, put_in_force
+from overrides.services.overriding import AHEAD, check_outcome, hold_decision, put_in_force, refuse_what_holds
 
 UPHELD, OVERTURNED = "upheld", "overturned"
 NO_PART = frozenset({Condition.NO_PART_IN_IT})
@@ -92,6 +93,7 @@ def decide_appeal(
         appeal.reason_code = checked_reason(reason_code, "appeal", None)
         appeal.decided_by_id, appeal.decided_at, appeal.finding = actor.id, timezone.now(), finding
         if verdict == OVERTURNED:
+            refuse_what_holds(effective_of(decision.id, decision=decision), outcome, output)
             appeal.override = _overturn(seal, actor, appeal, outcome, output)
         appeal.status = Appeal.Status(verdict)
         kind = APPEAL_OVERTURNED if verdict == OVERTURNED else APPEAL_UPHELD

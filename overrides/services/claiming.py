@@ -23,7 +23,7 @@ from governance.models import Person
 from ledger.entries import Actor
 from ledger.sealing import Seal, sealing
 from notices.outbox import tell
-from overrides.eligibility import ON_A_CLAIMED_ITEM, may_judge, person_id_of
+from overrides.eligibility import ON_A_CLAIMED_ITEM, may_judge, person_id_of, skills_of
 from overrides.models import OPEN, Review, ReviewAssignment
 from overrides.reasons import checked_reason
 from overrides.review_errors import (
@@ -73,7 +73,7 @@ def claim(*, actor: Actor, review_id: uuid.UUID) -> ReviewAssignment:
     Errors: `ReviewNotFound`, `ReviewNotOpen`, `NotForReviewer`, `ReviewTaken`, `TooManyClaims`.
     """
     with sealing() as seal:
-        hold(f"reviewer:{actor.id}")
+        hold(f"reviewer:{person_id_of(actor)}")
         review = locked_review(review_id)
         decision = decision_by_id(review.decision_id)
         _require_sight(actor, decision)
@@ -87,7 +87,7 @@ def claim_next(*, actor: Actor, queue_id: uuid.UUID | None = None) -> ReviewAssi
     decision can be undone: the next one is there at once. Errors: `TooManyClaims`.
     """
     with sealing() as seal:
-        hold(f"reviewer:{actor.id}")
+        hold(f"reviewer:{person_id_of(actor)}")
         if offered := _offered_to(actor, queue_id):
             review = locked_review(offered.review_id)
             return _take(seal, actor, review, decision_by_id(review.decision_id))
@@ -216,8 +216,9 @@ def hand_over(*, actor: Actor, token: uuid.UUID, to_person_id: uuid.UUID) -> Rev
         if not Person.objects.filter(pk=to_person_id, is_active=True).exists():
             raise PersonNotFound()
         receiver, decision = Actor("person", to_person_id), decision_by_id(review.decision_id)
-        if to_person_id == actor.id or not may_judge(receiver, review, decision):
-            raise NotForReviewer("They may not judge this, or it is you.")
+        has_it = review.assignments.filter(person_id=to_person_id, status__in=[Work.CLAIMED, Work.OFFERED]).exists()
+        if has_it or not may_judge(receiver, review, decision):
+            raise NotForReviewer("They may not judge this, or work on it already.")
         now = timezone.now()
         work.status, work.ended_at = Work.RELEASED, now
         write_work(seal, actor, REVIEW_RELEASED, review, work, {"to": str(to_person_id)})
@@ -226,7 +227,7 @@ def hand_over(*, actor: Actor, token: uuid.UUID, to_person_id: uuid.UUID) -> Rev
             person_id=to_person_id,
             seat=work.seat,
             status=Work.OFFERED,
-            is_blind=review.is_blind,
+            is_blind=_blind_for(receiver, review),
             offered_by_id=actor.id,
             lease_until=now + OFFER_STANDS,
         )
@@ -339,7 +340,7 @@ def _offered_to(actor: Actor, queue_id: uuid.UUID | None) -> ReviewAssignment | 
 def claimable(actor: Actor, queue_id: uuid.UUID | None = None) -> QuerySet[Review]:
     """Open reviews within somebody's reach with a free place, none of theirs, the one due first first.
 
-    Rights to a part of an AI system, skills and parts they had in it are asked of each (`may_judge`).
+    Rights to a part of an AI system and parts they had in it are asked of each (`may_judge`).
     """
     now = timezone.now()
     whole = rights.systems_where(actor, Act.DECISION_CONFIRM, given=ON_A_CLAIMED_ITEM)
@@ -349,9 +350,20 @@ def claimable(actor: Actor, queue_id: uuid.UUID | None = None) -> QuerySet[Revie
         found = found.filter(system_id__in=whole | part)
     if queue_id:
         found = found.filter(queue_id=queue_id)
+    found = _within_skills(found, actor)
     had = [Work.DECLINED, Work.SUBMITTED, Work.CLAIMED, Work.OFFERED]
     mine = ReviewAssignment.objects.filter(person_id=person_id_of(actor), status__in=had).values("review_id")
     return with_free_place(found.exclude(pk__in=mine), now).filter(has_place=True).order_by("deadline_at", "id")
+
+
+def _within_skills(reviews: QuerySet[Review], actor: Actor) -> QuerySet[Review]:
+    """Without those that need a skill they lack, or were left to those who answer for the AI system."""
+    reviews = reviews.filter(required_skill__in=["", *skills_of(person_id_of(actor))])
+    whole = rights.systems_where(actor, Act.DECISION_CONFIRM)
+    if whole is None:
+        return reviews
+    answered_for = whole | rights.systems_in_part(actor, Act.DECISION_CONFIRM)
+    return reviews.filter(Q(escalated_at=None) | Q(system_id__in=answered_for))
 
 
 def with_free_place(reviews: QuerySet[Review], now: datetime) -> QuerySet[Any]:

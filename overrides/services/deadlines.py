@@ -166,11 +166,22 @@ def _action(review: Review, closing: Review.Closing) -> str:
     is_full = closing == Review.Closing.QUEUE_FULL and review.queue is not None
     wanted = review.queue.when_full if is_full and review.queue else review.on_timeout
     system = AISystem.objects.get(pk=review.system_id)
-    if wanted == OnTimeout.ALLOW and system.risk_class not in MAY_ALLOW:
-        return OnTimeout.BLOCK
+    if wanted == OnTimeout.ALLOW:
+        wanted = _allowed(review, system)
     if wanted == OnTimeout.FALLBACK and not system.fallback_kind:
         return OnTimeout.BLOCK
     return wanted
+
+
+def _allowed(review: Review, system: AISystem) -> str:
+    """Unseen only where the risk is low and no switch says more than run."""
+    if system.risk_class not in MAY_ALLOW:
+        return OnTimeout.BLOCK
+    body = decision_by_id(review.decision_id).body
+    mode = memory.current().control.mode(
+        review.system_id, review.environment, body.model_version, body.capability or ""
+    )
+    return {Mode.RUN: OnTimeout.ALLOW, Mode.FALLBACK: OnTimeout.FALLBACK}.get(mode, OnTimeout.BLOCK)
 
 
 def _tell(review: Review, stage: int, now: datetime) -> None:
@@ -195,5 +206,6 @@ def _alert_missed(review_ids: Sequence[uuid.UUID], now: datetime) -> None:
             fingerprint=f"review.deadline_missed:{review.system_id}:{place}",
             system_id=review.system_id,
             about_id=review.decision_id,
+            owner_id=answerable_person(review),
             facts={"queue": review.queue.slug if review.queue else None, "review": str(review.pk)},
         )

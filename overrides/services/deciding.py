@@ -127,7 +127,7 @@ def undo(*, actor: Actor, token: uuid.UUID) -> ReviewAssignment:
 # --- parts of the above -----------------------------------------------------------------------------------------------
 def _submit(seal: Seal, actor: Actor, token: uuid.UUID, version: int, answer: Answer) -> ReviewAssignment:
     review, work = locked_work(actor, token)
-    answer = _in_words_of(review, work, answer)
+    given, answer = answer, _in_words_of(review, work, answer)
     if work.status == Work.SUBMITTED:
         if _answer_of(work) != answer:
             raise AlreadySubmitted()
@@ -140,8 +140,9 @@ def _submit(seal: Seal, actor: Actor, token: uuid.UUID, version: int, answer: An
         raise ReviewChanged()
     decision = decision_by_id(review.decision_id)
     act = Act.DECISION_CONFIRM if answer.decision == Decision.CONFIRM else Act.DECISION_OVERRIDE
-    rights.require(actor, act, scope_of(decision), given=ON_A_CLAIMED_ITEM)
-    checked_reason(answer.reason_code, answer.decision, review.queue_id)
+    rights.require(actor, act, scope_of(decision), given=frozenset() if review.escalated_at else ON_A_CLAIMED_ITEM)
+    # as it was given: refused for its reason only where the model said otherwise, it would tell what the model said
+    checked_reason(given.reason_code, given.decision, review.queue_id)
     tell_now(actor)
     _write_answer(seal, actor, review, work, answer)
     _conclude(seal, actor, review, work)
@@ -243,13 +244,10 @@ def _can_undo(review: Review, work: ReviewAssignment, now: datetime) -> bool:
     if work.status != Work.SUBMITTED or work.decision not in JUDGEMENTS or work.ended_at is None:
         return False
     if review.is_open:
-        return now < work.ended_at + UNDO_SPAN and not _is_adjudicating(review)
+        # once both have handed in, a conflict tells each what the other said
+        return now < work.ended_at + UNDO_SPAN and review.status != Status.CONFLICT
     is_decisive = review.decisive_id == work.pk
     return is_decisive and review.visible_at is not None and now < review.visible_at and review.announced_at is None
-
-
-def _is_adjudicating(review: Review) -> bool:
-    return review.assignments.filter(seat=ONE_DECIDES, status__in=[Work.CLAIMED, Work.SUBMITTED]).exists()
 
 
 def _reopen(seal: Seal, actor: Actor, review: Review) -> None:

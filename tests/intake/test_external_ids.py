@@ -23,6 +23,7 @@ from intake.models import ExternalId, QuarantinedRecord
 from intake.reading import read_record
 from ledger.models import Entry
 from ledger.selectors import open_log
+from overrides.directives import directive_for
 from tests.factories.register import make_key, make_system
 from tests.intake.conftest import Sender
 
@@ -196,3 +197,18 @@ def test_keys_cost_no_query_more_when_ids_and_keys_come_together(sender: Sender)
     keyed = queries([sender.record(id=None, external_id="A"), sender.record(id=None, external_id="B")])
     mixed = queries([sender.record(id=None, external_id="C"), sender.record(external_id="C")])
     assert mixed == keyed
+
+
+def test_a_random_share_is_drawn_by_the_callers_own_key_so_a_repeat_answers_alike(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str | None] = []
+
+    def note(**asked: Any) -> Any:
+        drawn.append(asked["decision_id"])
+        return directive_for(**asked)
+
+    monkeypatch.setattr("intake.admission.directive_for", note)
+    for external_id in ("order-1", "order-1", "order-2"):
+        sender.post(sender.record(id=None, external_id=external_id))
+    assert (drawn[0] == drawn[1], drawn[0] == drawn[2]) == (True, False)

@@ -50,6 +50,13 @@ def test_a_correction_stands_beside_what_it_corrects_and_counts(system: AISystem
         note(system, other, "closed", corrects=first.pk)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_is_a_number(system: AISystem, value: float) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        note(system, record_decision(system), value=value)
+    assert [problem.pointer for problem in refused.value.errors] == ["/value"]
+
+
 def test_what_has_not_happened_yet_and_what_is_no_category_is_refused(system: AISystem) -> None:
     new = NewOutcome(
         decision=record_decision(system), outcome="not good", observed_at=timezone.now() + timedelta(hours=1)

@@ -1,6 +1,6 @@
 """Oversight measures: what they count, what they leave out, and when they say nothing."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -11,7 +11,7 @@ from governance.models import AISystem, Person
 from governance.services.tokens import create_token
 from monitoring.models import Outcome
 from monitoring.oversight import Measures, Share, cell, measures, share
-from overrides.models import Review, ReviewAssignment, ReviewQueue
+from overrides.models import Drill, Review, ReviewAssignment, ReviewQueue
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 from tests.factories.reviews import make_queue
@@ -44,7 +44,8 @@ def ended(
     said: tuple[str, ...] = (),
     first: str = "",
     dwell: float = 30,
-    mode_epoch: str = "1.1",
+    shown: bool = True,
+    at: datetime | None = None,
 ) -> None:
     """A review that ended, as rows: the services that make such are tested beside them."""
     decision, now = record_decision(system, outcome="refused"), timezone.now()
@@ -53,9 +54,9 @@ def ended(
         system_id=system.pk,
         environment="production",
         queue=queue,
-        mode_epoch=mode_epoch,
+        mode_epoch="1.1",
         phase="proposed",
-        opened_at=now,
+        opened_at=at or now,
         deadline_at=now,
         closed_at=now,
         on_timeout="block",
@@ -78,6 +79,7 @@ def ended(
                 outcome="approved" if each == "modify" else "",
                 is_blind=bool(first),
                 first_outcome=first,
+                first_at=(now - timedelta(seconds=1) if shown else now) if first else None,
                 shown_at=now - timedelta(seconds=dwell),
                 ended_at=now,
             )
@@ -99,9 +101,9 @@ def ended(
         )
 
 
-def measured(queue: ReviewQueue, drill_epochs: frozenset[str] = frozenset()) -> Measures:
+def measured(queue: ReviewQueue) -> Measures:
     now = timezone.now()
-    return measures(queue, now - timedelta(hours=1), now + timedelta(hours=1), drill_epochs=drill_epochs)
+    return measures(queue, now - timedelta(hours=1), now + timedelta(hours=1))
 
 
 def test_overriding_is_split_by_whether_the_model_was_right(system: AISystem, queue: ReviewQueue) -> None:
@@ -139,14 +141,40 @@ def test_pairs_dwell_time_outs_and_blind_switches(system: AISystem, queue: Revie
     assert found.blind_switched == Share(share=0.4, n=10)
 
 
-def test_drills_withdrawn_reviews_and_other_queues_are_not_counted(
+def test_who_never_was_shown_the_models_outcome_did_not_refuse_to_follow(system: AISystem, queue: ReviewQueue) -> None:
+    for number in range(10):
+        ended(system, queue, "confirm" if number < 5 else "modify", first="approved")
+        ended(system, queue, "modify", first="approved", shown=False)
+    assert measured(queue).blind_switched == Share(share=0.5, n=10)
+
+
+def test_what_a_drill_held_withdrawn_reviews_and_other_queues_are_not_counted(
     system: AISystem, queue: ReviewQueue, owner: Person
 ) -> None:
-    ended(system, queue, "confirm", mode_epoch="1.9")
+    now = timezone.now()
+    ended(system, queue, "confirm", at=now - timedelta(minutes=5))
+    assert measured(queue).ended == 1
+    Drill.objects.bulk_create(
+        [
+            Drill(
+                system=system,
+                type="live_test",
+                status="ended",
+                mode="review",
+                starts_at=now - timedelta(minutes=9),
+                window_ends_at=now,
+                expectation="",
+                planned_by_id=new_id(),
+                approved_by_id=new_id(),
+                started_at=now - timedelta(minutes=8),
+                ended_at=now - timedelta(minutes=2),
+            )
+        ]
+    )
     ended(system, queue, "", status="withdrawn")
     ended(system, make_queue(owner), "confirm")
     ended(system, queue, "confirm")
-    assert (measured(queue, frozenset({"1.9"})).ended, measured(queue).ended) == (1, 2)
+    assert measured(queue).ended == 1
 
 
 def test_measures_are_for_the_queues_owner_and_those_who_oversee(

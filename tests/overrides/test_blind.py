@@ -184,6 +184,19 @@ def test_two_reviewers_do_not_see_each_others_work(system: AISystem, api: APICli
     assert "their-view" not in api.get(f"/api/v1/reviews/{review.pk}").content.decode()
 
 
+def test_who_decides_between_two_sees_what_they_said(system: AISystem, api: APIClient, person: Person) -> None:
+    rule = make_rule(system, make_queue(make_person()), reviews_required=2, name="pair")
+    review = open_review(system, rule=rule)
+    for outcome in ("their-view", "another-view"):
+        other = make_person(reviewer=system)
+        theirs = claim(actor=actor_of(other), review_id=review.pk)
+        answer = Answer(decision="modify", outcome=outcome, reason_code="other")
+        submit(actor=actor_of(other), token=theirs.token, version=1, answer=answer)
+    assert "their-view" not in api.get(f"/api/v1/reviews/{review.pk}").content.decode()
+    claim(actor=actor_of(person), review_id=review.pk)
+    assert "their-view" in api.get(f"/api/v1/reviews/{review.pk}").content.decode()
+
+
 def test_unseen_nothing_is_confirmed_and_meeting_the_models_is_a_confirmation(
     person: Person, work: ReviewAssignment
 ) -> None:
@@ -193,6 +206,23 @@ def test_unseen_nothing_is_confirmed_and_meeting_the_models_is_a_confirmation(
     done = submit(actor=actor_of(person), token=work.token, version=1, answer=answer)
     assert (done.decision, done.first_outcome) == ("confirm", OUTCOME)
     assert submit(actor=actor_of(person), token=work.token, version=1, answer=answer).pk == done.pk
+
+
+@pytest.mark.parametrize("outcome", [OUTCOME, "another"])
+def test_a_wrong_reason_is_refused_whatever_the_model_said(
+    person: Person, work: ReviewAssignment, outcome: str
+) -> None:
+    answer = Answer(decision="modify", outcome=outcome, reason_code="nonsense")
+    with pytest.raises(InvalidInput):
+        submit(actor=actor_of(person), token=work.token, version=1, answer=answer)
+
+
+def test_who_judges_at_a_second_claim_is_blind_no_more(person: Person, review: Review, work: ReviewAssignment) -> None:
+    release(actor=actor_of(person), token=work.token)
+    again = claim(actor=actor_of(person), review_id=review.pk)
+    assert is_hidden(person.pk, review.decision_id)
+    judge_blind(actor=actor_of(person), token=again.token, outcome="another")
+    assert not is_hidden(person.pk, review.decision_id)
 
 
 def test_a_queue_makes_a_share_blind_whatever_the_rule_says(system: AISystem, person: Person) -> None:

@@ -28,6 +28,8 @@ from overrides.review_errors import (
     ReviewTaken,
     TooManyClaims,
 )
+from overrides.selectors import waiting_for
+from overrides.services import claiming
 from overrides.services.claiming import (
     claim,
     claim_next,
@@ -135,6 +137,30 @@ def test_a_required_skill_is_asked_for(system: AISystem, reviewer: Person) -> No
     assert claim_next(actor=actor_of(reviewer)) is None
     give_skill(actor=COMMAND, person_id=reviewer.pk, skill="mortgage-law")
     assert claim_next(actor=actor_of(reviewer)) is not None
+
+
+def test_what_one_lacks_the_skill_for_starves_nobody(
+    system: AISystem, reviewer: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claiming, "LOOKED_AT", 1)
+    queue = make_queue(reviewer)
+    skilled, left = make_rule(system, queue, required_skill="law"), make_rule(system, queue, deadline_s=600)
+    open_review(system, rule=skilled)
+    escalated = open_review(system, rule=left)
+    Review.objects.filter(pk=escalated.pk).update(escalated_at=timezone.now())
+    wanted = open_review(system, rule=make_rule(system, queue, deadline_s=7200))
+    assert waiting_for(actor_of(reviewer)).claimable == 1
+    work = claim_next(actor=actor_of(reviewer))
+    assert work and work.review_id == wanted.pk
+
+
+def test_nobody_is_handed_what_they_work_on_already(system: AISystem, reviewer: Person) -> None:
+    review = open_review(system, rule=make_rule(system, make_queue(reviewer), reviews_required=2))
+    other = make_person(reviewer=system)
+    mine = claim(actor=actor_of(reviewer), review_id=review.pk)
+    claim(actor=actor_of(other), review_id=review.pk)
+    with pytest.raises(NotForReviewer):
+        hand_over(actor=actor_of(reviewer), token=mine.token, to_person_id=other.pk)
 
 
 def test_a_decline_outlives_the_claim_and_any_offer(system: AISystem, reviewer: Person) -> None:

@@ -17,7 +17,9 @@ from governance.models import AISystem, Person
 from ledger.entries import SERVER, Actor
 from ledger.models import Entry
 from notices.models import Alert, Event, Message
+from overrides import memory
 from overrides.effective import effective_of, versions_of
+from overrides.memory import Controls
 from overrides.models import Review, ReviewAssignment
 from overrides.review_errors import (
     AlreadySubmitted,
@@ -37,6 +39,7 @@ from overrides.services.deadlines import (
     withdraw_review,
 )
 from overrides.services.deciding import Answer, submit, undo
+from overrides.standing import Control, Epoch, InFlight, Mode, Node, SwitchState
 from tests.factories.register import actor_of, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
 from tests.overrides.test_review_claims import at_once
@@ -232,6 +235,14 @@ def test_two_that_disagree_are_judged_by_a_third(system: AISystem) -> None:
     assert (review.status, review.verdict) == ("adjudicated", "reject")
 
 
+def test_once_two_disagree_neither_may_join_the_other(system: AISystem) -> None:
+    review, people = pair(system)
+    works = [hand_in(people[0], review, APPROVE), hand_in(people[1], review, CONFIRM)]
+    for person, work in zip(people, works, strict=False):
+        with pytest.raises(UndoTooLate):
+            undo(actor=actor_of(person), token=work.token)
+
+
 def test_one_person_never_is_both(system: AISystem) -> None:
     review, people = pair(system)
     hand_in(people[0], review, CONFIRM)
@@ -289,6 +300,28 @@ def test_what_was_allowed_unseen_is_blocked_where_the_risk_has_risen(reviewer: P
     with time_machine.travel(review.deadline_at + timedelta(seconds=1)):
         apply_deadlines(actor=SERVER)
         assert effective_of(review.decision_id).action == action
+
+
+@pytest.mark.parametrize(("mode", "action"), [("run", "allow"), ("review", "block"), ("stop", "block")])
+def test_nothing_is_allowed_unseen_while_a_person_has_to_decide(
+    mode: str, action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = make_system(risk_class="limited")
+    review = open_review(system, rule=make_rule(system, make_queue(make_person()), on_timeout="allow"))
+    switch = SwitchState(
+        id=uuid.uuid4(),
+        node=Node(system_id=system.pk),
+        mode=Mode(mode),
+        epoch=Epoch(1, 7),
+        reason_code="harm-reported",
+        in_flight=InFlight.HOLD,
+        changed_at=timezone.now(),
+    )
+    controls = Controls(control=Control(epoch=Epoch(1, 7), by_system={system.pk: (switch,)}))
+    monkeypatch.setattr(memory, "current", lambda: controls)
+    assert apply_deadlines(actor=SERVER, now=timezone.now() + timedelta(hours=2)) == 1
+    review.refresh_from_db()
+    assert review.action == action
 
 
 def test_a_review_after_the_fact_blocks_nothing_when_its_time_runs_out(system: AISystem) -> None:

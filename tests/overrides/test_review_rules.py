@@ -19,7 +19,7 @@ from overrides.conditions import compile_condition, covers, draw_of, read_condit
 from overrides.models import ReasonList, ReviewRule
 from overrides.reasons import checked_reason, reasons_in_force
 from overrides.review_errors import QueueInUse, QueueNotFound, RuleChangeOver, RuleNotFound
-from overrides.review_rules import Rule, first_match, read_rules
+from overrides.review_rules import Rule, first_match, probability_of, read_rules
 from overrides.services.queues import archive_queue, publish_reasons
 from overrides.services.rules import approve_rule_change, change_rule, refuse_rule_change, register_rule
 from tests.factories.register import actor_of, make_person, make_system
@@ -116,6 +116,25 @@ def test_a_wrong_condition_is_told_where_it_is_wrong(condition: Any, place: str)
 )
 def test_whether_one_condition_covers_another(wider: Any, narrower: Any, is_so: bool) -> None:
     assert covers(wider, narrower) is is_so
+
+
+def test_of_overlapping_shares_each_is_noted_with_the_part_that_is_left_to_it() -> None:
+    conditions: list[dict[str, Any]] = [
+        {"share": 0.1, "outcome_in": ["refused"]},
+        {"share": 0.9, "outcome_in": ["closed"]},
+        {"share": 0.4},
+        {"adverse": True},
+    ]
+    rules = tuple(
+        Rule(id=uuid.uuid4(), system_id=uuid.uuid4(), tests=compile_condition(each), share=each.get("share"))
+        for each in conditions
+    )
+    facts = Facts(outcome="refused", adverse=True)
+    found = [round(probability_of(each, rules, "production", facts), 6) for each in rules]
+    assert (found[0], found[2], found[3]) == (0.1, 0.3, 0.6)
+    ids = [uuid.uuid4() for _ in range(2000)]
+    taken = [first_match(rules, "production", facts, decision_id=each) for each in ids]
+    assert abs(taken.count(rules[2]) / 2000 - 0.3) < 0.06
 
 
 def test_fifty_rules_that_do_not_match_cost_a_decision_microseconds() -> None:
@@ -223,6 +242,20 @@ def test_a_weaker_rule_put_before_others_waits_too(system: AISystem, operator: P
     assert asked.request
     approve_rule_change(actor=actor_of(make_person(approver=True)), change_id=asked.request.pk)
     assert ReviewRule.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_a_weak_rule_that_is_widened_takes_nothing_from_a_stricter_one_unseen(
+    system: AISystem, operator: Person
+) -> None:
+    queue = make_queue(operator)
+    weak = make_rule(system, queue, condition={"capability_in": ["small"]})
+    make_rule(system, queue, reviews_required=2)
+    asked = change_rule(
+        actor=actor_of(operator), rule_id=weak.pk, changes={"condition": {"capability_in": ["small", "large"]}}
+    )
+    assert asked.request is not None
+    assert asked.request.loosens == ["order"]
 
 
 @pytest.mark.django_db

@@ -1,7 +1,7 @@
 """Overriding without a queue, what callers did about it, and appeals until the remedy is seen."""
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.selectors import SealedDecision
 from config.errors import Forbidden, InvalidInput
-from governance.errors import ApprovalForbidden, PersonNeeded
+from governance.errors import ApprovalForbidden, PersonNeeded, RequestVoid
 from governance.models import AISystem, Person, ServiceAccount
 from ledger.entries import Actor
 from ledger.models import Entry
@@ -18,10 +18,17 @@ from overrides import memory
 from overrides.effective import effective_of, unconfirmed_effects, versions_of
 from overrides.memory import Controls
 from overrides.models import Appeal, Effect, Override, ReportedOverride, Review
-from overrides.review_errors import AppealExists, AppealNotOpen, OverrideNotWaiting, RemedyNotSeen
+from overrides.review_errors import (
+    AppealExists,
+    AppealNotOpen,
+    NotForReviewer,
+    OverrideNotWaiting,
+    RemedyNotSeen,
+    UndoTooLate,
+)
 from overrides.services.appeals import confirm_remedy, decide_appeal, open_appeal
 from overrides.services.claiming import claim
-from overrides.services.deciding import Answer, submit
+from overrides.services.deciding import Answer, submit, undo
 from overrides.services.overriding import (
     agree_to_override,
     confirm_effect,
@@ -224,6 +231,116 @@ def test_a_stop_freezes_what_was_approved(
     )
 
 
+def stopped(decision: SealedDecision, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = SwitchState(
+        id=uuid.uuid4(),
+        node=Node(system_id=decision.system_id),
+        mode=Mode.STOP,
+        epoch=Epoch(1, 7),
+        reason_code="harm-reported",
+        in_flight=InFlight.HOLD,
+        changed_at=timezone.now(),
+    )
+    control = Control(epoch=Epoch(1, 7), by_system={decision.system_id: (stop,)})
+    monkeypatch.setattr(memory, "current", lambda: Controls(control=control))
+
+
+def test_who_carries_out_what_a_stop_has_frozen_did_not_obey(
+    owner: Person, decision: SealedDecision, account: ServiceAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrule(owner, decision.id)
+    with monkeypatch.context() as patched:
+        stopped(decision, patched)
+        assert confirm(account, decision.id, None).status == "confirmed"
+        assert confirm(account, decision.id, "approved").status == "confirmed"  # it had not heard of it yet
+        with time_machine.travel(timezone.now() + timedelta(days=2)):
+            assert confirm(account, decision.id, "approved").status == "mismatch"
+    assert Alert.objects.filter(kind="effect.mismatched").count() == 1
+
+
+def test_what_was_rightly_not_done_while_frozen_waits_to_be_done_afterwards(
+    owner: Person, decision: SealedDecision, account: ServiceAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrule(owner, decision.id)
+    with monkeypatch.context() as patched:
+        stopped(decision, patched)
+        confirm(account, decision.id, None)
+    assert effective_of(decision.id).effect.status == "unconfirmed"
+
+
+def test_a_corrected_output_is_not_confirmed_by_what_was_done_before(
+    owner: Person, decision: SealedDecision, account: ServiceAccount
+) -> None:
+    confirm(account, decision.id, "refused")
+    with time_machine.travel(timezone.now() + timedelta(seconds=5)):
+        override_decision(
+            actor=actor_of(owner),
+            decision_id=decision.id,
+            outcome="refused",
+            output='{"limit": 9}',
+            reason_code="wrong-input",
+        )
+        assert effective_of(decision.id).effect.status == "unconfirmed"
+        assert len(unconfirmed_effects(None)) == 1
+        confirm(account, decision.id, "refused")
+        assert effective_of(decision.id).effect.status == "confirmed"
+        assert unconfirmed_effects(None) == []
+
+
+def test_a_reviewer_cannot_take_back_and_beat_a_later_override(system: AISystem, owner: Person) -> None:
+    review, reviewer = open_review(system, outcome="refused"), make_person(reviewer=system)
+    work = claim(actor=actor_of(reviewer), review_id=review.pk)
+    submit(actor=actor_of(reviewer), token=work.token, version=1, answer=Answer(decision="confirm"))
+    overrule(owner, review.decision_id)
+    with pytest.raises(UndoTooLate):
+        undo(actor=actor_of(reviewer), token=work.token)
+    assert effective_of(review.decision_id).source == "override"
+
+
+def test_the_version_only_rises(
+    owner: Person, decision: SealedDecision, account: ServiceAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = [effective_of(decision.id).version]
+
+    def note() -> None:
+        seen.append(effective_of(decision.id).version)
+
+    overrule(owner, decision.id)
+    note()
+    confirm(account, decision.id, "approved")
+    note()
+    start = memory.current().control.epoch
+    for number, switches in ((1, {decision.system_id: (SWITCH,)}), (2, {})):
+        control = Control(epoch=Epoch(start.generation, start.number + number), by_system=switches)
+        monkeypatch.setattr(memory, "current", lambda control=control: Controls(control=control))
+        note()
+    assert seen == sorted(set(seen))
+
+
+SWITCH = SwitchState(
+    id=uuid.uuid4(),
+    node=Node(),
+    mode=Mode.STOP,
+    epoch=Epoch(1, 1),
+    reason_code="harm-reported",
+    in_flight=InFlight.HOLD,
+    changed_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
+
+
+def test_nobody_agrees_to_an_override_of_what_they_judged(system: AISystem, owner: Person) -> None:
+    rule = make_rule(system, make_queue(owner), reviews_required=2)
+    review, first = open_review(system, rule=rule), make_person(reviewer=system)
+    work = claim(actor=actor_of(first), review_id=review.pk)
+    submit(actor=actor_of(first), token=work.token, version=1, answer=Answer(decision="confirm"))
+    asked = overrule(owner, review.decision_id)
+    with pytest.raises(NotForReviewer):
+        agree_to_override(actor=actor_of(first), override_id=asked.pk)
+    Person.objects.filter(pk=owner.pk).update(is_active=False)
+    with pytest.raises(RequestVoid):
+        agree_to_override(actor=actor_of(make_person(reviewer=system)), override_id=asked.pk)
+
+
 # --- appeals ----------------------------------------------------------------------------------------------------------
 def contest(actor: Actor, decision_id: uuid.UUID, statement: str = "They misread my salary.") -> Appeal:
     return open_appeal(actor=actor, decision_id=decision_id, ground_code="wrong-data", statement=statement)
@@ -249,6 +366,23 @@ def test_an_appeal_stays_open_until_the_caller_has_put_it_right(
     assert Appeal.objects.get().status == "overturned"
     confirm(account, decision.id, "approved")
     assert Appeal.objects.get().status == "remedied"
+
+
+def test_an_appeal_is_not_put_right_by_what_somebody_decided_since(
+    system: AISystem, owner: Person, decision: SealedDecision, account: ServiceAccount
+) -> None:
+    overturn(make_person(reviewer=system), contest(service(account), decision.id))
+    overrule(owner, decision.id, "refused")
+    assert confirm(account, decision.id, "refused").status == "confirmed"
+    assert Appeal.objects.get().status == "overturned"
+
+
+def test_overturning_to_what_holds_already_is_no_overturning(
+    system: AISystem, owner: Person, decision: SealedDecision, account: ServiceAccount
+) -> None:
+    overrule(owner, decision.id, "approved")
+    with pytest.raises(InvalidInput):
+        overturn(make_person(reviewer=system), contest(service(account), decision.id))
 
 
 def test_who_had_a_part_in_it_decides_no_appeal(system: AISystem, owner: Person, account: ServiceAccount) -> None:

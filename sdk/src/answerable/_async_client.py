@@ -19,17 +19,19 @@ if TYPE_CHECKING:
     from answerable._fields import GuardFields, RecordFields
 
 T = TypeVar("T")
-THREADS = 8
+THREADS = 32
+"""For what waits for the service. What only writes to the disk has a thread of its own and never queues behind it."""
 
 
 class AsyncClient(BaseClient):
     """The client for asyncio. `async with` closes it; arguments as for `Client`."""
 
     _pool: ThreadPoolExecutor | None = None
+    _writer: ThreadPoolExecutor | None = None
 
     async def record(self, **fields: "Unpack[RecordFields]") -> str:
         """See `Client.record`."""
-        return await self._in_thread(self._engine_to_write().record, fields)
+        return await self._written(self._engine_to_write().record, fields)
 
     async def decide(self, *, timeout: float | None = None, **fields: "Unpack[RecordFields]") -> Directive:
         """See `Client.decide`."""
@@ -51,9 +53,9 @@ class AsyncClient(BaseClient):
         """See `Client.effective`."""
         return await self._in_thread(self._engine_now().effective, decision_id)
 
-    async def confirm_effect(self, decision_id: str, outcome: str, detail: str = "") -> None:
+    async def confirm_effect(self, decision_id: str, outcome: str | None, detail: str = "") -> None:
         """See `Client.confirm_effect`."""
-        await self._in_thread(self._engine_to_write().confirm_effect, decision_id, outcome, detail)
+        await self._written(self._engine_to_write().confirm_effect, decision_id, outcome, detail)
 
     def guard(
         self,
@@ -81,9 +83,12 @@ class AsyncClient(BaseClient):
 
     def close(self, timeout: float | None = None) -> bool:
         """`aclose` for where no loop runs any more."""
+        pool, writer, self._pool, self._writer = self._pool, self._writer, None, None
+        if writer is not None:
+            writer.shutdown()  # what was given before is stored before
         done = self._close(timeout)
-        if self._pool is not None:
-            self._pool.shutdown(wait=False)
+        if pool is not None:
+            pool.shutdown(wait=False)
         return done
 
     async def __aenter__(self) -> "AsyncClient":
@@ -99,6 +104,12 @@ class AsyncClient(BaseClient):
             self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="answerable-async")
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args))
 
+    async def _written(self, function: Callable[..., T], *args: Any) -> T:
+        """To its end, whatever becomes of the task that asked for it: a cancelled caller must lose no record."""
+        if self._writer is None:
+            self._writer = ThreadPoolExecutor(1, thread_name_prefix="answerable-async")
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writer, lambda: function(*args)))
+
     def _forget(self) -> None:
         super()._forget()
-        self._pool = None
+        self._pool = self._writer = None

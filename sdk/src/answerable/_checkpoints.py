@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from answerable._exceptions import LogWentBack, NotDurable
-from answerable._locks import FileLock
+from answerable._locks import briefly
 
 
 class Checkpoint(NamedTuple):
@@ -83,18 +83,15 @@ class Checkpoints:
         """Write the file, if there is something new, together with what other processes wrote."""
         if self._file is None or not self._unsaved:
             return
-        lock = FileLock(self._file.with_suffix(".lock"))
         try:
-            lock.take(wait=True)
-            with self._lock:
-                self._merge(self._read())
-                text = json.dumps({origin: each.note for origin, each in self._highest.items()})
-                self._unsaved = False
-            write_atomically(self._file, text.encode())
+            with briefly(self._file.with_suffix(".lock")):
+                with self._lock:
+                    self._merge(self._read())
+                    text = json.dumps({origin: each.note for origin, each in self._highest.items()})
+                    self._unsaved = False
+                write_atomically(self._file, text.encode())
         except OSError as error:
             self._report(NotDurable(f"checkpoints cannot be kept in {self._file}: {error}"))
-        finally:
-            lock.leave()
 
     def _merge(self, notes: list[Checkpoint]) -> None:
         for each in notes:

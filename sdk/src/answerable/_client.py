@@ -19,7 +19,7 @@ from answerable._health import Health
 from answerable._modes import Mode
 from answerable._reports import Reports
 from answerable._settings import Settings, default_spool_dir
-from answerable._spool import DeadLetter, Spool
+from answerable._spool import DeadLetter
 from answerable._state import FailPolicy
 
 if TYPE_CHECKING:
@@ -187,17 +187,8 @@ class BaseClient:
         """Send what waits, at most `close_timeout` seconds; the rest stays on disk. Whether all was sent."""
         return self._close(timeout)
 
-    def _spools(self) -> list[Spool]:
-        engine = self._engine
-        if engine is None or self._is_closed:
-            return []
-        refuge = engine.sender.refuge
-        return [engine.spool, *([refuge.spool] if refuge else [])]
-
     def _forget(self) -> None:
-        """In the child of a fork."""
-        for spool in self._spools():
-            spool.abandon()
+        """In the child of a fork, where all spools have been abandoned."""
         self._engine = self._control = None
         self._lock = threading.Lock()
         self._reports.begin_anew()
@@ -226,8 +217,8 @@ class Client(BaseClient):
         """What holds for a decision now. Errors: `ServiceUnavailable`, `ServiceRefused`."""
         return self._engine_now().effective(decision_id)
 
-    def confirm_effect(self, decision_id: str, outcome: str, detail: str = "") -> None:
-        """Tell what was really done; kept on disk until it is told."""
+    def confirm_effect(self, decision_id: str, outcome: str | None, detail: str = "") -> None:
+        """Tell what was really done (None: nothing); kept on disk until it is told. Raises nothing."""
         self._engine_to_write().confirm_effect(decision_id, outcome, detail)
 
     def guard(

@@ -113,11 +113,11 @@ class Delivery:
 
     def _split_or_bury(self, batch: Sequence[Waiting], refused: ServiceRefused) -> None:
         """A batch refused as a whole for its content: halve it until the record that spoils it stands alone."""
+        if len(batch) > 1 and (refused.is_about_content or refused.status == 413):
+            self._most = len(batch) // 2  # 413 may be a proxy's, which lets less pass than the service takes
+            return
         if not refused.is_about_content:
             raise refused
-        if len(batch) > 1:
-            self._most = len(batch) // 2
-            return
         self._most = BATCH_RECORDS
         self.bury(batch[0], str(refused), refused.problem.get("quarantine_id"))
 

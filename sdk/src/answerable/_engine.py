@@ -78,11 +78,14 @@ class Engine:
             instance=self.instance, agent=AGENT, poke=self.listener.poke, report=self.report,
         )  # fmt: skip
         self.lookout = Lookout(control, wake_acks=self.acknowledger.wake, report=self.report)
-        self.sender.thread.start()
-        self.lookout.thread.start()
+        threads = [self.sender.thread, self.lookout.thread]
         if settings.has_control:
-            self.listener.thread.start()
-            self.acknowledger.thread.start()
+            threads += [self.listener.thread, self.acknowledger.thread]
+        try:
+            for thread in threads:
+                thread.start()
+        except RuntimeError as error:  # the interpreter is ending, or the machine has no thread left
+            self.report(NotDurable(f"no thread could be started ({error}): records stay in {self.spool.path}"))
 
     def _wake_acks(self) -> None:
         self.acknowledger.wake()
@@ -202,7 +205,7 @@ class Engine:
             return known  # no answer could change it; the record is sent like any other
         self.delivery.asking.add(kept.seq)
         try:
-            return self._ask(kept, timeout or self.settings.decide_timeout).at_least(
+            return self._ask(kept, self.settings.decide_timeout if timeout is None else timeout).at_least(
                 self.known_directive(fields, decision_id)
             )
         except (ServiceUnavailable, ServiceRefused, ValueError) as error:
@@ -301,12 +304,12 @@ class Engine:
                 time.sleep(min(ASK_PAUSE * random.uniform(0.8, 1.2), max(until - time.monotonic(), 0.0)))
         return found
 
-    def confirm_effect(self, decision_id: str, outcome: str, detail: str) -> None:
+    def confirm_effect(self, decision_id: str, outcome: str | None, detail: str) -> None:
         """Keep what was really done, to be told when the decision itself has arrived."""
         body = {"outcome": outcome, "occurred_at": now_text(), "detail": detail}
         try:
             self.spool.add_effect(decision_id, encode(body))
-        except (*BROKEN, InvalidRecord) as error:
+        except Exception as error:  # noqa: BLE001 - what fails in here must never break who called
             self.report(NotRecorded(f"the effect of {decision_id} could not be kept: {error}", decision_id=decision_id))
         self.sender.wake()
 

@@ -1,8 +1,10 @@
 """Guards: ask, obey, report. The body of a guard runs only where it may."""
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
+from enum import Enum
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -22,7 +24,8 @@ class Decision:
         self._engine, self._fields = engine, fields
         self.directive = directive
         self.effective: Effective | None = None
-        self.outcome: str = str(fields.get("outcome"))
+        outcome = fields.get("outcome")
+        self.outcome: str = str(outcome.value if isinstance(outcome, Enum) else outcome)
         self.output: Any = fields.get("output")
         self._is_confirmed = False
 
@@ -30,8 +33,8 @@ class Decision:
     def id(self) -> str:
         return self.directive.decision_id
 
-    def effect(self, outcome: str, detail: str = "") -> None:
-        """Say what was really done. Without it a body that ends well confirms `outcome`."""
+    def effect(self, outcome: str | None, detail: str = "") -> None:
+        """Say what was really done (None: nothing). Without it a body that ends well confirms `outcome`."""
         self._is_confirmed = True
         self._engine.confirm_effect(self.id, outcome, detail)
 
@@ -54,6 +57,8 @@ class Decision:
             raise Held("a human has to decide, and has not yet", decision=self)
         if effective.status == "frozen":
             raise Stopped("approved, but a stop is in force", decision=self)
+        if effective.action in ("stop", "fallback"):
+            self.effect(None, effective.action)  # the human's word is obeyed, and that is told
         self.obey(effective.action, effective.reason_code)
         self._obey_what_came_since()
         self.outcome = effective.effective_outcome or self.outcome
@@ -82,6 +87,8 @@ class Decision:
             return
         if error is None:
             self.effect(self.outcome)
+        elif isinstance(error, Refused) and error.decision is self:
+            self.effect(None, "broken off by a stop")
         else:
             self.effect("failed", type(error).__name__)
 
@@ -111,6 +118,12 @@ class _Guard:
         self._engine, self._fields, self._describe = engine, dict(fields), describe
         self._fallback, self._wait, self._timeout = fallback, wait, timeout
         self._decision: Decision | None = None
+        self._token: Token[Decision | None] | None = None
+
+    def _reset(self) -> None:
+        if self._token is not None:
+            _current.reset(self._token)
+            self._token = None
 
     def _for_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         described = self._describe(*args, **kwargs) if self._describe else {}
@@ -127,9 +140,11 @@ class Guard(_Guard):
 
     def __enter__(self) -> Decision:
         self._decision = self._open(self._fields)
+        self._token = _current.set(self._decision)
         return self._decision
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._reset()
         self._end(error)
 
     def _open(self, fields: Mapping[str, Any]) -> Decision:
@@ -143,6 +158,9 @@ class Guard(_Guard):
         return decision
 
     def __call__(self, function: F) -> F:
+        if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+            raise TypeError("calling it runs nothing yet: a coroutine function is guarded by an AsyncClient")
+
         @functools.wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             try:
@@ -174,25 +192,31 @@ class AsyncGuard(_Guard):
 
     async def __aenter__(self) -> Decision:
         self._decision = await self._open(self._fields)
+        self._token = _current.set(self._decision)
         return self._decision
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        await self._client._in_thread(self._end, error)
+        self._reset()
+        await self._client._written(self._end, error)
 
     async def _open(self, fields: Mapping[str, Any]) -> Decision:
         engine: Engine = await self._client._in_thread(self._engine)
         directive = await self._client._in_thread(engine.decide, fields, self._timeout)
         decision = Decision(engine, fields, directive)
         if directive.action == "hold" and self._wait:
-            decision.take(await self._client.wait_for_human(decision.id, self._wait))
+            found = await self._client.wait_for_human(decision.id, self._wait)
+            await self._client._written(decision.take, found)
         else:
             decision.obey(directive.action, directive.reason_code)
         decision.begin()
         return decision
 
     def __call__(self, function: F) -> F:
+        if not inspect.iscoroutinefunction(function):
+            raise TypeError("an AsyncClient guards coroutine functions")
+
         @functools.wraps(function)
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             try:
@@ -205,11 +229,11 @@ class AsyncGuard(_Guard):
             try:
                 result = await function(*args, **kwargs)
             except BaseException as error:
-                await self._client._in_thread(decision.end, error)
+                await self._client._written(decision.end, error)
                 raise
             finally:
                 _current.reset(token)
-            await self._client._in_thread(decision.end, None)
+            await self._client._written(decision.end, None)
             return result
 
         return guarded  # type: ignore[return-value]

@@ -148,7 +148,10 @@ class Transport:
     ) -> Answer:
         """One exchange, within `timeout` as a whole. Errors: `ServiceUnavailable`."""
         until = time.monotonic() + timeout
-        kept = self._idle.pop() if self._idle else None
+        try:
+            kept = self._idle.pop()
+        except IndexError:  # asked for and not looked at first: another thread may take the last one in between
+            kept = None
         if kept is not None:
             try:
                 return self._exchange(kept, method, path, body, headers, until)
@@ -244,8 +247,9 @@ class Transport:
     def close(self) -> None:
         """End what is idle; what is in use ends with its answer."""
         self._is_closed = True
-        while self._idle:
-            self._idle.pop().close()
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
     def _connect(self, until: float) -> http.client.HTTPConnection:
         if self._wrong:

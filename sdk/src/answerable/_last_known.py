@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from answerable._checkpoints import write_atomically
 from answerable._exceptions import NotDurable
-from answerable._locks import FileLock
+from answerable._locks import briefly
 from answerable._modes import Epoch
 from answerable._state import State, read_state
 
@@ -47,18 +47,15 @@ class LastKnownFile:
         """Keep a state, unless a newer one is kept already."""
         if self._path is None:
             return
-        lock = FileLock(self._path.with_suffix(".lock"))
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock.take(wait=True)
-            kept = self._kept_epoch()
-            if kept is None or kept <= epoch:
-                write_atomically(self._path, json.dumps(document).encode())
-                self._touched = time.monotonic()
+            with briefly(self._path.with_suffix(".lock")):
+                kept = self._kept_epoch()
+                if kept is None or kept <= epoch:
+                    write_atomically(self._path, json.dumps(document).encode())
+                    self._touched = time.monotonic()
         except OSError as error:
             self._report(NotDurable(f"the last known state cannot be kept in {self._path}: {error}"))
-        finally:
-            lock.leave()
 
     def confirm(self) -> None:
         """The service has just said that this state still holds."""

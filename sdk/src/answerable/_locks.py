@@ -1,6 +1,9 @@
 """Locks between processes. They end with the process that holds them, however it ends."""
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 try:
@@ -9,6 +12,22 @@ except ImportError:  # no POSIX: files of dead processes are then left alone
     HAS_LOCKS = False
 else:
     HAS_LOCKS = True
+
+
+BRIEF = threading.RLock()
+"""Held with every lock on a file that is held for a moment. A child of a fork in between would hold it for ever."""
+
+
+@contextmanager
+def briefly(path: Path) -> "Iterator[None]":
+    """Hold a lock on a file while a few lines run. Errors: OSError."""
+    with BRIEF:
+        lock = FileLock(path)
+        try:
+            lock.take(wait=True)
+            yield
+        finally:
+            lock.leave()
 
 
 class FileLock:

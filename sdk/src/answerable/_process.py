@@ -1,8 +1,9 @@
 """Clients and their process: the flush at its end, and forks.
 
-At a fork no thread of ours may be inside SQLite, whose own locks the child would inherit taken; so all spools are held
-for that moment. The child forgets its engines without touching a file and makes new ones when they are first needed: a
-child that never uses its client is no instance that a stop would have to wait for.
+At a fork no thread of ours may be inside SQLite, whose own locks the child would inherit taken, nor hold a lock on a
+file, which the child would go on holding; so all of them are held for that moment. The child forgets its engines
+without touching a file and makes new ones when they are first needed: a child that never uses its client is no
+instance that a stop would have to wait for.
 """
 
 import atexit
@@ -11,14 +12,14 @@ import threading
 import weakref
 from typing import Protocol
 
-from answerable._spool import Spool
+from answerable._locks import BRIEF
+from answerable._spool import OPEN, OPENING
 
 
 class Owner(Protocol):
     """A client, as far as its process is concerned."""
 
     def close(self) -> object: ...
-    def _spools(self) -> list[Spool]: ...
     def _forget(self) -> None: ...
 
 
@@ -38,11 +39,16 @@ def _close_all() -> None:
 
 
 def _before_fork() -> None:
-    for owner in list(_owners):
-        for spool in owner._spools():
-            for lock in (spool.lock, spool.upkeep_lock):
-                if lock.acquire(timeout=PATIENCE):
-                    _held.append(lock)
+    _hold(BRIEF)
+    _hold(OPENING)
+    for spool in list(OPEN):
+        _hold(spool.lock)
+        _hold(spool.upkeep_lock)
+
+
+def _hold(lock: "threading.RLock") -> None:
+    if lock.acquire(timeout=PATIENCE):
+        _held.append(lock)
 
 
 def _after_in_parent() -> None:
@@ -51,7 +57,11 @@ def _after_in_parent() -> None:
 
 
 def _after_in_child() -> None:
-    _held.clear()
+    while _held:
+        _held.pop().release()
+    for spool in list(OPEN):
+        spool.abandon()
+    OPEN.clear()
     for owner in list(_owners):
         owner._forget()
 

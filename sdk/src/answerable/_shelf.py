@@ -44,7 +44,11 @@ class Shelf:
         if self.folder is None:
             return
         for path in sorted(self.folder.glob("spool-*.db")):
-            spool = self._take_over(path)
+            try:
+                spool = self._take_over(path)
+            except BROKEN as error:  # another user's, or busy: no reason to do without the others
+                self._report(NotDurable(f"the spool {path} cannot be taken over just now: {error}"))
+                continue
             if spool is not None:
                 yield spool
 

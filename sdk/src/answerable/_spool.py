@@ -14,6 +14,7 @@ import sqlite3
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,10 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     seq INTEGER, kind TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL, reason TEXT NOT NULL,
     quarantine_id TEXT, at REAL NOT NULL);
 """
+OPENING = threading.RLock()
+"""Held while a file is opened or closed: no fork may come in between."""
+OPEN: "weakref.WeakSet[Spool]" = weakref.WeakSet()
+"""All that are open in this process, those of dead processes that are being emptied too."""
 OVERHEAD = 120
 """Bytes of a row beside its body, about."""
 
@@ -99,14 +104,16 @@ class Spool:
         self.upkeep_lock = threading.RLock()
         self._second: sqlite3.Connection | None = None
         self._is_over = False
-        self._database = sqlite3.connect(
-            str(path or ":memory:"), isolation_level=None, check_same_thread=False, timeout=5, cached_statements=64
-        )
-        try:
-            self._prepare(power_safe)
-        except BaseException:
-            self._database.close()
-            raise
+        with OPENING:
+            self._database = sqlite3.connect(
+                str(path or ":memory:"), isolation_level=None, check_same_thread=False, timeout=5, cached_statements=64
+            )
+            try:
+                self._prepare(power_safe)
+            except BaseException:
+                self._database.close()
+                raise
+            OPEN.add(self)
 
     def _prepare(self, power_safe: bool) -> None:
         run = self._database.execute
@@ -124,14 +131,22 @@ class Spool:
         self.effects: int
         self.dead: int
         self.source: str = run("SELECT value FROM meta WHERE name = 'source'").fetchone()[0]
-        boot, known = _boot_id(), run("SELECT value FROM meta WHERE name = 'boot'").fetchone()
-        self.may_go_on = power_safe or known is None or known[0] == boot
-        """Whether its counter is whole: a machine that lost power may have forgotten numbers that were given out."""
-        if known is None or known[0] != boot:
-            run("INSERT OR REPLACE INTO meta VALUES ('boot', ?)", (boot,))
+        run("DELETE FROM records WHERE id = ''")  # of an older version, which numbered what is missing in two commits
+        self.may_go_on = self._is_counter_whole(power_safe)
         self._count_anew()
         found = run("SELECT seq FROM sqlite_sequence WHERE name = 'records'").fetchone()
         self.last_seq: int = found[0] if found else 0
+
+    def _is_counter_whole(self, power_safe: bool) -> bool:
+        """False once the machine may have forgotten numbers that were given out, and for good: by losing power."""
+        run = self._database.execute
+        known = dict(run("SELECT name, value FROM meta").fetchall())
+        boot, safe = _boot_id(), str(int(power_safe))
+        if known.get("boot", boot) != boot and known.get("power_safe") != "1":
+            known["ended"] = "1"
+        for name, value in {**known, "boot": boot, "power_safe": safe}.items():
+            run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+        return "ended" not in known
 
     @property
     def is_empty(self) -> bool:
@@ -153,8 +168,16 @@ class Spool:
     def skip(self) -> None:
         """Give out a number for a record that is not kept, so that the server sees that one is missing."""
         with self.lock:
-            seq = self.add("", b"")
-            self.remove([seq])
+            run = self._database.execute
+            run("BEGIN IMMEDIATE")  # in one commit: an empty row that outlives a kill would be no record
+            try:
+                seq = int(run("INSERT INTO records (id, body, made_at) VALUES ('', x'', 0)").lastrowid or 0)
+                run("DELETE FROM records WHERE seq = ?", (seq,))
+                run("COMMIT")
+            except BaseException:
+                run("ROLLBACK")
+                raise
+            self.last_seq = seq
 
     def first(self, limit: int, limit_bytes: int, *, but: Collection[int] = (), after: int = 0) -> list[Waiting]:
         """The oldest records, in order, at least one where there is one."""
@@ -319,20 +342,21 @@ class Spool:
 
     def _shut(self) -> None:
         self._is_over = True
+        OPEN.discard(self)
         with self.upkeep_lock:
             if self._second is not None:
                 self._second.close()
         self._database.close()
 
     def close(self) -> None:
-        with self.lock:
+        with OPENING, self.lock:
             self._shut()
             if self._file_lock is not None:
                 self._file_lock.leave()
 
     def destroy(self) -> None:
         """Close and remove it: everything in it was sealed. The lock goes last, so nobody takes half of it."""
-        with self.lock:
+        with OPENING, self.lock:
             self._shut()
             if self.path is not None:
                 for name in (self.path, *(self.path.with_name(self.path.name + end) for end in ("-wal", "-shm"))):

@@ -8,6 +8,8 @@ const WRITTEN = ["decision", "outcome", "output", "reason_code", "note"];
 let isBusy = false;
 let isDirty = false;
 let isOver = false;
+let saving = null;
+let carried = null;  // what was typed in an item that was lost, for when it is claimed again
 let savedAt = Date.now();
 let activeAt = Date.now();
 
@@ -54,8 +56,9 @@ function forget() {
 }
 
 function restore() {
-  let kept = null;
-  try { kept = JSON.parse(sessionStorage.getItem(place())); } catch { kept = null; }
+  let kept = carried;
+  carried = null;
+  try { kept ??= JSON.parse(sessionStorage.getItem(place())); } catch { kept = null; }
   if (!kept || JSON.stringify(kept) === JSON.stringify(written())) return;
   for (const name of ["outcome", "output", "note"]) {
     const field = form().elements[name];
@@ -100,15 +103,21 @@ function sayRefused(answer, told) {
 const wordsOf = async (answer) => (answer.headers.get("Content-Type")?.startsWith("application/json") ? answer.json() : null);
 
 function lock() {
-  for (const each of desk.querySelectorAll("[data-form] :is(input, button, select), [data-judge] :is(input, button)")) each.disabled = true;
+  for (const each of desk.querySelectorAll("[data-form] button, [data-judge] button")) each.disabled = true;
 }
 
 // --- the next item in the same page ------------------------------------------------------------------------------------
 async function swap(sent, submitter) {
-  if (isBusy) return;
+  if (isBusy || (isOver && sent.matches("[data-form], [data-judge]"))) return;
   isBusy = true;
-  if (sent.matches("[data-form]")) remember();
-  else await save();
+  carried = isOver && form() && sent.closest("[data-said]") ? written() : null;
+  if (sent.matches("[data-form]")) {
+    remember();
+    saving?.abort();  // what is handed in is more than its draft
+    isDirty = false;
+  } else {
+    await save();
+  }
   const body = new FormData(sent, submitter);
   try {
     const answer = await ask(sent.action, body);
@@ -155,16 +164,17 @@ async function renew(rest = {}) {
   isDirty = false;
   savedAt = Date.now();
   const body = new FormData(sent);
+  saving = new AbortController();
   try {
-    const answer = await ask(sent.dataset.draft, body, rest);
+    const answer = await ask(sent.dataset.draft, body, { signal: saving.signal, ...rest });
     if (sent !== form()) return;
     const told = await wordsOf(answer);
     if (!answer.ok) return sayRefused(answer, told);
     if (!isDirty) forget();
     find("[data-item]").dataset.lease = told.lease_until;
     find("[data-kept]").textContent = `Draft kept ${new Date().toLocaleTimeString()}. Erasable; the log holds a commitment to it.`;
-  } catch {
-    isDirty = true;  // and tried again
+  } catch (error) {
+    isDirty = error.name !== "AbortError";  // and tried again
   }
 }
 
@@ -176,6 +186,7 @@ function tick() {
     find("[data-lease-left]").textContent = words;
     find("[data-lease-left]").parentElement.dataset.tone = left < 120000 ? "warn" : "neutral";
     const wasActive = activeAt > savedAt;
+    if (isBusy) return;
     if (isDirty && Date.now() - savedAt >= SAVE_EVERY_MS) save();
     else if (form() && wasActive && Date.now() - savedAt >= RENEW_EVERY_MS) renew();
   }
@@ -299,7 +310,7 @@ if (desk) {
   });
   desk.addEventListener("input", (event) => { if (event.target.closest("[data-form]")) touched(); });
   desk.addEventListener("change", (event) => { if (event.target.closest("[data-form]")) { touched(); arrange(); } });
-  desk.addEventListener("focusout", (event) => { if (event.target.closest("[data-form]")) save(); });
+  desk.addEventListener("focusout", (event) => { if (event.target.closest("[data-form]") && !isBusy) save(); });
   desk.addEventListener("click", (event) => {
     if (event.target.closest("[data-keys]")) KEYS["?"]();
     if (!event.target.closest("[data-start-output]")) return;
@@ -307,7 +318,7 @@ if (desk) {
     touched();
   });
   for (const kind of ["pointermove", "keydown", "scroll"]) addEventListener(kind, () => { activeAt = Date.now(); }, { passive: true });
-  document.addEventListener("visibilitychange", () => { if (document.hidden) save({ keepalive: true }); });
+  document.addEventListener("visibilitychange", () => { if (document.hidden && !isBusy) save({ keepalive: true }); });
   addEventListener("popstate", () => location.reload());
   begin();
 }
