@@ -33,6 +33,7 @@ from intake.errors import DecisionTooOld, InvalidDecision
 from intake.learning import MAX_LEARNT, FacetKey, Known, facet_key, facet_values, known_for, learn
 from intake.wire import DecisionRecord
 from ledger.commitments import SECRET_BYTES
+from overrides import memory as controls
 from overrides.conduct import Conduct, conduct_of
 from overrides.directives import Directive, directive_for
 from overrides.review_rules import NewReview
@@ -66,10 +67,11 @@ class Replay(msgspec.Struct, frozen=True):
 
 
 class Admission:
-    """Takes in the records of one request, or replays one from quarantine."""
+    """Takes in the records of one request, or replays one from quarantine. Errors: `ControlsStale`."""
 
     def __init__(self, grant: KeyGrant, at: datetime, replay: Replay | None = None) -> None:
         grant.require("decisions:write")
+        controls.fresh()  # else a stop could be unknown here, and a decision be told to proceed
         self.grant = grant
         self._replay = replay
         self.received = Receipt.of(at)
