@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 import httpx
@@ -134,11 +134,10 @@ def test_the_control_process_is_back_at_once_where_its_connection_hangs(
 def test_a_process_that_starts_without_a_database_obeys_when_it_is_back(
     installation: Installation, governed: Governed, server: str
 ) -> None:
-    start: Callable[[], object]
     with ExitStack() as stack:
         with installation.away():
-            start = installation.control if server == "control" else lambda: installation.web(REAL)
-            found = stack.enter_context(start())  # type: ignore[arg-type]
+            starting = installation.control() if server == "control" else installation.web(REAL)
+            found = stack.enter_context(starting)
             answer = governed.state(found)
             assert (answer.status_code, int(answer.headers["Retry-After"]) >= 1) == (503, True)
         assert wait_until(lambda: governed.state(found).status_code == 200, patience=15)

@@ -37,6 +37,8 @@ def killed(installation: Installation) -> Iterator[None]:
     for process in processes:
         process.kill()
     end_all(working_in(installation.data_dir / "pg" / "data"), patience=10)
+    assert installation.cluster.process is not None
+    installation.cluster.process.wait(10)
     yield
     installation.cluster.start()
 
