@@ -34,12 +34,12 @@ def system(installation: Installation) -> AISystem:
     return found
 
 
-def stop(own: Installation, system: AISystem, *, full: bool = False, **changed: str) -> str:
+def stop(own: Installation, system: AISystem, *, full: bool = False, changed: dict[str, str] | None = None) -> str:
     """What the command prints. `full`: as on a disk that takes nothing more."""
     words = ["stop", system.slug, "--reason", "harm-reported", "--wait", "0"]
     command = [sys.executable, str(PROJECT / "manage.py"), *words]
     done = subprocess.run(
-        command, env=own.environment() | changed, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120,
+        command, env=own.environment() | (changed or {}), cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120,
         preexec_fn=_take_room if full else None,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -84,7 +84,7 @@ def test_without_a_head_store_or_a_key(
     installation: Installation, system: AISystem, tmp_path: Path, lacks: str
 ) -> None:
     (tmp_path / "file").write_text("no folder")
-    assert "not sealed yet" in stop(installation, system, **{lacks: str(tmp_path / "file" / "nothing")})
+    assert "not sealed yet" in stop(installation, system, changed={lacks: str(tmp_path / "file" / "nothing")})
     assert_sealed_by_the_sweep(installation, system)
 
 
