@@ -188,7 +188,7 @@ OF_EACH: Compilers = {"confidence_below": _confidence, "label": _label, "share":
 # --- saying -----------------------------------------------------------------------------------------------------------
 def condition_in_words(condition: Mapping[str, Any]) -> str:
     """`confidence below 0.7, or not stated; outcome refused`"""
-    return "; ".join(WORDS[name](condition[name]) for name in COMPILERS if name in condition)
+    return "; ".join(WORDS[name](condition[name]) for name in (*OF_A_KIND, *OF_EACH) if name in condition)
 
 
 def _any_of(values: list[str]) -> str:
