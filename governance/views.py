@@ -16,9 +16,10 @@ from django.views.decorators.http import require_http_methods
 from unfold.forms import AdminOwnPasswordChangeForm
 
 from config.errors import ServiceError
-from governance.errors import SetupClosed
+from governance.errors import SetupClosed, SignInLocked
 from governance.models import Person
 from governance.rights import as_actor
+from governance.services.lockouts import admit_factor, forgive
 from governance.services.people import bootstrap_administrator, change_own_password, set_first_password, setup_purpose
 
 NEW_PASSWORD = {"autocomplete": "new-password"}
@@ -46,7 +47,17 @@ class AdministratorForm(PasswordForm):
 
 
 class OwnPasswordForm(AdminOwnPasswordChangeForm):
-    """The old password and the new one, twice."""
+    """The old password and the new one, twice. Guesses at the old one count like those at a second factor."""
+
+    @sensitive_variables()
+    def clean_old_password(self) -> str:
+        try:
+            attempt = admit_factor(self.user)
+        except SignInLocked as refusal:
+            raise ValidationError(refusal.detail, code="locked") from refusal
+        given = str(super().clean_old_password())
+        forgive(attempt)
+        return given
 
     def save(self, commit: bool = True) -> Person:
         """Change it by the service; the view goes on with `user` to keep this session."""

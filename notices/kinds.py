@@ -16,4 +16,4 @@ WEBHOOK_SECRET_ROTATED = Kind("webhook.secret_rotated", Belongs.SCOPE, "deliveri
 
 def kind_words(kind: str) -> str:
     """`ledger.mismatch` as a person would say it."""
-    return kind.replace(".", ": ").replace("_", " ").capitalize()
+    return kind.replace("signin", "sign-in").replace(".", ": ").replace("_", " ").capitalize()

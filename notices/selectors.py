@@ -4,7 +4,8 @@ from django.db.models import Case, Q, QuerySet, When
 
 from governance import rights
 from governance.acts import Act
-from governance.models import Person
+from governance.models import AISystem, Person
+from governance.scopes import ORGANISATION, Scope
 from ledger.entries import Actor
 from notices.models import Alert, Delivery, WebhookEndpoint
 
@@ -17,6 +18,13 @@ def alerts_for(who: Actor | Person) -> QuerySet[Alert]:
     if systems is None:
         return Alert.objects.all()
     return Alert.objects.filter(Q(system_id__in=systems) | Q(owner_id=rights.as_actor(who).id))
+
+
+def may_handle(who: Actor | Person, alert: Alert) -> bool:
+    """Whether somebody may acknowledge and close it: whoever it was given to, whatever their role, and by role."""
+    scope = Scope.system(alert.system_id) if alert.system_id else ORGANISATION
+    is_owner = alert.owner_id is not None and alert.owner_id == rights.as_actor(who).id
+    return is_owner or rights.can(who, Act.ALERT_HANDLE, scope)
 
 
 def not_closed(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
@@ -40,6 +48,12 @@ def endpoints_for(who: Actor | Person) -> QuerySet[WebhookEndpoint]:
     if systems is None:
         return WebhookEndpoint.objects.all()
     return WebhookEndpoint.objects.filter(system_ids__contained_by=list(systems)).exclude(system_ids=[])
+
+
+def systems_to_tell_of(who: Actor | Person) -> QuerySet[AISystem]:
+    """The AI systems that somebody may have webhook endpoints told of."""
+    systems = rights.systems_where(who, Act.WEBHOOK_MANAGE)
+    return AISystem.objects.all() if systems is None else AISystem.objects.filter(pk__in=systems)
 
 
 def deliveries_for(who: Actor | Person) -> QuerySet[Delivery]:

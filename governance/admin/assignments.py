@@ -14,7 +14,7 @@ from config.admin import Act as PageAct
 from config.admin import ServiceForm
 from config.errors import FieldProblem, InvalidInput, ServiceError
 from governance import rights
-from governance.acts import PRIVILEGED, Act
+from governance.acts import Act
 from governance.admin.pages import ReasonForm, RegisterAdmin, actor_of, person_of
 from governance.models import Assignment, Person
 from governance.reauthentication import interruption
@@ -123,7 +123,7 @@ class AssignmentAdmin(RegisterAdmin[Assignment]):
         )
 
     def asks_factor(self, request: HttpRequest) -> bool:
-        return request.POST.get("role") in PRIVILEGED
+        return True
 
     def acts_for(self, request: HttpRequest, obj: Assignment) -> Iterable[str]:
         person = person_of(request)
@@ -208,6 +208,7 @@ class AssignmentAdmin(RegisterAdmin[Assignment]):
             form_class=DelegateForm,
             carry_out=lambda row, given: delegate_assignment(actor=actor_of(request), assignment_id=row.pk, **given),
             explanation="They stand beside you once they accept; you keep the responsibility.",
+            asks_factor=True,
         )
 
     @action(description="End", icon="event_busy", url_path="end")
@@ -220,6 +221,7 @@ class AssignmentAdmin(RegisterAdmin[Assignment]):
             form_class=ReasonForm,
             carry_out=lambda row, given: end_assignment(actor=actor_of(request), assignment_id=row.pk, **given),
             explanation="It counts no more, and what was delegated from it ends too. The past stays as it was.",
+            asks_factor=True,
         )
 
     @admin.display(description="For")

@@ -18,7 +18,15 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from governance import memory
-from governance.errors import FactorNotFresh, KeyNotAccepted, KeyOutOfScope, PersonNeeded, TokenNotAccepted
+from governance.enrolment import must_enrol
+from governance.errors import (
+    FactorNeeded,
+    FactorNotFresh,
+    KeyNotAccepted,
+    KeyOutOfScope,
+    PersonNeeded,
+    TokenNotAccepted,
+)
 from governance.freshness import FRESH_FOR, is_fresh
 from governance.memory import KeyGrant
 from governance.models import Person, PersonToken
@@ -157,13 +165,19 @@ def _note_use_of(token: PersonToken, now: datetime) -> None:
 
 
 class PersonAuthentication(BaseAuthentication):
-    """For REST framework views. `request.auth` is the `PersonGrant`, `request.user` the person."""
+    """For REST framework views. `request.auth` is the `PersonGrant`, `request.user` the person.
+
+    A view that stops AI systems says `is_open_without_factor = True`, as pages do (governance/sign_in/gate.py).
+    """
 
     def authenticate(self, request: Request) -> tuple[Person, PersonGrant] | None:
         header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header.startswith(OF_A_PERSON):
             return None
         grant = authenticate_person(header)
+        view = (request.parser_context or {}).get("view")
+        if not getattr(view, "is_open_without_factor", False) and must_enrol(grant.person):
+            raise FactorNeeded()  # a token may be older than the role that asks for a factor
         return grant.person, grant
 
     def authenticate_header(self, request: Request) -> str:

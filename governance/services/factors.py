@@ -4,6 +4,8 @@ import secrets
 import uuid
 from typing import Any
 
+from django.db.models import F
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from governance import rights
@@ -21,7 +23,7 @@ from governance.kinds import (
     RECOVERY_CODES_MADE,
 )
 from governance.models import Passkey, Person, RecoveryCode, TotpFactor
-from governance.services.access import end_access
+from governance.services.access import end_access, end_tokens
 from governance.services.people import locked_person
 from governance.sign_in.passkeys import NewCredential
 from governance.sign_in.secrets import keyed_hash, open_secret, seal_secret
@@ -40,6 +42,8 @@ CODE_GROUPS, GROUP_LENGTH = 3, 4
 def enrol_totp(*, actor: Actor, secret: str, code: str) -> TotpFactor:
     """Add an authenticator app, which has shown that it knows the secret; it takes the place of an earlier one.
 
+    With a first factor the tokens that were made without one end.
+
     Errors: `PersonNeeded`, `PersonNotFound`, `CodeRefused`, `FactorKeyUnavailable`.
     """
     step = matching_step(secret, _plain(code))
@@ -47,6 +51,7 @@ def enrol_totp(*, actor: Actor, secret: str, code: str) -> TotpFactor:
         raise CodeRefused()
     with sealing() as seal:
         person = locked_person(_person(actor))
+        _end_tokens_without_factor(seal, actor, person)
         for earlier in TotpFactor.objects.select_for_update().filter(person=person, removed_at=None):
             _remove(seal, actor, earlier)
         factor = TotpFactor(person=person, last_step=step)
@@ -59,6 +64,7 @@ def enrol_passkey(*, actor: Actor, name: str, credential: NewCredential) -> Pass
     """Add a passkey whose registration was verified. Errors: `PersonNeeded`, `PersonNotFound`, `ValidationError`."""
     with sealing() as seal:
         person = locked_person(_person(actor))
+        _end_tokens_without_factor(seal, actor, person)
         passkey = Passkey(
             person=person,
             name=name.strip() or "Passkey",
@@ -120,7 +126,8 @@ def use_code(*, person: Person, code: str) -> None:
 
 def use_passkey(*, passkey: Passkey, sign_count: int) -> None:
     """Note that a passkey was verified. Its counter is in neither history nor state."""
-    Passkey.objects.filter(pk=passkey.pk).update(sign_count=sign_count, last_used_at=timezone.now())
+    count = Greatest(F("sign_count"), sign_count)  # of two at once, the slower one does not set it back
+    Passkey.objects.filter(pk=passkey.pk).update(sign_count=count, last_used_at=timezone.now())
 
 
 def reset_factors(*, actor: Actor, person_id: uuid.UUID) -> Person:
@@ -144,6 +151,12 @@ def reset_factors(*, actor: Actor, person_id: uuid.UUID) -> Person:
         end_access(seal, actor=actor, person=person)
         _say(seal, actor, FACTORS_RESET, person, said_of(actor))
     return person
+
+
+def _end_tokens_without_factor(seal: Seal, actor: Actor, person: Person) -> None:
+    """Before a first factor: behind the tokens there are stands a password alone."""
+    if not has_factor(person):
+        end_tokens(seal, actor=actor, person=person)
 
 
 def _use_totp(person: Person, code: str) -> bool:

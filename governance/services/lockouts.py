@@ -22,6 +22,7 @@ from governance.errors import SignInLocked
 from governance.kinds import SIGN_IN_LOCKED
 from governance.models import Person, SignInThrottle
 from governance.models.people import plain_address
+from governance.sign_in.browsers import known_browser
 from ledger.entries import SERVER, draft_entry, timestamp
 from ledger.sealing import sealing
 from ledger.selectors import registry_log
@@ -52,8 +53,14 @@ class LockOut:
 
 
 def admit(request: HttpRequest, *, account: str) -> Attempt:
-    """Count an attempt with a password. Errors: `SignInLocked`, the same whether there is such an account or not."""
-    wanted = [(Kind.ACCOUNT, plain_address(account)[:254])]
+    """Count an attempt with a password. Errors: `SignInLocked`, the same whether there is such an account or not.
+
+    In a browser that has signed in to this account before, for that browser alone (governance/sign_in/browsers.py).
+    """
+    name = plain_address(account)[:254]
+    if browser := known_browser(request, account):
+        return _admit([(Kind.ACCOUNT, f"{name} {browser}")])
+    wanted = [(Kind.ACCOUNT, name)]
     place = network_of(client_address(request))
     return _admit([*wanted, *([(Kind.ADDRESS, place)] if place else [])])
 
@@ -120,13 +127,20 @@ def client_address(request: HttpRequest) -> str:
 def network_of(address: str) -> str:
     """What counts as one place: an IPv4 address, or the network that one household or machine has of IPv6."""
     try:
-        found = ipaddress.ip_address(address)
+        found = ipaddress.ip_address(_without_port(address))
     except ValueError:
         return ""
     if isinstance(found, ipaddress.IPv6Address):
         mapped = found.ipv4_mapped
         return str(mapped or ipaddress.ip_network((found, IPV6_NETWORK), strict=False))
     return str(found)
+
+
+def _without_port(address: str) -> str:
+    """Some proxies write the port beside the address: `192.0.2.1:5678`, `[2001:db8::1]:5678`."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
 
 
 def _admit(wanted: list[tuple[SignInThrottle.Kind, str]]) -> Attempt:

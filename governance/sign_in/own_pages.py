@@ -69,12 +69,13 @@ def add_app(request: HttpRequest) -> HttpResponseBase:
     secret = _candidate(request, person) if code else None
     if secret is None:
         return _app_page(request, person, _new_candidate(request, person))
+    is_first = not has_factor(person)
     try:
         enrol_totp(actor=actor_of(request), secret=secret, code=code or "")
     except InvalidInput as refusal:
         return _app_page(request, person, secret, refusal.detail)
     request.session.pop(CANDIDATE, None)
-    return _enrolled(request, "The authenticator app is your second factor from now on.")
+    return _enrolled(request, is_first, "The authenticator app is your second factor from now on.")
 
 
 @never_cache
@@ -84,13 +85,14 @@ def add_passkey(request: HttpRequest) -> HttpResponseBase:
     """Ask the browser for a new passkey; then keep its public half."""
     person, credential, refusal = person_of(request), request.POST.get("credential"), ""
     if credential:
+        is_first = not has_factor(person)
         try:
             found = verified_registration(request, credential)
             enrol_passkey(actor=actor_of(request), name=request.POST.get("name", ""), credential=found)
         except (ServiceError, ValidationError) as error:
             refusal = error.detail if isinstance(error, ServiceError) else " ".join(error.messages)
         else:
-            return _enrolled(request, "You can sign in with this passkey from now on, without a password.")
+            return _enrolled(request, is_first, "You can sign in with this passkey from now on, without a password.")
     options = json.dumps(registration_options(request, person))
     said = {"options": options, "refusal": refusal, "name": request.POST.get("name", "")}
     return _page(request, "governance/sign_in/add_passkey.html", "Add a passkey", said)
@@ -198,7 +200,9 @@ def _carried_out(request: HttpRequest, carry_out: Any, done: str) -> HttpRespons
     return redirect("admin:your_sign_in")
 
 
-def _enrolled(request: HttpRequest, done: str) -> HttpResponse:
+def _enrolled(request: HttpRequest, is_first: bool, done: str) -> HttpResponse:
+    if is_first:  # whoever else is signed in came by the password alone
+        end_sessions(person_of(request), but=request.session.session_key)
     messages.success(request, done)
     if RecoveryCode.objects.filter(person=person_of(request), used_at=None).exists():
         return redirect("admin:your_sign_in")

@@ -19,13 +19,14 @@ from django.views.decorators.http import require_POST
 
 from config.admin import SignInForm
 from config.errors import ServiceError
-from config.rate_limits import REQUESTS, key_of
+from config.rate_limits import REQUESTS
 from governance.enrolment import has_factor, has_passkey, takes_codes
 from governance.errors import PasskeyRefused, SignInLocked
 from governance.models import Person
 from governance.services.factors import use_code
-from governance.services.lockouts import admit, admit_factor, forgive
+from governance.services.lockouts import admit, admit_factor, client_address, forgive, network_of
 from governance.sign_in import steps
+from governance.sign_in.browsers import remember
 from governance.sign_in.passkeys import authentication_options
 from governance.sign_in.presenting import present_passkey
 
@@ -35,12 +36,16 @@ class CarefulSignInForm(SignInForm):
 
     @sensitive_variables()
     def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = self.cleaned_data
+        if self.errors:  # a field is missing: nothing is tried, so nothing is counted and nothing forgiven
+            return given
         try:
-            attempt = admit(self.request, account=self.cleaned_data.get("username") or "")
+            attempt = admit(self.request, account=given["username"])
         except SignInLocked as refusal:
             raise ValidationError(refusal.detail, code="locked") from refusal
-        given: dict[str, Any] = super().clean()  # raises where they do not match
-        forgive(attempt)
+        given = super().clean()  # raises where they do not match
+        if self.get_user() is not None:
+            forgive(attempt)
         return given
 
 
@@ -60,7 +65,7 @@ class SignIn(LoginView):
             steps.wait_for_factor(self.request, person, self.get_success_url())
             return redirect("admin:second_factor")
         steps.sign_in(self.request, person, steps.PASSWORD)
-        return redirect(self.get_success_url())
+        return _go_on(self.request, person, self.get_success_url())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         frame = admin.site.each_context(self.request)
@@ -95,7 +100,7 @@ def second_factor(request: HttpRequest) -> HttpResponseBase:
         except ServiceError as error:
             refusal = error.detail
         else:
-            return redirect(leads_to)
+            return _go_on(request, person, leads_to)
     return _second_page(request, person, refusal)
 
 
@@ -124,7 +129,8 @@ def _second_page(request: HttpRequest, person: Person, refusal: str) -> HttpResp
 @require_POST
 def passkey_options(request: HttpRequest) -> JsonResponse:
     """What the browser asks a passkey: of whoever is signed in or on the way there, else of anybody."""
-    REQUESTS.take(key_of(request)).refuse()
+    # not by the address of the proxy: one flood would take passkeys from everybody
+    REQUESTS.take(("address", network_of(client_address(request)))).refuse()
     waiting = steps.waiting_person(request)
     person = request.user if isinstance(request.user, Person) else waiting[0] if waiting else None
     return JsonResponse(authentication_options(request, person))
@@ -145,7 +151,13 @@ def passkey_sign_in(request: HttpRequest) -> HttpResponseBase:
         context["app_path"] = reverse("admin:login")
         return page.render_to_response(context)
     steps.sign_in(request, person, steps.PASSKEY)
-    return redirect(leads_to)
+    return _go_on(request, person, leads_to)
+
+
+def _go_on(request: HttpRequest, person: Person, leads_to: str) -> HttpResponse:
+    response = redirect(leads_to)
+    remember(request, response, person)
+    return response
 
 
 def _safe(request: HttpRequest, address: str) -> str:

@@ -13,14 +13,11 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from config.admin import Act as PageAct
-from governance import rights
-from governance.acts import Act
 from governance.admin.pages import ActPages, actor_of, page_link, person_of
 from governance.models import AISystem, Person
-from governance.scopes import ORGANISATION, Scope
 from notices.kinds import kind_words
 from notices.models import Alert
-from notices.selectors import alerts_for
+from notices.selectors import alerts_for, may_handle
 from notices.services import acknowledge_alert, close_alert
 from notices.words import in_words
 
@@ -87,8 +84,7 @@ class AlertAdmin(ActPages[Alert]):
         return alerts_for(person_of(request)).order_by("-id")
 
     def acts_for(self, request: HttpRequest, obj: Alert) -> Iterable[str]:
-        scope = Scope.system(obj.system_id) if obj.system_id else ORGANISATION
-        if obj.status == Status.CLOSED or not rights.can(person_of(request), Act.ALERT_HANDLE, scope):
+        if obj.status == Status.CLOSED or not may_handle(person_of(request), obj):
             return
         if obj.status == Status.OPEN:
             yield "acknowledge"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
@@ -27,9 +27,9 @@ from config.moments import moment
 from governance import rights
 from governance.acts import Act
 from governance.admin.pages import ActPages, ReasonForm, RegisterAdmin, Secret, actor_of, page_link, person_of
-from governance.models import AISystem
+from governance.models import AISystem, Person
 from notices.models import Attempt, Delivery, WebhookEndpoint
-from notices.selectors import deliveries_for, endpoints_for
+from notices.selectors import deliveries_for, endpoints_for, systems_to_tell_of
 from notices.services.endpoints import (
     NewSecret,
     disable_endpoint,
@@ -60,7 +60,7 @@ class EndpointForm(ServiceForm):
         help_text="Begins with https:// and leads to a public address.",
     )
     systems = forms.ModelMultipleChoiceField(
-        AISystem.objects.all(),
+        AISystem.objects.none(),
         required=False,
         widget=UnfoldAdminSelectMultipleWidget,
         label="AI systems",
@@ -78,12 +78,15 @@ class EndpointForm(ServiceForm):
         help_text="Both are signed alike; CloudEvents only changes the body.",
     )
 
+    person: ClassVar[Person]
+
     class Meta:
         model = WebhookEndpoint
         fields = ("name", "url", "format")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["systems"].queryset = systems_to_tell_of(self.person)  # type: ignore[attr-defined]
         if not self.instance._state.adding:
             self.initial["systems"] = self.instance.system_ids
             self.initial["event_types"] = "\n".join(self.instance.event_types)
@@ -120,6 +123,15 @@ class EndpointAdmin(RegisterAdmin[WebhookEndpoint]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
         return endpoints_for(person_of(request)).select_related("owner")
+
+    def get_form(
+        self, request: HttpRequest, obj: WebhookEndpoint | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        kwargs["form"] = type("EndpointFormOf", (EndpointForm,), {"person": person_of(request)})
+        return super().get_form(request, obj, change, **kwargs)
+
+    def asks_factor(self, request: HttpRequest) -> bool:
+        return True  # it says where to what happens here is told
 
     def get_fields(self, request: HttpRequest, obj: WebhookEndpoint | None = None) -> Any:
         seen = ("state_words", "owner") if obj else ()
@@ -191,6 +203,7 @@ class EndpointAdmin(RegisterAdmin[WebhookEndpoint]):
             form_class=OverlapForm,
             carry_out=carry_out,
             explanation="Until the overlap ends, each delivery bears two signatures, one by each secret.",
+            asks_factor=True,
         )
 
     @action(description="Disable", icon="block", url_path="disable")
@@ -214,6 +227,7 @@ class EndpointAdmin(RegisterAdmin[WebhookEndpoint]):
             title="Enable",
             carry_out=lambda row, given: enable_endpoint(actor=actor_of(request), endpoint_id=row.pk),
             explanation="It is told of what happens from now on.",
+            asks_factor=True,
         )
 
     @display(description="State", label={"enabled": "success", "disabled": "danger"})

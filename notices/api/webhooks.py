@@ -13,11 +13,11 @@ from config.errors import FieldProblem, Forbidden, InvalidInput
 from config.pagination import KeysetPagination
 from governance import rights
 from governance.acts import Act
-from governance.api.authentication import IsPerson, actor_of, person_of
+from governance.api.authentication import IsPerson, actor_of, person_of, require_fresh
 from governance.api.strict import StrictCharField, StrictSerializer
-from governance.models import AISystem
+from governance.models import AISystem, Person
 from notices.models import WebhookEndpoint
-from notices.selectors import endpoints_for
+from notices.selectors import endpoints_for, systems_to_tell_of
 from notices.services.endpoints import MOST_TYPES, register_endpoint
 
 
@@ -95,17 +95,19 @@ class WebhooksApi(APIView):
     )
     def post(self, request: Request) -> Response:
         """Register an address that is told of events. The answer shows its secret, this one time."""
+        person = require_fresh(request)
         given = self.NewWebhookEndpoint(data=request.data)
         given.is_valid(raise_exception=True)
         values = dict(given.validated_data)
-        values["systems"] = _systems(values.get("systems", []))
+        values["systems"] = _systems(person, values.get("systems", []))
         made = register_endpoint(actor=actor_of(request), **values)
         body = {"endpoint": EndpointOutput(made.row).data, "secret": made.text}
         return Response(body, HTTPStatus.CREATED, headers={"Cache-Control": "no-store"})
 
 
-def _systems(slugs: list[str]) -> list[AISystem]:
-    found = {system.slug: system for system in AISystem.objects.filter(slug__in=slugs)}
+def _systems(person: Person, slugs: list[str]) -> list[AISystem]:
+    """One that the person may not name is not there for them."""
+    found = {system.slug: system for system in systems_to_tell_of(person).filter(slug__in=slugs)}
     unknown = [place for place, slug in enumerate(slugs) if slug not in found]
     if unknown:
         detail = "There is no AI system of this slug that you may name."

@@ -60,7 +60,7 @@ class WebhookEndpoint(GovernedRow):
 
 
 class EndpointSecret(models.Model):
-    """What signs deliveries to an endpoint: 32 random bytes. Read by `notices.services.sending` alone."""
+    """What signs deliveries to an endpoint: 32 random bytes, encrypted. Read by `notices.services.sending` alone."""
 
     DB_ACCESS = Access.WORK
 

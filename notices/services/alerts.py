@@ -9,11 +9,10 @@ from django.db import OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from config.errors import FieldProblem, InvalidInput, ServiceError, Unavailable
+from config.errors import FieldProblem, Forbidden, InvalidInput, ServiceError, Unavailable
 from governance import rights
 from governance.acts import Act
 from governance.locks import hold
-from governance.scopes import ORGANISATION, Scope
 from governance.selectors import accountable_of
 from ledger.entries import SERVER, Actor, require_clear
 from ledger.errors import LogClosed, LogNotFound
@@ -25,7 +24,7 @@ from notices.errors import AlertClosed, AlertNeedsAnother, AlertNotFound
 from notices.kinds import ALERT_ACKNOWLEDGED, ALERT_CLOSED, ALERT_OPENED
 from notices.models import Alert, GatheredAlert
 from notices.outbox import announce, tell
-from notices.selectors import recipients
+from notices.selectors import may_handle, recipients
 
 ABOUT_THE_LEDGER = "ledger."
 """Alerts of these kinds go to the registry log: the log they are about may be the one that cannot be written."""
@@ -292,10 +291,11 @@ def _log_id(alert: Alert) -> uuid.UUID:
 
 def _locked(actor: Actor, alert_id: uuid.UUID) -> Alert:
     alert = Alert.objects.select_for_update(no_key=True).filter(pk=alert_id).first()
-    scope = Scope.system(alert.system_id) if alert and alert.system_id else ORGANISATION
-    rights.require(actor, Act.ALERT_HANDLE, scope)
     if alert is None:
+        rights.require(actor, Act.ALERT_HANDLE)
         raise AlertNotFound()
+    if not may_handle(actor, alert):
+        raise Forbidden()
     if alert.status == Alert.Status.CLOSED:
         raise AlertClosed()
     return alert

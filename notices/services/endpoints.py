@@ -76,7 +76,7 @@ def register_endpoint(
     secret = signing.new_secret()
     with sealing() as seal:
         _write(seal, actor, WEBHOOK_REGISTERED, endpoint)
-        EndpointSecret.objects.create(endpoint=endpoint, secret=secret)
+        EndpointSecret.objects.create(endpoint=endpoint, secret=signing.sealed(secret, endpoint.pk))
     return NewSecret(endpoint, signing.as_text(secret))
 
 
@@ -147,7 +147,7 @@ def rotate_secret(*, actor: Actor, endpoint_id: uuid.UUID, overlap: timedelta = 
         secrets = EndpointSecret.objects.filter(endpoint=endpoint)
         secrets.filter(expires_at__lte=now).delete()
         secrets.filter(expires_at=None).update(expires_at=now + overlap)
-        EndpointSecret.objects.create(endpoint=endpoint, secret=secret)
+        EndpointSecret.objects.create(endpoint=endpoint, secret=signing.sealed(secret, endpoint.pk))
     return NewSecret(endpoint, signing.as_text(secret))
 
 

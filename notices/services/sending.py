@@ -45,6 +45,7 @@ logger = structlog.get_logger(__name__)
 def due_deliveries() -> list[uuid.UUID]:
     """What is to be sent now: of each endpoint as many as it may have at once, so that none keeps others waiting."""
     now = timezone.now()
+    _drop_of_disabled(now)
     leased = dict(
         Delivery.objects.filter(leased_until__gt=now).values_list("endpoint_id").annotate(Count("pk")).order_by()
     )
@@ -56,6 +57,12 @@ def due_deliveries() -> list[uuid.UUID]:
             waiting = _due(now).filter(endpoint_id=endpoint_id).order_by("next_attempt_at", "id")
             found.extend(waiting.values_list("id", flat=True)[:room])
     return found[:DUE_AT_ONCE]
+
+
+def _drop_of_disabled(now: datetime) -> None:
+    """What was made while somebody disabled its endpoint: nobody would ever send it."""
+    left = Delivery.objects.filter(status=Status.WAITING, endpoint__status=WebhookEndpoint.Status.DISABLED)
+    left.update(status=Status.DROPPED, ended_at=now, lease=None, leased_until=None)
 
 
 def _due(now: datetime) -> QuerySet[Delivery]:
@@ -111,13 +118,13 @@ def _send(delivery: Delivery) -> Answer:
     """One attempt: the stored bytes, signed anew with every secret in force, at this moment."""
     now = timezone.now()
     in_force = EndpointSecret.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), endpoint=delivery.endpoint)
-    secrets = [bytes(each.secret) for each in in_force.order_by("-created_at")]
     body = bytes(delivery.body)
-    signed = signing.signed_headers(
-        webhook_id=str(delivery.event_id), timestamp=int(now.timestamp()), body=body, signing=secrets
-    )
-    headers = {"Content-Type": delivery.content_type, "User-Agent": "Answerable/1", "Connection": "close", **signed}
     try:
+        secrets = [signing.opened(bytes(each.secret), each.endpoint_id) for each in in_force.order_by("-created_at")]
+        signed = signing.signed_headers(
+            webhook_id=str(delivery.event_id), timestamp=int(now.timestamp()), body=body, signing=secrets
+        )
+        headers = {"Content-Type": delivery.content_type, "User-Agent": "Answerable/1", "Connection": "close", **signed}
         return transport.post(delivery.endpoint.url, body=body, headers=headers)
     except Exception:  # whatever it is, the attempt is logged and tried again by the schedule
         logger.exception("notices.webhook_failed", delivery=str(delivery.pk))

@@ -4,7 +4,10 @@ import base64
 import hashlib
 import hmac
 import secrets
+import uuid
 from collections.abc import Iterable
+
+from governance.sign_in.secrets import open_secret, seal_secret
 
 SECRET_BYTES = 32
 PREFIX = "whsec_"
@@ -12,6 +15,16 @@ PREFIX = "whsec_"
 
 def new_secret() -> bytes:
     return secrets.token_bytes(SECRET_BYTES)
+
+
+def sealed(secret: bytes, endpoint_id: uuid.UUID) -> bytes:
+    """As it is kept: encrypted for this endpoint, as second factors are. Errors: `FactorKeyUnavailable`."""
+    return seal_secret(secret, f"webhook {endpoint_id}")
+
+
+def opened(kept: bytes, endpoint_id: uuid.UUID) -> bytes:
+    """Errors: `FactorKeyUnavailable`."""
+    return open_secret(kept, f"webhook {endpoint_id}")
 
 
 def as_text(secret: bytes) -> str:

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from governance import rights
 from governance.acts import Act
-from governance.api.authentication import actor_of
+from governance.api.authentication import actor_of, require_fresh
 from governance.api.strict import StrictCharField, StrictSerializer
 from governance.errors import SystemNotFound
 from governance.models import AISystem
@@ -180,7 +180,12 @@ class RulesApi(People):
     def post(self, request: Request) -> Response:
         values = checked(self.NewRule, request)
         system = _system(request, values.pop("system"))
-        asked = register_rule(actor=actor_of(request), system_id=system.pk, values=values)
+        asked = register_rule(
+            actor=actor_of(request),
+            system_id=system.pk,
+            values=values,
+            before_asking=lambda: require_fresh(request),
+        )
         return Response(_told(asked), HTTPStatus.ACCEPTED if asked.request else HTTPStatus.CREATED)
 
 
@@ -195,7 +200,12 @@ class RuleItem(People):
         operation_id="change_review_rule", tags=TAGS, request=Changes, responses={200: AskedOutput, 202: AskedOutput}
     )
     def patch(self, request: Request, rule_id: uuid.UUID) -> Response:
-        asked = change_rule(actor=actor_of(request), rule_id=rule_id, changes=checked(self.Changes, request))
+        asked = change_rule(
+            actor=actor_of(request),
+            rule_id=rule_id,
+            changes=checked(self.Changes, request),
+            before_asking=lambda: require_fresh(request),
+        )
         return Response(_told(asked), HTTPStatus.ACCEPTED if asked.request else HTTPStatus.OK)
 
 
@@ -204,6 +214,7 @@ class RuleChangeApproveApi(People):
 
     @extend_schema(operation_id="approve_rule_change", tags=TAGS, request=None, responses=RuleOutput)
     def post(self, request: Request, change_id: uuid.UUID) -> Response:
+        require_fresh(request)
         return Response(RuleOutput(approve_rule_change(actor=actor_of(request), change_id=change_id)).data)
 
 

@@ -68,6 +68,7 @@ def validated(kind: type[StrictSerializer], request: Request) -> dict[str, Any]:
 class TightenApi(APIView):
     """Set a switch to a more restrictive mode."""
 
+    is_open_without_factor = True
     authentication_classes = BOTH
     permission_classes = NONE
     throttle_classes = NONE
@@ -138,6 +139,7 @@ class SwitchPage(serializers.Serializer):  # type: ignore[type-arg]
 class SwitchesApi(APIView):
     """The switches in force."""
 
+    is_open_without_factor = True
     authentication_classes = BOTH
     permission_classes = NONE
     throttle_classes = NONE
@@ -166,6 +168,7 @@ def reachable(request: Request, switches: QuerySet[Switch]) -> QuerySet[Switch]:
 class ChangeApi(APIView):
     """One change of a switch."""
 
+    is_open_without_factor = True
     authentication_classes = BOTH
     permission_classes = NONE
     throttle_classes = NONE

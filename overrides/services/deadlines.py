@@ -195,5 +195,6 @@ def _alert_missed(review_ids: Sequence[uuid.UUID], now: datetime) -> None:
             fingerprint=f"review.deadline_missed:{review.system_id}:{place}",
             system_id=review.system_id,
             about_id=review.decision_id,
+            owner_id=answerable_person(review),
             facts={"queue": review.queue.slug if review.queue else None, "review": str(review.pk)},
         )

@@ -1,7 +1,7 @@
 """Review rules: asking for more takes one person, asking for less takes two."""
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -61,11 +61,18 @@ class Asked:
     request: RuleChange | None = None
 
 
-def register_rule(*, actor: Actor, system_id: uuid.UUID, values: Mapping[str, Any]) -> Asked:
+def _ready() -> None:
+    """Nothing more is asked of whoever asks for less."""
+
+
+def register_rule(
+    *, actor: Actor, system_id: uuid.UUID, values: Mapping[str, Any], before_asking: Callable[[], object] = _ready
+) -> Asked:
     """Have more decisions looked at. `values`: columns named in `EDITABLE`; without `order` it is tried last.
 
     One that is put before others, and asks for less than they do, could take decisions from them: that waits for a
-    second person. Errors: `Forbidden`, `InvalidInput`, `QueueNotFound`, Django's `ValidationError`.
+    second person, and `before_asking` may refuse it. Errors: `Forbidden`, `InvalidInput`, `QueueNotFound`, Django's
+    `ValidationError`.
     """
     rights.require(actor, Act.REVIEW_RULE_TIGHTEN, Scope.system(system_id))
     _refuse_unknown(values)
@@ -75,12 +82,20 @@ def register_rule(*, actor: Actor, system_id: uuid.UUID, values: Mapping[str, An
         rule = ReviewRule(system=system, **_with_order(system, dict(values)))
         _check(rule)
         if _weakens_later_ones(rule):
+            before_asking()
             return Asked(rule=None, request=_request(seal, actor, rule, None, dict(values), ["order"]))
         _write(seal, actor, RULE_REGISTERED, rule)
     return Asked(rule=rule)
 
 
-def change_rule(*, actor: Actor, rule_id: uuid.UUID, changes: Mapping[str, Any], reason: str = "") -> Asked:
+def change_rule(
+    *,
+    actor: Actor,
+    rule_id: uuid.UUID,
+    changes: Mapping[str, Any],
+    reason: str = "",
+    before_asking: Callable[[], object] = _ready,
+) -> Asked:
     """Change a rule. What asks for more is in force at once; what asks for less, or where that cannot be told, waits.
 
     `changes`: columns named in `EDITABLE`, and `archived`: true. Errors: as `register_rule`, and `RuleNotFound`.
@@ -95,6 +110,7 @@ def change_rule(*, actor: Actor, rule_id: uuid.UUID, changes: Mapping[str, Any],
         looser = list(loosened(before, after))
         if looser:
             rights.require(actor, Act.REVIEW_RULE_LOOSEN, Scope.system(after.system_id))
+            before_asking()
             return Asked(rule=before, request=_request(seal, actor, after, before, dict(changes), looser, reason))
         rights.require(actor, Act.REVIEW_RULE_TIGHTEN, Scope.system(after.system_id))
         _write(seal, actor, RULE_UPDATED, after, reason=reason)

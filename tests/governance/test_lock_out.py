@@ -78,6 +78,15 @@ def test_a_success_starts_the_account_anew(person: Person) -> None:
         assert said("ada@example.org", PASSWORD) == ""
 
 
+@pytest.mark.parametrize("given", [{"password": ""}, {}, {"username": "", "password": "wrong"}])
+def test_an_attempt_without_a_password_takes_nothing_back(person: Person, given: dict[str, str]) -> None:
+    for _ in range(4):
+        said("ada@example.org", "wrong")
+        Client(REMOTE_ADDR="192.0.2.1").post(LOGIN, {"username": "ada@example.org"} | given)
+    said("ada@example.org", "wrong")
+    assert said("ada@example.org", PASSWORD).startswith("Too many")
+
+
 def test_an_address_is_locked_whatever_account_it_tries_and_no_other_address_is(person: Person) -> None:
     for number in range(30):
         said(f"guess{number}@example.org", "wrong", "2001:db8::1")
@@ -99,6 +108,51 @@ def test_the_success_that_filled_the_measure_locks_nobody(person: Person) -> Non
         said("ada@example.org", "wrong")
     assert said("ada@example.org", PASSWORD) == ""
     assert said("ada@example.org", PASSWORD) == ""
+
+
+def test_guesses_from_elsewhere_do_not_lock_the_browser_of_their_victim(person: Person) -> None:
+    mine = Client(REMOTE_ADDR="192.0.2.9")
+    given = {"username": "ada@example.org", "password": PASSWORD}
+    assert mine.post(LOGIN, given).status_code == 302
+    mine.cookies.pop("session")
+    for _ in range(6):
+        said("ada@example.org", "wrong")
+    assert said("ada@example.org", PASSWORD, "192.0.2.7").startswith("Too many")
+    assert mine.post(LOGIN, {**given, "username": " ADA@example.org"}).status_code == 302
+
+
+def test_a_known_browser_guesses_no_longer_than_others_and_is_known_for_its_own_people(person: Person) -> None:
+    with_password(make_person(email="zoe@example.org"))
+    browser = Client(REMOTE_ADDR="192.0.2.9")
+    browser.post(LOGIN, {"username": "zoe@example.org", "password": PASSWORD})
+    browser.cookies.pop("session")
+    for name in ("zoe", "ada"):
+        for _ in range(5):
+            browser.post(LOGIN, {"username": f"{name}@example.org", "password": "wrong"})
+    for name in ("zoe", "ada"):
+        answer = browser.post(LOGIN, {"username": f"{name}@example.org", "password": PASSWORD})
+        assert "Too many attempts" in answer.content.decode(), name
+    assert said("zoe@example.org", PASSWORD) == ""  # it was counted for that browser alone
+    assert said("ada@example.org", PASSWORD).startswith("Too many")
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "W10:1vX:abc", "x" * 9000])
+def test_a_forged_browser_is_nobodys(person: Person, cookie: str) -> None:
+    for _ in range(5):
+        said("ada@example.org", "wrong")
+    browser = Client()
+    browser.cookies["browser"] = cookie
+    assert "Too many" in browser.post(LOGIN, {"username": "ada@example.org", "password": PASSWORD}).content.decode()
+
+
+def test_guessing_the_old_password_in_an_open_session_is_locked_out(person: Person) -> None:
+    browser = Client()
+    browser.force_login(person)
+    new = {"new_password1": "another horse battery", "new_password2": "another horse battery"}
+    for _ in range(5):
+        browser.post("/admin/password_change/", {"old_password": "wrong", **new})
+    answer = browser.post("/admin/password_change/", {"old_password": PASSWORD, **new})
+    assert "Too many attempts" in answer.content.decode()
 
 
 def test_codes_cannot_be_guessed_either(person: Person) -> None:
@@ -167,4 +221,6 @@ def test_only_a_trusted_proxy_says_where_a_request_comes_from(
 def test_what_counts_as_one_place() -> None:
     assert network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2::9") != network_of("2001:db8:1:3::9")
     assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1") == "192.0.2.1"
-    assert network_of("") == network_of("rubbish") == ""
+    assert network_of("192.0.2.1:5678") == "192.0.2.1"  # some proxies write the port beside it
+    assert network_of("[2001:db8::1]:5678") == network_of("2001:db8::1")
+    assert network_of("") == network_of("rubbish") == network_of("1:2") == ""

@@ -7,6 +7,7 @@ import time_machine
 from django.db import IntegrityError, transaction
 from django.urls import path
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIClient
@@ -14,15 +15,18 @@ from rest_framework.views import APIView
 
 from config.errors import InvalidInput
 from config.urls import urlpatterns as real
+from governance.acts import Role
 from governance.api.authentication import IsPerson, actor_of, person_of, require_fresh
 from governance.errors import FactorNotFresh, PersonNeeded, TokenNotFound
 from governance.models import Person, PersonToken
+from governance.scopes import Scope
 from governance.services.people import change_own_password, deactivate_person
 from governance.services.tokens import NewToken, create_token, revoke_token
 from ledger.entries import COMMAND, Actor
 from ledger.models import Entry
 from tests.factories.register import actor_of as acting
-from tests.factories.register import make_key, make_person, make_system
+from tests.factories.register import give_role, make_key, make_person, make_system
+from tests.factories.sign_in import with_app
 
 PASSWORD = "correct horse battery staple"
 
@@ -110,6 +114,28 @@ def test_a_right_id_with_another_secret_is_refused(person: Person) -> None:
     made = token_of(person)
     other = made.text[:-64] + "0" * 64
     assert client(other).get("/api/test/people").status_code == 401
+
+
+def test_a_token_older_than_the_role_that_asks_for_a_factor_does_nothing_but_stop(
+    person: Person, settings: Settings
+) -> None:
+    settings.SECOND_FACTOR_FORCED = True
+    caller, system = client(token_of(person).text), make_system(slug="credit")
+    give_role(person, Role.OPERATOR, Scope.system(system.pk))
+    answer = caller.get("/api/test/people")
+    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/factor-needed")
+    assert caller.get("/api/v1/control/switches").status_code == 200
+    stop = {"system": "credit", "mode": "stop", "reason_code": "harm-reported"}
+    assert caller.post("/api/v1/control/tighten", stop, format="json").status_code == 200
+
+
+def test_with_a_first_factor_the_tokens_of_a_password_end(person: Person) -> None:
+    before = token_of(person)
+    with_app(person)
+    assert client(before.text).get("/api/test/people").status_code == 401
+    after = token_of(person)
+    with_app(person)
+    assert client(after.text).get("/api/test/people").status_code == 200
 
 
 def test_a_key_never_passes_for_a_person() -> None:

@@ -15,7 +15,7 @@ from governance.reauthentication import PROVEN_AT
 from governance.scopes import Scope
 from governance.services.assignments import offer_assignment
 from ledger.entries import COMMAND
-from tests.factories.register import actor_of, make_account, make_key, make_person, make_system
+from tests.factories.register import actor_of, give_role, make_account, make_key, make_person, make_system
 from tests.factories.sign_in import PASSWORD, with_app, with_password
 
 pytestmark = pytest.mark.django_db
@@ -116,7 +116,7 @@ def test_declining_does_not_ask() -> None:
 def test_managing_people_and_keys_and_agreeing_to_privileged_roles_ask(admin: Person) -> None:
     second, person, key = make_person(administrator=True), make_person(), make_key(make_system()).row
     proposal = offer_assignment(actor=actor_of(second), person=person, role=Role.APPROVER, scope=Scope())
-    account = make_account()
+    account, held = make_account(), give_role(person, Role.VIEWER)
     browser = stale_browser(admin)
     key_form = {"scopes": ["ledger:read"], "environment": "production", "days": 30}
     for address, form in (
@@ -130,6 +130,8 @@ def test_managing_people_and_keys_and_agreeing_to_privileged_roles_ask(admin: Pe
             "/admin/governance/assignment/add/",
             {"person": str(person.pk), "role": "auditor", "scope": "organisation"},
         ),
+        ("/admin/governance/assignment/add/", {"person": str(person.pk), "role": "operator", "scope": "organisation"}),
+        (f"/admin/governance/assignment/{held.pk}/end/", {"reason": ""}),
     ):
         assert ASKS in browser.post(address, form).content.decode(), address
     assert ServiceKey.objects.count() == 1

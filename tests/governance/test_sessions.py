@@ -2,10 +2,11 @@
 
 import re
 
+import pyotp
 import pytest
 from django.test import Client
 
-from governance.models import Person, StaffSession
+from governance.models import Person, StaffSession, TotpFactor
 from governance.services.people import change_own_password, deactivate_person
 from governance.sessions import short_agent
 from ledger.entries import COMMAND
@@ -48,6 +49,16 @@ def test_all_others_are_ended(person: Person) -> None:
     browsers = [signed_in("192.0.2.1", FIREFOX) for _ in range(3)]
     browsers[1].post(f"{OWN}sessions/others/end/")
     assert [is_in(each) for each in browsers] == [False, True, False]
+
+
+def test_a_first_factor_ends_what_a_password_alone_began(person: Person) -> None:
+    other, mine = signed_in("192.0.2.1", "Firefox/1 Windows"), signed_in("192.0.2.2", "Chrome/1 Android")
+    page = mine.post("/admin/your-sign-in/app/").content.decode()
+    secret = re.search(r'<p class="a-hash[^"]*">([A-Z2-7 ]+)</p>', page)
+    assert secret
+    mine.post("/admin/your-sign-in/app/", {"code": pyotp.TOTP(secret[1].replace(" ", "")).now()})
+    assert TotpFactor.objects.filter(person=person).exists()
+    assert (is_in(mine), is_in(other)) == (True, False)
 
 
 def test_nobody_ends_anothers_session(person: Person) -> None:

@@ -128,6 +128,24 @@ def test_somebody_of_another_system_sees_and_handles_nothing() -> None:
         acknowledge_alert(actor=actor_of(stranger), alert_id=opened.pk)
 
 
+def test_whoever_it_was_given_to_handles_it_whatever_their_role() -> None:
+    owner, system = make_person(), make_system()
+    given = open_alert(
+        actor=SERVER,
+        kind="review.deadline_missed",
+        severity=Alert.Severity.WARNING,
+        fingerprint="x",
+        system_id=system.pk,
+        owner_id=owner.pk,
+    )
+    browser = Client()
+    browser.force_login(owner)
+    assert browser.post(f"/admin/notices/alert/{given.pk}/acknowledge/").status_code == 302
+    close_alert(actor=actor_of(owner), alert_id=given.pk, note="Two more reviewers.")
+    given.refresh_from_db()
+    assert (given.status, given.acknowledged_by_id) == ("closed", owner.pk)
+
+
 def test_the_worst_come_first() -> None:
     make_system()
     for severity in Alert.Severity:

@@ -476,6 +476,16 @@ def test_nothing_is_sent_to_what_is_disabled_until_it_is_enabled() -> None:
         assert (sweep(), len(there.requests)) == (1, 1)
 
 
+def test_what_was_made_while_its_endpoint_was_being_disabled_is_dropped() -> None:
+    made, event = make_endpoint(), announce(event="switch.stopped", system_id=None)
+    fan_out()
+    disable_endpoint(actor=actor_of(made.row.owner), endpoint_id=made.row.pk)
+    Delivery.objects.filter(event=event).update(status="waiting", ended_at=None)  # as its maker, who saw it enabled
+    assert due_deliveries() == []
+    late = Delivery.objects.get(event=event)
+    assert (late.status, late.ended_at is not None, late.attempt_count) == ("dropped", True, 0)
+
+
 def test_a_retry_goes_to_the_new_address() -> None:
     with receiver(answer(500)) as old, receiver() as new:
         made = make_endpoint(old.url)

@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 
 from config.errors import Forbidden, InvalidInput
 from config.ids import new_id
+from governance.errors import FactorKeyUnavailable
 from governance.models import AISystem
 from governance.services.people import deactivate_person
 from ledger.entries import COMMAND
@@ -24,6 +25,7 @@ from notices.services.endpoints import (
     rotate_secret,
     update_endpoint,
 )
+from notices.webhooks import signing
 from tests.factories.register import actor_of, make_person, make_system
 from tests.notices.endpoints import make_endpoint
 
@@ -37,8 +39,13 @@ def kinds(endpoint: WebhookEndpoint) -> list[str]:
 def test_the_secret_is_shown_once_and_is_32_random_bytes() -> None:
     made = make_endpoint()
     assert made.text.startswith("whsec_")
-    assert base64.b64decode(made.text.removeprefix("whsec_")) == bytes(EndpointSecret.objects.get().secret)
-    assert len(bytes(EndpointSecret.objects.get().secret)) == 32
+    secret = base64.b64decode(made.text.removeprefix("whsec_"))
+    assert len(secret) == 32
+    kept = EndpointSecret.objects.get()
+    assert secret not in bytes(kept.secret)  # whoever has the database alone signs nothing
+    assert signing.opened(bytes(kept.secret), made.row.pk) == secret
+    with pytest.raises(FactorKeyUnavailable):
+        signing.opened(bytes(kept.secret), new_id())
 
 
 def test_every_act_is_sealed_and_the_address_is_in_no_entry() -> None:

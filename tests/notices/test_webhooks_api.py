@@ -5,10 +5,12 @@ import re
 import shutil
 import subprocess
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -22,6 +24,7 @@ from notices.services.fan_out import fan_out
 from notices.tasks import send_webhooks_task
 from notices.webhooks import signing
 from tests.factories.register import actor_of, make_key, make_person, make_system
+from tests.governance.test_reauthentication import ASKS, stale_browser
 from tests.notices.endpoints import make_endpoint, sweep, verified
 from tests.notices.receivers import receiver
 
@@ -35,13 +38,17 @@ def api(person: Person) -> APIClient:
     return APIClient(headers={"Authorization": f"Bearer {token.text}"})
 
 
+def _secret(kept: EndpointSecret) -> bytes:
+    return signing.opened(bytes(kept.secret), kept.endpoint_id)
+
+
 def test_a_person_registers_an_endpoint_and_sees_the_secret_once() -> None:
     system = make_system(slug="credit")
     caller = api(make_person(technical_owner=system))
     made = caller.post("/api/v1/webhooks", GIVEN | {"systems": ["credit"]})
     assert made.status_code == 201
     assert made.headers["Cache-Control"] == "no-store"
-    assert made.json()["secret"] == signing.as_text(bytes(EndpointSecret.objects.get().secret))
+    assert made.json()["secret"] == signing.as_text(_secret(EndpointSecret.objects.get()))
     [listed] = caller.get("/api/v1/webhooks").json()["items"]
     assert "secret" not in listed
     assert (listed["system_ids"], listed["status"]) == ([str(system.pk)], "enabled")
@@ -63,6 +70,31 @@ def test_what_is_wrong_is_said_with_its_place(changes: dict[str, Any], pointer: 
     refused = api(make_person(administrator=True)).post("/api/v1/webhooks", GIVEN | changes, format="json")
     assert refused.status_code == 422
     assert [problem["pointer"] for problem in refused.json()["errors"]] == [pointer]
+
+
+def test_an_ai_system_that_one_may_not_name_is_not_there() -> None:
+    caller = api(make_person(technical_owner=make_system(slug="credit")))
+    make_system(slug="secret-plan")
+    refused = [caller.post("/api/v1/webhooks", GIVEN | {"systems": [slug]}) for slug in ("secret-plan", "nothing")]
+    assert [(each.status_code, each.json()["errors"]) for each in refused] == [(422, refused[0].json()["errors"])] * 2
+
+
+def test_an_endpoint_and_its_secret_ask_for_a_fresh_factor() -> None:
+    admin = make_person(administrator=True)
+    caller, made = api(admin), make_endpoint(owner=admin)
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        assert caller.post("/api/v1/webhooks", GIVEN).json()["type"] == "/problems/factor-not-fresh"
+    browser, address = stale_browser(admin), f"/admin/notices/webhookendpoint/{made.row.pk}"
+    for page, form in (("rotate", {"hours": "0"}), ("change", {"name": "Mine", "url": "https://x.example.org/"})):
+        assert ASKS in browser.post(f"{address}/{page}/", form).content.decode()
+    assert EndpointSecret.objects.count() == WebhookEndpoint.objects.count() == 1
+
+
+def test_the_form_names_the_ai_systems_that_one_may_tell_of() -> None:
+    browser, other = Client(), make_system(slug="secret-plan")
+    browser.force_login(make_person(technical_owner=make_system(slug="credit")))
+    page = browser.get("/admin/notices/webhookendpoint/add/").content.decode()
+    assert "Credit" in page and str(other.pk) not in page
 
 
 def test_keys_and_people_without_the_right_are_refused() -> None:

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from governance.models import AISystem, Person
 from governance.services.tokens import create_token
-from overrides.models import ReviewRule
+from overrides.models import ReviewRule, RuleChange
 from tests.factories.register import actor_of, make_account, make_key, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
 
@@ -150,9 +150,17 @@ def test_rules_over_the_api(system: AISystem) -> None:
     assert made.status_code == 201
     address = f"/api/v1/review-rules/{made.json()['rule']['id']}"
     assert client.patch(address, {"is_blind": True}).status_code == 200
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        stale = client.patch(address, {"archived": True})
+        assert (stale.status_code, stale.json()["type"]) == (403, "/problems/factor-not-fresh")
+        assert client.patch(address, {"reviews_required": 2}).status_code == 200
+        assert not RuleChange.objects.exists()
     waiting = client.patch(address, {"archived": True})
     assert (waiting.status_code, waiting.json()["request"]["loosens"]) == (202, ["archived"])
-    approved = person_client(approver).post(f"/api/v1/rule-changes/{waiting.json()['request']['id']}/approve")
+    second, approval = person_client(approver), f"/api/v1/rule-changes/{waiting.json()['request']['id']}/approve"
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        assert second.post(approval).json()["type"] == "/problems/factor-not-fresh"
+    approved = second.post(approval)
     assert approved.json()["archived_at"] is not None
     assert ReviewRule.objects.filter(archived_at=None).count() == 0
     wrong = client.post("/api/v1/review-rules", body | {"name": "other", "condition": {"advers": True}})
