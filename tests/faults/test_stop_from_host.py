@@ -39,8 +39,8 @@ def stop(own: Installation, system: AISystem, *, full: bool = False, changed: di
     words = ["stop", system.slug, "--reason", "harm-reported", "--wait", "0"]
     command = [sys.executable, str(PROJECT / "manage.py"), *words]
     done = subprocess.run(
-        command, env=own.environment() | (changed or {}), cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120,
-        preexec_fn=_take_room if full else None,
+        command, env=own.environment() | (changed or {}), cwd=PROJECT, capture_output=True, text=True, check=False,
+        timeout=120, preexec_fn=_take_room if full else None,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
