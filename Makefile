@@ -1,7 +1,7 @@
 # `make` or `make help` says what there is. PORT=, CONTROL_PORT=, DATA_DIR= and PYTHON= may be given to run and demo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint types layers js unit sdk e2e bench endurance lock install dev format clean
+.PHONY: help demo run test lint types layers js unit sdk e2e bench endurance endurance-sdk lock install dev format clean
 
 ifdef PORT
 export ANSWERABLE_PORT := $(PORT)
@@ -21,7 +21,7 @@ WORKERS ?= 2
 help: ## this list
 	@echo "Answerable: every AI decision sealed, owned, overridable and provable."
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PORT=8000, CONTROL_PORT=8001 and DATA_DIR=.data may be given: make run PORT=9000 DATA_DIR=/srv/answerable"
 
@@ -77,6 +77,9 @@ endurance: dev ## 100,000 decisions with kills in the middle, then everything is
 format: dev ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+endurance-sdk: dev ## 50,000 records of the SDK, the service killed ten times and the SDK twice (RECORDS=50000)
+	@$(BIN)/python -m benchmarks.endurance.sdk --records $(or $(RECORDS),50000)
 
 lock: dev ## pin all dependencies again, by hash
 	@tools/lock

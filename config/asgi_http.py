@@ -1,7 +1,8 @@
 """HTTP over ASGI by hand, for the process that holds many connections: reading bodies, sending answers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -32,10 +33,41 @@ def headers_of(scope: Scope) -> dict[str, str]:
     return found
 
 
-async def read_body(receive: Receive, *, limit: int, patience: float) -> bytes:
+class NoRoom(Exception):
+    """Bodies that are being held already take all the memory there is for them."""
+
+
+class Room:
+    """Memory for the bodies of all requests at once. What is small is never refused; a stop is small."""
+
+    def __init__(self, size: int, *, small: int) -> None:
+        self._left, self._small = size, small
+
+    @contextmanager
+    def share(self) -> Iterator[Callable[[int], None]]:
+        """For one request: what is to be told of each size that its body has grown to. Errors then: `NoRoom`."""
+        held = 0
+
+        def grow(size: int) -> None:
+            nonlocal held
+            more = max(0, size - self._small) - held
+            if more > self._left:
+                raise NoRoom()
+            held += more
+            self._left -= more
+
+        try:
+            yield grow
+        finally:
+            self._left += held
+
+
+async def read_body(
+    receive: Receive, *, limit: int, patience: float, grow: Callable[[int], None] | None = None
+) -> bytes:
     """The body, or its first `limit` + 1 bytes or so: enough to see that it is too large.
 
-    Errors: `TimeoutError` where the rest of it does not come in time; `Gone`.
+    Errors: `TimeoutError` where the rest of it does not come in time; `Gone`; those of `grow`.
     """
     pieces, size, more = [], 0, True
     async with asyncio.timeout(patience):
@@ -45,6 +77,8 @@ async def read_body(receive: Receive, *, limit: int, patience: float) -> bytes:
                 raise Gone()
             pieces.append(message.get("body", b""))
             size += len(pieces[-1])
+            if grow is not None:
+                grow(size)
             more = message.get("more_body", False)
     return b"".join(pieces)
 

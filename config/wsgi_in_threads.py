@@ -16,13 +16,28 @@ from wsgiref.types import WSGIApplication
 import orjson
 import structlog
 
-from config.asgi_http import Gone, Receive, Scope, Send, answer, headers_of, read_body, security_headers, start
+from config.asgi_http import (
+    Gone,
+    NoRoom,
+    Receive,
+    Room,
+    Scope,
+    Send,
+    answer,
+    headers_of,
+    read_body,
+    security_headers,
+    start,
+)
 from config.errors import PayloadTooLarge, ServiceError, Unavailable
 from config.problems import MEDIA_TYPE, problem_fields
 
 log = structlog.get_logger(__name__)
 
 MAX_BODY = 17 << 20
+SMALL_BODY = 64 << 10
+ALL_BODIES = 96 << 20
+"""Bytes that the bodies of all requests may hold together, beyond what each may have anyway."""
 BODY_PATIENCE_SECONDS = 30.0
 SEND_PATIENCE_SECONDS = 30.0
 MOST_WAITING = 200
@@ -40,18 +55,27 @@ class Collected:
 
 
 class InThreads:
-    """The ASGI application. What comes while `MOST_WAITING` wait for a thread is told to come again."""
+    """The ASGI application. What comes while `MOST_WAITING` wait for a thread, or while bodies take all the memory
+    there is for them, is told to come again."""
 
     def __init__(self, application: WSGIApplication, *, threads: int) -> None:
         self._application = application
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="control")
         self._room = threads + MOST_WAITING
+        self._bodies = Room(ALL_BODIES, small=SMALL_BODY)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            body = await read_body(receive, limit=MAX_BODY, patience=BODY_PATIENCE_SECONDS)
-        except (TimeoutError, Gone):
-            return  # nobody waits for an answer to half a request
+        with self._bodies.share() as grow:
+            try:
+                body = await read_body(receive, limit=MAX_BODY, patience=BODY_PATIENCE_SECONDS, grow=grow)
+            except (TimeoutError, Gone):
+                return  # nobody waits for an answer to half a request
+            except NoRoom:
+                await _refuse(send, Unavailable(retry_after=2))
+            else:
+                await self._take(scope, body, send)
+
+    async def _take(self, scope: Scope, body: bytes, send: Send) -> None:
         if len(body) > MAX_BODY:
             await _refuse(send, PayloadTooLarge())
         elif not self._room:

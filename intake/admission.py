@@ -67,10 +67,11 @@ class Replay(msgspec.Struct, frozen=True):
 
 
 class Admission:
-    """Takes in the records of one request, or replays one from quarantine."""
+    """Takes in the records of one request, or replays one from quarantine. Errors: `ControlsStale`."""
 
     def __init__(self, grant: KeyGrant, at: datetime, replay: Replay | None = None) -> None:
         grant.require("decisions:write")
+        control_memory.fresh()  # else a stop could be unknown here, and a decision be told to proceed
         self.grant = grant
         self._replay = replay
         self.received = Receipt.of(at)

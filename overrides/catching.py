@@ -59,7 +59,8 @@ def would_catch(
     left out.
     """
     asked = {name: value for name, value in condition.items() if name != "label"}
-    tests = compile_condition(asked)
+    compiled = compile_condition(asked)
+    tests = (*compiled.kind, *compiled.each)
     rows = Decision.objects.filter(system_id=system_id, recorded_at__gte=timezone.now() - SPAN)
     rows = rows.filter(environment=environment) if environment else rows
     rows = rows.exclude(id__in=hidden) if hidden else rows

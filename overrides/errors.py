@@ -1,6 +1,6 @@
 """What switches and acknowledgements refuse."""
 
-from config.errors import Conflict, InvalidInput, NotFound
+from config.errors import Conflict, InvalidInput, NotFound, Unavailable
 
 
 class SwitchNotFound(NotFound):
@@ -13,6 +13,15 @@ class ChangeNotFound(NotFound):
     code = "switch-change-not-found"
     title = "There is no such change of a switch"
     meaning = "No change of this id is there for whoever is asking."
+
+
+class ControlsStale(Unavailable):
+    code = "controls-stale"
+    title = "The switches could not be read for some seconds"
+    meaning = (
+        "What a decision is told comes from switches held in memory and checked against the database every second. "
+        "While that fails a stop could be missed, so no decision is taken in until it works again."
+    )
 
 
 class FallbackMissing(InvalidInput):

@@ -7,11 +7,13 @@ loses vigilance, and nothing else.
 
 import fcntl
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 import msgspec
 import structlog
@@ -21,6 +23,8 @@ from overrides.reading import read_control
 from overrides.standing import BEGINNING, Control, Epoch, InFlight, Mode, Node, SwitchState
 
 NAME = "control.json"
+LOCK_SECONDS = 1.0
+"""A process that was halted while it wrote keeps its lock, and must keep no stop waiting."""
 
 log = structlog.get_logger(__name__)
 
@@ -131,8 +135,20 @@ def remember_control() -> None:
 def _locked() -> Iterator[None]:
     path().parent.mkdir(parents=True, exist_ok=True)
     with path().with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        until = time.monotonic() + LOCK_SECONDS
+        while not _is_taken(lock):
+            if time.monotonic() > until:
+                raise TimeoutError("another process keeps the file of the controls locked")
+            time.sleep(0.02)
         yield
+
+
+def _is_taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _replace(data: bytes) -> None:

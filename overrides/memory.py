@@ -11,6 +11,7 @@ was restored, and is brought ahead of it. And it sees to it that what clients re
 
 import os
 import random
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -21,21 +22,28 @@ import psycopg
 import structlog
 from django.db import Error, connection, transaction
 from django.utils import timezone
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
 
 from governance import memory as register_memory
 from overrides import known_here
 from overrides.clock import CHANNEL, current_epoch
+from overrides.errors import ControlsStale
 from overrides.reading import read_control
 from overrides.review_rules import Rules, read_rules
 from overrides.services.recovery import recover_if_restored
 from overrides.services.register_watch import digest_of, note_register
-from overrides.standing import Control, Epoch, lapsed
+from overrides.standing import BEGINNING, Control, Epoch, lapsed
 
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
 STALE_AFTER_SECONDS = 2.0
+MENDED_WITHIN_SECONDS = 3.0
+ANSWER_SECONDS = 1.0
+"""How long the listening thread waits for an answer before it takes its connection for lost."""
 LONGEST_PAUSE_SECONDS = 5.0
+CLOCK = b"SELECT generation, number FROM overrides_controlclock WHERE id = 1"
 DJANGOS_OWN = {"cursor_factory", "context", "server_side_binding"}
 
 
@@ -74,6 +82,20 @@ def current() -> Controls:
         controls = refresh()
     if _memory.thread is None and polling:
         _start()
+    return controls
+
+
+def fresh() -> Controls:
+    """For whoever must know of a stop 2 seconds after its commit. Where the thread hangs it is given time to mend that.
+
+    Errors: `ControlsStale`; those of the database, of a process that has read nothing yet.
+    """
+    controls, until = current(), time.monotonic() + MENDED_WITHIN_SECONDS
+    while polling and is_stale():
+        if time.monotonic() > until:
+            raise ControlsStale()
+        time.sleep(0.02)
+        controls = current()
     return controls
 
 
@@ -207,14 +229,51 @@ def _remember(control: Control) -> None:
 
 
 def _epoch(listening: psycopg.Connection[Any]) -> Epoch:
-    row = listening.execute("SELECT generation, number FROM overrides_controlclock WHERE id = 1").fetchone()
-    return Epoch(*row) if row else Epoch(0, 0)
+    """Asked with an end to it: a connection can hang where the database is well, and nobody would hear of a stop."""
+    listening.pgconn.send_query(CLOCK)
+    rows = _answer(listening, time.monotonic() + ANSWER_SECONDS)
+    return Epoch(int(rows.get_value(0, 0) or 0), int(rows.get_value(0, 1) or 0)) if rows.ntuples else BEGINNING
+
+
+def _answer(listening: psycopg.Connection[Any], until: float) -> PGresult:
+    """The result of the query that was sent. Errors: `psycopg.Error`."""
+    pgconn, found = listening.pgconn, []
+    pgconn.flush()
+    while True:
+        while pgconn.is_busy():
+            if not _is_readable(pgconn.socket, until - time.monotonic()):
+                listening.close()  # whoever leaves it otherwise would wait for its answer all the same
+                raise psycopg.OperationalError("the listening connection does not answer")
+            pgconn.consume_input()
+        result = pgconn.get_result()
+        if result is None:
+            break
+        found.append(result)
+    if not found or found[-1].status != ExecStatus.TUPLES_OK:
+        raise psycopg.OperationalError("the epoch could not be read")
+    return found[-1]
+
+
+def _is_readable(descriptor: int, seconds: float) -> bool:
+    poll = select.poll()  # select() knows no descriptor above 1,023, and a process holds as many streams
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(max(0.0, seconds) * 1000))
 
 
 def _wait(listening: psycopg.Connection[Any]) -> None:
     """Until a change is announced, or a second has passed; what was announced together is looked at together."""
+    if _came_with_answer(listening):
+        return
     for _ in listening.notifies(timeout=POLL_SECONDS, stop_after=1):
         break
+
+
+def _came_with_answer(listening: psycopg.Connection[Any]) -> bool:
+    """Whether a change was announced while the epoch was asked for: perhaps one that the answer does not know yet."""
+    found = False
+    while listening.pgconn.notifies():
+        found = True
+    return found
 
 
 def _watch_register() -> None:

@@ -29,7 +29,8 @@ HEARTBEAT_SECONDS = 10.0
 LIFETIME_SECONDS = (300.0, 600.0)
 LOOK_SECONDS = 1.0
 MAX_STREAMS = 2_000
-BEGINNING = b"retry: 2000\n\n"
+RETRY_MS = (1_000, 3_000)
+"""When to come again after a broken connection: not the same for all, who may have lost theirs together."""
 HEARTBEAT = b": heartbeat\n\n"
 
 
@@ -173,7 +174,7 @@ def _is(first: object, second: object) -> bool:
 async def pieces(listener: Listener, grant: KeyGrant, kind: Kind, last_id: str) -> AsyncIterator[bytes]:
     """What one stream says, from its beginning to its end, for as long as its key is in force."""
     ends_at = time.monotonic() + random.uniform(*LIFETIME_SECONDS)  # noqa: S311 - spreads those who come again
-    yield BEGINNING
+    yield b"retry: %d\n\n" % random.randint(*RETRY_MS)  # noqa: S311 - the same
     sent, silent_since = last_id, float("-inf")
     while True:
         current = renewed(grant)

@@ -25,8 +25,10 @@ from psycopg import generators
 
 ARMED = "TEST_FAULT"
 """In the environment of the web process: the file that arms a fault."""
+THREADS = "TEST_FAULT_THREADS"
+"""In that environment: how the names of the threads begin in which it fires; others are left alone."""
 COMMITTER = "committer"
-"""How the threads that seal decisions are called; other threads seal other things, and are left alone."""
+"""How the threads that seal decisions are called."""
 
 
 class Action(StrEnum):
@@ -107,12 +109,16 @@ def step(name: str) -> None:
     """What stands in `ledger.sealing.step`."""
     global _last
     if name != "answer":
-        if not threading.current_thread().name.startswith(COMMITTER):
+        if not _is_meant():
             return
         _last = connection.connection
     action = _file().take(name)
     if action is not None and _last is not None:
         _break(action, _last.pgconn)
+
+
+def _is_meant() -> bool:
+    return threading.current_thread().name.startswith(os.environ.get(THREADS, COMMITTER))
 
 
 def _file() -> FaultFile:
@@ -155,7 +161,7 @@ def breaking_commit(commit: Callable[[Any], None]) -> Callable[[Any], None]:
     """Django's `_commit` of a wrapper, with the two faults between COMMIT and its answer."""
 
     def commit_or_break(wrapper: Any) -> None:
-        if threading.current_thread().name.startswith(COMMITTER):
+        if _is_meant():
             for name in (COMMIT_SENT, COMMIT_UNANSWERED):
                 action = _file().take(name)
                 if action is not None:

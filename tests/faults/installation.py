@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from config.standalone.cluster import Cluster
 from config.standalone.options import PROJECT, Options, child_environment, keeper_environment
 from config.standalone.processes import wait_until
 from config.standalone.services import Command
+from config.standalone.supervisor import control_module
 from governance import memory
 from ledger import signing
 from ledger.heads import head_store
@@ -66,6 +68,18 @@ class Web:
     def ended(self) -> bool:
         return self.command.ended() is not None
 
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """The processes that serve, without the one that watches them."""
+        assert self.command.process is not None
+        return psutil.Process(self.command.process.pid).children()
+
+    def kill(self) -> None:
+        """All of it, at once."""
+        assert self.command.process is not None
+        for process in [psutil.Process(self.command.process.pid), *self.workers]:
+            process.kill()
+
 
 class Installation:
     """A data folder, its PostgreSQL and its database."""
@@ -89,7 +103,7 @@ class Installation:
         return Options("run", self.data_dir, port, "127.0.0.1", 1, None, None, None)
 
     def environment(self, port: int | None = None) -> dict[str, str]:
-        own = {ARMED: str(self.faults.path), "ANSWERABLE_PROCESS": "web"}
+        own = {ARMED: str(self.faults.path)}
         return child_environment(self._options(port or self.port)) | own
 
     @contextmanager
@@ -98,10 +112,26 @@ class Installation:
     ) -> Iterator[Web]:
         """A web server of its own process; `workers` processes of granian's."""
         port = port or free_port()
-        log = self.data_dir / f"web-{port}.log"
-        module = [*GRANIAN, "--port", str(port), "--workers", str(workers), application]
-        env = self.environment(port) | (extra or {})
-        web = Web(Command("web", module, data_dir=self.data_dir, log=log, env=env, patience=10.0), port, log)
+        kept = ["--respawn-failed-workers", "--respawn-interval", "0.5"] if workers > 1 else []
+        module = [*GRANIAN, *kept, "--port", str(port), "--workers", str(workers), application]
+        with self._server("web", module, port, self.environment(port) | (extra or {})) as web:
+            yield web
+
+    @contextmanager
+    def control(
+        self, application: str = "config.asgi:application", *, extra: dict[str, str] | None = None
+    ) -> Iterator[Web]:
+        """The control process, as the product starts it but for its application."""
+        port = free_port()
+        module = [*control_module(replace(self._options(self.port), control_port=port))[:-1], application]
+        with self._server("control", module, port, self.environment() | (extra or {})) as server:
+            yield server
+
+    @contextmanager
+    def _server(self, name: str, module: list[str], port: int, env: dict[str, str]) -> Iterator[Web]:
+        log = self.data_dir / f"{name}-{port}.log"
+        env = env | {"ANSWERABLE_PROCESS": name}
+        web = Web(Command(name, module, data_dir=self.data_dir, log=log, env=env, patience=10.0), port, log)
         try:
             web.start()
             yield web
@@ -178,6 +208,14 @@ class Installation:
         finally:
             for process in stopped:
                 process.send_signal(signal.SIGCONT)
+
+    def listeners(self) -> list[int]:
+        """The backends that wait for changes of controls."""
+        rows = self.query(
+            "SELECT pid FROM pg_stat_activity WHERE application_name IN ('web', 'control')"
+            " AND (query LIKE 'LISTEN %%' OR query LIKE 'SELECT generation, number FROM%%')"
+        )
+        return [row[0] for row in rows]
 
     @contextmanager
     def away(self) -> Iterator[None]:

@@ -1,19 +1,24 @@
 """What is committed is in force in every process within two seconds: heard, or found by looking once a second."""
 
+import fcntl
 import json
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import psycopg
 import pytest
+from django.db import connections
 
 from governance import memory as register_memory
 from governance.services.systems import end_environment, retire_system
 from ledger.models import Entry
 from notices.models import Alert
 from overrides import known_here, memory
+from overrides.errors import ControlsStale
 from overrides.models import ControlRecovery, Switch
 from overrides.services.recovery import recover_if_restored, seal_recoveries
 from overrides.services.switches import seal_waiting_switches
@@ -62,6 +67,48 @@ def test_a_notification_that_is_lost_costs_one_look(listening: None, monkeypatch
     monkeypatch.setattr("overrides.clock.CHANNEL", "nobody_listens_here")
     stop(system)
     assert until(says(system, Mode.STOP)) < 2.0
+
+
+def test_a_connection_that_hangs_is_given_up(listening: None, database_url: str) -> None:
+    system = make_system()
+    until(lambda: memory._memory.thread is not None and not memory.is_stale())
+    with psycopg.connect(database_url, autocommit=True) as other:
+        found = other.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND query LIKE '%controlclock WHERE id = 1%'"
+        ).fetchall()
+    assert found
+    for (pid,) in found:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        connections.close_all()  # one of them may be this thread's
+        stop(system)
+        assert until(says(system, Mode.STOP)) < 5.0
+    finally:
+        for (pid,) in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def test_what_may_be_missed_is_said(listening: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert memory.fresh() is memory.current()
+    monkeypatch.setattr(memory, "MENDED_WITHIN_SECONDS", 0.05)
+    monkeypatch.setattr(memory, "is_stale", lambda: True)
+    with pytest.raises(ControlsStale):
+        memory.fresh()
+
+
+def test_a_halted_process_that_holds_the_file_keeps_no_stop_waiting() -> None:
+    system = make_system()
+    with known_here.path().with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        began = time.monotonic()
+        stop(system)
+        assert time.monotonic() - began < 5.0
+        assert Switch.objects.get().mode == "stop"
+        assert known_here.read().epoch < Switch.objects.get().epoch
+    known_here.remember_control()
+    assert known_here.read().epoch == Switch.objects.get().epoch
 
 
 def test_a_killed_listener_comes_back(listening: None, database_url: str) -> None:

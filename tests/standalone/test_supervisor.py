@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from config.standalone.cluster import Cluster
 from tests.running import PROJECT, Product, free_port, launch, running
 
 AS_NOBODY: dict[str, Any] = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
+STREAMS, STOPS_WITHIN = 50, 30.0
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".data", ".demo", ".*_cache", "__pycache__", "node_modules")
 
 pytestmark = pytest.mark.e2e
@@ -99,7 +101,10 @@ def test_a_taken_port_is_named(data_dir: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert f"Port {port} on 127.0.0.1 is taken" in _refused(data_dir, ANSWERABLE_PORT=str(port))
+        said = f"Port {port} on 127.0.0.1 is taken"
+        assert said in _refused(data_dir, ANSWERABLE_PORT=str(port))
+        refused = _refused(data_dir, ANSWERABLE_PORT=str(free_port()), ANSWERABLE_CONTROL_PORT=str(port))
+        assert said in refused and "CONTROL_PORT" in refused
 
 
 def test_a_port_that_is_none_is_refused(data_dir: Path) -> None:
@@ -125,6 +130,31 @@ def test_it_stops_cleanly_and_starts_again(data_dir: Path, number: signal.Signal
     if number is signal.SIGTERM:
         with running(data_dir) as second:
             assert _answers(second)
+
+
+def test_open_streams_are_told_and_hold_up_no_stop(data_dir: Path) -> None:
+    with running(data_dir) as product, ExitStack() as stack:
+        words = ("--slug", "credit", "--name", "Credit", "--accountable", "owner@example.org")
+        product.manage("create_system", *words)
+        key = product.manage("create_service_key", "--system", "credit", "--scope", "control:read").strip()
+        _wait_until(lambda: _first_event(stack, product, key)[1].startswith(b"HTTP/1.1 200"))
+        lines = [_first_event(stack, product, key)[0] for _ in range(STREAMS)]
+        began = time.monotonic()
+        assert product.stop(signal.SIGINT) == 0
+        assert time.monotonic() - began < STOPS_WITHIN
+        assert product.processes() == []
+        assert [line.recv(65536).count(b"event: end") for line in lines] == [1] * STREAMS
+
+
+def _first_event(stack: ExitStack, product: Product, key: str) -> tuple[socket.socket, bytes]:
+    """An open stream that has said its first, or why there is none."""
+    line = stack.enter_context(socket.create_connection(("127.0.0.1", product.control_port), timeout=20))
+    path = "/api/v1/control/events"
+    line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n".encode())
+    said = line.recv(65536)
+    while said.startswith(b"HTTP/1.1 200") and b"event: state" not in said:
+        said += line.recv(65536)
+    return line, said
 
 
 def test_it_stops_cleanly_in_the_middle_of_its_start(data_dir: Path) -> None:

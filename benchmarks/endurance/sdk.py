@@ -1,0 +1,210 @@
+"""`python -m benchmarks.endurance.sdk`: records of our own client while the service and the client are killed.
+
+Ten times the web server (its workers, twice all of it), twice the client's own process. Afterwards every record that
+`record()` returned for is in the database, once, and no source has a gap. 0 where that holds, 1 where it does not.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from config.standalone.cluster import Cluster
+from config.standalone.layout import DATABASE
+from config.standalone.processes import wait_until
+from tests.running import PROJECT, Product, data_folder, running
+
+SYSTEM = "sdk-endurance"
+KILLS, WHOLE = 10, (4, 8)
+WRITERS = 2
+PATIENCE = 900.0
+MOST_REPEATED = 2 * WRITERS
+"""A kill between a record's commit and its name being written down makes a thread record the number again."""
+
+WRITER = """
+import os, sys, threading
+from answerable import Client
+
+url, key, folder, system, last, *firsts = sys.argv[1:]
+client = Client(url, key, system=system, model_version="1", spool_dir=folder, risk="low", overflow="block")
+said = os.open(folder + "/said", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+def work(first):
+    for n in range(int(first), int(last), len(firsts)):
+        name = client.record(input={"n": n, "text": "x" * 300}, output={}, outcome="approved")
+        os.write(said, f"{n} {name}\\n".encode())
+
+threads = [threading.Thread(target=work, args=(first,)) for first in firsts]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+sys.exit(0 if client.flush(600) else 3)
+"""
+
+
+@dataclass
+class Run:
+    """One run: what is under load, and what has been done to it."""
+
+    product: Product
+    records: int
+    folder: Path
+    key: str
+    kills: int = 0
+    writer_kills: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.writer = self._start_writer()
+
+    def go(self) -> None:
+        """Until everything is sent and everybody was killed as often as they are to be."""
+        while self.writer.poll() is None or self.kills < KILLS:
+            if time.monotonic() - self.began > PATIENCE:
+                raise TimeoutError(f"not finished after {PATIENCE:.0f} s, {self.stored()} records stored")
+            stored = self.stored()
+            if self.kills < KILLS and (stored * (KILLS + 1) >= self.records * (self.kills + 1) or self._is_over()):
+                self._kill_web()
+            if self.writer_kills < 2 and self._is_due(stored) and not self._is_over():
+                self._kill_writer()
+            time.sleep(0.05)
+
+    def _is_due(self, stored: int) -> bool:
+        """While it records; then while it sends."""
+        return len(self.said()) * 4 >= self.records if self.writer_kills == 0 else stored * 3 >= self.records * 2
+
+    def _is_over(self) -> bool:
+        return self.writer.poll() is not None
+
+    def _kill_web(self) -> None:
+        server = self.product.service("config.wsgi:application")
+        victims = [server, *server.children()] if self.kills in WHOLE else server.children()
+        for process in victims:
+            process.kill()
+        self.kills += 1
+        wait_until(self._answers, patience=60.0, pause=0.05)
+
+    def _kill_writer(self) -> None:
+        self.stop()
+        self.writer_kills += 1
+        self.writer = self._start_writer()
+
+    def _start_writer(self) -> "subprocess.Popen[bytes]":
+        done = [int(n) for n, _ in self.said()]
+        firsts = [max((n for n in done if n % WRITERS == part), default=part - WRITERS) for part in range(WRITERS)]
+        known = [self.product.url, self.key, str(self.folder), SYSTEM, str(self.records)]
+        return subprocess.Popen(
+            [sys.executable, "-c", WRITER, *known, *(str(first + WRITERS) for first in firsts)],
+            env=os.environ | {"PYTHONPATH": str(PROJECT / "sdk" / "src")},
+        )
+
+    def stop(self) -> None:
+        self.writer.kill()
+        self.writer.wait()
+
+    def said(self) -> list[list[str]]:
+        """Number and name of each record that the client was told of."""
+        file = self.folder / "said"
+        return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+
+    def stored(self) -> int:
+        with Cluster(self.product.data_dir).connect(DATABASE) as connection:
+            row = connection.execute("SELECT count(*) FROM audit_decision").fetchone()
+        return int(row[0]) if row else 0
+
+    def names(self) -> list[str]:
+        """The decisions that are sealed, one for each entry."""
+        with Cluster(self.product.data_dir).connect(DATABASE) as connection:
+            rows = connection.execute(
+                "SELECT e.id::text FROM ledger_entry e JOIN audit_decision d ON d.id = e.id"
+                " JOIN audit_payload p ON p.id = e.id"
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def sources(self) -> list[dict[str, Any]]:
+        request = urllib.request.Request(
+            f"{self.product.url}/api/v1/sources", headers={"Authorization": f"Bearer {self.key}"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["items"]
+        return found
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.product.url}/healthz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """What was found, and what of it is wrong."""
+    seconds = time.monotonic() - run.began
+    names, returned = run.names(), [name for _, name in run.said()]
+    wait_until(lambda: all(each["missing"] == 0 for each in run.sources()), patience=60.0, pause=1.0)
+    sources = run.sources()
+    return {
+        "records": len(returned),
+        "sealed": len(names),
+        "lost": len(set(returned) - set(names)),
+        "twice": len(names) - len(set(names)),
+        "recorded again after a kill": len(set(names) - set(returned)),
+        "sources": len(sources),
+        "gaps": sum(each["missing"] for each in sources) + sum(len(each["gaps"]) for each in sources),
+        "forks": sum(len(each["forks"]) for each in sources),
+        "web killed": run.kills,
+        "client killed": run.writer_kills,
+        "client ended with": run.writer.returncode,
+        "seconds": round(seconds, 1),
+    }
+
+
+def holds(found: dict[str, Any], records: int) -> bool:
+    wrong = found["lost"] + found["twice"] + found["gaps"] + found["forks"] + found["client ended with"]
+    are_killed = (found["web killed"], found["client killed"]) == (KILLS, 2)
+    return not wrong and are_killed and found["records"] >= records and _are_few(found)
+
+
+def _are_few(found: dict[str, Any]) -> bool:
+    return bool(found["recorded again after a kill"] <= MOST_REPEATED)
+
+
+@contextmanager
+def prepared(records: int) -> Iterator[Run]:
+    with data_folder() as folder, running(folder) as product, tempfile.TemporaryDirectory() as spool:
+        product.manage("create_system", "--slug", SYSTEM, "--name", "SDK", "--accountable", "owner@example.org")
+        scopes = ("--scope", "decisions:write", "--scope", "decisions:read", "--scope", "control:read")
+        key = product.manage("create_service_key", "--system", SYSTEM, *scopes).strip()
+        run = Run(product, records, Path(spool), key)
+        try:
+            yield run
+        finally:
+            run.stop()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.endurance.sdk", description=__doc__)
+    parser.add_argument("--records", type=int, default=50_000)
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    given = parser.parse_args(arguments)
+    with prepared(given.records) as run:
+        run.go()
+        found = figures(run)
+    print("\n".join(f"{name:28} {value}" for name, value in found.items()))
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=1))
+    return 0 if holds(found, given.records) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,163 @@
+"""The control process killed in the middle of an act of control: whoever tries again finds it done once, or does it."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from config.standalone.processes import wait_until
+from governance.acts import Role
+from governance.models import Person
+from governance.scopes import Scope
+from governance.services.tokens import create_token
+from ledger.models import Entry
+from overrides.models import LooseningRequest, Override, Review, Switch
+from tests.factories.control import approver_of, ask_for, operator_of, stop
+from tests.factories.register import actor_of, give_role, make_person, make_system
+from tests.factories.reviews import open_review
+from tests.faults import claims
+from tests.faults.faultpoints import COMMIT_UNANSWERED, THREADS, Action
+from tests.faults.installation import Installation, Web
+
+pytestmark = pytest.mark.e2e
+
+STEPS = ("lock", COMMIT_UNANSWERED, "head_store")
+PATIENCE = 60.0
+
+
+@pytest.fixture(scope="module")
+def control(installation: Installation) -> Iterator[Web]:
+    """A control process with faults in it, started again whenever it ended."""
+    over = threading.Event()
+    with installation.control("tests.faults.asgi:application", extra={THREADS: "control_"}) as server:
+
+        def look_after() -> None:
+            while not over.wait(0.02):
+                if server.ended():  # its workers are started again by itself
+                    server.start()
+
+        thread = threading.Thread(target=look_after)
+        thread.start()
+        yield server
+        over.set()
+        thread.join()
+
+
+@dataclass
+class Caller:
+    """A person with a token, who tries again where nobody answers."""
+
+    control: Web
+    person: Person
+
+    def __post_init__(self) -> None:
+        token = create_token(actor=actor_of(self.person), name="test", proven_at=timezone.now()).text
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response | None:
+        try:
+            return httpx.request(
+                method, self.control.url + path, json=body, headers=self.headers, timeout=40, trust_env=False
+            )
+        except httpx.TransportError:
+            return None
+
+    def insist(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        found: list[httpx.Response] = []
+
+        def is_answered() -> bool:
+            answer = self.ask(method, path, body)
+            if answer is not None and answer.status_code != 503:
+                found.append(answer)
+            return bool(found)
+
+        assert wait_until(is_answered, patience=PATIENCE, pause=0.1)
+        return found[0]
+
+
+def post_through_a_kill(
+    installation: Installation, caller: Caller, step: str, path: str, body: dict[str, Any]
+) -> httpx.Response:
+    """The answer to the second time: the first one was cut off at a step."""
+    connections.close_all()
+    assert wait_until(caller.control.is_alive, patience=PATIENCE)
+    installation.faults.arm(step, Action.KILL_WEB)
+    try:
+        assert caller.ask("POST", path, body) is None
+        assert installation.faults.fired() is not None
+    finally:
+        installation.faults.disarm()
+    answer = caller.insist("POST", path, body)
+    assert answer.status_code < 500, answer.text
+    return answer
+
+
+def entries(kind: str, about: Any) -> int:
+    return Entry.objects.filter(kind=kind, about_id=about).count()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_stop(installation: Installation, control: Web, step: str) -> None:
+    system = make_system(accountable=make_person())
+    body = {"system": system.slug, "mode": "stop", "reason_code": "harm-reported"}
+    caller = Caller(control, operator_of(system))
+    answer = post_through_a_kill(installation, caller, step, "/api/v1/control/tighten", body)
+    assert (answer.status_code, answer.json()["sealed"]) == (200, True)
+    switch = Switch.objects.get(system_id=system.pk)
+    assert (switch.mode, switch.revision, switch.changes.count()) == ("stop", 1, 1)
+    assert entries("switch.stopped", switch.pk) == 1
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_approval_of_a_loosening(installation: Installation, control: Web, step: str) -> None:
+    system = make_system(accountable=make_person())
+    asked = ask_for(stop(system), operator_of(system))
+    caller = Caller(control, approver_of())
+    answer = post_through_a_kill(installation, caller, step, f"/api/v1/control/loosen/{asked.pk}/approve", {})
+    assert answer.status_code in (200, 409), answer.text
+    switch = Switch.objects.get(system_id=system.pk)
+    assert (switch.mode, switch.revision, switch.changes.count()) == ("run", 2, 2)
+    assert LooseningRequest.objects.get(pk=asked.pk).status == "approved"
+    assert (entries("switch.loosened", switch.pk), entries("loosening.approved", asked.pk)) == (1, 1)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_review(installation: Installation, control: Web, step: str) -> None:
+    system = make_system(accountable=make_person())
+    review = open_review(system)
+    caller = Caller(control, make_person(reviewer=system))
+    work = caller.insist("POST", f"/api/v1/reviews/{review.pk}/claim").json()
+    assert caller.insist("GET", f"/api/v1/reviews/work/{work['token']}").status_code == 200
+    body = {"version": 1, "decision": "modify", "outcome": "approved", "reason_code": "wrong-input"}
+    answer = post_through_a_kill(installation, caller, step, f"/api/v1/reviews/work/{work['token']}/submit", body)
+    assert answer.status_code == 200, answer.text
+    found = Review.objects.get(pk=review.pk)
+    assert (found.status, found.outcome) == ("decided", "approved")
+    assert (entries("review.decided", review.pk), found.assignments.filter(status="submitted").count()) == (1, 1)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_override(installation: Installation, control: Web, step: str) -> None:
+    system = make_system(accountable=make_person())
+    review = open_review(system)
+    person = make_person()
+    give_role(person, Role.ACCOUNTABLE, Scope.system(system.pk))
+    caller = Caller(control, person)
+    body = {"outcome": "approved", "reason_code": "wrong-input", "note": ""}
+    path = f"/api/v1/decisions/{review.decision_id}/override"
+    answer = post_through_a_kill(installation, caller, step, path, body)
+    assert answer.status_code in (201, 400, 409, 422), answer.text
+    assert Override.objects.filter(decision_id=review.decision_id).count() == 1
+    assert caller.insist("GET", f"/api/v1/decisions/{review.decision_id}/effective").json()["effective_outcome"] == (
+        "approved"
+    )
+
+
+def test_after_all_of_them_every_log_verifies(installation: Installation, control: Web) -> None:
+    claims.assert_verifies()
+    claims.assert_contiguous(installation)
