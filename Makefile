@@ -68,7 +68,7 @@ e2e: dev ## the tests that start the whole product, and those with a browser
 bench: install ## measure against the service level (docs/performance.md; BENCH="--help")
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-bench-full: install ## the same with a log of 5 million entries; about 30 GB of disk
+bench-full: install ## the same with a log of 5 million entries; about 36 GB of disk
 	@$(BIN)/python -m benchmarks --entries 5000000 $(BENCH)
 
 endurance: dev ## 100,000 decisions with kills in the middle, then everything is checked (POSTS=100000)
