@@ -66,5 +66,5 @@ def would_catch(
     rows = rows.exclude(id__in=hidden) if hidden else rows
     names = ("outcome", "confidence", "adverse", "capability", "phase", "model_version", "id")
     found = list(rows.order_by("-recorded_at", "-id").values_list(*names)[:LOOKED_AT])
-    caught = sum(all(test(_Facts(*row[:5]), row[5], row[6]) for test in (*tests.kind, *tests.each)) for row in found)
+    caught = sum(all(test(_Facts(*row[:5]), row[5], row[6]) for test in tests) for row in found)
     return Caught(number=caught, looked_at=len(found), is_cut=len(found) == LOOKED_AT, is_most="label" in condition)
