@@ -53,21 +53,25 @@ class Sight:
 
     def parameters(self, system: SystemRecord) -> Iterator["Parameter"]:
         """Values that hold now. One that has expired to nothing is not there."""
-        for state in self.controls.control.parameters.get((system.id, self.reach.environment), ()):
+        for state in self._states(system.id):
             found = parameter_at(state, self.now)
             if found is not None:
                 yield found
 
     def holds_until(self) -> datetime:
         """When the next parameter within reach expires: what is made of this sight is wrong from then on."""
-        known = self.controls.control.parameters
         expiries = (
             state.expires_at
             for system_id in self.reach.system_ids
-            for state in known.get((system_id, self.reach.environment), ())
+            for state in self._states(system_id)
             if state.expires_at is not None and state.expires_at > self.now
         )
         return min(expiries, default=NEVER)
+
+    def _states(self, system_id: uuid.UUID) -> tuple[ParameterState, ...]:
+        """Those of every environment, and those of the key's own: no name is among both."""
+        known = self.controls.control.parameters
+        return known.get((system_id, ""), ()) + known.get((system_id, self.reach.environment), ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,17 @@ def test_an_expired_parameter_is_never_handed_out_again() -> None:
     assert limits[0]["expires_at"] == "2026-11-21T12:00:05.000000Z"
 
 
+def test_a_parameter_of_every_environment_reaches_each_of_them() -> None:
+    credit, soon = make_system(slug="credit"), NOW + timedelta(seconds=5)
+    everywhere = parameter("limit", 5000, expires_at=soon, value_after=1000)
+    known = {(credit.pk, ""): (everywhere,), (credit.pk, "staging"): (parameter("bonus", 1),)}
+    for environment, names in (("production", {"limit"}), ("staging", {"limit", "bonus"})):
+        seen = sight(grant_for(credit, environment=environment), controls(parameters=known))
+        assert body_of(seen)["systems"]["credit"]["parameters"].keys() == names
+        assert flag(seen, "credit.param.limit").value == 5000.0
+        assert seen.holds_until() == soon
+
+
 def test_a_document_on_the_shelf_lasts_until_the_next_expiry_and_the_next_snapshot() -> None:
     credit = make_system(slug="credit")
     soon = NOW + timedelta(seconds=5)
