@@ -97,7 +97,7 @@ class Admission:
             facts=record,
             decision_id=decision_id,
         )
-        switch = None if record.phase == "proposed" else directive.switch
+        switch = None if record.phase == "proposed" else directive.earnest
         conduct = None if switch is None else self._conduct(known, record, switch)
         review_id = new_id() if directive.asks_for_review else None
         decision = prepare(
@@ -126,7 +126,7 @@ class Admission:
         if review_id is not None:
             admitted.review = self._new_review(decision, known, record, directive, review_id)
         if conduct is Conduct.BREACH:
-            admitted.breach = directive.switch
+            admitted.breach = directive.earnest
         return admitted
 
     def _conduct(self, known: Known, record: DecisionRecord, switch: SwitchState) -> Conduct:

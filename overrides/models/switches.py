@@ -39,7 +39,7 @@ class Switch(GovernedRow):
     changed_by_type = models.CharField(max_length=16)
     changed_by_id = models.UUIDField(null=True, blank=True)
     source = models.CharField(max_length=32, validators=[clear])
-    """By which way it was changed: page, api, command, sweep, recovery."""
+    """By which way it was changed: page, api, command, lapse, recovery."""
     drill_id = models.UUIDField(null=True, blank=True)
     """The drill that threw it, where one did."""
     expires_at = models.DateTimeField(null=True, blank=True)

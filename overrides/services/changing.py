@@ -22,10 +22,13 @@ from ledger.selectors import open_log, registry_log
 from notices.outbox import announce
 from overrides import known_here
 from overrides.errors import FallbackMissing
-from overrides.kinds import SWITCH_STOPPED, SWITCH_TIGHTENED
+from overrides.kinds import SWITCH_LAPSED, SWITCH_REINSTATED, SWITCH_STOPPED, SWITCH_TIGHTENED
 from overrides.models import Switch, SwitchChange
 from overrides.services.expecting import expected_of
 from overrides.standing import Epoch, InFlight, Mode, Node
+
+LAPSE, RECOVERY = "lapse", "recovery"
+"""Ways by which a switch is set without anybody's doing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,9 @@ def put(
     else:
         write(seal, actor=actor, kind=kind, switch=switch, facts={"from": before.value} | (facts or {}), at=now)
     change = _change(switch, before, actor)
-    announce(event=kind.name, system_id=switch.system_id, about_id=switch.pk, facts=said_of(switch))
+    # whoever listens for stops hears of every one, by whichever way it came
+    event = SWITCH_STOPPED.name if setting.mode is Mode.STOP else kind.name
+    announce(event=event, system_id=switch.system_id, about_id=switch.pk, facts=said_of(switch))
     transaction.on_commit(known_here.remember_control, robust=True)
     return change
 
@@ -157,14 +162,15 @@ def seal_late(seal: Seal, switch: Switch) -> bool:
         return False
     switch.seal_pending = False
     actor = Actor(switch.changed_by_type, switch.changed_by_id)  # type: ignore[arg-type]  # one of our own words
-    kind = kind_of(Mode(switch.mode))
+    kind = kind_of(Mode(switch.mode), switch.source)
     write(seal, actor=actor, kind=kind, switch=switch, facts={"late": True})
     return True
 
 
-def kind_of(mode: Mode) -> Kind:
-    """What the entry of a tightening is called."""
-    return SWITCH_STOPPED if mode is Mode.STOP else SWITCH_TIGHTENED
+def kind_of(mode: Mode, source: str) -> Kind:
+    """What the entry of a tightening is called, sealed at once or late."""
+    by_itself = {LAPSE: SWITCH_LAPSED, RECOVERY: SWITCH_REINSTATED}.get(source)
+    return by_itself or (SWITCH_STOPPED if mode is Mode.STOP else SWITCH_TIGHTENED)
 
 
 def write(

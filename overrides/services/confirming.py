@@ -7,12 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db import Error
 from django.utils import timezone
 
-from config.errors import Unavailable
 from ledger.entries import SERVER, draft_entry, timestamp
-from ledger.errors import LogClosed, LogNotFound
 from ledger.kinds import Kind
 from ledger.sealing import sealing
 from notices.models import Alert
@@ -21,13 +18,13 @@ from notices.services import open_alert
 from overrides.kinds import SWITCH_CONFIRMED, SWITCH_UNCONFIRMED
 from overrides.models import ClientInstance, SwitchChange
 from overrides.services.changing import log_of
+from overrides.services.sweeping import CANNOT_SEAL_NOW
 from overrides.standing import Mode
 
 Status = SwitchChange.Status
 PATIENCE = timedelta(seconds=60)
 WATCHED = timedelta(hours=24)
 AT_ONCE = 200
-CANNOT_SEAL_NOW = (Unavailable, LogNotFound, LogClosed, Error)
 
 log = structlog.get_logger(__name__)
 

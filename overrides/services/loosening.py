@@ -71,8 +71,7 @@ def request_loosening(
     with sealing() as seal:
         switch = _locked_switch(actor, Act.SWITCH_LOOSEN, switch_id)
         _check(switch, epoch, mode, life)
-        if switch.loosenings.filter(status=Status.OPEN).exists():
-            raise LooseningExists()
+        _make_room(seal, switch)
         request = LooseningRequest(
             switch=switch,
             generation=epoch.generation,
@@ -87,6 +86,14 @@ def request_loosening(
         _write(seal, actor, LOOSENING_REQUESTED, request)
         announce(event=LOOSENING_REQUESTED.name, system_id=switch.system_id, about_id=request.pk, facts=_said(request))
     return request
+
+
+def _make_room(seal: Seal, switch: Switch) -> None:
+    """What can be approved no more stands in nobody's way, whether or not a sweep has come round."""
+    for waiting in LooseningRequest.objects.select_for_update(of=("self",)).filter(switch=switch, status=Status.OPEN):
+        if waiting.epoch == switch.epoch and waiting.expires_at > timezone.now():
+            raise LooseningExists()
+        _decide(seal, SERVER, LOOSENING_VOIDED, waiting, Status.VOID)
 
 
 def approve_loosening(*, actor: Actor, request_id: uuid.UUID) -> SwitchChange:
@@ -192,8 +199,7 @@ def emergency_clear(*, actor: Actor, switch_id: uuid.UUID, epoch: Epoch, reason_
 
 
 def _check_clearable(switch: Switch, epoch: Epoch) -> None:
-    if switch.epoch != epoch:
-        raise EpochPassed()
+    _require_as_seen(switch, epoch)
     if switch.system_id is None or switch.mode != Mode.STOP:
         raise NotClearable()
 
@@ -267,9 +273,14 @@ def _locked_switch(actor: Actor, act: Act, switch_id: uuid.UUID) -> Switch:
     return switch
 
 
-def _check(switch: Switch, epoch: Epoch, mode: Mode, life: timedelta) -> None:
-    if switch.epoch != epoch:
+def _require_as_seen(switch: Switch, epoch: Epoch) -> None:
+    """An emergency clear that is over says stop, though the row may not say so yet."""
+    if switch.epoch != epoch or (switch.expires_at is not None and switch.expires_at <= timezone.now()):
         raise EpochPassed()
+
+
+def _check(switch: Switch, epoch: Epoch, mode: Mode, life: timedelta) -> None:
+    _require_as_seen(switch, epoch)
     if mode.severity >= Mode(switch.mode).severity:
         problem = FieldProblem(pointer="/mode", detail="This is no less restrictive than the switch is.")
         raise InvalidInput(errors=[problem])
@@ -298,8 +309,7 @@ def _require_open(request: LooseningRequest) -> None:
 
 def _require_current(request: LooseningRequest, switch: Switch) -> None:
     _require_open(request)
-    if switch.epoch != request.epoch:
-        raise EpochPassed()
+    _require_as_seen(switch, request.epoch)
 
 
 def _decide(

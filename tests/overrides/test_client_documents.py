@@ -103,7 +103,7 @@ def test_an_expired_parameter_is_never_handed_out_again() -> None:
 def test_a_parameter_of_every_environment_reaches_each_of_them() -> None:
     credit, soon = make_system(slug="credit"), NOW + timedelta(seconds=5)
     everywhere = parameter("limit", 5000, expires_at=soon, value_after=1000)
-    known = {(credit.pk, ""): (everywhere,), (credit.pk, "staging"): (parameter("bonus", 1),)}
+    known: dict[Any, Any] = {(credit.pk, ""): (everywhere,), (credit.pk, "staging"): (parameter("bonus", 1),)}
     for environment, names in (("production", {"limit"}), ("staging", {"limit", "bonus"})):
         seen = sight(grant_for(credit, environment=environment), controls(parameters=known))
         assert body_of(seen)["systems"]["credit"]["parameters"].keys() == names
