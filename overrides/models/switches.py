@@ -112,6 +112,8 @@ class SwitchChange(models.Model):
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.REQUESTED)
     expected = models.JSONField(default=dict)
     """Ids of the instances, and of the service accounts without any, that were in reach when it was made."""
+    applied = models.JSONField(default=dict)
+    """When each of these instances had applied it, by id, as far as it was watched."""
     confirmed_count = models.PositiveIntegerField(default=0)
     confirmed_at = models.DateTimeField(null=True)
     """When the last of all expected clients had applied it."""

@@ -1,6 +1,7 @@
 """Loosening a switch: two people, for exactly what both saw; and one person for four hours, in an emergency."""
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -106,7 +107,7 @@ def approve_loosening(*, actor: Actor, request_id: uuid.UUID) -> SwitchChange:
     _person(actor)
     with sealing() as seal:
         hold_clock()
-        request = _locked_request(request_id)
+        request = _locked_request(request_id, lambda: _require_approver(actor))
         switch = _switch_of(request)
         rights.require_approval(actor, Act.SWITCH_LOOSEN, scope_of(switch.node), requested_by=request.requested_by_id)
         _require_current(request, switch)
@@ -143,7 +144,7 @@ def refuse_loosening(*, actor: Actor, request_id: uuid.UUID, note: str = "") -> 
     """Say no, as somebody who could have said yes. Errors: as `approve_loosening`."""
     _person(actor)
     with sealing() as seal:
-        request = _locked_request(request_id)
+        request = _locked_request(request_id, lambda: _require_approver(actor))
         scope = scope_of(_switch_of(request).node)
         rights.require_approval(actor, Act.SWITCH_LOOSEN, scope, requested_by=request.requested_by_id)
         _require_open(request)
@@ -152,12 +153,13 @@ def refuse_loosening(*, actor: Actor, request_id: uuid.UUID, note: str = "") -> 
 
 
 def withdraw_loosening(*, actor: Actor, request_id: uuid.UUID) -> LooseningRequest:
-    """Not ask any more; only whoever asked can. Errors: `Forbidden`, `LooseningNotFound`, `LooseningNotOpen`."""
+    """Not ask any more; only whoever asked can. Errors: `LooseningNotFound` (also of what others asked),
+    `LooseningNotOpen`."""
     person_id = _person(actor)
     with sealing() as seal:
         request = _locked_request(request_id)
         if request.requested_by_id != person_id:
-            raise Forbidden()
+            raise LooseningNotFound()
         _require_open(request)
         _decide(seal, actor, LOOSENING_WITHDRAWN, request, Status.WITHDRAWN)
     return request
@@ -289,9 +291,15 @@ def _check(switch: Switch, epoch: Epoch, mode: Mode, life: timedelta) -> None:
     require_alternative(switch.node, mode)
 
 
-def _locked_request(request_id: uuid.UUID) -> LooseningRequest:
+def _require_approver(actor: Actor) -> None:
+    """Who may approve nothing hears the same of what is there and of what is not."""
+    rights.require_approval(actor, Act.SWITCH_LOOSEN, requested_by=None)
+
+
+def _locked_request(request_id: uuid.UUID, otherwise: Callable[[], None] = lambda: None) -> LooseningRequest:
     found = LooseningRequest.objects.select_for_update(of=("self",)).filter(pk=request_id).first()
     if found is None:
+        otherwise()
         raise LooseningNotFound()
     return found
 

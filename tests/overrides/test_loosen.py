@@ -164,7 +164,7 @@ def test_a_second_person_refuses() -> None:
 def test_whoever_asked_withdraws_and_nobody_else() -> None:
     system, operator = make_system(), operator_of()
     request = ask_for(stop(system), operator)
-    with pytest.raises(Forbidden):
+    with pytest.raises(LooseningNotFound):
         withdraw_loosening(actor=actor_of(operator_of(system)), request_id=request.pk)
     withdraw_loosening(actor=actor_of(operator), request_id=request.pk)
     with pytest.raises(LooseningNotOpen):
@@ -185,6 +185,9 @@ def test_an_operator_elsewhere_cannot_ask() -> None:
 def test_an_unknown_request_is_not_found() -> None:
     with pytest.raises(LooseningNotFound):
         approve_loosening(actor=actor_of(approver_of()), request_id=make_person().pk)
+    for act in (approve_loosening, refuse_loosening):  # as of one that is there
+        with pytest.raises(ApprovalForbidden):
+            act(actor=actor_of(make_person()), request_id=make_person().pk)
 
 
 def test_a_key_is_told_that_it_takes_a_person(client: Client) -> None:
