@@ -34,7 +34,7 @@ def _measure(asked: options.Options, running: installation.Installation) -> tupl
 
     load = os.getloadavg()[0]
     django.setup()
-    from benchmarks import growth, intake, reading, register, verification
+    from benchmarks import controlled, flags, growth, holds, intake, reading, register, reviewing, stops, verification
     from benchmarks.bench import Bench, say
 
     @contextmanager
@@ -45,11 +45,13 @@ def _measure(asked: options.Options, running: installation.Installation) -> tupl
         say(f"{name}: {time.monotonic() - started:.0f} s")
 
     bench = Bench(asked, running, register.found())
+    if {"control", "holds"} & {*asked.only}:
+        bench.crew = controlled.found()
     with running.cluster.connect() as connection:
         facts = report.machine(running.data_dir, connection) | {"load_at_start": load}
     bench.fill(asked.start)
     bench.clone(installation.SMALL, installation.REFERENCE)
-    if {"intake", "singles"} & {*asked.only}:
+    if {"intake", "singles", "control", "holds"} & {*asked.only}:
         with running.web_server() as port:
             if "intake" in asked.only:
                 with part("batches"):
@@ -57,6 +59,16 @@ def _measure(asked: options.Options, running: installation.Installation) -> tupl
             if "singles" in asked.only:
                 with part("single posts"):
                     intake.measure_singles(bench, port)
+            if "holds" in asked.only:
+                with part("controls at intake"):
+                    holds.measure(bench, port)
+                    reviewing.measure_claims(bench)
+            if "control" in asked.only:
+                with running.control_process() as control_port, part("control process"):
+                    flags.measure(bench, port, control_port)
+                    stops.measure(bench, port, control_port)
+                    stops.measure_flood(bench, port, control_port)
+                    reviewing.measure_waiting(bench, control_port)
     if {"growth", "reading"} & {*asked.only}:
         bench.fill(asked.entries)
     for name, measure in (

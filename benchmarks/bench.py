@@ -5,10 +5,12 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection
 
 from benchmarks import append, workload
+from benchmarks.controlled import Crew, Place
 from benchmarks.installation import Installation
 from benchmarks.options import Options
 from benchmarks.register import Organisation
@@ -25,6 +27,8 @@ class Bench:
     options: Options
     installation: Installation
     organisation: Organisation
+    crew: Crew | None = None
+    """Those who work with controls, where any of that is measured."""
     rows: list[Row] = field(default_factory=list)
     _made: int = 0
 
@@ -36,17 +40,27 @@ class Bench:
     def log_id(self) -> uuid.UUID:
         return self.organisation.log_id
 
-    def raws(self, count: int) -> list[bytes]:
-        """New decisions as their caller sends them."""
+    @property
+    def controlled(self) -> Crew:
+        if self.crew is None:
+            raise RuntimeError("nobody to work with controls was registered")
+        return self.crew
+
+    def raws(self, count: int, **described: Any) -> list[bytes]:
+        """New decisions as their caller sends them; `described` as in `workload.records`."""
         first, self._made = self._made, self._made + count
-        return list(workload.records(first, count))
+        return list(workload.records(first, count, **described))
 
-    def batches(self, count: int) -> list[list[bytes]]:
-        return [self.raws(BATCH) for _ in range(count)]
+    def batches(self, count: int, **described: Any) -> list[list[bytes]]:
+        return [self.raws(BATCH, **described) for _ in range(count)]
 
-    def append(self, batches: Sequence[Sequence[bytes]]) -> float:
-        """Decisions a second of the append path, into the database this thread is connected to."""
-        return sum(map(len, batches)) / append.append(self.key, self.log_id, batches)
+    def append(self, batches: Sequence[Sequence[bytes]], place: Place | None = None) -> float:
+        """Decisions a second of the append path, into the database this thread is connected to.
+
+        `place`: the AI system they are of, where it is not the usual one.
+        """
+        key, log_id = (self.key, self.log_id) if place is None else (self.controlled.key, place.log_id)
+        return sum(map(len, batches)) / append.append(key, log_id, batches)
 
     def fill(self, entries: int) -> None:
         """Bring the large log to a size, through the append path."""

@@ -1,4 +1,4 @@
-"""The product on a temporary data folder: PostgreSQL as `make run` starts it, the web server on request.
+"""The product on a temporary data folder: PostgreSQL as `make run` starts it, web and control process on request.
 
 Worker and beat are left out: what they do in the background would come and go between two measurements of a pair.
 """
@@ -23,7 +23,7 @@ from config.standalone import layout
 from config.standalone import options as standalone
 from config.standalone.cluster import Cluster
 from config.standalone.services import Command
-from config.standalone.supervisor import DRAIN_PATIENCE, connection_limit, web_module
+from config.standalone.supervisor import DRAIN_PATIENCE, connection_limit, control_module, web_module
 
 PROJECT = Path(__file__).resolve().parent.parent
 SMALL, REFERENCE = "answerable_small", "answerable_reference"
@@ -65,24 +65,36 @@ class Installation:
     @contextmanager
     def web_server(self) -> Iterator[int]:
         """The web server with the product's own arguments; its port."""
-        env = standalone.child_environment(self.options)
-        env |= {"DJANGO_SETTINGS_MODULE": "benchmarks.settings", "ANSWERABLE_PROCESS": "web"}
-        env |= {"PYTHONPATH": str(PROJECT)}
-        module, log = web_module(self.options), self.data_dir / "web.log"
-        web = Command("web", module, data_dir=self.data_dir, log=log, env=env, patience=DRAIN_PATIENCE)
-        web.start()
-        try:
-            self._wait_for(web)
-            yield self.options.port
-        finally:
-            web.stop()
+        with self._server("web", web_module(self.options), self.options.port) as port:
+            yield port
 
-    def _wait_for(self, web: Command) -> None:
-        until = time.monotonic() + WEB_PATIENCE
-        while not _is_alive(self.options.port):
-            if (how := web.ended()) or time.monotonic() > until:
-                raise RuntimeError(f"the web server did not start ({how}):\n{web.log.read_text()[-2_000:]}")
-            time.sleep(0.2)
+    @contextmanager
+    def control_process(self) -> Iterator[int]:
+        """The control process with the product's own arguments; its port."""
+        with self._server("control", control_module(self.options), self.options.control_port) as port:
+            yield port
+
+    @contextmanager
+    def _server(self, name: str, module: list[str], port: int) -> Iterator[int]:
+        env = standalone.child_environment(self.options)
+        env |= {"DJANGO_SETTINGS_MODULE": "benchmarks.settings", "ANSWERABLE_PROCESS": name}
+        env |= {"PYTHONPATH": str(PROJECT)}
+        log = self.data_dir / f"{name}.log"
+        command = Command(name, module, data_dir=self.data_dir, log=log, env=env, patience=DRAIN_PATIENCE)
+        command.start()
+        try:
+            _wait_for(command, port)
+            yield port
+        finally:
+            command.stop()
+
+
+def _wait_for(server: Command, port: int) -> None:
+    until = time.monotonic() + WEB_PATIENCE
+    while not _is_alive(port):
+        if (how := server.ended()) or time.monotonic() > until:
+            raise RuntimeError(f"{server.name} did not start ({how}):\n{server.log.read_text()[-2_000:]}")
+        time.sleep(0.2)
 
 
 def _is_alive(port: int) -> bool:
@@ -102,7 +114,7 @@ def temporary(folder: Path, *, web_workers: int) -> Iterator[Installation]:
     data_dir = Path(tempfile.mkdtemp(prefix="answerable-bench-", dir=folder))
     data_dir.chmod(0o755)  # as root, another user runs PostgreSQL and must get in
     (data_dir / "static").mkdir()
-    _describe(data_dir, _free_port(), web_workers)
+    _describe(data_dir, *_free_ports(), web_workers)
     options = standalone.read(["run"], os.environ)
     cluster = Cluster(data_dir, log=data_dir / "postgres.log", max_connections=connection_limit(options))
     try:
@@ -114,12 +126,13 @@ def temporary(folder: Path, *, web_workers: int) -> Iterator[Installation]:
         shutil.rmtree(data_dir, ignore_errors=True)
 
 
-def _describe(data_dir: Path, port: int, web_workers: int) -> None:
+def _describe(data_dir: Path, port: int, control_port: int, web_workers: int) -> None:
     for name in [name for name in os.environ if name.startswith("ANSWERABLE_") and name != "ANSWERABLE_PG_BIN"]:
         del os.environ[name]
     os.environ |= {
         "ANSWERABLE_DATA_DIR": str(data_dir),
         "ANSWERABLE_PORT": str(port),
+        "ANSWERABLE_CONTROL_PORT": str(control_port),
         "ANSWERABLE_WEB_WORKERS": str(web_workers),
         # a limit per key is no measure of speed
         "ANSWERABLE_RATE_LIMIT_REQUESTS": "0",
@@ -133,7 +146,9 @@ def _set_up_database(options: standalone.Options) -> None:
     subprocess.run(command, env=standalone.keeper_environment(options), check=True)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports() -> tuple[int, int]:
+    """Two at once, so that they are two."""
+    with socket.socket() as first, socket.socket() as second:
+        for probe in (first, second):
+            probe.bind(("127.0.0.1", 0))
+        return int(first.getsockname()[1]), int(second.getsockname()[1])

@@ -42,6 +42,11 @@ def post_request(path: str, body: bytes, *, key: str) -> bytes:
     return head.encode() + body
 
 
+def get_request(path: str, *, key: str) -> bytes:
+    """The bytes of one GET."""
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+
+
 class Connection:
     """One sender: a request on its way, or an answer."""
 

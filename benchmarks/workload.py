@@ -10,7 +10,7 @@ BRANCHES = ("north", "south", "east", "west", "online")
 SUBJECTS = 100_003
 
 TEMPLATE = (
-    '{{"id":"{id}","system":"' + SYSTEM + '","model_version":"' + VERSION + '","capability":"limit-increase",'
+    '{{"id":"{id}","system":"{system}","model_version":"' + VERSION + '","capability":"{capability}",{more}'
     '"occurred_at":"{at}","input":{{"applicant":{{"age_band":"35-44","months_at_address":{months},"employment":'
     '"permanent","income_monthly":{income},"existing_limit":2500}},"bureau":{{"score":{bureau},"inquiries_6m":2,'
     '"delinquencies_24m":0,"utilisation":0.4{digit}}},"request":{{"requested_limit":6000,"channel":"app",'
@@ -23,12 +23,18 @@ TEMPLATE = (
 )
 
 
-def records(first: int, count: int) -> Iterator[bytes]:
+def records(
+    first: int, count: int, *, system: str = SYSTEM, capability: str = "limit-increase", proposed: bool = False
+) -> Iterator[bytes]:
     """`count` decisions, numbered from `first`, each under a new id and made just now."""
+    more = '"phase":"proposed",' if proposed else ""
     at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     for number in range(first, first + count):
         yield TEMPLATE.format(
             id=new_id(),
+            system=system,
+            capability=capability,
+            more=more,
             at=at,
             months=number % 240,
             income=1800 + number % 4000,

@@ -13,9 +13,13 @@ def moment(at: datetime | None, form: str = "DATETIME_FORMAT", none: str = "neve
     return none if at is None else timed(at, date_format(timezone.localtime(at), form))
 
 
-def timed(at: datetime, words: str) -> SafeString:
-    """Words for a moment ("3 min ago"), with the moment itself for machines and, in UTC, on hover."""
+def timed(at: datetime, words: str, *, ages: bool = False) -> SafeString:
+    """Words for a moment ("3 min ago"), with the moment itself for machines and, in UTC, on hover.
+
+    `ages`: the browser adds how long ago that is, and keeps it right.
+    """
     utc = at.astimezone(UTC)
-    return format_html(
-        '<time datetime="{}" title="{} UTC">{}</time>', utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M:%S.%f"), words
-    )
+    shown = utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M:%S.%f"), words
+    if ages:
+        return format_html('<time datetime="{}" title="{} UTC" data-age>{}</time>', *shown)
+    return format_html('<time datetime="{}" title="{} UTC">{}</time>', *shown)

@@ -37,6 +37,16 @@ GROUPS: list[tuple[str, list[Entry]]] = [
         ],
     ),
     (
+        "Human review",
+        [
+            Entry("Review rules", "rule", "admin:overrides_reviewrule_changelist"),
+            Entry("Rule changes", "published_with_changes", "admin:overrides_rulechange_changelist"),
+            Entry("Review queues", "view_list", "admin:overrides_reviewqueue_changelist"),
+            Entry("Reviewers' skills", "school", "admin:overrides_reviewerskill_changelist"),
+            Entry("Appeals", "gavel", "admin:appeals"),
+        ],
+    ),
+    (
         "Responsibility",
         [
             Entry("Accountability", "assignment_ind", "admin:accountability"),

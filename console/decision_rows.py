@@ -20,6 +20,8 @@ FLAG_WORDS = {
     Flag.LATE_OVER_24H: "more than 24 hours late",
     Flag.CLOCK_AHEAD: "sender's clock ahead",
     Flag.REPLAYED: "replayed from quarantine",
+    Flag.BREACH: "against a switch",
+    Flag.LATE: "from before a switch",
 }
 
 

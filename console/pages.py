@@ -6,12 +6,13 @@ from typing import Any, cast
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from console.banners import Banner, banners
 from governance.models import Person
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def page(view: View) -> View:
@@ -19,7 +20,7 @@ def page(view: View) -> View:
     inside: View = admin.site.admin_view(view)
 
     @wraps(view)
-    def entered(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    def entered(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         return inside(request, **kwargs)
 
     return entered

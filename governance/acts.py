@@ -202,7 +202,6 @@ RULES: dict[Act, Rule] = {
         Role.ADMINISTRATOR, Role.TECHNICAL_OWNER, by_key=(KeyScope.REGISTER_WRITE,), by_command=True
     ),
     Act.VERSION_REGISTER_UNVERIFIED: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
-    Act.REVIEW_VIEW: _rule(Role.REVIEWER, *OWNERS),
     Act.WEBHOOK_MANAGE: _rule(Role.ADMINISTRATOR, Role.TECHNICAL_OWNER),
     Act.ALERT_HANDLE: _rule(
         Role.ADMINISTRATOR,
@@ -212,6 +211,7 @@ RULES: dict[Act, Rule] = {
         Role.EMERGENCY_OPERATOR,
         *OWNERS,
     ),
+    Act.REVIEW_VIEW: _rule(Role.REVIEWER, *OWNERS),
     Act.SYSTEM_VIEW: _rule(*EVERY_ROLE),
     Act.DECISION_VIEW: _rule(*SEE_DECISIONS, by_key=(KeyScope.DECISIONS_READ,)),
     Act.PAYLOAD_READ: _rule(

@@ -15,7 +15,7 @@ from governance.acts import RULES, Act, Condition, Role, Rule
 from governance.credentials import self_made_pairs
 from governance.errors import ApprovalForbidden
 from governance.models import Assignment, Person, ServiceAccount, ServiceKey
-from governance.scopes import ORGANISATION, Place
+from governance.scopes import ORGANISATION, Place, Scope
 from ledger.entries import Actor
 
 NONE_GIVEN: frozenset[Condition] = frozenset()
@@ -107,6 +107,49 @@ def can_anywhere(who: Actor | Person, act: Act) -> bool:
     """Whether a page about this kind of thing is of any use to them."""
     systems = systems_where(who, act)
     return systems is None or bool(systems)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The roles that a person holds, read once: for pages that show many things, each with what one may do there."""
+
+    person_id: uuid.UUID
+    roles: tuple[tuple[str, Scope], ...]
+
+    def can(self, act: Act, scope: Scope = ORGANISATION) -> bool:
+        """As `rights.can`, of the roles as they were read."""
+        return self._any(_counting(RULES[act], NONE_GIVEN), scope)
+
+    def may_approve(self, act: Act, scope: Scope, *, requested_by: uuid.UUID) -> bool:
+        """Whether to offer it: not whether the two made each other's account, which `rights.may_approve` asks."""
+        return requested_by != self.person_id and self._any(RULES[act].approves, scope)
+
+    def systems_touched(self) -> frozenset[uuid.UUID] | None:
+        """The AI systems in which they hold anything, if only for a part of one; None means all of them."""
+        if any(scope.kind == Assignment.Scope.ORGANISATION for _, scope in self.roles):
+            return None
+        return frozenset(scope.system_id for _, scope in self.roles if scope.system_id)
+
+    def _any(self, roles: frozenset[Assignment.Role], scope: Scope) -> bool:
+        return any(role in roles and place.contains(scope) for role, place in self.roles)
+
+
+def held_by(person: Person) -> Held:
+    """Everything that somebody holds now: one query."""
+    found = (
+        in_force()
+        .filter(person_id=person.pk)
+        .only("role", "scope", "system_id", "model_version_id", "capability", "case_id")
+    )
+    return Held(person.pk, tuple((each.role, Scope.of(each)) for each in found))
+
+
+def holders(act: Act, scope: Place, *, approving: bool = False) -> list[Person]:
+    """Who can ask for an act there, or approve it: for pages that say whom to turn to."""
+    rule = RULES[act]
+    roles = rule.approves if approving else _counting(rule, NONE_GIVEN)
+    held = in_force().filter(scope.covering(), role__in=roles)
+    return list(Person.objects.filter(pk__in=held.values("person_id")).order_by("name", "id"))
 
 
 def in_force() -> QuerySet[Assignment]:

@@ -72,6 +72,22 @@ class Scope:
             found |= Q(scope=Kind.CASE, case_id=self.case_id)
         return found
 
+    def contains(self, other: "Scope") -> bool:
+        """Whether an assignment for this scope is one of `other.covering()`."""
+        match self.kind:
+            case Kind.ORGANISATION:
+                return True
+            case Kind.SYSTEM:
+                return self.system_id is not None and self.system_id == other.system_id
+            case Kind.MODEL_VERSION:
+                return self.model_version_id is not None and self.model_version_id == other.model_version_id
+            case Kind.CAPABILITY:
+                return bool(other.capability) and (self.system_id, self.capability) == (
+                    other.system_id,
+                    other.capability,
+                )
+        return self.case_id is not None and self.case_id == other.case_id
+
     def within_reach(self) -> Q:
         """Keys that reach this far."""
         return Q(system_ids__contains=[self.system_id]) if self.system_id else Q()

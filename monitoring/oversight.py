@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from audit.models import Decision
+from governance.models import Person
 from monitoring.selectors import known_outcomes
 from overrides.models import Appeal, Override, ReportedOverride, Review, ReviewAssignment, ReviewQueue
 
@@ -20,6 +21,8 @@ FEWEST = 10
 """A share of fewer is not told."""
 FEWEST_PAIRS = 30
 """Agreement of fewer pairs says nothing."""
+MOST_LOOKED_AT = 5_000
+"""Of dwell times the newest so many: a page must not read a year of them."""
 SMALL_CELL = 5
 """A count from 1 up to this is told as `few`, not as itself."""
 
@@ -111,6 +114,56 @@ def overrides_outside(system_id: uuid.UUID, since: datetime, until: datetime) ->
         "on_appeal": cell(made.filter(source=Override.Source.APPEAL).count()),
         "reported": cell(told.count()),
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dwell:
+    """How long somebody looked, in one queue: for that person and the queue's owner, for nobody else."""
+
+    queue: ReviewQueue | None
+    person: Person
+    n: int
+    median_s: float | None
+    under_floor: Share
+
+
+def own_dwell(person: Person, since: datetime, until: datetime) -> list[Dwell]:
+    """A person's own time on task, by queue."""
+    return _dwells(since, until, person=person)
+
+
+def dwell_in(queue: ReviewQueue, since: datetime, until: datetime) -> list[Dwell]:
+    """Of each person in a queue. Whether the one who asks owns the queue is the edge's."""
+    return _dwells(since, until, review__queue=queue)
+
+
+def _dwells(since: datetime, until: datetime, **where: Any) -> list[Dwell]:
+    rows = ReviewAssignment.objects.filter(
+        status=ReviewAssignment.Status.SUBMITTED,
+        decision__in=["confirm", "modify", "reject"],
+        shown_at__isnull=False,
+        ended_at__gte=since,
+        ended_at__lt=until,
+        **where,
+    ).select_related("review__queue", "person")
+    found: dict[tuple[Any, Any], list[ReviewAssignment]] = defaultdict(list)
+    for row in rows.order_by("-ended_at")[:MOST_LOOKED_AT]:
+        found[row.review.queue_id, row.person_id].append(row)
+    told = [_told(work) for work in found.values()]
+    return sorted(told, key=lambda each: (str(each.queue or ""), str(each.person)))
+
+
+def _told(work: list[ReviewAssignment]) -> Dwell:
+    queue = work[0].review.queue
+    seconds = [(row.ended_at - row.shown_at).total_seconds() for row in work if row.ended_at and row.shown_at]
+    floor = queue.dwell_floor_s if queue else 0
+    return Dwell(
+        queue=queue,
+        person=work[0].person,
+        n=len(seconds),
+        median_s=round(median(seconds), 1) if len(seconds) >= SMALL_CELL else None,
+        under_floor=share(each < floor for each in seconds),
+    )
 
 
 def cell(count: int) -> int | None:

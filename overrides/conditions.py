@@ -6,7 +6,7 @@ All that a condition names must hold. `{"confidence_below": 0.7, "outcome_in": [
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from config.errors import FieldProblem, InvalidInput
 
@@ -32,13 +32,23 @@ class DecisionFacts(Protocol):
     def phase(self) -> str | None: ...
 
 
-Test = Callable[[DecisionFacts, str, uuid.UUID | None], bool]
+DecisionId = uuid.UUID | str | None
+Test = Callable[[DecisionFacts, str, DecisionId], bool]
 """Asked of a decision, its model version and its id."""
+
+
+class Tests(NamedTuple):
+    """What a condition asks, all of which must hold."""
+
+    kind: tuple[Test, ...] = ()
+    """Of outcome, adversity, capability and model version alone: many decisions are of one kind, and are asked once."""
+    each: tuple[Test, ...] = ()
+    """Of what differs from one decision to the next."""
 
 
 def draw_of(decision_id: uuid.UUID | str) -> float:
     """A number from 0 up to 1 out of an id's random bits: the same for the same id, as likely to be any."""
-    number = uuid.UUID(decision_id).int if isinstance(decision_id, str) else decision_id.int
+    number = int(decision_id.replace("-", ""), 16) if isinstance(decision_id, str) else decision_id.int
     return (number & ((1 << RANDOM_BITS) - 1)) / (1 << RANDOM_BITS)
 
 
@@ -113,9 +123,13 @@ def _canonical(value: Any) -> Any:
 
 
 # --- compiling --------------------------------------------------------------------------------------------------------
-def compile_condition(condition: Mapping[str, Any]) -> tuple[Test, ...]:
+def compile_condition(condition: Mapping[str, Any]) -> Tests:
     """The tests of a condition, the cheapest to fail first."""
-    return tuple(COMPILERS[name](condition[name]) for name in COMPILERS if name in condition)
+    return Tests(_compiled(OF_A_KIND, condition), _compiled(OF_EACH, condition))
+
+
+def _compiled(known: "Compilers", condition: Mapping[str, Any]) -> tuple[Test, ...]:
+    return tuple(known[name](condition[name]) for name in known if name in condition)
 
 
 def _outcomes(values: list[str]) -> Test:
@@ -134,7 +148,7 @@ def _versions(values: list[str]) -> Test:
 
 
 def _confidence(limit: float) -> Test:
-    def test(facts: DecisionFacts, version: str, decision_id: uuid.UUID | None) -> bool:
+    def test(facts: DecisionFacts, version: str, decision_id: DecisionId) -> bool:
         # a model that does not say how sure it is is not sure
         confidence = facts.confidence
         return confidence is None or confidence < limit
@@ -148,7 +162,12 @@ def _adverse(wanted: bool) -> Test:
 
 def _label(wanted: Mapping[str, str]) -> Test:
     name, value = wanted["name"], wanted["value"]
-    return lambda facts, version, decision_id: bool(facts.labels) and (facts.labels or {}).get(name) == value
+
+    def test(facts: DecisionFacts, version: str, decision_id: DecisionId) -> bool:
+        labels = facts.labels
+        return labels is not None and labels.get(name) == value
+
+    return test
 
 
 def _share(share: float) -> Test:
@@ -156,14 +175,34 @@ def _share(share: float) -> Test:
     return lambda facts, version, decision_id: decision_id is None or draw_of(decision_id) < share
 
 
-COMPILERS: dict[str, Callable[[Any], Test]] = {
+Compilers = Mapping[str, Callable[[Any], Test]]
+OF_A_KIND: Compilers = {
     "outcome_in": _outcomes,
     "adverse": _adverse,
     "capability_in": _capabilities,
     "model_version_in": _versions,
-    "confidence_below": _confidence,
-    "label": _label,
-    "share": _share,
+}
+OF_EACH: Compilers = {"confidence_below": _confidence, "label": _label, "share": _share}
+
+
+# --- saying -----------------------------------------------------------------------------------------------------------
+def condition_in_words(condition: Mapping[str, Any]) -> str:
+    """`confidence below 0.7, or not stated; outcome refused`"""
+    return "; ".join(WORDS[name](condition[name]) for name in COMPILERS if name in condition)
+
+
+def _any_of(values: list[str]) -> str:
+    return " or ".join(values)
+
+
+WORDS: dict[str, Callable[[Any], str]] = {
+    "outcome_in": lambda value: f"outcome {_any_of(value)}",
+    "adverse": lambda value: "adverse for the subject" if value else "not adverse for the subject",
+    "capability_in": lambda value: f"capability {_any_of(value)}",
+    "model_version_in": lambda value: f"model version {_any_of(value)}",
+    "confidence_below": lambda value: f"confidence below {value:g}, or not stated",
+    "label": lambda value: f"label {value['name']} is {value['value']}",
+    "share": lambda value: f"a random {value * 100:g} in 100",
 }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from governance import memory as register_memory
 from overrides import memory
 from overrides.memory import Controls
-from overrides.review_rules import DecisionFacts, Rule, first_match
+from overrides.review_rules import DecisionFacts, Kind, Rule, first_of, kind_of, rules_for
 from overrides.standing import Control, Mode, SwitchState, strictest
 
 __all__ = ["ACTIONS", "DecisionFacts", "Directive", "directive_for", "more_restrictive"]
@@ -57,6 +57,8 @@ class _Directives:
     made: dict[tuple[object, ...], Directive] = field(default_factory=dict)
     found: dict[Place, SwitchState | None] = field(default_factory=dict)
     """The switch that counts, by place: few places occur, and each is looked for once a snapshot."""
+    narrowed: dict[tuple[uuid.UUID, Kind], tuple[Rule, ...]] = field(default_factory=dict)
+    """The rules that a kind of decision can meet: few kinds occur, and most rules are for others."""
 
     @classmethod
     def of(cls, controls: Controls) -> "_Directives":
@@ -71,6 +73,19 @@ class _Directives:
             if len(self.found) >= MAX_MADE:
                 self.found.clear()
             found = self.found[place] = self.controls.control.in_force(*place)
+            return found
+
+    def rules_for(
+        self, system_id: uuid.UUID, environment: str, facts: DecisionFacts, model_version: str
+    ) -> tuple[Rule, ...]:
+        key = (system_id, kind_of(environment, facts, model_version))
+        try:
+            return self.narrowed[key]
+        except KeyError:
+            if len(self.narrowed) >= MAX_MADE:
+                self.narrowed.clear()
+            rules = self.controls.rules[system_id]
+            found = self.narrowed[key] = rules_for(rules, environment, facts, model_version)
             return found
 
 
@@ -104,11 +119,10 @@ def directive_for(
             proceed, switch = _standing_in(directives, switch), _besides_fallback(control, place)
         if switch is not None:
             return _by_switch(directives, switch, place)
-    rules = controls.rules.get(system_id)
-    if not rules:
+    if system_id not in controls.rules:
         return proceed
-    drawn = uuid.UUID(decision_id) if decision_id else None
-    rule = first_match(rules, environment, facts, model_version=model_version, decision_id=drawn)
+    rules = directives.rules_for(system_id, environment, facts, model_version)
+    rule = first_of(rules, facts, model_version, decision_id)
     return proceed if rule is None else _by_rule(directives, rule, facts.phase != "proposed", proceed.mode)
 
 

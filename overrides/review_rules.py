@@ -5,9 +5,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from overrides.conditions import DecisionFacts, Test, compile_condition, draw_of
+from overrides.conditions import DecisionFacts, DecisionId, Tests, compile_condition, draw_of
 
-__all__ = ["DecisionFacts", "NewReview", "Rule", "Rules", "draw_of", "first_match", "read_rules"]
+__all__ = [
+    "DecisionFacts",
+    "Kind",
+    "NewReview",
+    "Rule",
+    "Rules",
+    "draw_of",
+    "first_match",
+    "first_of",
+    "kind_of",
+    "read_rules",
+    "rules_for",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,10 +30,12 @@ class Rule:
     system_id: uuid.UUID
     environment: str = ""
     reason_code: str = "review-rule"
-    tests: tuple[Test, ...] = field(default=(), compare=False, repr=False)
+    tests: Tests = field(default=Tests(), compare=False, repr=False)
 
 
 Rules = Mapping[uuid.UUID, tuple[Rule, ...]]
+Kind = tuple[str, str, str, str | None, bool | None]
+"""Environment, model version, outcome, capability, adversity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +72,30 @@ def first_match(
     facts: DecisionFacts,
     *,
     model_version: str = "",
-    decision_id: uuid.UUID | None = None,
+    decision_id: DecisionId = None,
 ) -> Rule | None:
     """The first rule that asks for a person to look at this decision. A random share is drawn by the decision's id."""
+    return first_of(rules_for(rules, environment, facts, model_version), facts, model_version, decision_id)
+
+
+def rules_for(rules: tuple[Rule, ...], environment: str, facts: DecisionFacts, model_version: str) -> tuple[Rule, ...]:
+    """The rules that a decision of this kind can meet, in order: the same for all of one `kind_of`."""
+    return tuple(
+        rule
+        for rule in rules
+        if rule.environment in ("", environment) and all(test(facts, model_version, None) for test in rule.tests.kind)
+    )
+
+
+def kind_of(environment: str, facts: DecisionFacts, model_version: str) -> Kind:
+    """All that `rules_for` looks at."""
+    return environment, model_version, facts.outcome, facts.capability, facts.adverse
+
+
+def first_of(rules: tuple[Rule, ...], facts: DecisionFacts, model_version: str, decision_id: DecisionId) -> Rule | None:
+    """The first of `rules_for` whose remaining tests hold."""
     for rule in rules:
-        if rule.environment and rule.environment != environment:
-            continue
-        for test in rule.tests:
+        for test in rule.tests.each:
             if not test(facts, model_version, decision_id):
                 break
         else:

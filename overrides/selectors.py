@@ -29,6 +29,7 @@ from overrides.models import (
 )
 from overrides.review_errors import HiddenWhileBlind, ReviewNotFound
 from overrides.services.claiming import claimable
+from overrides.services.work import ONE_DECIDES
 
 Work = ReviewAssignment.Status
 
@@ -125,6 +126,15 @@ def work_shown_on(actor: Actor, review: Review) -> list[ReviewAssignment]:
     """The work on a review that somebody may see: their own; that of others once it has ended."""
     found = review.assignments.select_related("person").order_by("created_at")
     return list(found.filter(person_id=person_id_of(actor)) if review.is_open else found)
+
+
+def judgements_between(actor: Actor, review: Review, work: ReviewAssignment) -> list[ReviewAssignment]:
+    """What both reviewers said, for the third person who decides between them while they do, and for nobody else."""
+    is_theirs = work.person_id == actor.id and work.seat == ONE_DECIDES and work.is_live(timezone.now())
+    if not is_theirs or work.is_unseen:
+        return []
+    handed_in = review.assignments.filter(status=Work.SUBMITTED).exclude(pk=work.pk)
+    return list(handed_in.select_related("person").order_by("seat", "ended_at"))
 
 
 def may_see_dwell(actor: Actor, work: ReviewAssignment) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from django import template
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 
 from config import moments
@@ -42,6 +43,14 @@ def pending_offers(context: Any) -> dict[str, Any]:
 def ago(at: datetime | None) -> SafeString | str:
     """How long ago, in one unit; when exactly on hover."""
     return "never" if at is None else moments.timed(at, span(timezone.now() - at) + " ago")
+
+
+@register.filter
+def clock(at: datetime) -> SafeString:
+    """A moment to the second, in words that stay the same; live pages add how long ago that is (data-age)."""
+    local = timezone.localtime(at)
+    form = "H:i:s" if local.date() == timezone.localtime().date() else "j M H:i:s"
+    return moments.timed(at, date_format(local, form), ages=True)
 
 
 def span(length: timedelta) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.errors import DecisionNotFound, PartNotSent
@@ -19,12 +18,13 @@ from audit.selectors import (
     differing_columns,
     payload_sizes,
 )
-from audit.services.disclosure import DisclosedPart, may_read_payload, scope_of, view_payload
+from audit.services.disclosure import may_read_payload, scope_of, view_payload
+from config.errors import ServiceError
 from console.decision_rows import flag_words, outcome_tone
-from console.explanations import Explanation, read_explanation
 from console.pages import page, show, viewer
+from console.parts import ShownPart, shown_part
+from console.people_said import what_people_did
 from console.timelines import timeline
-from console.trees import tree_of
 from evidence.proofs import EntryProof, entry_of, prove_entry
 from governance import rights
 from governance.acts import Act, Condition
@@ -34,14 +34,8 @@ from ledger.models import Log
 from ledger.signing import verifier_keys
 from overrides.eligibility import ON_A_CLAIMED_ITEM
 from overrides.selectors import has_live_claim, require_unhidden
-
-TITLES = {
-    "input": "Input",
-    "output": "Output",
-    "explanation": "Explanation",
-    "context": "Context",
-    "refs": "Subject, labels and references",
-}
+from overrides.standing import Mode
+from overrides.switch_selectors import standing_control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,31 +47,21 @@ class Responsibility:
     accepted: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownPart:
-    """A part of the payload as the page shows it."""
-
-    name: str
-    title: str
-    size: int
-    tree: SafeString
-    explanation: Explanation | None
-
-
 @page
 @require_safe
 def decision(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
     """The page. Shows nothing of the payload: that is asked for, and appends an entry."""
-    return _page(request, _visible(request, decision_id))
+    return _page(request, visible(request, decision_id))
 
 
 @page
 @require_POST
 def payload(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
     """Show input and output. As a fragment where the page asks by script, else as the page with them in it."""
-    found = _visible(request, decision_id)
+    found = visible(request, decision_id)
     parts = [
-        _shown(part) for part in view_payload(actor=_actor(request), decision=found, given=_given(request, found.id))
+        shown_part(part)
+        for part in view_payload(actor=_actor(request), decision=found, given=_given(request, found.id))
     ]
     if request.headers.get("HX-Request"):
         return render(request, "console/payload.html", {"decision": found, "parts": parts})
@@ -90,7 +74,7 @@ def payload_part(request: HttpRequest, decision_id: uuid.UUID, part: str) -> Htt
     """The exact bytes of one part, to keep. Posted, since it appends an entry."""
     if part not in PARTS:
         raise PartNotSent()
-    decision, given = _visible(request, decision_id), _given(request, decision_id)
+    decision, given = visible(request, decision_id), _given(request, decision_id)
     (found,) = view_payload(actor=_actor(request), decision=decision, parts=[part], given=given)
     return _download(found.data, f"{decision_id}.{part}.json", "application/json")
 
@@ -99,7 +83,7 @@ def payload_part(request: HttpRequest, decision_id: uuid.UUID, part: str) -> Htt
 @require_POST
 def disclosure(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
     """The parts with their part keys, for the browser to check the commitments. Appends an entry as any view does."""
-    decision = _visible(request, decision_id)
+    decision = visible(request, decision_id)
     found = view_payload(actor=_actor(request), decision=decision, given=_given(request, decision_id))
     return _json({"parts": [{"name": p.name, "key": p.key.hex(), "data": b64encode(p.data).decode()} for p in found]})
 
@@ -132,10 +116,17 @@ def proof_file(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def entry_file(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
     """The entry's exact bytes."""
-    return _download(_visible(request, decision_id).data, f"{decision_id}.entry.json", "application/json")
+    return _download(visible(request, decision_id).data, f"{decision_id}.entry.json", "application/json")
 
 
-def _visible(request: HttpRequest, decision_id: uuid.UUID) -> SealedDecision:
+def decision_page(
+    request: HttpRequest, *, decision_id: uuid.UUID, refusal: ServiceError, typed: dict[str, str]
+) -> HttpResponse:
+    """The page again, with what was refused and what was typed."""
+    return _page(request, visible(request, decision_id), refusal=refusal, typed=typed)
+
+
+def visible(request: HttpRequest, decision_id: uuid.UUID) -> SealedDecision:
     found = decision_by_id(decision_id)
     if not rights.can(viewer(request), Act.DECISION_VIEW, scope_of(found)):
         raise DecisionNotFound()
@@ -153,15 +144,26 @@ def _given(request: HttpRequest, decision_id: uuid.UUID) -> frozenset[Condition]
 
 
 def _proof(request: HttpRequest, decision_id: uuid.UUID) -> EntryProof:
-    return prove_entry(entry_of(_visible(request, decision_id).id))
+    return prove_entry(entry_of(visible(request, decision_id).id))
 
 
-def _page(request: HttpRequest, found: SealedDecision, *, parts: list[ShownPart] | None = None) -> HttpResponse:
+def _page(
+    request: HttpRequest,
+    found: SealedDecision,
+    *,
+    parts: list[ShownPart] | None = None,
+    refusal: ServiceError | None = None,
+    typed: dict[str, str] | None = None,
+) -> HttpResponse:
     body = found.body
     return show(
         request,
         "decision.html",
         title="Decision",
+        status=refusal.status if refusal else 200,
+        refusal=refusal,
+        typed=typed or {},
+        people=what_people_did(viewer(request), found),
         decision=found,
         body=body,
         tone=outcome_tone(found),
@@ -176,10 +178,18 @@ def _page(request: HttpRequest, found: SealedDecision, *, parts: list[ShownPart]
         responsible=_responsible(body.accountable),
         responsible_then=_responsible(body.occurred_accountable),
         events=timeline(found),
+        mode=_mode_now(found),
         log=Log.objects.get(pk=found.log_id),
         entry_pretty=orjson.dumps(orjson.loads(found.data), option=orjson.OPT_INDENT_2).decode(),
         entry_raw=found.data.decode(),
     )
+
+
+def _mode_now(found: SealedDecision) -> Mode:
+    """What is in force today for what decided this."""
+    body = found.body
+    control = standing_control([found.system_id])
+    return control.mode(found.system_id, body.environment, body.model_version, body.capability or "")
 
 
 def _caller(account_id: uuid.UUID | None) -> ServiceAccount | None:
@@ -193,16 +203,6 @@ def _responsible(holder: Any) -> Responsibility | None:
         person=Person.objects.filter(pk=holder.person).first(),
         assignment=Assignment.objects.filter(pk=holder.assignment).first(),
         accepted=holder.accepted,
-    )
-
-
-def _shown(part: DisclosedPart) -> ShownPart:
-    return ShownPart(
-        name=part.name,
-        title=TITLES[part.name],
-        size=len(part.data),
-        tree=tree_of(part.data),
-        explanation=read_explanation(part.data) if part.name == "explanation" else None,
     )
 
 

@@ -16,12 +16,15 @@ from console.figures import Rates, last_day, last_decisions, rates
 from console.ledger_health import LogState, log_states
 from console.pages import page, show, viewer
 from console.register import MatrixRow, matrix, visible_systems
+from console.switchboard.words import MODES, ModeWords
 from governance import rights
 from governance.acts import Act
 from governance.models import Person
 from intake.selectors import count_bounded, of_systems, silent_sources, waiting_records
 from notices.selectors import alerts_for, not_closed
 from overrides.selectors import hidden_from
+from overrides.standing import Mode
+from overrides.switch_selectors import strictest_modes
 
 SHOWN_ALERTS = 5
 
@@ -34,6 +37,8 @@ class SystemLine:
     rates: Rates
     last: datetime | None
     alerts: int
+    mode: Mode
+    words: ModeWords
 
 
 @page
@@ -71,9 +76,15 @@ def overview(request: HttpRequest) -> HttpResponse:
 def _lines(rows: list[MatrixRow], open_alerts: Sequence[uuid.UUID | None]) -> list[SystemLine]:
     ids = [row.system.pk for row in rows]
     rated, last = rates(ids), last_decisions(ids)
+    modes = strictest_modes(ids)
     return [
         SystemLine(
-            row=row, rates=rated[row.system.pk], last=last.get(row.system.pk), alerts=open_alerts.count(row.system.pk)
+            row=row,
+            rates=rated[row.system.pk],
+            last=last.get(row.system.pk),
+            alerts=open_alerts.count(row.system.pk),
+            mode=modes[row.system.pk],
+            words=MODES[modes[row.system.pk]],
         )
         for row in rows
     ]

@@ -23,6 +23,7 @@ from governance.scopes import Scope
 from governance.services.systems import gaps
 from notices.selectors import alerts_for, not_closed
 from overrides.selectors import hidden_from
+from overrides.switch_selectors import strictest_modes
 
 LATEST = 8
 
@@ -56,5 +57,7 @@ def system(request: HttpRequest, system_id: uuid.UUID) -> HttpResponse:
         alerts=not_closed(alerts_for(person)).filter(system_id=found.pk)[:LATEST],
         logs=[log for log in log_states() if log.system_id == found.pk],
         may_add_environment=rights.can(person, Act.ENVIRONMENT_REGISTER, scope),
+        mode=strictest_modes([found.pk])[found.pk],
+        may_stop=rights.can(person, Act.SWITCH_TIGHTEN, scope),
         may_edit=rights.can(person, Act.SYSTEM_EDIT, scope),
     )

@@ -234,7 +234,7 @@ class ArmedApi(_Api):
         tags=TAGS,
     )
     def get(self, request: Request) -> Response:
-        """Every instance heard within a day (by a key: in its environment): armed, or not armed or silent since when."""
+        """Every instance heard within a day (to a key: of its environment): armed, or since when it is not."""
         system = _system(request, request.query_params.get("system", ""))
         found, grant = armed_instances(system.pk), request.auth
         if isinstance(grant, KeyGrant):

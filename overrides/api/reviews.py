@@ -307,7 +307,7 @@ class JudgeApi(People):
 
 
 class SubmitApi(People):
-    """Hand in. The same again is the same answer; callers are told ten seconds later, or at one's next act."""
+    """Hand in. The same again is the same answer; callers are told ten seconds later, or with one's next one."""
 
     class Submission(StrictSerializer):
         version = serializers.IntegerField(min_value=1)

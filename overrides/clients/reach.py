@@ -69,9 +69,9 @@ class Sight:
         return min(expiries, default=NEVER)
 
     def _states(self, system_id: uuid.UUID) -> tuple[ParameterState, ...]:
-        """Those of every environment, and those of the key's own: no name is among both."""
+        """Of the key's environment, and those defined for every one: no name is in both."""
         known = self.controls.control.parameters
-        return known.get((system_id, ""), ()) + known.get((system_id, self.reach.environment), ())
+        return (*known.get((system_id, ""), ()), *known.get((system_id, self.reach.environment), ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -228,6 +228,11 @@ class ReviewAssignment(GovernedRow):
     def __str__(self) -> str:
         return f"work on {self.review_id}"
 
+    @property
+    def is_unseen(self) -> bool:
+        """Whether what the model decided is still hidden from this person."""
+        return self.is_blind and self.first_at is None
+
     def is_live(self, now: datetime) -> bool:
         """Whether it can still be handed in."""
         return self.status == self.Status.CLAIMED and self.lease_until is not None and self.lease_until > now

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from audit.errors import PartNotSent
 from audit.selectors import SealedDecision, decision_by_id
 from audit.services.disclosure import DisclosedPart, scope_of, view_payload
 from config.errors import FieldProblem, InvalidInput
@@ -21,6 +22,7 @@ from governance.locks import hold
 from governance.models import Person
 from ledger.entries import Actor
 from ledger.sealing import Seal, sealing
+from notices.outbox import tell
 from overrides.eligibility import ON_A_CLAIMED_ITEM, may_judge, person_id_of
 from overrides.models import OPEN, Review, ReviewAssignment
 from overrides.reasons import checked_reason
@@ -71,7 +73,7 @@ def claim(*, actor: Actor, review_id: uuid.UUID) -> ReviewAssignment:
     Errors: `ReviewNotFound`, `ReviewNotOpen`, `NotForReviewer`, `ReviewTaken`, `TooManyClaims`.
     """
     with sealing() as seal:
-        _next_act_of(actor)
+        hold(f"reviewer:{actor.id}")
         review = locked_review(review_id)
         decision = decision_by_id(review.decision_id)
         _require_sight(actor, decision)
@@ -81,10 +83,11 @@ def claim(*, actor: Actor, review_id: uuid.UUID) -> ReviewAssignment:
 def claim_next(*, actor: Actor, queue_id: uuid.UUID | None = None) -> ReviewAssignment | None:
     """Take the review that is due first among those one may judge; None where there is none.
 
-    Reviews that somebody else is just taking are passed over. Errors: `TooManyClaims`.
+    Reviews that somebody else is just taking are passed over. Taking the next one leaves the time in which the last
+    decision can be undone: the next one is there at once. Errors: `TooManyClaims`.
     """
     with sealing() as seal:
-        _next_act_of(actor)
+        hold(f"reviewer:{actor.id}")
         if offered := _offered_to(actor, queue_id):
             review = locked_review(offered.review_id)
             return _take(seal, actor, review, decision_by_id(review.decision_id))
@@ -102,15 +105,31 @@ def show_item(
 
     Errors: `ReviewNotFound`, `ClaimLost`, `PayloadErased`.
     """
+    review, work, decision = begin_item(actor=actor, token=token)
+    return review, work, decision, parts_to_judge(actor, work, decision)
+
+
+def begin_item(*, actor: Actor, token: uuid.UUID) -> tuple[Review, ReviewAssignment, SealedDecision]:
+    """The item without its payload, which may have been erased. Errors: `ReviewNotFound`, `ClaimLost`."""
     with sealing() as seal:
         review, work = live_work(actor, token)
         if work.shown_at is None:
             work.shown_at = timezone.now()
             write_work(seal, actor, REVIEW_SHOWN, review, work)
         touch(review, work)
-    decision = decision_by_id(review.decision_id)
-    names = BEFORE_JUDGING if work.is_blind and not work.first_at else ALL_PARTS
-    return review, work, decision, view_payload(actor=actor, decision=decision, parts=names, given=ON_A_CLAIMED_ITEM)
+    return review, work, decision_by_id(review.decision_id)
+
+
+def parts_to_judge(actor: Actor, work: ReviewAssignment, decision: SealedDecision) -> list[DisclosedPart]:
+    """Of the payload what may be seen yet; the look is sealed. Nothing where nothing of it was sent.
+
+    Errors: `PayloadErased`.
+    """
+    names = BEFORE_JUDGING if work.is_unseen else ALL_PARTS
+    try:
+        return view_payload(actor=actor, decision=decision, parts=names, given=ON_A_CLAIMED_ITEM)
+    except PartNotSent:
+        return []
 
 
 def save_draft(*, actor: Actor, token: uuid.UUID, draft: Mapping[str, Any]) -> ReviewAssignment:
@@ -213,6 +232,8 @@ def hand_over(*, actor: Actor, token: uuid.UUID, to_person_id: uuid.UUID) -> Rev
         )
         write_work(seal, actor, REVIEW_OFFERED, review, offered, {"to": str(to_person_id)})
         settle(seal, actor, review)
+        facts = {"review": str(review.pk), "decision": str(review.decision_id)}
+        tell(person_id=to_person_id, kind="review.offered", fingerprint=f"review.offered:{offered.pk}", facts=facts)
     return offered
 
 
@@ -231,14 +252,8 @@ def end_lapsed_claims(*, actor: Actor, now: datetime | None = None) -> int:
 
 
 # --- parts of the above -----------------------------------------------------------------------------------------------
-def _next_act_of(actor: Actor) -> None:
-    """A reviewer's acts come one after the other, and the next one ends the time in which the last can be undone."""
-    hold(f"reviewer:{actor.id}")
-    tell_now(actor)
-
-
 def tell_now(actor: Actor) -> None:
-    """Callers are told at once of what this person has decided."""
+    """Callers are told at once of what this person has decided: handing in the next one ends the time to undo it."""
     now = timezone.now()
     decided = Review.objects.filter(
         assignments__pk=F("decisive_id"), assignments__person_id=person_id_of(actor), visible_at__gt=now
@@ -336,18 +351,19 @@ def claimable(actor: Actor, queue_id: uuid.UUID | None = None) -> QuerySet[Revie
         found = found.filter(queue_id=queue_id)
     had = [Work.DECLINED, Work.SUBMITTED, Work.CLAIMED, Work.OFFERED]
     mine = ReviewAssignment.objects.filter(person_id=person_id_of(actor), status__in=had).values("review_id")
-    return _with_free_place(found.exclude(pk__in=mine), now).order_by("deadline_at", "id")
+    return with_free_place(found.exclude(pk__in=mine), now).filter(has_place=True).order_by("deadline_at", "id")
 
 
-def _with_free_place(reviews: QuerySet[Review], now: datetime) -> QuerySet[Review]:
+def with_free_place(reviews: QuerySet[Review], now: datetime) -> QuerySet[Any]:
+    """Annotated with `has_place`: whether one more could work on each."""
     busy = Q(status=Work.SUBMITTED) & ~Q(decision__in=["escalate", "abstain"])
     busy |= Q(status__in=[Work.CLAIMED, Work.OFFERED], lease_until__gt=now)
     taken = ReviewAssignment.objects.filter(busy, review_id=OuterRef("pk")).order_by()
     places = taken.values("review_id").annotate(places=Count("pk")).values("places")
     by_one = Q(status=Review.Status.CONFLICT) | Q(escalated_at__isnull=False)
-    return reviews.annotate(taken=Coalesce(Subquery(places), 0)).filter(
-        (by_one & ~Exists(taken.filter(seat=ONE_DECIDES))) | (~by_one & Q(taken__lt=F("reviews_required")))
-    )
+    free = (by_one & ~Exists(taken.filter(seat=ONE_DECIDES))) | (~by_one & Q(taken__lt=F("reviews_required")))
+    has_place = Case(When(free, then=Value(True)), default=Value(False))
+    return reviews.annotate(taken=Coalesce(Subquery(places), 0)).annotate(has_place=has_place)
 
 
 def _candidates(actor: Actor, queue_id: uuid.UUID | None) -> Iterator[Review]:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -77,11 +78,13 @@ class Confirmation:
 def confirmation_of(change: SwitchChange) -> Confirmation:
     """Who confirmed a change, who saw it, who is silent, who is ungoverned."""
     expected = change.expected.get("instances", [])
-    instances = list(ClientInstance.objects.filter(pk__in=expected).order_by("instance", "id"))
+    return confirmation_by(change, list(ClientInstance.objects.filter(pk__in=expected).order_by("instance", "id")))
+
+
+def confirmation_by(change: SwitchChange, instances: Sequence[ClientInstance]) -> Confirmation:
+    """The same, of the expected instances that somebody has read already."""
     applied = _applied(change, instances)
-    confirmed = [each for each in instances if str(each.pk) in applied]
-    for each in confirmed:
-        each.applied_at = applied[str(each.pk)]  # its row has gone on to later epochs
+    confirmed = [_as_then(each, applied[str(each.pk)]) for each in instances if str(each.pk) in applied]
     rest = [each for each in instances if str(each.pk) not in applied]
     return Confirmation(
         change=change,
@@ -89,9 +92,16 @@ def confirmation_of(change: SwitchChange) -> Confirmation:
         confirmed=confirmed,
         seen=[each for each in rest if each.seen_epoch >= change.epoch],
         silent=[each for each in rest if each.seen_epoch < change.epoch],
-        gone=len(expected) - len(rest) - len(applied),
+        gone=len(change.expected.get("instances", [])) - len(rest) - len(applied),
         ungoverned=[uuid.UUID(each) for each in change.expected.get("ungoverned", [])],
     )
+
+
+def _as_then(instance: ClientInstance, applied_at: datetime) -> ClientInstance:
+    """Its row has gone on to later epochs."""
+    found = copy(instance)
+    found.applied_at = applied_at
+    return found
 
 
 def _applied(change: SwitchChange, instances: Iterable[ClientInstance]) -> dict[str, datetime]:

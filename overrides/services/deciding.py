@@ -90,8 +90,8 @@ def judge_blind(*, actor: Actor, token: uuid.UUID, outcome: str) -> ReviewAssign
 def submit(*, actor: Actor, token: uuid.UUID, version: int, answer: Answer) -> ReviewAssignment:
     """Hand in. The same again with the same token and content is the same answer; whatever refuses it keeps a draft.
 
-    Callers are told 10 seconds later, or at the reviewer's next act. Errors: `ReviewNotFound`, `ClaimLost`,
-    `ReviewNotOpen`, `ReviewChanged`, `AlreadySubmitted`, `InvalidInput`, `Forbidden`.
+    Callers are told 10 seconds later, or when the reviewer hands in the next one. Errors: `ReviewNotFound`,
+    `ClaimLost`, `ReviewNotOpen`, `ReviewChanged`, `AlreadySubmitted`, `InvalidInput`, `Forbidden`.
     """
     _check(answer)
     try:

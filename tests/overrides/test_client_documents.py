@@ -9,7 +9,9 @@ import pytest
 from overrides.clients.flags import Flag, Narrowing, all_flags, flag_for
 from overrides.clients.shelf import shelf_of
 from overrides.clients.state import state_document
+from overrides.parameters import read_parameters
 from overrides.standing import Epoch, Mode
+from tests.factories.parameters import make_crew
 from tests.factories.register import make_system
 from tests.overrides.controls import NOW, controls, grant_for, parameter, sight, switch
 
@@ -100,15 +102,19 @@ def test_an_expired_parameter_is_never_handed_out_again() -> None:
     assert limits[0]["expires_at"] == "2026-11-21T12:00:05.000000Z"
 
 
-def test_a_parameter_of_every_environment_reaches_each_of_them() -> None:
-    credit, soon = make_system(slug="credit"), NOW + timedelta(seconds=5)
-    everywhere = parameter("limit", 5000, expires_at=soon, value_after=1000)
-    known: dict[Any, Any] = {(credit.pk, ""): (everywhere,), (credit.pk, "staging"): (parameter("bonus", 1),)}
-    for environment, names in (("production", {"limit"}), ("staging", {"limit", "bonus"})):
-        seen = sight(grant_for(credit, environment=environment), controls(parameters=known))
-        assert body_of(seen)["systems"]["credit"]["parameters"].keys() == names
-        assert flag(seen, "credit.param.limit").value == 5000.0
-        assert seen.holds_until() == soon
+def test_parameters_of_every_environment_are_seen_in_each() -> None:
+    """As services define them, and as memory reads them: without an environment means in every one."""
+    crew = make_crew(slug="credit")
+    crew.parameter("limit")
+    soon = NOW + timedelta(seconds=5)
+    everywhere = (parameter("cap", 5, expires_at=soon, value_after=1),)
+    read = dict(read_parameters())
+    assert list(read) == [(crew.system.pk, "")]
+    known = controls(parameters={(crew.system.pk, ""): (*read[crew.system.pk, ""], *everywhere)})
+    seen = sight(grant_for(crew.system), known)
+    assert flag(seen, "credit.params").value == {"limit": 1000.0, "cap": 5.0}
+    assert body_of(seen)["systems"]["credit"]["parameters"]["limit"]["value"] == 1000.0
+    assert seen.holds_until() == soon
 
 
 def test_a_document_on_the_shelf_lasts_until_the_next_expiry_and_the_next_snapshot() -> None:

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -11,6 +12,7 @@ from django.utils import timezone
 from governance import memory as register_memory
 from governance.models import AISystem
 from overrides import directives, memory
+from overrides.conditions import compile_condition
 from overrides.directives import Directive, directive_for
 from overrides.memory import Controls
 from overrides.review_rules import Rule
@@ -56,8 +58,8 @@ def of(*switches: SwitchState, rules: tuple[Rule, ...] = ()) -> Controls:
     return Controls(control, {SYSTEM: rules} if rules else {})
 
 
-def ask(system_id: uuid.UUID = SYSTEM, version: str = "1", phase: str = "proposed", **facts: str) -> Directive:
-    given = Facts(phase=phase, **facts)  # type: ignore[arg-type]
+def ask(system_id: uuid.UUID = SYSTEM, version: str = "1", phase: str = "proposed", **facts: Any) -> Directive:
+    given = Facts(phase=phase, **facts)
     return directive_for(system_id=system_id, environment="production", model_version=version, facts=given)
 
 
@@ -97,6 +99,39 @@ def test_a_rule_holds_what_is_proposed_and_looks_at_what_took_effect_afterwards(
     assert (proposed.action, effective.action) == ("hold", "proceed")
     assert proposed.asks_for_review and effective.asks_for_review
     assert proposed is ask() and effective is ask(phase="effective")
+
+
+def test_what_is_known_of_one_kind_of_decision_is_not_taken_for_another(held: dict[str, Controls]) -> None:
+    """Rules are narrowed once for a kind: all that a kind is made of has to tell decisions apart."""
+    conditions: list[tuple[dict[str, Any], str]] = [
+        ({"outcome_in": ["refused"]}, ""),
+        ({"capability_in": ["loans"]}, ""),
+        ({"model_version_in": ["2"]}, ""),
+        ({"adverse": True}, ""),
+        ({"confidence_below": 0.3}, ""),
+        ({"label": {"name": "branch", "value": "north"}}, ""),
+        ({"outcome_in": ["approved"]}, "staging"),
+    ]
+    rules = tuple(
+        Rule(id=uuid.uuid4(), system_id=SYSTEM, environment=environment, tests=compile_condition(condition))
+        for condition, environment in conditions
+    )
+    held["now"] = of(rules=rules)
+    asked: list[tuple[dict[str, Any], str, int | None]] = [
+        ({}, "1", None),
+        ({"outcome": "refused"}, "1", 0),
+        ({"capability": "loans"}, "1", 1),
+        ({}, "2", 2),
+        ({"adverse": True}, "1", 3),
+        ({"confidence": 0.2}, "1", 4),
+        ({"labels": {"branch": "north"}}, "1", 5),
+        ({"labels": {"branch": "south"}}, "1", None),
+    ]
+    for _ in range(2):
+        for facts, version, place in asked:
+            assert ask(version=version, **facts).rule is (None if place is None else rules[place])
+    elsewhere = directive_for(system_id=SYSTEM, environment="staging", model_version="1", facts=Facts())
+    assert elsewhere.rule is rules[6]
 
 
 def test_a_new_state_makes_new_directives(held: dict[str, Controls]) -> None:

@@ -77,6 +77,7 @@ def test_a_share_is_drawn_by_the_decisions_id_so_a_repeat_answers_alike() -> Non
     assert drawn == [first_match(sampled, "production", Facts(), decision_id=each) is not None for each in ids]
     assert 300 < sum(drawn) < 500
     assert all(0 <= draw_of(each) < 1 for each in ids)
+    assert all(draw_of(str(each)) == draw_of(each) for each in ids)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,39 @@
+"""In a process of its own: many clients of the SDK, each with its stream and its threads, saying when it obeys what."""
+
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from answerable import Change, Client
+from benchmarks.children import say, told, wait_for_the_end
+
+READY_SECONDS = 120.0
+_voice = threading.Lock()
+
+
+def main() -> None:
+    asked = told()
+    with tempfile.TemporaryDirectory() as folder:
+        clients = [
+            Client(asked["url"], asked["key"], system=asked["system"], spool_dir=Path(folder) / str(number))
+            for number in range(asked["clients"])
+        ]
+        for client in clients:
+            if not client.wait_ready(READY_SECONDS):
+                raise RuntimeError(f"a client had no state: {client.health()}")
+            client.on_change(_tell)
+        say(ready=len(clients))
+        wait_for_the_end()
+        for client in clients:
+            client.close(0.1)
+
+
+def _tell(change: Change) -> None:
+    at = time.monotonic()
+    with _voice:
+        say(mode=change.after.value, epoch=change.epoch, at=at)
+
+
+if __name__ == "__main__":
+    main()

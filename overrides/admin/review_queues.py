@@ -1,0 +1,245 @@
+"""Queues of reviews, what people are able to judge, and the reasons they choose from."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from config.admin import Act as PageAct
+from config.admin import ServiceForm
+from config.errors import FieldProblem, InvalidInput
+from governance import rights
+from governance.acts import Act
+from governance.admin.pages import ReasonForm, RegisterAdmin, actor_of, person_of
+from governance.scopes import ORGANISATION, Scope
+from overrides.models import OPEN, ReviewerSkill, ReviewQueue
+from overrides.reasons import DECISIONS, reasons_in_force
+from overrides.services.queues import (
+    archive_queue,
+    end_skill,
+    give_skill,
+    publish_reasons,
+    register_queue,
+    update_queue,
+)
+
+SETTINGS = (
+    "capacity",
+    "when_full",
+    "lease_s",
+    "claims_per_person",
+    "deadline_s",
+    "blind_share",
+    "dwell_floor_s",
+    "is_default",
+)
+
+
+class QueueForm(ServiceForm):
+    class Meta:
+        model = ReviewQueue
+        fields = ("slug", "system", "owner", *SETTINGS)
+        labels = {
+            "slug": "Name",
+            "system": "AI system",
+            "lease_s": "A claim lasts, in seconds",
+            "claims_per_person": "Claims at a time, per person",
+            "deadline_s": "Deadline without a rule, in seconds",
+            "blind_share": "Blind all the same",
+            "dwell_floor_s": "Hardly a look, under seconds",
+            "is_default": "Takes what is held without a rule",
+        }
+        help_texts = {
+            "system": "Empty: for all of them.",
+            "capacity": "So many open reviews are as many as its people can look at. Empty: no limit.",
+            "blind_share": "From 0 to 1: how far people follow the model shows there.",
+        }
+
+
+@admin.register(ReviewQueue)
+class ReviewQueueAdmin(RegisterAdmin[ReviewQueue]):
+    about = "Reviews wait in queues. Each has an owner, who is told before deadlines, and says what it does when full."
+    form = QueueForm
+    list_display = ("slug", "system", "owner", "waiting", "capacity", "when_full", "shown_state")
+    list_filter = ("system",)
+    list_select_related = ("system", "owner")
+    actions_detail = ("archive", "reasons", "show_history")
+
+    def may(self, request: HttpRequest, act: PageAct, obj: ReviewQueue | None) -> bool:
+        person = person_of(request)
+        match act:
+            case "add":
+                return rights.can_anywhere(person, Act.REVIEW_QUEUE_MANAGE)
+            case "change" if obj:
+                return obj.archived_at is None and rights.can(person, Act.REVIEW_QUEUE_MANAGE, _scope(obj))
+        return obj is None or self._sees(person, obj)
+
+    def _sees(self, person: Any, obj: ReviewQueue) -> bool:
+        if obj.owner_id == person.pk or obj.system_id is None:
+            return True
+        return rights.can(person, Act.SYSTEM_VIEW, _scope(obj))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewQueue]:
+        person = person_of(request)
+        systems = rights.systems_where(person, Act.SYSTEM_VIEW)
+        rows = super().get_queryset(request)
+        if systems is not None:
+            rows = rows.filter(Q(system=None) | Q(system_id__in=systems) | Q(owner_id=person.pk))
+        counted: QuerySet[ReviewQueue] = rows.annotate(
+            open_reviews=Count("reviews", filter=Q(reviews__status__in=OPEN))
+        )
+        return counted
+
+    def get_fields(self, request: HttpRequest, obj: ReviewQueue | None = None) -> Any:
+        return ("slug", "system", "owner", *SETTINGS)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ReviewQueue | None = None) -> Any:
+        return ("slug", "system") if obj else ()
+
+    def carry_out(self, request: HttpRequest, original: ReviewQueue | None, cleaned: Mapping[str, Any]) -> ReviewQueue:
+        described = {name: cleaned[name] for name in SETTINGS} | {"owner_id": cleaned["owner"].pk}
+        if original:
+            return update_queue(actor=actor_of(request), queue_id=original.pk, changes=described)
+        owner_id, system = described.pop("owner_id"), cleaned["system"]
+        return register_queue(
+            actor=actor_of(request),
+            slug=cleaned["slug"],
+            owner_id=owner_id,
+            system_id=system.pk if system else None,
+            **described,
+        )
+
+    def acts_for(self, request: HttpRequest, obj: ReviewQueue) -> Iterable[str]:
+        if obj.archived_at is None and rights.can(person_of(request), Act.REVIEW_QUEUE_MANAGE, _scope(obj)):
+            yield from ("archive", "reasons")
+
+    @action(description="Archive", icon="archive", url_path="archive")
+    def archive(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.act(
+            request,
+            object_id,
+            name="archive",
+            title="Archive it",
+            form_class=ReasonForm,
+            carry_out=lambda row, given: archive_queue(actor=actor_of(request), queue_id=row.pk, **given),
+            explanation="Not while rules send decisions there, or reviews wait in it.",
+        )
+
+    @action(description="Reasons", icon="list", url_path="reasons")
+    def reasons(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        found = self.get_object(request, object_id)
+        shown = as_lines(reasons_in_force(found.pk)) if found else ""
+        return self.act(
+            request,
+            object_id,
+            name="reasons",
+            title="Put this list in force",
+            form_class=reasons_form(shown),
+            carry_out=lambda row, given: publish_reasons(
+                actor=actor_of(request), queue_id=row.pk, codes=from_lines(given["codes"])
+            ),
+            explanation="The reasons people choose from in this queue. What was decided under an earlier list refers "
+            "to that one.",
+        )
+
+    @admin.display(description="Open", ordering="open_reviews")
+    def waiting(self, row: ReviewQueue) -> int:
+        return int(getattr(row, "open_reviews", 0))
+
+    @display(description="State", label={"in use": "success", "over capacity": "danger", "archived": "info"})
+    def shown_state(self, row: ReviewQueue) -> str:
+        if row.archived_at:
+            return "archived"
+        return "over capacity" if row.capacity and self.waiting(row) > row.capacity else "in use"
+
+
+def reasons_form(shown: str) -> type[forms.Form]:
+    """One reason a line, as they stand."""
+
+    class ReasonsForm(forms.Form):
+        codes = forms.CharField(
+            label="Reasons",
+            initial=shown,
+            widget=UnfoldAdminTextareaWidget({"rows": 14, "spellcheck": "false"}),
+            help_text=f"One a line: code | words | decisions it fits. Decisions: {', '.join(DECISIONS)}.",
+        )
+
+    return ReasonsForm
+
+
+def as_lines(codes: list[dict[str, Any]]) -> str:
+    return "\n".join(f"{each['code']} | {each['words']} | {', '.join(each['for'])}" for each in codes)
+
+
+def from_lines(text: str) -> list[dict[str, Any]]:
+    """Errors: `InvalidInput` naming the line."""
+    found = []
+    for number, line in enumerate(filter(str.strip, text.splitlines()), 1):
+        parts = [part.strip() for part in line.split("|")]
+        if len(parts) != 3:
+            detail = f"Line {number} is not: code | words | decisions."
+            raise InvalidInput(errors=[FieldProblem(pointer="/codes", detail=detail)])
+        fits = [each.strip() for each in parts[2].split(",") if each.strip()]
+        found.append({"code": parts[0], "words": parts[1], "for": fits})
+    return found
+
+
+class NewSkillForm(ServiceForm):
+    class Meta:
+        model = ReviewerSkill
+        fields = ("person", "skill")
+
+
+@admin.register(ReviewerSkill)
+class ReviewerSkillAdmin(RegisterAdmin[ReviewerSkill]):
+    about = (
+        "What people were found able to judge. A rule may ask for a skill; then only they are given what it catches."
+    )
+    form = NewSkillForm
+    list_display = ("person", "skill", "created_at", "ended_at")
+    list_filter = ("skill",)
+    list_select_related = ("person",)
+    fields = ("person", "skill")
+    actions_detail = ("end", "show_history")
+
+    def may(self, request: HttpRequest, act: PageAct, obj: ReviewerSkill | None) -> bool:
+        if act == "change":
+            return False
+        return rights.can(person_of(request), Act.PEOPLE_MANAGE if act == "add" else Act.PEOPLE_VIEW) or (
+            act == "view" and rights.can_anywhere(person_of(request), Act.PEOPLE_VIEW)
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ReviewerSkill | None = None) -> Any:
+        return ("person", "skill") if obj else ()
+
+    def carry_out(
+        self, request: HttpRequest, original: ReviewerSkill | None, cleaned: Mapping[str, Any]
+    ) -> ReviewerSkill:
+        return give_skill(actor=actor_of(request), person_id=cleaned["person"].pk, skill=cleaned["skill"])
+
+    def acts_for(self, request: HttpRequest, obj: ReviewerSkill) -> Iterable[str]:
+        if obj.ended_at is None and rights.can(person_of(request), Act.PEOPLE_MANAGE):
+            yield "end"
+
+    @action(description="End it", icon="person_off", url_path="end")
+    def end(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.act(
+            request,
+            object_id,
+            name="end",
+            title="End it",
+            carry_out=lambda row, given: end_skill(actor=actor_of(request), person_id=row.person_id, skill=row.skill),
+            explanation="They are given nothing any more that asks for it; what they decided stays.",
+        )
+
+
+def _scope(queue: ReviewQueue) -> Scope:
+    return Scope.system(queue.system_id) if queue.system_id else ORGANISATION
+
+
+__all__ = ["ReviewQueueAdmin", "ReviewerSkillAdmin"]

@@ -1,0 +1,326 @@
+"""Review rules: what they ask for, what they would have caught, changing them, and what waits for a second person."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Case, QuerySet, When
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+
+from config.admin import Act as PageAct
+from config.admin import sentence
+from config.errors import ServiceError
+from config.problems import as_service_error
+from governance import rights
+from governance.acts import Act
+from governance.admin.pages import ActPages, ReasonForm, RegisterAdmin, actor_of, page_link, person_of
+from governance.models import Person
+from governance.scopes import ORGANISATION, Scope
+from overrides.admin.review_forms import SETTINGS, TESTS, ChangeRuleForm, NewRuleForm, as_typed
+from overrides.catching import would_catch
+from overrides.conditions import condition_in_words
+from overrides.models import ReviewRule, RuleChange
+from overrides.selectors import hidden_from
+from overrides.services.rules import (
+    Asked,
+    approve_rule_change,
+    change_rule,
+    loosened,
+    refuse_rule_change,
+    register_rule,
+)
+
+Status = RuleChange.Status
+WORDS = {
+    "archived": "it asks for nothing any more",
+    "environment": "where it counts",
+    "condition": "what it catches",
+    "deadline_s": "more time",
+    "on_timeout": "a milder end when nobody decides",
+    "reviews_required": "fewer reviewers",
+    "is_blind": "not blind any more",
+    "required_skill": "the skill asked for",
+    "order": "when it is tried",
+}
+
+
+@admin.register(ReviewRule)
+class ReviewRuleAdmin(RegisterAdmin[ReviewRule]):
+    about = (
+        "Review rules say which decisions a person must look at. Asking for more takes one person and is in force "
+        "within two seconds; asking for less waits for a second one."
+    )
+    list_display = ("name", "system", "order", "asks_for", "queue", "shown_state")
+    list_filter = ("system", "queue")
+    list_select_related = ("system", "queue")
+    search_fields = ("name",)
+    actions_detail = ("change", "archive", "show_history")
+    change_form_outer_before_template = "overrides/admin/rule.html"
+    page_fields = (
+        "linked_system",
+        "place",
+        "asks_for",
+        "queue",
+        "deadline",
+        "on_timeout",
+        "reviews_required",
+        "shown_blind",
+        "required_skill",
+        "order",
+        "shown_state",
+    )
+
+    def may(self, request: HttpRequest, act: PageAct, obj: ReviewRule | None) -> bool:
+        person, scope = person_of(request), Scope.system(obj.system_id) if obj else ORGANISATION
+        match act:
+            case "add":
+                return rights.can_anywhere(person, Act.REVIEW_RULE_TIGHTEN)
+            case "change":
+                return False
+            case "view" if obj:
+                return rights.can(person, Act.SYSTEM_VIEW, scope)
+        return rights.can_anywhere(person, Act.SYSTEM_VIEW)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewRule]:
+        systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
+        rows: QuerySet[ReviewRule] = super().get_queryset(request)
+        return rows if systems is None else rows.filter(system_id__in=systems)
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        return (Case(When(archived_at=None, then=0), default=1), "system", "order")
+
+    def get_form(self, request: HttpRequest, obj: ReviewRule | None = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            hidden = hidden_from(person_of(request).pk)
+            kwargs["form"] = type("NewRuleForm", (NewRuleForm,), {"hidden": hidden})
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: ReviewRule | None = None) -> Any:
+        return self.page_fields if obj else ("system", "name", "environment", *TESTS, *SETTINGS, "seen")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ReviewRule | None = None) -> Any:
+        return self.page_fields if obj else ()
+
+    def carry_out(self, request: HttpRequest, original: ReviewRule | None, cleaned: Mapping[str, Any]) -> ReviewRule:
+        queue, minutes = cleaned["queue"], cleaned["deadline_minutes"]
+        names = ("name", "environment", "condition", "on_timeout", "reviews_required", "is_blind", "required_skill")
+        values = {name: cleaned[name] for name in names} | {"queue_id": queue.pk, "deadline_s": minutes * 60}
+        asked = register_rule(actor=actor_of(request), system_id=cleaned["system"].pk, values=values)
+        if asked.rule is None:  # it is tried last, so it takes nothing from the others
+            raise RuntimeError("a rule that is tried last waits for nobody")
+        return asked.rule
+
+    def acts_for(self, request: HttpRequest, obj: ReviewRule) -> Iterable[str]:
+        person, scope = person_of(request), Scope.system(obj.system_id)
+        if obj.archived_at is None and rights.can(person, Act.REVIEW_RULE_TIGHTEN, scope):
+            yield from ("change", "archive")
+
+    @action(description="Change", icon="edit", url_path="change-rule")
+    def change(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A form, then a page that says what it would do, then the change."""
+        obj = self.get_object(request, object_id)
+        if obj is None or "change" not in self.acts_for(request, obj):
+            raise PermissionDenied
+        is_sent = request.method == "POST"
+        form = ChangeRuleForm(request.POST if is_sent else None, initial=as_typed(obj))
+        verdict = _verdict(obj, form, request) if is_sent and form.is_valid() else None
+        if verdict and request.POST.get("read") == verdict["read"] and (asked := _change(request, obj, form)):
+            messages.success(request, "It waits for a second person." if asked.request else "It is in force.")
+            return redirect(self.page_of(obj))
+        context = {"form": form, "verdict": None if form.errors else verdict}
+        return self._page(request, obj, "overrides/admin/change_rule.html", "Change the rule", context)
+
+    @action(description="Archive", icon="archive", url_path="archive")
+    def archive(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        found = self.get_object(request, object_id)
+        return self.act(
+            request,
+            object_id,
+            name="archive",
+            title="Ask to archive it",
+            form_class=ReasonForm,
+            carry_out=lambda row, given: change_rule(
+                actor=actor_of(request), rule_id=row.pk, changes={"archived": True}, **given
+            ),
+            explanation=f"It would have held {_caught(found, request)}; then nobody looks at these because of it. "
+            "A second person agrees first."
+            if found
+            else "",
+            done="It waits for a second person.",
+        )
+
+    @admin.display(description="AI system")
+    def linked_system(self, row: ReviewRule) -> SafeString:
+        return page_link(row.system)
+
+    @admin.display(description="Environment")
+    def place(self, row: ReviewRule) -> str:
+        return row.environment or "every one"
+
+    @admin.display(description="Asks for")
+    def asks_for(self, row: ReviewRule) -> str:
+        return condition_in_words(row.condition)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: ReviewRule | None = None,
+    ) -> HttpResponse:
+        told: dict[str, Any] = {"caught": _caught(obj, request)} if obj else {}
+        if obj:
+            told |= {"waiting": obj.changes.filter(status=Status.REQUESTED, expires_at__gt=timezone.now()).first()}
+        return super().render_change_form(request, context | told, add, change, form_url, obj)
+
+    @admin.display(description="Blind")
+    def shown_blind(self, row: ReviewRule) -> str:
+        return "until a first judgement" if row.is_blind else "no"
+
+    @admin.display(description="Deadline")
+    def deadline(self, row: ReviewRule) -> str:
+        return f"{row.deadline_s / 60:g} minutes"
+
+    @display(description="State", label={"in force": "success", "waits": "warning", "archived": "info"})
+    def shown_state(self, row: ReviewRule) -> str:
+        if row.archived_at:
+            return "archived"
+        waits = row.changes.filter(status=Status.REQUESTED, expires_at__gt=timezone.now()).exists()
+        return "waits" if waits else "in force"
+
+
+@admin.register(RuleChange)
+class RuleChangeAdmin(ActPages[RuleChange]):
+    about = "Changes that ask for less than a review rule does. Each waits a day for a second person."
+    list_display = ("shown_rule", "system", "what", "shown_status", "asked_by", "expires_at")
+    list_filter = ("status", "system")
+    list_select_related = ("rule", "system")
+    fields = ("shown_rule", "system", "what", "shown_changes", "status", "asked_by", "expires_at", "decided_at")
+    readonly_fields = fields
+    actions_detail = ("approve", "refuse", "show_history")
+
+    def may(self, request: HttpRequest, act: PageAct, obj: RuleChange | None) -> bool:
+        person = person_of(request)
+        if obj is None:
+            return rights.can_anywhere(person, Act.SYSTEM_VIEW)
+        return rights.can(person, Act.SYSTEM_VIEW, Scope.system(obj.system_id))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RuleChange]:
+        systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
+        rows: QuerySet[RuleChange] = super().get_queryset(request).select_related("rule", "system")
+        return rows if systems is None else rows.filter(system_id__in=systems)
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        return (Case(When(status=Status.REQUESTED, then=0), default=1).asc(), "-id")
+
+    def acts_for(self, request: HttpRequest, obj: RuleChange) -> Iterable[str]:
+        if obj.status != Status.REQUESTED or obj.expires_at <= timezone.now():
+            return
+        person, scope = person_of(request), Scope.system(obj.system_id)
+        if rights.may_approve(person, Act.REVIEW_RULE_LOOSEN, scope, requested_by=obj.requested_by_id):
+            yield from ("approve", "refuse")
+        elif obj.requested_by_id == person.pk:
+            yield "refuse"
+
+    @action(description="Approve", icon="how_to_reg", url_path="approve")
+    def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        found = self.get_object(request, object_id)
+        return self.act(
+            request,
+            object_id,
+            name="approve",
+            title="Approve",
+            carry_out=lambda row, given: approve_rule_change(actor=actor_of(request), change_id=row.pk),
+            explanation=f"Less is looked at from then on: {self.what(found)}." if found else "",
+            done="It is in force.",
+        )
+
+    @action(description="Refuse or take back", icon="block", url_path="refuse")
+    def refuse(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.act(
+            request,
+            object_id,
+            name="refuse",
+            title="Refuse or take back",
+            carry_out=lambda row, given: refuse_rule_change(actor=actor_of(request), change_id=row.pk),
+            done="The rule stays as it is.",
+        )
+
+    @admin.display(description="Rule")
+    def shown_rule(self, row: RuleChange) -> SafeString | str:
+        return page_link(row.rule) if row.rule else "a new rule, before others"
+
+    @admin.display(description="Asks for less in")
+    def what(self, row: RuleChange) -> str:
+        return ", ".join(WORDS.get(name, name) for name in row.loosens)
+
+    @admin.display(description="Changes")
+    def shown_changes(self, row: RuleChange) -> str:
+        return "; ".join(_said(row, name, value) for name, value in row.changes.items())
+
+    @display(
+        description="Status",
+        label={"requested": "warning", "applied": "success", "refused": "danger", "withdrawn": "info"},
+    )
+    def shown_status(self, row: RuleChange) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+    @admin.display(description="Asked by")
+    def asked_by(self, row: RuleChange) -> str:
+        return str(Person.objects.filter(pk=row.requested_by_id).first() or "a former member of staff")
+
+
+def _said(row: RuleChange, name: str, value: Any) -> str:
+    before = getattr(row.rule, name, None) if row.rule and name != "archived" else None
+    words = condition_in_words if name == "condition" else str
+    was = f" (was {words(before)})" if before is not None and row.status == Status.REQUESTED else ""
+    return f"{name.removesuffix('_id').removesuffix('_s').replace('_', ' ')}: {words(value)}{was}"
+
+
+def _caught(row: ReviewRule, request: HttpRequest) -> str:
+    hidden = hidden_from(person_of(request).pk)
+    return would_catch(row.system_id, row.environment, row.condition, hidden=hidden).words
+
+
+def _verdict(row: ReviewRule, form: ChangeRuleForm, request: HttpRequest) -> dict[str, Any] | None:
+    changes = form.changes(row)
+    if not changes:
+        form.add_error(None, "It says all of that already.")
+        return None
+    after = ReviewRule.objects.get(pk=row.pk)
+    for name, value in changes.items():
+        setattr(after, name, value)
+    looser = [WORDS.get(name, name) for name in loosened(row, after)]
+    return {
+        "looser": looser,
+        "before": _caught(row, request),
+        "after": _caught(after, request),
+        "read": f"{row.revision} {sorted(changes)} {len(looser)}",
+    }
+
+
+def _change(request: HttpRequest, row: ReviewRule, form: ChangeRuleForm) -> Asked | None:
+    try:
+        return change_rule(
+            actor=actor_of(request),
+            rule_id=row.pk,
+            changes=form.changes(row),
+            reason=form.cleaned_data["reason"],
+        )
+    except (ServiceError, ValidationError) as error:
+        refusal = as_service_error(error)
+        for problem in refusal.errors if refusal else []:
+            form.add_error(None, sentence(problem))
+        if refusal and not refusal.errors:
+            form.add_error(None, refusal.detail)
+        return None
+
+
+__all__ = ["ReviewRuleAdmin", "RuleChangeAdmin"]
