@@ -105,7 +105,7 @@ class Admission:
             # a caller that knows its decision by a key of its own is answered alike when it sends it again
             decision_id=decision_id if digest is None or record.id else str(uuid.UUID(bytes=digest[:16])),
         )
-        switch = None if record.phase == "proposed" else directive.switch
+        switch = None if record.phase == "proposed" else directive.earnest
         conduct = None if switch is None else self._conduct(known, record, switch)
         review_id = new_id() if directive.asks_for_review else None
         decision = prepare(
@@ -129,7 +129,7 @@ class Admission:
         if review_id is not None:
             admitted.review = self._new_review(decision, known, record, directive, review_id)
         if conduct is Conduct.BREACH:
-            admitted.breach = directive.switch
+            admitted.breach = directive.earnest
         return admitted
 
     def _conduct(self, known: Known, record: DecisionRecord, switch: SwitchState) -> Conduct:

@@ -11,7 +11,7 @@ from governance import memory as register_memory
 from overrides import memory
 from overrides.memory import Controls
 from overrides.review_rules import DecisionFacts, Kind, Rule, first_of, kind_of, rules_for
-from overrides.standing import Mode, SwitchState
+from overrides.standing import Control, Mode, SwitchState, strictest
 
 __all__ = ["ACTIONS", "DecisionFacts", "Directive", "directive_for", "more_restrictive"]
 
@@ -32,6 +32,8 @@ class Directive:
     review_id: uuid.UUID | None = None
     switch: SwitchState | None = field(default=None, compare=False)
     """The switch that counts, where one says more than run."""
+    earnest: SwitchState | None = field(default=None, compare=False)
+    """The switch that a decision must not take effect against: `switch`, or what would count without a drill's."""
     rule: Rule | None = field(default=None, compare=False)
     """The rule that asks for a review: before the decision takes effect, or after."""
 
@@ -109,50 +111,77 @@ def directive_for(
         directives = _newest = _Directives.of(controls)
     if directives.is_quiet:
         return directives.proceed
-    control = controls.control
-    switch = None
+    control, proceed = controls.control, directives.proceed
     if control.everywhere or system_id in control.by_system:
-        switch = directives.switch_for((system_id, environment, model_version, facts.capability or ""))
-    if switch is not None:
-        return _by_switch(directives, switch, system_id, model_version)
+        place = (system_id, environment, model_version, facts.capability or "")
+        switch = directives.switch_for(place)
+        if switch is not None and _stands_in(switch, system_id, model_version):
+            proceed, switch = _standing_in(directives, switch), _besides_fallback(control, place)
+        if switch is not None:
+            return _by_switch(directives, switch, place)
     if system_id not in controls.rules:
-        return directives.proceed
+        return proceed
     rules = directives.rules_for(system_id, environment, facts, model_version)
     rule = first_of(rules, facts, model_version, decision_id)
-    return directives.proceed if rule is None else _by_rule(directives, rule, facts.phase != "proposed")
+    return proceed if rule is None else _by_rule(directives, rule, facts.phase != "proposed", proceed.mode)
 
 
-def _by_switch(directives: _Directives, switch: SwitchState, system_id: uuid.UUID, model_version: str) -> Directive:
-    """What stands in for a system in fallback proceeds: told to fall back it would have nowhere to go."""
-    stands_in = switch.mode is Mode.FALLBACK and model_version == _fallback_of(system_id)
-    action = "proceed" if stands_in else ACTION_OF[switch.mode]
-    key = (switch.id, action)
+def _by_switch(directives: _Directives, switch: SwitchState, place: Place) -> Directive:
+    earnest: SwitchState | None = switch
+    if switch.drill_id is not None:  # what is done against a drill is the drill's finding, and no breach
+        earnest = _besides_drills(directives.controls.control, place)
+    key = (switch.id, earnest and earnest.id)
     found = directives.made.get(key)
     if found is None:
         found = directives.made[key] = Directive(
-            action=action,
+            action=ACTION_OF[switch.mode],
             mode=switch.mode.value,
             epoch=str(directives.controls.control.epoch),
             reason_code=switch.reason_code,
-            switch=None if stands_in else switch,
+            switch=switch,
+            earnest=earnest,
         )
     return found
 
 
-def _fallback_of(system_id: uuid.UUID) -> str | None:
-    system = register_memory.current().system_by_id(system_id)
-    return system.fallback if system and system.fallback else None
+def _besides_drills(control: Control, place: Place) -> SwitchState | None:
+    system_id, *rest = place
+    found = (each for each in control.switches_of(system_id) if each.drill_id is None)
+    return strictest(each for each in found if each.node.covers(*rest))
 
 
-def _by_rule(directives: _Directives, rule: Rule, is_effective: bool) -> Directive:
-    key = (rule.id, is_effective)
+def _stands_in(switch: SwitchState, system_id: uuid.UUID, model_version: str) -> bool:
+    """What stands in for a system in fallback proceeds: told to fall back it would have nowhere to go."""
+    system = register_memory.current().system_by_id(system_id) if switch.mode is Mode.FALLBACK else None
+    return system is not None and (system.fallback_kind, system.fallback) == ("model_version", model_version)
+
+
+def _besides_fallback(control: Control, place: Place) -> SwitchState | None:
+    """What else covers it: that there is somewhere to fall back to does not take away a review."""
+    system_id, *rest = place
+    found = (each for each in control.switches_of(system_id) if each.mode is not Mode.FALLBACK)
+    return strictest(each for each in found if each.node.covers(*rest))
+
+
+def _standing_in(directives: _Directives, switch: SwitchState) -> Directive:
+    key = (switch.id, "stands in")
+    found = directives.made.get(key)
+    if found is None:
+        epoch = directives.proceed.epoch
+        found = Directive(action="proceed", mode=switch.mode.value, epoch=epoch, reason_code=switch.reason_code)
+        directives.made[key] = found
+    return found
+
+
+def _by_rule(directives: _Directives, rule: Rule, is_effective: bool, mode: str) -> Directive:
+    key = (rule.id, is_effective, mode)
     found = directives.made.get(key)
     if found is None:
         if len(directives.made) >= MAX_MADE:
             directives.made.clear()
         found = directives.made[key] = Directive(
             action="proceed" if is_effective else "hold",
-            mode="run",
+            mode=mode,
             epoch=directives.proceed.epoch,
             reason_code=None if is_effective else rule.reason_code,
             rule=rule,

@@ -43,6 +43,7 @@ class KnownSwitch(msgspec.Struct, frozen=True, kw_only=True):
     reason_code: str
     in_flight: InFlight
     changed_at: datetime
+    expires_at: datetime | None = None
 
     @classmethod
     def of(cls, state: SwitchState) -> "KnownSwitch":
@@ -59,6 +60,7 @@ class KnownSwitch(msgspec.Struct, frozen=True, kw_only=True):
             reason_code=state.reason_code,
             in_flight=state.in_flight,
             changed_at=state.changed_at,
+            expires_at=state.expires_at,
         )
 
     def state(self) -> SwitchState:
@@ -75,6 +77,7 @@ class KnownSwitch(msgspec.Struct, frozen=True, kw_only=True):
             reason_code=self.reason_code,
             in_flight=self.in_flight,
             changed_at=self.changed_at,
+            expires_at=self.expires_at,
         )
 
 

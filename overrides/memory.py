@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -33,7 +34,7 @@ from overrides.reading import read_control
 from overrides.review_rules import Rules, read_rules
 from overrides.services.recovery import recover_if_restored
 from overrides.services.register_watch import digest_of, note_register
-from overrides.standing import BEGINNING, Control, Epoch, lapsed
+from overrides.standing import BEGINNING, Control, Epoch, lapsed, next_lapse
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +62,8 @@ Told = Callable[[Controls], None]
 @dataclass(slots=True)
 class _Memory:
     controls: Controls | None = None
+    lapses_at: datetime | None = None
+    """When the next emergency clear in it ends."""
     looked_at: float = 0.0
     register: object = None
     """The register's snapshot whose digest was compared last."""
@@ -80,6 +83,8 @@ def current() -> Controls:
     controls = _memory.controls
     if controls is None or not polling:
         controls = refresh()
+    elif _memory.lapses_at is not None and _memory.lapses_at <= timezone.now():
+        controls = _lapse()  # also where the thread does not get to it, since the database is away
     if _memory.thread is None and polling:
         _start()
     return controls
@@ -126,17 +131,28 @@ def refresh() -> Controls:
 def forget() -> None:
     """Drop the snapshot: the next `current()` reads everything. For tests, whose transactions are rolled back."""
     with _memory.lock:
-        _memory.controls, _memory.register, _memory.digest = None, None, b""
+        _memory.controls, _memory.lapses_at, _memory.register, _memory.digest = None, None, None, b""
 
 
 # --- taking over what is new ------------------------------------------------------------------------------------------
 def _take_over(found: Epoch, asked_at: float) -> Controls:
     known = _memory.controls
     controls = known if known is not None and known.control.epoch == found else _read()
-    control = lapsed(controls.control, timezone.now())
+    _memory.looked_at = asked_at
+    return _keep(controls)
+
+
+def _lapse() -> Controls:
+    with _memory.lock:
+        return _keep(_memory.controls) if _memory.controls is not None else refresh()
+
+
+def _keep(controls: Controls) -> Controls:
+    """Have this in memory, as of now, and tell whoever asked to be told."""
+    known, control = _memory.controls, lapsed(controls.control, timezone.now())
     if control is not controls.control:
         controls = replace(controls, control=control)
-    _memory.controls, _memory.looked_at = controls, asked_at
+    _memory.controls, _memory.lapses_at = controls, next_lapse(control)
     if controls is not known:
         _tell(controls)
     return controls

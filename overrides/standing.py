@@ -152,9 +152,10 @@ class Control:
 
 
 def strictest(switches: Iterable[SwitchState]) -> SwitchState | None:
-    """The one of the most restrictive mode, the earliest change among equals; None where all say run."""
+    """The one of the most restrictive mode; among equals one in earnest before a drill's, then the earliest change.
+    None where all say run."""
     found = [each for each in switches if each.mode is not Mode.RUN]
-    return min(found, key=lambda each: (-each.mode.severity, each.epoch), default=None)
+    return min(found, key=lambda each: (-each.mode.severity, each.drill_id is not None, each.epoch), default=None)
 
 
 EMERGENCY_CLEAR_LASTS = timedelta(hours=4)
@@ -162,17 +163,22 @@ EMERGENCY_CLEAR_LASTS = timedelta(hours=4)
 
 def lapsed(control: Control, at: datetime) -> Control:
     """The same, with emergency clears that are over back at stop: whether or not a sweep has come round."""
-
-    def is_over(each: SwitchState) -> bool:
-        return each.expires_at is not None and each.expires_at <= at
-
     concerned = {
-        system_id: tuple(_back_at_stop(each) if is_over(each) else each for each in switches)
+        system_id: tuple(lapsed_state(each, at) for each in switches)
         for system_id, switches in control.by_system.items()
-        if any(map(is_over, switches))
+        if any(each.expires_at is not None and each.expires_at <= at for each in switches)
     }
     return replace(control, by_system={**control.by_system, **concerned}) if concerned else control
 
 
-def _back_at_stop(switch: SwitchState) -> SwitchState:
+def lapsed_state(switch: SwitchState, at: datetime) -> SwitchState:
+    """The same, back at stop where it was an emergency clear that is over."""
+    if switch.expires_at is None or switch.expires_at > at:
+        return switch
     return replace(switch, mode=Mode.STOP, reason_code=LAPSED, expires_at=None)
+
+
+def next_lapse(control: Control) -> datetime | None:
+    """When the next emergency clear ends."""
+    ends = (each.expires_at for found in control.by_system.values() for each in found if each.expires_at is not None)
+    return min(ends, default=None)

@@ -92,17 +92,7 @@ def confirmations_of(changes: Collection[SwitchChange]) -> dict[uuid.UUID, Confi
 def _confirmation(change: SwitchChange, known: Mapping[str, ClientInstance]) -> Confirmation:
     expected = change.expected.get("instances", [])
     found = sorted((known[each] for each in expected if each in known), key=lambda each: (each.instance, each.pk))
-    confirmed = [each for each in found if confirming._has_applied(each, change)]
-    ids = {each.pk for each in confirmed}
-    rest = [each for each in found if each.pk not in ids]
-    return Confirmation(
-        change=change,
-        confirmed=confirmed,
-        seen=[each for each in rest if each.seen_epoch >= change.epoch],
-        silent=[each for each in rest if each.seen_epoch < change.epoch],
-        gone=len(expected) - len(found),
-        ungoverned=[uuid.UUID(each) for each in change.expected.get("ungoverned", [])],
-    )
+    return confirming.confirmation_by(change, found)
 
 
 def listening(systems: Systems) -> list[ClientInstance]:

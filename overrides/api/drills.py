@@ -234,9 +234,12 @@ class ArmedApi(_Api):
         tags=TAGS,
     )
     def get(self, request: Request) -> Response:
-        """Every instance heard within a day: armed, not armed since when, or silent since when."""
+        """Every instance heard within a day (to a key: of its environment): armed, or since when it is not."""
         system = _system(request, request.query_params.get("system", ""))
-        return Response(ArmedOutput(armed_instances(system.pk), many=True).data)
+        found, grant = armed_instances(system.pk), request.auth
+        if isinstance(grant, KeyGrant):
+            found = [each for each in found if each.instance.environment == grant.environment]
+        return Response(ArmedOutput(found, many=True).data)
 
 
 def _validated(kind: type[StrictSerializer], request: Request) -> dict[str, Any]:

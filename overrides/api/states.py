@@ -1,5 +1,6 @@
 """Switches, changes and requests as answers write them."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rest_framework import serializers
@@ -126,23 +127,33 @@ def change_json(found: Confirmation) -> dict[str, Any]:
         "id": str(found.change.pk),
         "status": found.status.value,
         "expected": found.expected,
-        "confirmed": len(found.confirmed),
+        "confirmed": len(found.applied),
     }
 
 
-def confirmation_json(found: Confirmation) -> dict[str, Any]:
-    """A change as `ConfirmationOutput` describes it."""
+Shown = Callable[[ClientInstance], bool]
+
+
+def confirmation_json(found: Confirmation, shown: Shown | None = None) -> dict[str, Any]:
+    """A change as `ConfirmationOutput` describes it. `shown`: which clients whoever asks may know of; none: all.
+
+    The figures count all of them: a switch of everything concerns everybody, whose clients are not everybody's affair.
+    """
     change = found.change
+
+    def listed(instances: Sequence[ClientInstance]) -> list[dict[str, Any]]:
+        return [instance_json(each) for each in instances if shown is None or shown(each)]
+
     return change_json(found) | {
         "switch_id": str(change.switch_id),
         "epoch": str(change.epoch),
         "from_mode": change.from_mode,
         "to_mode": change.to_mode,
         "requested_at": change.requested_at,
-        "confirmed_by": [instance_json(each) for each in found.confirmed],
-        "seen_by": [instance_json(each) for each in found.seen],
-        "silent": [instance_json(each) for each in found.silent],
-        "ungoverned": [str(each) for each in found.ungoverned],
+        "confirmed_by": listed(found.confirmed),
+        "seen_by": listed(found.seen),
+        "silent": listed(found.silent),
+        "ungoverned": [str(each) for each in found.ungoverned if shown is None or change.switch.system_id],
     }
 
 

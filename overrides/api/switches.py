@@ -30,6 +30,7 @@ from overrides.api.states import (
     MODES,
     ChangeOutput,
     ConfirmationOutput,
+    Shown,
     SwitchOutput,
     TightenedOutput,
     change_json,
@@ -179,7 +180,15 @@ class ChangeApi(APIView):
         change = SwitchChange.objects.select_related("switch").filter(pk=change_id).first()
         if change is None or not reachable(request, Switch.objects.filter(pk=change.switch_id)).exists():
             raise ChangeNotFound()
-        return Response(confirmation_json(confirmation_of(change)))
+        return Response(confirmation_json(confirmation_of(change), _shown(request)))
+
+
+def _shown(request: Request) -> Shown | None:
+    grant = request.auth
+    if isinstance(grant, KeyGrant):
+        return lambda each: each.system_id in grant.system_ids and each.environment == grant.environment
+    systems = rights.systems_where(actor_of(request), Act.SYSTEM_VIEW)
+    return None if systems is None else lambda each: each.system_id in systems
 
 
 class EmergencyClearApi(APIView):

@@ -13,7 +13,7 @@ from governance.memory import SystemRecord
 from overrides.clients.reach import Parameter, Sight, Value
 from overrides.standing import Mode, Node, SwitchState
 
-KEY = re.compile(r"[a-z0-9][A-Za-z0-9._-]{0,299}", re.ASCII)
+KEY = re.compile(r"[a-z0-9][A-Za-z0-9._:+-]{0,299}", re.ASCII)
 STATIC = "STATIC"
 
 
@@ -74,7 +74,7 @@ def _capabilities(sight: Sight, system: SystemRecord, narrowing: Narrowing) -> s
     """Those that anything here names: in a provider that reads in bulk, any other gets the code's default."""
     named = {each.node.capability for each in sight.switches(system)} | {narrowing.capability}
     named |= {place.capability for place in sight.register.owners if place.system_id == system.id}
-    return {each for each in named if KEY.fullmatch(each)}
+    return {each for each in named if each and KEY.fullmatch(f"{system.slug}.cap.{each}")}
 
 
 def _mode(sight: Sight, system: SystemRecord, narrowing: Narrowing) -> Flag:

@@ -220,7 +220,7 @@ def query_of(scope: Scope) -> dict[str, str]:
 def wait_in(scope: Scope) -> int:
     """The seconds that a caller wants to wait; 0 where that is no number: Django then says what is wrong with it."""
     wanted = query_of(scope).get("wait", "")
-    return min(int(wanted), LONGEST_WAIT) if wanted.isascii() and wanted.isdigit() else 0
+    return min(int(wanted[:9]), LONGEST_WAIT) if wanted.isascii() and wanted.isdigit() else 0
 
 
 def version_to_wait_for(now: Collected, known: str | None) -> int | None:

@@ -39,7 +39,7 @@ class Switch(GovernedRow):
     changed_by_type = models.CharField(max_length=16)
     changed_by_id = models.UUIDField(null=True, blank=True)
     source = models.CharField(max_length=32, validators=[clear])
-    """By which way it was changed: page, api, command, sweep, recovery."""
+    """By which way it was changed: page, api, command, lapse, recovery."""
     drill_id = models.UUIDField(null=True, blank=True)
     """The drill that threw it, where one did."""
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -112,6 +112,8 @@ class SwitchChange(models.Model):
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.REQUESTED)
     expected = models.JSONField(default=dict)
     """Ids of the instances, and of the service accounts without any, that were in reach when it was made."""
+    applied = models.JSONField(default=dict)
+    """When each of these instances had applied it, by id, as far as it was watched."""
     confirmed_count = models.PositiveIntegerField(default=0)
     confirmed_at = models.DateTimeField(null=True)
     """When the last of all expected clients had applied it."""

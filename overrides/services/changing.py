@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.utils import timezone
 
 from config.errors import FieldProblem, InvalidInput
 from config.ids import new_id
 from governance.errors import SystemNotFound
-from governance.models import AISystem
+from governance.models import AISystem, Environment, ModelVersion
 from governance.scopes import ORGANISATION, Scope
 from governance.scopes import Kind as ScopeKind
 from ledger.entries import Actor
@@ -22,10 +23,15 @@ from ledger.selectors import open_log, registry_log
 from notices.outbox import announce
 from overrides import known_here
 from overrides.errors import FallbackMissing
-from overrides.kinds import SWITCH_STOPPED, SWITCH_TIGHTENED
+from overrides.kinds import SWITCH_LAPSED, SWITCH_REINSTATED, SWITCH_STOPPED, SWITCH_TIGHTENED
 from overrides.models import Switch, SwitchChange
 from overrides.services.expecting import expected_of
 from overrides.standing import Epoch, InFlight, Mode, Node
+
+log = structlog.get_logger(__name__)
+
+LAPSE, RECOVERY = "lapse", "recovery"
+"""Ways by which a switch is set without anybody's doing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +76,17 @@ def require_alternative(node: Node, mode: Mode) -> None:
 
 def require_place(node: Node) -> None:
     """A switch for a name that does not exist would stop nothing. Errors: `SystemNotFound`, `InvalidInput`."""
-    if node.system_id is None:
-        return
-    system = AISystem.objects.filter(pk=node.system_id).first()
-    if system is None:
-        raise SystemNotFound()
+    environments, versions, who = Environment.objects.all(), ModelVersion.objects.all(), "No AI system has"
+    if node.system_id is not None:
+        if not AISystem.objects.filter(pk=node.system_id).exists():
+            raise SystemNotFound()
+        environments, versions = environments.filter(system=node.system_id), versions.filter(system=node.system_id)
+        who = "The AI system does not have"
     problems = []
-    if node.environment and not system.environments.filter(slug=node.environment).exists():
-        problems.append(FieldProblem(pointer="/environment", detail="The AI system has no such environment."))
-    if node.model_version and not system.model_versions.filter(version=node.model_version).exists():
-        problems.append(FieldProblem(pointer="/model_version", detail="The AI system has no such model version."))
+    if node.environment and not environments.filter(slug=node.environment).exists():
+        problems.append(FieldProblem(pointer="/environment", detail=f"{who} this environment."))
+    if node.model_version and not versions.filter(version=node.model_version).exists():
+        problems.append(FieldProblem(pointer="/model_version", detail=f"{who} this model version."))
     if problems:
         raise InvalidInput(errors=problems)
 
@@ -125,9 +132,12 @@ def put(
     if seal is None:
         _store_unsealed(switch)
     else:
+        switch.seal_pending = False
         write(seal, actor=actor, kind=kind, switch=switch, facts={"from": before.value} | (facts or {}), at=now)
     change = _change(switch, before, actor)
-    announce(event=kind.name, system_id=switch.system_id, about_id=switch.pk, facts=said_of(switch))
+    # whoever listens for stops hears of every one, by whichever way it came
+    event = SWITCH_STOPPED.name if setting.mode is Mode.STOP else kind.name
+    announce(event=event, system_id=switch.system_id, about_id=switch.pk, facts=said_of(switch))
     transaction.on_commit(known_here.remember_control, robust=True)
     return change
 
@@ -152,19 +162,28 @@ def _store_unsealed(switch: Switch) -> None:
 
 
 def seal_late(seal: Seal, switch: Switch) -> bool:
-    """Seal what a switch was set to while its log took no entry. Whoever did it is the entry's actor."""
+    """Seal what a switch was set to while its log took no entry. Whoever did it is the entry's actor.
+
+    Nothing but a tightening is ever set unsealed: a row that says less than its last entry was altered by somebody
+    else. It gets no entry, so that verification finds it.
+    """
     if not switch.seal_pending:
+        return False
+    sealed = Switch.history.filter(id=switch.pk).order_by("-revision").first()
+    if sealed is not None and Mode(switch.mode).severity < Mode(sealed.mode).severity:
+        log.error("control.switch_altered", switch_id=str(switch.pk), says=switch.mode, sealed=sealed.mode)
         return False
     switch.seal_pending = False
     actor = Actor(switch.changed_by_type, switch.changed_by_id)  # type: ignore[arg-type]  # one of our own words
-    kind = kind_of(Mode(switch.mode))
+    kind = kind_of(Mode(switch.mode), switch.source)
     write(seal, actor=actor, kind=kind, switch=switch, facts={"late": True})
     return True
 
 
-def kind_of(mode: Mode) -> Kind:
-    """What the entry of a tightening is called."""
-    return SWITCH_STOPPED if mode is Mode.STOP else SWITCH_TIGHTENED
+def kind_of(mode: Mode, source: str) -> Kind:
+    """What the entry of a tightening is called, sealed at once or late."""
+    by_itself = {LAPSE: SWITCH_LAPSED, RECOVERY: SWITCH_REINSTATED}.get(source)
+    return by_itself or (SWITCH_STOPPED if mode is Mode.STOP else SWITCH_TIGHTENED)
 
 
 def write(

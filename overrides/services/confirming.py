@@ -1,18 +1,16 @@
 """Whether a change is known to have reached everybody: by whom it was confirmed, who is silent, who cannot be asked."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import Error
 from django.utils import timezone
 
-from config.errors import Unavailable
 from ledger.entries import SERVER, draft_entry, timestamp
-from ledger.errors import LogClosed, LogNotFound
 from ledger.kinds import Kind
 from ledger.sealing import sealing
 from notices.models import Alert
@@ -21,13 +19,13 @@ from notices.services import open_alert
 from overrides.kinds import SWITCH_CONFIRMED, SWITCH_UNCONFIRMED
 from overrides.models import ClientInstance, SwitchChange
 from overrides.services.changing import log_of
+from overrides.services.sweeping import CANNOT_SEAL_NOW, each_by_itself
 from overrides.standing import Mode
 
 Status = SwitchChange.Status
 PATIENCE = timedelta(seconds=60)
 WATCHED = timedelta(hours=24)
 AT_ONCE = 200
-CANNOT_SEAL_NOW = (Unavailable, LogNotFound, LogClosed, Error)
 
 log = structlog.get_logger(__name__)
 
@@ -37,55 +35,82 @@ class Confirmation:
     """What is known of a change now."""
 
     change: SwitchChange
+    applied: Mapping[str, datetime]
+    """When each instance that confirmed it did so, by id: also those of which nothing else is kept any more."""
     confirmed: Sequence[ClientInstance]
     seen: Sequence[ClientInstance]
     """They hold a state as new, and did not say that they obey it."""
     silent: Sequence[ClientInstance]
     gone: int
-    """Expected instances of which nothing is kept any more."""
+    """Expected instances of which nothing is kept any more, and that had not confirmed."""
     ungoverned: Sequence[uuid.UUID]
     """Service accounts that decide and never ask."""
 
     @property
     def expected(self) -> int:
-        return len(self.confirmed) + len(self.seen) + len(self.silent) + self.gone + len(self.ungoverned)
+        return len(self.applied) + len(self.seen) + len(self.silent) + self.gone + len(self.ungoverned)
 
     @property
     def is_complete(self) -> bool:
         """Nobody to ask is not everybody."""
-        return 0 < self.expected == len(self.confirmed)
+        return 0 < self.expected == len(self.applied)
 
     @property
     def status(self) -> SwitchChange.Status:
-        """As it stands now; that a minute has passed makes of a change under way one that is not confirmed."""
+        """As it stands now, or stood when it was watched last. That a minute has passed makes of a change under way one
+        that is not confirmed."""
+        if self.change.settled_at is not None:
+            return Status(self.change.status)
         if self.is_complete:
             return Status.CONFIRMED
         if timezone.now() - self.change.requested_at < PATIENCE and self.expected:
-            return Status.PROPAGATING if self.confirmed or self.seen else Status.REQUESTED
-        return Status.PARTIAL if self.confirmed else Status.UNCONFIRMED
+            return Status.PROPAGATING if self.applied or self.seen else Status.REQUESTED
+        return Status.PARTIAL if self.applied else Status.UNCONFIRMED
 
     @property
     def in_words(self) -> str:
         """`12 of 14 confirmed`; of nobody it says so."""
         if not self.expected:
             return "nobody is listening"
-        return f"{len(self.confirmed)} of {self.expected} confirmed"
+        return f"{len(self.applied)} of {self.expected} confirmed"
 
 
 def confirmation_of(change: SwitchChange) -> Confirmation:
     """Who confirmed a change, who saw it, who is silent, who is ungoverned."""
     expected = change.expected.get("instances", [])
-    instances = list(ClientInstance.objects.filter(pk__in=expected).order_by("instance", "id"))
-    confirmed = [each for each in instances if _has_applied(each, change)]
-    rest = [each for each in instances if each not in confirmed]
+    return confirmation_by(change, list(ClientInstance.objects.filter(pk__in=expected).order_by("instance", "id")))
+
+
+def confirmation_by(change: SwitchChange, instances: Sequence[ClientInstance]) -> Confirmation:
+    """The same, of the expected instances that somebody has read already."""
+    applied = _applied(change, instances)
+    confirmed = [_as_then(each, applied[str(each.pk)]) for each in instances if str(each.pk) in applied]
+    rest = [each for each in instances if str(each.pk) not in applied]
     return Confirmation(
         change=change,
+        applied=applied,
         confirmed=confirmed,
         seen=[each for each in rest if each.seen_epoch >= change.epoch],
         silent=[each for each in rest if each.seen_epoch < change.epoch],
-        gone=len(expected) - len(instances),
+        gone=len(change.expected.get("instances", [])) - len(rest) - len(applied),
         ungoverned=[uuid.UUID(each) for each in change.expected.get("ungoverned", [])],
     )
+
+
+def _as_then(instance: ClientInstance, applied_at: datetime) -> ClientInstance:
+    """Its row has gone on to later epochs."""
+    found = copy(instance)
+    found.applied_at = applied_at
+    return found
+
+
+def _applied(change: SwitchChange, instances: Iterable[ClientInstance]) -> dict[str, datetime]:
+    """What was noted of each stays: the rows of instances move on with the next epoch, and end with their process."""
+    noted = {name: datetime.fromisoformat(at) for name, at in change.applied.items()}
+    if change.settled_at is not None:
+        return noted
+    new = {str(each.pk): each.applied_at for each in instances if each.applied_at and _has_applied(each, change)}
+    return new | noted
 
 
 def _has_applied(instance: ClientInstance, change: SwitchChange) -> bool:
@@ -99,15 +124,25 @@ def _has_applied(instance: ClientInstance, change: SwitchChange) -> bool:
 
 def watch_changes() -> int:
     """Move open changes on: seal what was confirmed; after a minute seal and tell what was not. Returns how many."""
-    found = SwitchChange.objects.filter(settled_at=None).select_related("switch").order_by("id")[:AT_ONCE]
-    changes = list(found)
-    for change in changes:
-        try:
-            _watch(confirmation_of(change))
-        except CANNOT_SEAL_NOW as error:
-            # one log in trouble keeps nobody else waiting; the next sweep tries again
-            log.warning("control.confirmation_not_sealed", change_id=str(change.pk), error=type(error).__name__)
-    return len(changes)
+    # the newest first: those that nobody will confirm any more must not keep a new stop from being watched
+    found = SwitchChange.objects.filter(settled_at=None).select_related("switch").order_by("-id")[:AT_ONCE]
+    return each_by_itself("switch-change", _watch_one, list(found))
+
+
+def _watch_one(change: SwitchChange) -> bool:
+    found = confirmation_of(change)
+    try:
+        _watch(found)
+    except CANNOT_SEAL_NOW:
+        if not _is_old(change):
+            raise
+        log.error("control.confirmation_never_sealed", change_id=str(change.pk))
+        _settle(found, found.status)
+    return True
+
+
+def _is_old(change: SwitchChange) -> bool:
+    return timezone.now() - change.requested_at > WATCHED
 
 
 def _watch(found: Confirmation) -> None:
@@ -116,13 +151,13 @@ def _watch(found: Confirmation) -> None:
         _settle(found, status)
     elif status == Status.CONFIRMED:
         _seal(found, SWITCH_CONFIRMED)
-        _settle(found, status, confirmed_at=_last_applied(found))
+        _settle(found, status, confirmed_at=max(found.applied.values()))
     elif status in (Status.PARTIAL, Status.UNCONFIRMED):
         if change.reported_at is None:
             _alert(found)  # before the entry: a log in trouble must not silence it
             _seal(found, SWITCH_UNCONFIRMED)
             change.reported_at = timezone.now()
-        _settle(found, status) if timezone.now() - change.requested_at > WATCHED else _note(found, status)
+        _settle(found, status) if _is_old(change) else _note(found, status)
     else:
         _note(found, status)
 
@@ -132,16 +167,13 @@ def _is_replaced(change: SwitchChange) -> bool:
 
 
 def _note(found: Confirmation, status: SwitchChange.Status, **values: Any) -> None:
-    values |= {"status": status, "confirmed_count": len(found.confirmed), "reported_at": found.change.reported_at}
+    values |= {"status": status, "confirmed_count": len(found.applied), "reported_at": found.change.reported_at}
+    values["applied"] = {name: at.isoformat() for name, at in found.applied.items()}
     SwitchChange.objects.filter(pk=found.change.pk).update(**values)
 
 
 def _settle(found: Confirmation, status: SwitchChange.Status, **values: Any) -> None:
     _note(found, status, settled_at=timezone.now(), **values)
-
-
-def _last_applied(found: Confirmation) -> Any:
-    return max(each.applied_at for each in found.confirmed if each.applied_at)
 
 
 def _seal(found: Confirmation, kind: Kind) -> None:
@@ -159,7 +191,7 @@ def _counts(found: Confirmation) -> dict[str, Any]:
         "epoch": str(change.epoch),
         "mode": str(change.to_mode),
         "expected": found.expected,
-        "confirmed": len(found.confirmed),
+        "confirmed": len(found.applied),
         "seen": len(found.seen),
         "silent": len(found.silent) + found.gone,
         "ungoverned": len(found.ungoverned),
@@ -168,7 +200,7 @@ def _counts(found: Confirmation) -> dict[str, Any]:
 
 def _said(found: Confirmation) -> dict[str, Any]:
     """Counts, and when the first and the last of them had applied it, by the server's clock."""
-    at = sorted(each.applied_at for each in found.confirmed if each.applied_at)
+    at = sorted(found.applied.values())
     times = {"requested_at": timestamp(found.change.requested_at)}
     if at:
         times |= {"first_applied_at": timestamp(at[0]), "last_applied_at": timestamp(at[-1])}

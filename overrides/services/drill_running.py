@@ -21,6 +21,7 @@ from overrides.models import ClientInstance, Drill, DrillReading, Probe, Switch,
 from overrides.services.changing import Setting, put, seal_late, switch_at
 from overrides.services.drills import drill_of, locked_drill, write_drill
 from overrides.services.expecting import expected_of
+from overrides.services.sweeping import each_by_itself
 from overrides.services.switches import tighten
 from overrides.standing import InFlight, Mode
 
@@ -63,10 +64,8 @@ def end_drill(*, actor: Actor, drill_id: uuid.UUID) -> Drill:
 
 def watch_drills() -> int:
     """Read what instances did; end drills whose window is over, or whose place a real stop took. Returns how many."""
-    running = list(Drill.objects.filter(status=Status.RUNNING).values_list("pk", flat=True))
-    for drill_id in running:
-        _watch(drill_id)
-    return len(running)
+    running = list(Drill.objects.filter(status=Status.RUNNING).order_by("pk").values_list("pk", flat=True))
+    return each_by_itself("drill", _watch, running)
 
 
 def readings_of(drill: Drill) -> Sequence[DrillReading]:
@@ -149,23 +148,33 @@ def _note_throw(drill_id: uuid.UUID, switch: Switch, change: SwitchChange) -> No
     """Which change clients are to confirm. A real stop may have come first: then that one is what they confirm."""
     with sealing() as seal:
         drill = locked_drill(drill_id)
-        if drill is None or drill.status != Status.RUNNING:
+        if drill is None or drill.status != Status.RUNNING or drill.epoch is not None:
             return
         drill.switch_id, drill.requested_at, drill.expected = switch.pk, change.requested_at, change.expected
         drill.generation, drill.number = change.epoch
         write_drill(seal, actor=SERVER, kind=DRILL_STARTED, drill=drill, facts={"epoch": str(change.epoch)})
 
 
-def _watch(drill_id: uuid.UUID) -> None:
+def _watch(drill_id: uuid.UUID) -> bool:
+    _note_lost_throw(drill_id)
     with sealing() as seal:
         drill = locked_drill(drill_id)
         if drill is None or drill.status != Status.RUNNING:
-            return
+            return False
         _read(drill)
         if drill.is_live and _real_trip(drill):
             _end(seal, SERVER, drill, EndedBy.REAL_TRIP)
         elif drill.window_ends_at <= timezone.now():
             _end(seal, SERVER, drill, EndedBy.WINDOW)
+    return True
+
+
+def _note_lost_throw(drill_id: uuid.UUID) -> None:
+    """Whoever threw the switch may have died before it was noted: without this, nobody would measure the drill."""
+    if Drill.objects.filter(pk=drill_id, type__in=Drill.LIVE, generation=None).exists():
+        thrown = SwitchChange.objects.filter(drill_id=drill_id).select_related("switch").order_by("id").first()
+        if thrown is not None:
+            _note_throw(drill_id, thrown.switch, thrown)
 
 
 def _real_trip(drill: Drill) -> bool:

@@ -1,6 +1,7 @@
 """Loosening a switch: two people, for exactly what both saw; and one person for four hours, in an emergency."""
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -71,8 +72,7 @@ def request_loosening(
     with sealing() as seal:
         switch = _locked_switch(actor, Act.SWITCH_LOOSEN, switch_id)
         _check(switch, epoch, mode, life)
-        if switch.loosenings.filter(status=Status.OPEN).exists():
-            raise LooseningExists()
+        _make_room(seal, switch)
         request = LooseningRequest(
             switch=switch,
             generation=epoch.generation,
@@ -89,6 +89,14 @@ def request_loosening(
     return request
 
 
+def _make_room(seal: Seal, switch: Switch) -> None:
+    """What can be approved no more stands in nobody's way, whether or not a sweep has come round."""
+    for waiting in LooseningRequest.objects.select_for_update(of=("self",)).filter(switch=switch, status=Status.OPEN):
+        if waiting.epoch == switch.epoch and waiting.expires_at > timezone.now():
+            raise LooseningExists()
+        _decide(seal, SERVER, LOOSENING_VOIDED, waiting, Status.VOID)
+
+
 def approve_loosening(*, actor: Actor, request_id: uuid.UUID) -> SwitchChange:
     """Be the second person: the switch is set to what was asked for, at once.
 
@@ -99,7 +107,7 @@ def approve_loosening(*, actor: Actor, request_id: uuid.UUID) -> SwitchChange:
     _person(actor)
     with sealing() as seal:
         hold_clock()
-        request = _locked_request(request_id)
+        request = _locked_request(request_id, lambda: _require_approver(actor))
         switch = _switch_of(request)
         rights.require_approval(actor, Act.SWITCH_LOOSEN, scope_of(switch.node), requested_by=request.requested_by_id)
         _require_current(request, switch)
@@ -136,7 +144,7 @@ def refuse_loosening(*, actor: Actor, request_id: uuid.UUID, note: str = "") -> 
     """Say no, as somebody who could have said yes. Errors: as `approve_loosening`."""
     _person(actor)
     with sealing() as seal:
-        request = _locked_request(request_id)
+        request = _locked_request(request_id, lambda: _require_approver(actor))
         scope = scope_of(_switch_of(request).node)
         rights.require_approval(actor, Act.SWITCH_LOOSEN, scope, requested_by=request.requested_by_id)
         _require_open(request)
@@ -145,12 +153,13 @@ def refuse_loosening(*, actor: Actor, request_id: uuid.UUID, note: str = "") -> 
 
 
 def withdraw_loosening(*, actor: Actor, request_id: uuid.UUID) -> LooseningRequest:
-    """Not ask any more; only whoever asked can. Errors: `Forbidden`, `LooseningNotFound`, `LooseningNotOpen`."""
+    """Not ask any more; only whoever asked can. Errors: `LooseningNotFound` (also of what others asked),
+    `LooseningNotOpen`."""
     person_id = _person(actor)
     with sealing() as seal:
         request = _locked_request(request_id)
         if request.requested_by_id != person_id:
-            raise Forbidden()
+            raise LooseningNotFound()
         _require_open(request)
         _decide(seal, actor, LOOSENING_WITHDRAWN, request, Status.WITHDRAWN)
     return request
@@ -192,8 +201,7 @@ def emergency_clear(*, actor: Actor, switch_id: uuid.UUID, epoch: Epoch, reason_
 
 
 def _check_clearable(switch: Switch, epoch: Epoch) -> None:
-    if switch.epoch != epoch:
-        raise EpochPassed()
+    _require_as_seen(switch, epoch)
     if switch.system_id is None or switch.mode != Mode.STOP:
         raise NotClearable()
 
@@ -267,9 +275,14 @@ def _locked_switch(actor: Actor, act: Act, switch_id: uuid.UUID) -> Switch:
     return switch
 
 
-def _check(switch: Switch, epoch: Epoch, mode: Mode, life: timedelta) -> None:
-    if switch.epoch != epoch:
+def _require_as_seen(switch: Switch, epoch: Epoch) -> None:
+    """An emergency clear that is over says stop, though the row may not say so yet."""
+    if switch.epoch != epoch or (switch.expires_at is not None and switch.expires_at <= timezone.now()):
         raise EpochPassed()
+
+
+def _check(switch: Switch, epoch: Epoch, mode: Mode, life: timedelta) -> None:
+    _require_as_seen(switch, epoch)
     if mode.severity >= Mode(switch.mode).severity:
         problem = FieldProblem(pointer="/mode", detail="This is no less restrictive than the switch is.")
         raise InvalidInput(errors=[problem])
@@ -278,9 +291,15 @@ def _check(switch: Switch, epoch: Epoch, mode: Mode, life: timedelta) -> None:
     require_alternative(switch.node, mode)
 
 
-def _locked_request(request_id: uuid.UUID) -> LooseningRequest:
+def _require_approver(actor: Actor) -> None:
+    """Who may approve nothing hears the same of what is there and of what is not."""
+    rights.require_approval(actor, Act.SWITCH_LOOSEN, requested_by=None)
+
+
+def _locked_request(request_id: uuid.UUID, otherwise: Callable[[], None] = lambda: None) -> LooseningRequest:
     found = LooseningRequest.objects.select_for_update(of=("self",)).filter(pk=request_id).first()
     if found is None:
+        otherwise()
         raise LooseningNotFound()
     return found
 
@@ -298,8 +317,7 @@ def _require_open(request: LooseningRequest) -> None:
 
 def _require_current(request: LooseningRequest, switch: Switch) -> None:
     _require_open(request)
-    if switch.epoch != request.epoch:
-        raise EpochPassed()
+    _require_as_seen(switch, request.epoch)
 
 
 def _decide(

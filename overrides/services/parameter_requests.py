@@ -33,6 +33,7 @@ from overrides.services.parameter_writing import (
     void_open,
     write_version,
 )
+from overrides.services.sweeping import each_by_itself
 
 Status = ParameterVersion.Status
 Check = Callable[[ParameterVersion | None, Scope], None]
@@ -92,7 +93,7 @@ def sweep_parameters() -> int:
         status=Status.PROPOSED, request_expires_at__lte=timezone.now()
     )
     due = ParameterVersion.objects.filter(over).order_by("parameter_id").values_list("parameter_id", flat=True)
-    return sum(_sweep(parameter_id) for parameter_id in due.distinct())
+    return each_by_itself("parameter", _sweep, list(due.distinct()))
 
 
 def _sweep(parameter_id: uuid.UUID) -> int:

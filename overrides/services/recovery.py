@@ -23,8 +23,8 @@ from overrides import known_here
 from overrides.clock import advance_epoch, current_epoch, hold_clock, jump_generation
 from overrides.kinds import CONTROL_RECOVERED, SWITCH_REINSTATED
 from overrides.models import ControlRecovery, Switch
-from overrides.services.changing import Setting, new_switch, put, switch_at
-from overrides.standing import Control, Epoch, InFlight, Mode, Node, SwitchState
+from overrides.services.changing import RECOVERY, Setting, new_switch, put, switch_at
+from overrides.standing import Control, Epoch, InFlight, Mode, Node, SwitchState, lapsed_state
 
 log = structlog.get_logger(__name__)
 REINSTATED = "known-here"
@@ -108,12 +108,18 @@ def _is_weaker(switch: Switch | None, known: SwitchState) -> bool:
 
 
 def _reinstate(known: SwitchState, epoch: Epoch) -> bool:
-    """Set a switch to what was known of it, where the database says less."""
+    """Set a switch to what was known of it, where the database says less. What was to end by itself still does."""
+    known = lapsed_state(known, timezone.now())
     switch = switch_at(known.node) or new_switch(known.node)
     if Mode(switch.mode).severity >= known.mode.severity:
         return False
-    setting = Setting(mode=known.mode, reason_code=known.reason_code or REINSTATED, in_flight=known.in_flight)
-    put(None, actor=SERVER, kind=SWITCH_REINSTATED, switch=switch, setting=setting, epoch=epoch, source="recovery")
+    setting = Setting(
+        mode=known.mode,
+        reason_code=known.reason_code or REINSTATED,
+        in_flight=known.in_flight,
+        expires_at=known.expires_at,
+    )
+    put(None, actor=SERVER, kind=SWITCH_REINSTATED, switch=switch, setting=setting, epoch=epoch, source=RECOVERY)
     return True
 
 

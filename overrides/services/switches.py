@@ -5,19 +5,19 @@ from dataclasses import dataclass, replace
 
 import structlog
 from django.core.exceptions import ValidationError
-from django.db import Error, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from config.errors import FieldProblem, Forbidden, InvalidInput, ServiceError, Unavailable
+from config.errors import FieldProblem, Forbidden, InvalidInput
 from governance import rights
 from governance.acts import Act
 from governance.models.systems import clear
 from ledger.entries import SERVER, Actor
-from ledger.errors import LogClosed, LogNotFound
 from ledger.sealing import Seal, sealing
 from overrides.clock import PATIENCE, advance_epoch, hold_clock
 from overrides.models import LooseningRequest, Switch, SwitchChange
 from overrides.services.changing import (
+    LAPSE,
     Setting,
     kind_of,
     new_switch,
@@ -30,6 +30,7 @@ from overrides.services.changing import (
 )
 from overrides.services.loosening import void_requests
 from overrides.services.recovery import recover_if_restored
+from overrides.services.sweeping import CANNOT_SEAL_NOW, each_by_itself, name_of
 from overrides.standing import LAPSED, Epoch, InFlight, Mode, Node
 
 WAITING_AT_ONCE = 500
@@ -125,9 +126,10 @@ def _tighten(seal: Seal | None, actor: Actor, node: Node, setting: Setting, sour
         return Tightened(switch, switch.changes.latest("generation", "number"), is_new=False)
     epoch, switch = advance_epoch(), switch or new_switch(node)
     if Mode(switch.mode).severity > setting.mode.severity:
-        setting = replace(setting, mode=Mode(switch.mode))  # in a drill's place, and no milder than it
+        setting = replace(setting, mode=Mode(switch.mode))  # it takes a place, and is no milder than what it finds
     kept = setting if setting.mode is Mode.STOP else _with_end(setting, switch)
-    change = put(seal, actor=actor, kind=kind_of(setting.mode), switch=switch, setting=kept, epoch=epoch, source=source)
+    kind = kind_of(setting.mode, source)
+    change = put(seal, actor=actor, kind=kind, switch=switch, setting=kept, epoch=epoch, source=source)
     if seal is not None:
         void_requests(seal, switch)
     return Tightened(switch, change, is_new=True)
@@ -140,9 +142,12 @@ def _is_as_strict(switch: Switch, setting: Setting) -> bool:
 
 
 def _is_contested(switch: Switch, setting: Setting) -> bool:
-    """Whether somebody asks to loosen what is set again: whoever stops it now has not agreed. A trip beats a clear."""
-    open_requests = LooseningRequest.objects.filter(switch=switch, status=LooseningRequest.Status.OPEN)
-    return switch.mode == setting.mode and open_requests.exists()
+    """Whether somebody asks for less than is set now: whoever sets it has not agreed. A trip beats a clear, also one
+    to a milder mode than still holds: else the clear would take away what the trip asked for."""
+    if setting.drill_id is not None:
+        return False
+    asked = LooseningRequest.objects.filter(switch=switch, status=LooseningRequest.Status.OPEN)
+    return any(Mode(mode).severity < setting.mode.severity for mode in asked.values_list("mode", flat=True))
 
 
 def _with_end(setting: Setting, switch: Switch) -> Setting:
@@ -167,7 +172,7 @@ def seal_waiting_switches() -> int:
                 _be_brief()
                 is_written = seal_late(seal, Switch.objects.select_for_update(no_key=True).get(pk=switch_id))
             sealed += is_written  # only now: the log is locked at the end of the block
-        except (Unavailable, LogNotFound, LogClosed, Error) as error:
+        except CANNOT_SEAL_NOW as error:
             logger.warning("overrides.switch_not_sealed", switch_id=str(switch_id), error=name_of(error))
     return sealed
 
@@ -178,15 +183,12 @@ def _be_brief() -> None:
         cursor.execute(PATIENCE)
 
 
-def name_of(error: Exception) -> str:
-    """An error as logs name it."""
-    return error.code if isinstance(error, ServiceError) else type(error).__name__
-
-
 def lapse_emergency_clears() -> int:
     """Set switches back to stop whose emergency clear is over; memories do so by themselves. Returns how many."""
-    over = list(Switch.objects.filter(expires_at__lte=timezone.now()).order_by("id")[:WAITING_AT_ONCE])
-    for switch in over:
-        setting = Setting(mode=Mode.STOP, reason_code=LAPSED, in_flight=InFlight(switch.in_flight))
-        tighten_surely(SERVER, switch.node, setting, "sweep")
-    return len(over)
+    over = list(Switch.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at", "id")[:WAITING_AT_ONCE])
+    return each_by_itself("emergency-clear", _lapse, over)
+
+
+def _lapse(switch: Switch) -> bool:
+    setting = Setting(mode=Mode.STOP, reason_code=LAPSED, in_flight=InFlight(switch.in_flight))
+    return tighten_surely(SERVER, switch.node, setting, LAPSE).is_new

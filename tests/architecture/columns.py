@@ -233,7 +233,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     ),
     "overrides.SwitchChange": {
         PLAIN: "id switch_id from_mode to_mode reason_code in_flight generation number actor_type source drill_id"
-        " requested_at status expected confirmed_count confirmed_at reported_at settled_at",
+        " requested_at status expected applied confirmed_count confirmed_at reported_at settled_at",
         PERSON: "actor_id",
     },
     "overrides.LooseningRequest": {

@@ -106,6 +106,17 @@ def test_a_breach_is_sealed_counted_and_told_once(sender: Sender) -> None:
 
 
 @pytest.mark.committing
+def test_what_is_done_against_a_drill_is_no_breach_but_against_a_stop_during_one(sender: Sender) -> None:
+    system = sender.systems[0]
+    stop(system, drill_id=uuid.uuid4())
+    answer = sender.post(sender.record(occurred_at=now()))
+    assert answer.json()["directive"]["action"] == "stop" and not {"breach", "late"} & set(flags_of(answer))
+    stop(None)
+    assert "breach" in flags_of(sender.post(sender.record(occurred_at=now())))
+    assert BreachCount.objects.get().count == 1
+
+
+@pytest.mark.committing
 def test_a_repeat_of_a_breach_counts_once(sender: Sender) -> None:
     stop(sender.systems[0])
     record = sender.record(occurred_at=now())

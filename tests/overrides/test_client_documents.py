@@ -181,6 +181,15 @@ def test_every_flag_of_a_bulk_answer_is_whole() -> None:
     assert found["credit.mode"]["metadata"]["scope"] == "global"
 
 
+@pytest.mark.parametrize("capability", ["Refund", "_refund", "loans:refund", "refund+bonus"])
+def test_a_stop_of_a_capability_reaches_bulk_readers_whatever_its_name(capability: str) -> None:
+    credit = make_system(slug="credit")
+    seen = sight(grant_for(credit), controls(switch(system_id=credit.pk, capability=capability)))
+    key = f"credit.cap.{capability}"
+    assert flag(seen, key).value == "stop"
+    assert key in {each.key for each in all_flags(seen)}
+
+
 @pytest.mark.parametrize(
     "key",
     ["credit", "credit.", "credit.modes", "credit.param", "credit.param.", "credit.cap.", "credit.param.none", ".mode",

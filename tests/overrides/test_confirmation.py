@@ -1,5 +1,6 @@
 """A change is confirmed by whoever was expected to, and by nobody else; not by nobody."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -10,12 +11,15 @@ from django.utils import timezone
 
 from governance.errors import KeyOutOfScope
 from governance.models import ServiceKey
+from ledger.entries import timestamp
+from ledger.errors import LogClosed
 from ledger.models import Entry
 from notices.models import Alert
 from overrides import memory
-from overrides.clock import current_epoch, hold_clock
+from overrides.clock import advance_epoch, current_epoch, hold_clock
 from overrides.errors import ImplausibleEpoch
 from overrides.models import ClientInstance, ControlRecovery, SwitchChange
+from overrides.services import confirming
 from overrides.services.acknowledging import Ack, forget_instances, note_seen, record_acks, seal_break_glass
 from overrides.services.confirming import Confirmation, confirmation_of, watch_changes
 from overrides.standing import Epoch, Mode
@@ -178,6 +182,58 @@ def test_a_change_that_was_replaced_is_watched_no_more_and_alerts_nobody() -> No
     watch_changes()
     assert SwitchChange.objects.filter(settled_at=None).count() == 1
     assert Alert.objects.count() == 0
+
+
+def test_what_was_confirmed_stays_so_whatever_comes_after() -> None:
+    system = make_system()
+    grant = reading(system)
+    for instance in ("a", "b"):
+        ack(grant, system, Epoch(1, 0), instance=instance)
+    done = stop(system)
+    ack(grant, system, done.epoch, Mode.STOP, instance="a")
+    watch_changes()
+    first = ClientInstance.objects.get(instance="a").applied_at
+    with transaction.atomic():
+        later = advance_epoch()  # a probe, or anything else
+    for instance in ("a", "b"):
+        ack(grant, system, later, Mode.STOP, instance=instance)
+    assert {each.instance: each.applied_at for each in found(done).confirmed}["a"] == first
+    watch_changes()
+    sealed = json.loads(bytes(Entry.objects.get(kind="switch.confirmed").data))["body"]
+    assert first is not None and sealed["first_applied_at"] == timestamp(first)
+    change = clear(done, system)
+    for instance in ("a", "b"):
+        ack(grant, system, change.epoch, Mode.RUN, instance=instance)
+    assert (found(done).status, found(done).in_words) == (Status.CONFIRMED, "2 of 2 confirmed")
+    ClientInstance.objects.all().delete()
+    assert (found(done).status, found(done).in_words, found(done).gone) == (Status.CONFIRMED, "2 of 2 confirmed", 0)
+
+
+def test_changes_that_nobody_will_confirm_keep_no_new_one_from_being_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop(make_system())
+    system = make_system()
+    grant = reading(system)
+    ack(grant, system, Epoch(1, 0))
+    done = stop(system)
+    ack(grant, system, done.epoch, Mode.STOP)
+    monkeypatch.setattr(confirming, "AT_ONCE", 1)
+    watch_changes()
+    assert SwitchChange.objects.get(pk=done.change.pk).status == Status.CONFIRMED
+
+
+def test_what_its_log_never_takes_is_settled_after_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop(make_system())
+
+    def closed(*args: object) -> None:
+        raise LogClosed("closed")
+
+    monkeypatch.setattr(confirming, "_seal", closed)
+    a_minute_passes()
+    assert (watch_changes(), SwitchChange.objects.get().settled_at) == (0, None)
+    SwitchChange.objects.update(requested_at=timezone.now() - timedelta(hours=25))
+    assert watch_changes() == 1
+    assert SwitchChange.objects.get().settled_at is not None and SwitchChange.objects.get().status == "unconfirmed"
+    assert Alert.objects.filter(kind="switch.unconfirmed").count() == 1
 
 
 def test_two_hundred_instances_are_one_statement() -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from governance.acts import Role
-from governance.models import AISystem, Person, PersonToken
+from governance.models import AISystem, Person, PersonToken, ServiceKey
 from governance.scopes import Scope
 from governance.services.tokens import create_token
 from overrides.models import Switch, SwitchChange
@@ -113,6 +113,26 @@ def test_a_change_tells_who_confirmed() -> None:
     ack(grant, system, done.epoch, Mode.STOP)
     found = client.get(f"{ROOT}/changes/{done.change.pk}").json()
     assert (found["status"], found["confirmed"], found["silent"]) == ("confirmed", 1, [])
+
+
+def test_a_change_for_everybody_tells_nobody_of_clients_beyond_their_reach() -> None:
+    system, other = make_system(), make_system()
+    ack(reading(system), system, None, None, instance="mine")
+    ack(reading(system, environment="staging"), system, None, None, instance="in-staging")
+    ack(reading(other), other, None, None, instance="theirs")
+    writing = make_key(other, scopes=("decisions:write",)).row
+    ServiceKey.objects.filter(pk=writing.pk).update(last_used_at=timezone.now())
+    done = stop(None)
+    person = make_person()
+    give_role(person, Role.VIEWER, Scope.system(system.pk))
+
+    def seen(client: APIClient) -> tuple[list[str], int]:
+        found = client.get(f"{ROOT}/changes/{done.change.pk}").json()
+        return sorted(each["instance"] for each in found["silent"]), len(found["ungoverned"])
+
+    assert seen(by_key(system)) == (["mine"], 0)
+    assert seen(signed_in(person)) == (["in-staging", "mine"], 0)
+    assert seen(signed_in(operator_of())) == (["in-staging", "mine", "theirs"], 1)
 
 
 def test_nobody_sees_switches_of_systems_beyond_their_reach() -> None:

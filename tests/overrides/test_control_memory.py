@@ -8,10 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 
 import psycopg
 import pytest
+import time_machine
 from django.db import connections
+from django.utils import timezone
 
 from governance import memory as register_memory
 from governance.services.systems import end_environment, retire_system
@@ -230,6 +233,26 @@ def test_a_restored_database_is_brought_ahead_and_says_stop_again(keeper_url: st
     assert seal_recoveries() == 1 and seal_waiting_switches() == 1
     assert [seal_recoveries(), Alert.objects.filter(kind="control.recovered").count()] == [0, 1]
     assert b'"reinstated":1' in bytes(Entry.objects.get(kind="control.recovered").data)
+
+
+def cleared_alone(system: object) -> None:
+    from tests.overrides.test_emergency_clear import clear_alone, holder
+
+    clear_alone(stop(system), holder())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_what_one_person_cleared_still_ends_after_a_restore(keeper_url: str, is_over: bool) -> None:
+    system = make_system()
+    cleared_alone(system)
+    turn_back(keeper_url)
+    memory.forget()
+    with time_machine.travel(timezone.now() + timedelta(hours=5 if is_over else 1), tick=True):
+        assert recover_if_restored() is not None
+        found = Switch.objects.get()
+    assert (found.mode, found.expires_at is None) == (("stop", True) if is_over else ("review", False))
+    assert seal_waiting_switches() == 1
+    assert Entry.objects.filter(kind="switch.reinstated", about_id=found.pk).count() == 1
 
 
 def test_a_stop_right_after_a_restore_is_above_what_clients_hold(keeper_url: str) -> None:

@@ -153,6 +153,41 @@ def test_what_stands_in_proceeds_or_it_would_be_sent_to_itself(held: dict[str, C
 
 
 @pytest.mark.django_db
+def test_what_stands_in_is_still_under_every_other_switch_and_rule(held: dict[str, Controls]) -> None:
+    system = make_system()
+    AISystem.objects.update(fallback_kind="model_version", fallback="1.9")
+    register_memory.forget()
+    falls_back, review, rule = switch(Mode.FALLBACK), switch(Mode.REVIEW, 2), Rule(id=uuid.uuid4(), system_id=system.pk)
+    held["now"] = Controls(Control(Epoch(1, 9), (review,), {system.pk: (falls_back,)}))
+    found = ask(system.pk, "1.9")
+    assert (found.action, found.mode, found.switch) == ("hold", "review", review)
+    held["now"] = Controls(Control(Epoch(1, 9), (), {system.pk: (falls_back,)}), {system.pk: (rule,)})
+    found = ask(system.pk, "1.9")
+    assert (found.action, found.mode, found.rule) == ("hold", "fallback", rule)
+
+
+@pytest.mark.django_db
+def test_a_rule_that_is_named_like_a_version_lets_no_version_proceed(held: dict[str, Controls]) -> None:
+    system = make_system()
+    AISystem.objects.update(fallback_kind="rule", fallback="1.9")
+    register_memory.forget()
+    held["now"] = Controls(Control(Epoch(1, 9), (), {system.pk: (switch(Mode.FALLBACK),)}))
+    assert ask(system.pk, "1.9").action == "fallback"
+
+
+def test_what_must_not_be_breached_is_the_strictest_in_earnest(held: dict[str, Controls]) -> None:
+    drilled = replace(switch(Mode.STOP), drill_id=uuid.uuid4())
+    held["now"] = of(drilled)
+    assert (ask().action, ask().switch, ask().earnest) == ("stop", drilled, None)
+    review = switch(Mode.REVIEW, 2)
+    held["now"] = of(drilled, review)
+    assert (ask().action, ask().earnest) == ("stop", review)
+    stopped = switch(Mode.STOP, 3)
+    held["now"] = of(drilled, stopped)
+    assert (ask().switch, ask().earnest) == (stopped, stopped)
+
+
+@pytest.mark.django_db
 def test_no_query_is_asked_for_a_directive(held: dict[str, Controls]) -> None:
     held["now"] = of(switch(Mode.STOP))
     with CaptureQueriesContext(connection) as queries:

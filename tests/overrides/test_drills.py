@@ -23,6 +23,7 @@ from overrides import memory
 from overrides.clock import current_epoch
 from overrides.drill_errors import DrillNotFound, DrillNotPossible, DrillNotReady
 from overrides.models import Drill, Probe, Switch, SwitchChange
+from overrides.services import drill_running
 from overrides.services.acknowledging import note_seen
 from overrides.services.confirming import watch_changes
 from overrides.services.drill_debts import alert_overdue, drill_debts
@@ -380,3 +381,29 @@ def test_no_probe_goes_out_while_a_live_drill_runs(crew: Crew) -> None:
     assert send_probe() is None and current_epoch() == before
     ended(crew, drill)
     assert send_probe() == current_epoch()
+
+
+def test_a_drill_that_cannot_be_ended_keeps_no_other_running(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = make_crew()
+    drills = sorted((started(crew), started(other)), key=lambda each: each.pk)
+    really = drill_running._end
+
+    def fails(seal: Any, actor: Any, drill: Drill, why: Any) -> None:
+        if drill.pk == drills[0].pk:
+            raise RuntimeError("a fault of ours")
+        really(seal, actor, drill, why)
+
+    monkeypatch.setattr(drill_running, "_end", fails)
+    with time_machine.travel(timezone.now() + 2 * HOUR):
+        assert watch_drills() == 1
+    assert [Drill.objects.get(pk=each.pk).status for each in drills] == [Status.RUNNING, Status.ENDED]
+
+
+def test_a_throw_that_nobody_lived_to_note_is_measured(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as dying:
+        dying.setattr(drill_running, "_note_throw", lambda *args: None)
+        drill = started(crew)
+        assert drill.epoch is None
+    watch_drills()
+    found = Drill.objects.get()
+    assert (found.epoch, found.requested_at) == (Switch.objects.get().epoch, SwitchChange.objects.get().requested_at)

@@ -1,6 +1,7 @@
 """One person may take a stopped system to review, where somebody was appointed to: for four hours, seen by others."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -9,16 +10,18 @@ from config.errors import Forbidden, InvalidInput
 from governance.acts import Role
 from governance.models import Assignment
 from governance.rights import impossible_acts
+from ledger.models import Entry
 from notices.errors import AlertNeedsAnother
-from notices.models import Alert, Message
+from notices.models import Alert, Event, Message
 from notices.services import close_alert
 from overrides import memory
 from overrides.errors import EpochPassed, NotClearable
 from overrides.models import Switch, SwitchChange
-from overrides.services.loosening import emergency_clear
+from overrides.services import switches
+from overrides.services.loosening import approve_loosening, emergency_clear
 from overrides.services.switches import Tightened, lapse_emergency_clears
 from overrides.standing import Epoch, Mode
-from tests.factories.control import ask_for, operator_of, stop
+from tests.factories.control import approver_of, ask_for, operator_of, stop
 from tests.factories.register import actor_of, make_person, make_system
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +63,38 @@ def test_from_stop_to_review_and_back_after_four_hours() -> None:
     assert lapse_emergency_clears() == 1
     switch.refresh_from_db()
     assert (switch.mode, switch.expires_at, switch.reason_code) == ("stop", None, "emergency-clear-lapsed")
+    assert Entry.objects.filter(kind="switch.lapsed", about_id=switch.pk).count() == 1
+    assert Event.objects.filter(type="switch.stopped").count() == 2  # whoever listens for stops hears of this one too
+
+
+def test_one_that_cannot_be_stopped_again_keeps_no_other_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
+        clear_alone(stop(make_system()), holder())
+    Switch.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    first = Switch.objects.order_by("expires_at", "id").first()
+    really = switches.tighten_surely
+
+    def fails(actor: Any, node: Any, *rest: Any) -> Any:
+        if node == first.node:  # type: ignore[union-attr]
+            raise RuntimeError("a fault of ours")
+        return really(actor, node, *rest)
+
+    monkeypatch.setattr(switches, "tighten_surely", fails)
+    assert lapse_emergency_clears() == 1
+    assert sorted(Switch.objects.values_list("mode", flat=True)) == ["review", "stop"]
+
+
+def test_once_it_is_over_nobody_loosens_what_the_row_still_says() -> None:
+    system = make_system()
+    change = clear_alone(stop(system), holder())
+    done = Tightened(Switch.objects.get(), change, is_new=True)
+    request = ask_for(done, operator_of(system))
+    Switch.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    with pytest.raises(EpochPassed):
+        approve_loosening(actor=actor_of(approver_of()), request_id=request.pk)
+    with pytest.raises(EpochPassed):
+        ask_for(done, operator_of(system))
+    assert Switch.objects.get().mode == "review"
 
 
 def test_memory_says_stop_again_though_no_sweep_comes_round(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,6 +104,22 @@ def test_memory_says_stop_again_though_no_sweep_comes_round(monkeypatch: pytest.
     later = timezone.now() + timedelta(hours=4, seconds=1)
     monkeypatch.setattr("overrides.memory.timezone.now", lambda: later)
     assert mode_of(system) is Mode.STOP
+
+
+def test_memory_says_stop_again_though_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = make_system()
+    clear_alone(stop(system), holder())
+    assert mode_of(system) is Mode.REVIEW
+    heard: list[Mode] = []
+    end = memory.subscribe(lambda controls: heard.append(controls.control.mode(system.pk, "production")))
+    monkeypatch.setattr(memory, "polling", True)
+    monkeypatch.setattr(memory, "_start", lambda: None)
+    monkeypatch.setattr(memory, "refresh", lambda: pytest.fail("the database is away"))
+    assert mode_of(system) is Mode.REVIEW
+    later = timezone.now() + timedelta(hours=4, seconds=1)
+    monkeypatch.setattr("overrides.memory.timezone.now", lambda: later)
+    assert (mode_of(system), mode_of(system), heard) == (Mode.STOP, Mode.STOP, [Mode.STOP])
+    end()
 
 
 def test_what_somebody_tightens_a_little_still_ends() -> None:

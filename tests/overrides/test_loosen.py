@@ -164,7 +164,7 @@ def test_a_second_person_refuses() -> None:
 def test_whoever_asked_withdraws_and_nobody_else() -> None:
     system, operator = make_system(), operator_of()
     request = ask_for(stop(system), operator)
-    with pytest.raises(Forbidden):
+    with pytest.raises(LooseningNotFound):
         withdraw_loosening(actor=actor_of(operator_of(system)), request_id=request.pk)
     withdraw_loosening(actor=actor_of(operator), request_id=request.pk)
     with pytest.raises(LooseningNotOpen):
@@ -185,6 +185,9 @@ def test_an_operator_elsewhere_cannot_ask() -> None:
 def test_an_unknown_request_is_not_found() -> None:
     with pytest.raises(LooseningNotFound):
         approve_loosening(actor=actor_of(approver_of()), request_id=make_person().pk)
+    for act in (approve_loosening, refuse_loosening):  # as of one that is there
+        with pytest.raises(ApprovalForbidden):
+            act(actor=actor_of(make_person()), request_id=make_person().pk)
 
 
 def test_a_key_is_told_that_it_takes_a_person(client: Client) -> None:
@@ -260,3 +263,29 @@ def test_the_pair_is_told_apart_in_the_entries() -> None:
     asked = LooseningRequest.objects.get()
     assert f'"requested_by":"{asked.requested_by_id}"' in entry
     assert change.actor_id == asked.decided_by_id != asked.requested_by_id
+
+
+def test_a_trip_to_a_milder_mode_than_holds_still_beats_a_clear_below_it() -> None:
+    system = make_system()
+    done = stop(system)
+    request = ask_for(done, operator_of(system))
+    again = stop(system, mode=Mode.REVIEW, reason_code="drift")
+    assert again.is_new and Switch.objects.get().mode == "stop"
+    with pytest.raises(EpochPassed):
+        approve(request, approver_of())
+    staged = ask_for(again, operator_of(system), Mode.REVIEW)
+    assert not stop(system, mode=Mode.REVIEW).is_new
+    approve(staged, approver_of())
+    assert Switch.objects.get().mode == "review"
+
+
+def test_what_can_be_approved_no_more_is_in_nobodys_way() -> None:
+    system = make_system()
+    done = stop(system)
+    late = ask_for(done, operator_of(system))
+    with pytest.raises(LooseningExists):
+        ask_for(done, operator_of(system))
+    LooseningRequest.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    ask_for(done, operator_of(system))
+    late.refresh_from_db()
+    assert late.status == Status.VOID

@@ -20,6 +20,7 @@ from governance.scopes import Scope
 from governance.services.assignments import end_assignment
 from governance.services.people import deactivate_person, register_person
 from ledger.entries import COMMAND, Actor
+from ledger.errors import LogNotFound
 from ledger.models import Entry
 from notices.models import Event
 from overrides.clock import current_epoch
@@ -33,6 +34,7 @@ from overrides.parameter_errors import (
     ParameterRetired,
 )
 from overrides.parameters import read_parameters, value_at
+from overrides.services import parameter_requests, parameter_writing
 from overrides.services.parameter_requests import approve_change, refuse_change, sweep_parameters, withdraw_change
 from overrides.services.parameters import ask_to_retire_parameter, change_parameter, define_parameter, takes_two
 from tests.factories.parameters import Crew, make_crew
@@ -433,3 +435,19 @@ def _at_once(*acts: Any) -> list[ServiceError | None]:
     for thread in threads:
         thread.join()
     return outcomes
+
+
+def test_a_parameter_that_cannot_be_swept_keeps_no_other_waiting(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = sorted(crew.parameter(name).pk for name in ("one", "two"))
+    for each in ids:
+        crew.set(Parameter.objects.get(pk=each), 1, expires_at=timezone.now() + HOUR)
+    really = parameter_writing.end
+
+    def fails(seal: Any, *, version: ParameterVersion, **rest: Any) -> None:
+        if version.parameter_id == ids[0]:
+            raise LogNotFound("closed")
+        really(seal, version=version, **rest)
+
+    monkeypatch.setattr(parameter_requests, "end", fails)
+    with time_machine.travel(timezone.now() + 2 * HOUR):
+        assert parameter_requests.sweep_parameters() == 1

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from ledger.models import Entry
 from overrides import memory
@@ -83,3 +84,13 @@ def test_control_shows_what_is_in_force() -> None:
     stop(make_system(slug="credit"))
     call_command("control", stdout=out)
     assert "credit: stop, harm-reported" in out.getvalue()
+
+
+def test_without_the_database_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*args: Any) -> Any:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr("overrides.management.commands.stop.node_of", away)
+    with pytest.raises(CommandError) as said:
+        run("stop", "*")
+    assert all(each in str(said.value) for each in ("NOTHING WAS STOPPED", "break-glass file", "connection refused"))

@@ -93,6 +93,17 @@ def test_what_waits_is_no_tampering_and_what_was_forged_is() -> None:
     assert findings() == {"row-without-history"}
 
 
+def test_the_sweep_makes_no_evidence_of_a_forgery() -> None:
+    system = make_system()
+    stop(system)
+    with connection.cursor() as cursor:  # behind the services' back: loosened, and said to wait for its entry
+        cursor.execute("UPDATE overrides_switch SET mode = 'review', number = number + 1, seal_pending = true")
+    entries = Entry.objects.count()
+    assert (seal_waiting_switches(), Entry.objects.count()) == (0, entries)
+    assert findings() == {"row-altered"}
+    assert stop(system).is_sealed  # and nobody is kept from stopping it
+
+
 def test_an_edited_switch_that_does_not_wait_is_found() -> None:
     system = make_system()
     stop(system)

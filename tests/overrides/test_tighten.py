@@ -53,6 +53,14 @@ def test_whoever_may_stop_one_system_does_not_stop_everything() -> None:
         stop(None, actor=actor_of(person))
 
 
+def test_everything_in_a_place_that_does_not_exist_would_stop_nothing() -> None:
+    make_system(environments=["production"])
+    with pytest.raises(InvalidInput) as refused:
+        stop(None, environment="prodution", model_version="9")
+    assert [each.pointer for each in refused.value.errors] == ["/environment", "/model_version"]
+    assert stop(None, environment="production").is_new
+
+
 def test_an_operator_of_the_organisation_stops_everything() -> None:
     system = make_system()
     stop(None, actor=actor_of(operator_of()))

@@ -90,7 +90,19 @@ def test_only_what_may_be_seen_and_has_not_changed_is_waited_for(
 
 @pytest.mark.parametrize(
     ("query", "seconds"),
-    [(b"wait=30", 30), (b"wait=999", 60), (b"wait=0", 0), (b"", 0), (b"wait=-1", 0), (b"wait=x", 0)],
+    [
+        (b"wait=30", 30),
+        (b"wait=999", 60),
+        (b"wait=" + b"9" * 5000, 60),
+        (b"wait=0", 0),
+        (b"", 0),
+        (b"wait=-1", 0),
+        (b"wait=x", 0),
+    ],
 )
 def test_the_wait_is_bounded(query: bytes, seconds: int) -> None:
     assert wait_in({"query_string": query}) == seconds
+
+
+def test_a_wait_of_thousands_of_digits_is_the_longest() -> None:
+    assert wait_in({"query_string": b"wait=" + b"9" * 5000}) == 60

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 
 from config.errors import ServiceError
 from config.problems import in_words
@@ -17,6 +18,10 @@ from overrides.services.switches import Tightened, tighten
 from overrides.standing import InFlight, Mode
 
 POLL_SECONDS = 0.5
+NOTHING_STOPPED = (
+    "The database does not answer, so NOTHING WAS STOPPED. Until it does: write the scope and 'stop' into the"
+    " break-glass file of each client, or take away what the model is reached by. Then run this again."
+)
 
 
 class Command(BaseCommand):
@@ -59,6 +64,8 @@ def _tighten(options: dict[str, Any]) -> Tightened:
         raise CommandError(str(error)) from error
     except (ServiceError, ValidationError) as refusal:
         raise CommandError(in_words(refusal)) from refusal
+    except Error as error:
+        raise CommandError(f"{NOTHING_STOPPED}\n{error}") from error
 
 
 def _in_force(done: Tightened) -> str:
