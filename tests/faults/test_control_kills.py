@@ -20,6 +20,7 @@ from overrides.models import LooseningRequest, Override, Review, Switch
 from tests.factories.control import approver_of, ask_for, operator_of, stop
 from tests.factories.register import actor_of, give_role, make_person, make_system
 from tests.factories.reviews import open_review
+from tests.factories.sign_in import with_app
 from tests.faults import claims
 from tests.faults.faultpoints import COMMIT_UNANSWERED, THREADS, Action
 from tests.faults.installation import Installation, Web
@@ -50,12 +51,13 @@ def control(installation: Installation) -> Iterator[Web]:
 
 @dataclass
 class Caller:
-    """A person with a token, who tries again where nobody answers."""
+    """A person with a token and the second factor that roles of control ask for. Tries again where nobody answers."""
 
     control: Web
     person: Person
 
     def __post_init__(self) -> None:
+        with_app(self.person)
         token = create_token(actor=actor_of(self.person), name="test", proven_at=timezone.now()).text
         self.headers = {"Authorization": f"Bearer {token}"}
 
