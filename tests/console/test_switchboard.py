@@ -574,6 +574,10 @@ def test_the_emergency_clear_is_offered_to_holders_alone_and_says_what_follows(
     assert client.post(address, given | {"note": "Night, ward waits"} | PROOF).status_code == 302
     assert mode_of(system) is Mode.REVIEW
     assert "An emergency clear: back to stop at" in text_of(client.get(page))
+    again = stop(system)
+    assert b"Emergency clear" not in client.get(page).content
+    refused = client.post(address, given | {"epoch": str(again.epoch), "note": "Once more"} | PROOF)
+    assert "Nobody has looked at the last emergency clear yet" in text_of(refused)
 
 
 # --- history ----------------------------------------------------------------------------------------------------------
