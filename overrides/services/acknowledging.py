@@ -107,7 +107,7 @@ def _recover(grant: KeyGrant, ahead: Sequence[Ack], own: Epoch) -> None:
 
 
 def _obeys(ack: Ack) -> Mode:
-    """What a file on the client's own disk says is that client's affair."""
+    """What a file on the client's own disk says, or its fail policy, is that client's affair."""
     return ack.applied_mode if ack.applied_by == "server" and ack.applied_mode else Mode.RUN
 
 

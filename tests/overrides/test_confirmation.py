@@ -264,8 +264,8 @@ def test_a_higher_epoch_is_jumped_and_what_the_client_obeys_is_taken_over() -> N
     assert ControlRecovery.objects.get().cause == "acknowledgement"
 
 
-@pytest.mark.parametrize(("mode", "by"), [(Mode.RUN, "server"), (Mode.STOP, "file")])
-def test_a_higher_epoch_never_loosens_and_a_clients_own_file_stays_its_own(mode: Mode, by: str) -> None:
+@pytest.mark.parametrize(("mode", "by"), [(Mode.RUN, "server"), (Mode.STOP, "file"), (Mode.STOP, "fail_policy")])
+def test_a_higher_epoch_never_loosens_and_what_a_client_decided_stays_its_own(mode: Mode, by: str) -> None:
     system = make_system()
     stop(system, mode=Mode.REVIEW)
     ack(reading(system), system, Epoch(3, 42), mode, applied_by=by)
@@ -346,6 +346,17 @@ def said(system: str, **rest: object) -> dict[str, object]:
         "in_flight": 0,
         "drained_at": None,
     } | rest
+
+
+def test_what_a_fail_policy_did_is_said_and_never_put_in_force(client: Client) -> None:
+    system = make_system()
+    key = make_key(system, scopes=["control:read"]).text
+    for epoch in ("3.42", "3.41"):  # by the second one the database knows that it was restored
+        ack = said(system.slug, epoch=epoch, applied_mode="stop", applied_by="fail_policy")
+        assert post(client, key, ack)[0] == 200
+    assert ClientInstance.objects.get().applied_by == "fail_policy"
+    assert current_epoch().generation == 4
+    assert memory.current().control.mode(system.pk, "production") is Mode.RUN
 
 
 def test_one_or_many_over_the_api(client: Client) -> None:
