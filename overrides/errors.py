@@ -80,4 +80,7 @@ class ClearUnreviewed(Conflict):
 class ImplausibleEpoch(InvalidInput):
     code = "epoch-implausible"
     title = "This service cannot have given out that epoch"
-    meaning = "The acknowledged epoch is so far ahead that it is no state of this service. Check the client."
+    meaning = (
+        "The acknowledged epoch is so far ahead that it is no state of this service, or clients of the same service "
+        "account have claimed unknown epochs again and again today. Check the client."
+    )

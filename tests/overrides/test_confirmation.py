@@ -15,6 +15,7 @@ from ledger.entries import timestamp
 from ledger.errors import LogClosed
 from ledger.models import Entry
 from notices.models import Alert
+from notices.services import close_alert
 from overrides import memory
 from overrides.clock import advance_epoch, current_epoch, hold_clock
 from overrides.errors import ImplausibleEpoch
@@ -22,9 +23,10 @@ from overrides.models import ClientInstance, ControlRecovery, SwitchChange
 from overrides.services import confirming
 from overrides.services.acknowledging import Ack, forget_instances, note_seen, record_acks, seal_break_glass
 from overrides.services.confirming import Confirmation, confirmation_of, watch_changes
+from overrides.services.recovery import seal_recoveries
 from overrides.standing import Epoch, Mode
 from tests.factories.control import ack, clear, operator_of, reading, stop
-from tests.factories.register import make_key, make_system
+from tests.factories.register import actor_of, make_key, make_system
 
 pytestmark = pytest.mark.django_db
 Status = SwitchChange.Status
@@ -310,6 +312,42 @@ def test_an_epoch_that_uses_the_numbers_up_is_refused() -> None:
     with pytest.raises(ImplausibleEpoch):
         ack(reading(system), system, Epoch(999_999_999, 1), Mode.STOP)
     assert current_epoch() < Epoch(2, 0)
+
+
+def test_a_mad_client_makes_a_few_jumps_a_day_and_one_alert_that_counts_them() -> None:
+    system = make_system()
+    grant = reading(system)
+    for number in range(5):
+        ack(grant, system, Epoch(current_epoch().generation + 1, number))
+        seal_recoveries()
+    with pytest.raises(ImplausibleEpoch):
+        ack(grant, system, Epoch(current_epoch().generation + 1, 0))
+    assert (ControlRecovery.objects.count(), Entry.objects.filter(kind="control.recovered").count()) == (5, 5)
+    assert Alert.objects.get(kind="control.recovered").occurrences == 5
+    ack(reading(system), system, Epoch(current_epoch().generation + 1, 0), instance="of another account")
+    seal_recoveries()
+    assert sorted(Alert.objects.values_list("occurrences", flat=True)) == [1, 5]
+    ControlRecovery.objects.update(recovered_at=timezone.now() - timedelta(hours=25))
+    assert ack(grant, system, Epoch(20, 0)).generation == 21
+
+
+def test_one_whose_alert_was_closed_that_day_opens_no_other() -> None:
+    system = make_system()
+    grant, person = reading(system), operator_of(None, "administrator")
+    ack(grant, system, Epoch(3, 0))
+    seal_recoveries()
+    close_alert(actor=actor_of(person), alert_id=Alert.objects.get().pk, note="a test client")
+    ack(grant, system, Epoch(5, 0))
+    seal_recoveries()
+    assert Alert.objects.count() == 1
+
+
+def test_an_epoch_that_is_too_far_ahead_is_refused() -> None:
+    system = make_system()
+    grant = reading(system)
+    with pytest.raises(ImplausibleEpoch):
+        ack(grant, system, Epoch(102, 0))
+    assert ack(grant, system, Epoch(101, 0)).generation == 102
 
 
 def test_what_a_file_said_is_sealed_on_contact_and_when_it_ends() -> None:
