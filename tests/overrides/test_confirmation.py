@@ -9,8 +9,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from governance.api.authentication import authenticate_key
 from governance.errors import KeyOutOfScope
-from governance.models import ServiceKey
+from governance.models import KeyAct, ServiceKey
+from governance.usage import write_uses
 from ledger.entries import timestamp
 from ledger.errors import LogClosed
 from ledger.models import Entry
@@ -25,7 +27,7 @@ from overrides.services.acknowledging import Ack, forget_instances, note_seen, r
 from overrides.services.confirming import Confirmation, confirmation_of, watch_changes
 from overrides.services.recovery import seal_recoveries
 from overrides.standing import Epoch, Mode
-from tests.factories.control import ack, clear, operator_of, reading, stop
+from tests.factories.control import ack, clear, decided, operator_of, reading, stop
 from tests.factories.register import actor_of, make_key, make_system
 
 pytestmark = pytest.mark.django_db
@@ -116,11 +118,39 @@ def test_a_key_that_decides_and_never_asks_is_ungoverned() -> None:
     ack(grant, system, Epoch(1, 0))
     key = make_key(system, scopes=["decisions:write"])
     unused = make_key(system, scopes=["decisions:write"])
-    ServiceKey.objects.filter(pk=key.row.pk).update(last_used_at=timezone.now())
+    decided(key.row)
+    ServiceKey.objects.filter(pk=unused.row.pk).update(last_used_at=timezone.now())  # to read decisions
     done = stop(system)
     ack(grant, system, done.epoch, Mode.STOP)
-    assert found(done).ungoverned == [key.row.account_id] and unused
+    assert found(done).ungoverned == [key.row.account_id]
     assert (found(done).in_words, found(done).is_complete) == ("1 of 2 confirmed", False)
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/control/state", "/ofrep/v1/evaluate/flags", "/ofrep/v1/evaluate/flags/x.mode"]
+)
+def test_who_decides_and_reads_is_told_apart_from_who_never_asks(client: Client, path: str) -> None:
+    system = make_system()
+    key = make_key(system, scopes=["decisions:write", "control:read"])
+    decided(key.row)
+    assert found(stop(system, environment="production")).ungoverned == [key.row.account_id]
+    ask = client.post if path.startswith("/ofrep") else client.get
+    ask(path, headers={"Authorization": f"Bearer {key.text}"})
+    write_uses()
+    confirmation = found(stop(system))
+    assert (confirmation.reading, confirmation.ungoverned) == ([key.row.account_id], [])
+    assert confirmation.in_words == "0 of 1 confirmed"
+
+
+def test_who_read_long_before_it_decided_is_ungoverned_and_who_acknowledges_is_a_client() -> None:
+    system = make_system()
+    key = make_key(system, scopes=["decisions:write", "control:read"])
+    decided(key.row, reads=True)
+    KeyAct.objects.filter(act="read-control").update(last_at=timezone.now() - timedelta(minutes=16))
+    assert found(stop(system, environment="production")).ungoverned == [key.row.account_id]
+    ack(authenticate_key(f"Bearer {key.text}"), system, Epoch(1, 0))
+    confirmation = found(stop(system))
+    assert (confirmation.ungoverned, confirmation.reading, confirmation.expected) == ([], [], 1)
 
 
 def test_who_was_silent_for_longer_is_not_expected() -> None:
