@@ -5,7 +5,10 @@ import subprocess
 from ledger import sealing
 from tests.running import PROJECT
 
-SHIPPED = ("audit", "config", "console", "evidence", "governance", "intake", "ledger", "notices", "overrides", "sdk")
+SHIPPED = (
+    *("audit", "config", "console", "evidence", "governance", "intake", "ledger", "monitoring", "notices", "overrides"),
+    "sdk/src",
+)
 
 
 def test_between_the_steps_the_product_does_nothing() -> None:

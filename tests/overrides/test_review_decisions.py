@@ -94,10 +94,12 @@ def test_the_caller_is_told_ten_seconds_later(system: AISystem, reviewer: Person
     assert before.version != after.version
 
 
-def test_or_at_the_reviewers_next_act(system: AISystem, reviewer: Person) -> None:
+def test_or_when_the_reviewer_hands_in_the_next_one_but_not_by_taking_it(system: AISystem, reviewer: Person) -> None:
     review, following = open_review(system), open_review(system)
     hand_in(reviewer, review, CONFIRM)
     claim(actor=actor_of(reviewer), review_id=following.pk)
+    assert effective_of(review.decision_id).status == "pending"
+    hand_in(reviewer, following, CONFIRM)
     assert effective_of(review.decision_id).status == "final"
 
 
