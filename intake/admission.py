@@ -27,6 +27,7 @@ from config.ids import new_id
 from config.problems import as_service_error
 from governance.api.authentication import KeyGrant
 from governance.memory import Owner, SystemRecord
+from governance.usage import POSTED, note_act
 from intake.connections import brief_connection
 from intake.digests import external_digest
 from intake.errors import DecisionTooOld, InvalidDecision
@@ -71,6 +72,8 @@ class Admission:
 
     def __init__(self, grant: KeyGrant, at: datetime, replay: Replay | None = None) -> None:
         grant.require("decisions:write")
+        if replay is None:
+            note_act(grant.key.id, POSTED, at)
         control_memory.fresh()  # else a stop could be unknown here, and a decision be told to proceed
         self.grant = grant
         self._replay = replay

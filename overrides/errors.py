@@ -68,7 +68,19 @@ class NotClearable(Conflict):
     )
 
 
+class ClearUnreviewed(Conflict):
+    code = "emergency-clear-unreviewed"
+    title = "Nobody has looked at the last emergency clear yet"
+    meaning = (
+        "One person cleared this switch alone, and an alert asks somebody else to look at it. Until that alert is "
+        "closed it takes two people to loosen the switch: ask, and have another one approve."
+    )
+
+
 class ImplausibleEpoch(InvalidInput):
     code = "epoch-implausible"
     title = "This service cannot have given out that epoch"
-    meaning = "The acknowledged epoch is so far ahead that it is no state of this service. Check the client."
+    meaning = (
+        "The acknowledged epoch is so far ahead that it is no state of this service, or clients of the same service "
+        "account have claimed unknown epochs again and again today. Check the client."
+    )

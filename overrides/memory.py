@@ -65,6 +65,8 @@ class _Memory:
     lapses_at: datetime | None = None
     """When the next emergency clear in it ends."""
     looked_at: float = 0.0
+    is_listening: bool = False
+    """Whether the thread has a connection on which it hears of changes."""
     register: object = None
     """The register's snapshot whose digest was compared last."""
     digest: bytes = b""
@@ -107,6 +109,16 @@ def fresh() -> Controls:
 def is_stale() -> bool:
     """Whether a change made 2 seconds ago may be unknown here."""
     return time.monotonic() - _memory.looked_at > STALE_AFTER_SECONDS
+
+
+def is_listening() -> bool:
+    """Whether this process hears of changes at once; otherwise it looks for them, where it can."""
+    return _memory.is_listening
+
+
+def last_look() -> float:
+    """When this process last knew that it had the newest state, in seconds since 1970; 0: it has read nothing yet."""
+    return time.time() - (time.monotonic() - _memory.looked_at) if _memory.looked_at else 0.0
 
 
 def subscribe(told: Told) -> Callable[[], None]:
@@ -191,6 +203,7 @@ def _live() -> None:
         try:
             with _connect() as listening:
                 listening.execute(f"LISTEN {CHANNEL}")
+                _memory.is_listening = True
                 while polling:
                     _look(listening)
                     failures = 0
@@ -201,6 +214,7 @@ def _live() -> None:
         except Exception:
             # a fault of ours: said aloud, and the state goes stale, but the next look may still go well
             log.exception("control.listener_broken")
+        _memory.is_listening = False
         connection.close()
         failures += 1
         time.sleep(_pause(failures))
@@ -311,6 +325,7 @@ def _after_fork() -> None:
     """Threads do not survive a fork, and another one may have held the lock. The snapshot is as good as before."""
     _memory.lock = threading.RLock()
     _memory.thread = None
+    _memory.is_listening = False
     _memory.subscribers = []
 
 

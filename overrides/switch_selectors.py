@@ -3,19 +3,18 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 from django.utils import timezone
 
-from governance.models import ServiceKey
 from overrides.models import BreachCount, ClientInstance, LooseningRequest, Probe, Review, Switch, SwitchChange
 from overrides.models.reviews import OPEN
 from overrides.reading import state_of
 from overrides.services import confirming, probing
 from overrides.services.confirming import Confirmation
-from overrides.services.expecting import HEARD_WITHIN, POSTED_WITHIN
+from overrides.services.expecting import HEARD_WITHIN, POSTED_WITHIN, deciders
 from overrides.standing import Control, Epoch, Mode, Node, lapsed
 
 SHOWN_CHANGES = 100
@@ -128,24 +127,28 @@ def _arming(judged: Collection[probing.Armed]) -> Arming:
     return Arming(armed=armed, not_armed=len(deaf), since=min(deaf, default=None))
 
 
-def ungoverned_in(systems: Systems) -> dict[uuid.UUID, set[str]]:
-    """By AI system, the service accounts that write decisions there and never read control: two queries for all."""
-    since = timezone.now() - POSTED_WITHIN
-    read = ClientInstance.objects.filter(heard_at__gte=since)
-    reading = set(read.values_list("system_id", "account_id").distinct())
-    found: dict[uuid.UUID, set[str]] = defaultdict(set)
-    for key in _writing_keys(since):
-        for system_id in key.system_ids:
-            if (systems is None or system_id in systems) and (system_id, key.account_id) not in reading:
-                found[system_id].add(str(key.account))
+@dataclass(frozen=True, slots=True)
+class Unconfirming:
+    """Service accounts that decide in an AI system and acknowledge nothing."""
+
+    ungoverned: set[str] = field(default_factory=set)
+    """They never ask."""
+    reading: set[str] = field(default_factory=set)
+    """They read the controls, and do not confirm what they make of them."""
+
+
+def unconfirming_in(systems: Systems) -> Mapping[uuid.UUID, Unconfirming]:
+    """By AI system: three queries for all."""
+    now = timezone.now()
+    heard = ClientInstance.objects.filter(heard_at__gte=now - POSTED_WITHIN)
+    acknowledging = set(heard.values_list("system_id", "account_id").distinct())
+    found: dict[uuid.UUID, Unconfirming] = defaultdict(Unconfirming)
+    for each in deciders(now):
+        for system_id in each.key.system_ids:
+            if (systems is None or system_id in systems) and (system_id, each.key.account_id) not in acknowledging:
+                kind = found[system_id].reading if each.is_reading else found[system_id].ungoverned
+                kind.add(str(each.key.account))
     return found
-
-
-def _writing_keys(since: datetime) -> QuerySet[ServiceKey]:
-    keys = ServiceKey.objects.filter(
-        scopes__contains=[ServiceKey.Scope.DECISIONS_WRITE], last_used_at__gte=since, revoked_at=None
-    )
-    return keys.select_related("account")
 
 
 def breaches_of(switches: Collection[Switch]) -> dict[tuple[uuid.UUID, uuid.UUID], int]:

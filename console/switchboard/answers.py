@@ -44,6 +44,10 @@ class Answer:
         return len(self.confirmation.ungoverned)
 
     @property
+    def reading(self) -> int:
+        return len(self.confirmation.reading)
+
+    @property
     def is_nobody(self) -> bool:
         return not self.confirmation.expected
 
@@ -78,6 +82,7 @@ def within(confirmation: Confirmation, system_id: uuid.UUID) -> Confirmation:
         silent=own(confirmation.silent),
         gone=0,
         ungoverned=[],
+        reading=[],
     )
 
 

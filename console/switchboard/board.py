@@ -73,6 +73,8 @@ class Card:
     own: Switch | None
     listening: int
     ungoverned: list[str]
+    reading: list[str]
+    """Service accounts that decide and read the controls, and do not confirm."""
     may: May
     arming: selectors.Arming | None
     """None while no probe says anything."""
@@ -151,14 +153,21 @@ class Board:
 
 def _card_print(card: Card) -> tuple[object, ...]:
     due = card.debt and (card.debt.due_at, card.debt.planned_at)
-    clients = card.listening, card.ungoverned, card.arming
+    clients = card.listening, card.ungoverned, card.reading, card.arming
     standings = [_print(each) for each in card.standings]
     return card.system.pk, str(card.system), card.environments, clients, due, card.may, bool(card.whole), standings
 
 
 def _print(each: Standing) -> tuple[object, ...]:
     answer, request = each.answer, each.request
-    counted = answer and (answer.status, answer.confirmed, answer.seen, answer.silent, answer.ungoverned)
+    counted = answer and (
+        answer.status,
+        answer.confirmed,
+        answer.seen,
+        answer.silent,
+        answer.ungoverned,
+        answer.reading,
+    )
     asked = request and (request.pk, request.mode, each.asked_by, each.waits_for_me)
     return each.switch.pk, each.state, each.by, counted, each.breaches, asked, each.may
 
@@ -244,7 +253,7 @@ class _Facts:
     names: Mapping[Who, str]
     listening: Mapping[uuid.UUID, int]
     arming: Mapping[uuid.UUID, selectors.Arming]
-    ungoverned: Mapping[uuid.UUID, set[str]]
+    unconfirming: Mapping[uuid.UUID, selectors.Unconfirming]
     by_system: Mapping[uuid.UUID | None, list[Switch]] = field(default_factory=dict)
 
     def standing(self, switch: Switch, within_system: uuid.UUID | None = None) -> Standing:
@@ -300,7 +309,7 @@ def _facts(held: Held, systems: Collection[AISystem], reach: Collection[uuid.UUI
         names=names_of(_actors(said, requests.values())),
         listening=_counted(clients),
         arming=selectors.arming_of(clients),
-        ungoverned=selectors.ungoverned_in(reach),
+        unconfirming=selectors.unconfirming_in(reach),
         by_system=_grouped(switches),
     )
 
@@ -335,6 +344,7 @@ def _card(facts: _Facts, system: AISystem) -> Card:
     rows = {each.pk: each for each in (*own, *facts.by_system.get(None, []))}
     parts = [rows[each.id] for each in facts.control.switches_of(system.pk) if each is not whole]
     scope = Scope.system(system.pk)
+    unconfirming = facts.unconfirming.get(system.pk, selectors.Unconfirming())
     return Card(
         place=Place(node=all_of_it, system=system),
         system=system,
@@ -342,7 +352,8 @@ def _card(facts: _Facts, system: AISystem) -> Card:
         parts=[facts.standing(each, system.pk) for each in parts],
         own=next((each for each in own if each.node == all_of_it), None),
         listening=facts.listening.get(system.pk, 0),
-        ungoverned=sorted(facts.ungoverned.get(system.pk, ())),
+        ungoverned=sorted(unconfirming.ungoverned),
+        reading=sorted(unconfirming.reading),
         may=_may(facts.held, scope),
         arming=facts.arming.get(system.pk),
         debt=_overdue(system),

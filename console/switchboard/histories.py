@@ -40,7 +40,7 @@ def lines_of(changes: Sequence[SwitchChange], names: Mapping[Who, str]) -> list[
 
 
 def _line(change: SwitchChange, names: Mapping[Who, str]) -> ChangeLine:
-    expected = len(change.expected.get("instances", [])) + len(change.expected.get("ungoverned", []))
+    expected = sum(len(each) for each in change.expected.values())
     status, tone = words.STATUS[change.status] if expected else words.NOBODY
     return ChangeLine(
         change=change,

@@ -38,6 +38,7 @@ class Radius:
     listening: int
     clients_in_flight: int
     ungoverned: list[str]
+    reading: list[str]
     held_reviews: int
 
 
@@ -47,7 +48,7 @@ def radius_of(place: Place) -> Radius:
     systems = _reached(node)
     ids = [each.pk for each in systems]
     clients = [each for each in selectors.listening(None if node.system_id is None else ids) if _is_in(node, each)]
-    ungoverned = selectors.ungoverned_in(ids)
+    unconfirming = selectors.unconfirming_in(ids).values()
     return Radius(
         place=place,
         mode_now=_mode(node),
@@ -58,7 +59,8 @@ def radius_of(place: Place) -> Radius:
         is_of_whole=not (node.environment or node.model_version or node.capability),
         listening=len(clients),
         clients_in_flight=sum(each.in_flight or 0 for each in clients),
-        ungoverned=sorted({name for names in ungoverned.values() for name in names}),
+        ungoverned=sorted({name for each in unconfirming for name in each.ungoverned}),
+        reading=sorted({name for each in unconfirming for name in each.reading}),
         held_reviews=selectors.held_reviews(node),
     )
 

@@ -187,7 +187,8 @@ def _visible_change(request: HttpRequest, change_id: uuid.UUID) -> SwitchChange:
 def _told(found: SwitchChange, place: Place) -> dict[str, Any]:
     confirmation = selectors.confirmations_of([found])[found.pk]
     lines = client_lines(confirmation, _system_names(found))
-    names = names_of([(found.actor_type, found.actor_id), *(("service", each) for each in confirmation.ungoverned)])
+    accounts = (*confirmation.ungoverned, *confirmation.reading)
+    names = names_of([(found.actor_type, found.actor_id), *(("service", each) for each in accounts)])
     return {
         "change": found,
         "switch": found.switch,
@@ -202,6 +203,7 @@ def _told(found: SwitchChange, place: Place) -> dict[str, Any]:
         "lines": lines,
         "times": [(word, each) for word, each in times_of(lines) if _has_any(each)],
         "ungoverned": [names["service", each] for each in confirmation.ungoverned],
+        "reading": [names["service", each] for each in confirmation.reading],
         "is_replaced": found.switch.epoch != found.epoch,
         "breaches": _breaches(found),
     }

@@ -21,6 +21,7 @@ from overrides import switch_selectors as selectors
 from overrides.errors import SwitchNotFound
 from overrides.models import LooseningRequest, Switch
 from overrides.services.changing import scope_of
+from overrides.services.loosening import awaits_review
 from overrides.standing import Mode, Node
 
 SHOWN_VERSIONS = 20
@@ -133,7 +134,7 @@ def releasing(person: Person, found: Switch) -> dict[str, Any]:
     scope = scope_of(found.node)
     is_tight = found.mode != Mode.RUN
     request = selectors.open_loosenings([found]).get(found.pk)
-    can_clear = found.mode == Mode.STOP and found.system_id is not None
+    can_clear = found.mode == Mode.STOP and found.system_id is not None and not awaits_review(found)
     return {
         "open_request": request,
         "may_loosen": is_tight and request is None and rights.can(person, Act.SWITCH_LOOSEN, scope),

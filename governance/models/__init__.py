@@ -1,6 +1,6 @@
 """The register: what decides, which version of it, who answers for it, and which services may speak."""
 
-from governance.models.accounts import ServiceAccount, ServiceKey
+from governance.models.accounts import KeyAct, ServiceAccount, ServiceKey
 from governance.models.changes import RegisterChange
 from governance.models.factors import Passkey, RecoveryCode, TotpFactor
 from governance.models.fail_policies import FailPolicyRequest
@@ -15,6 +15,7 @@ __all__ = [
     "Assignment",
     "Environment",
     "FailPolicyRequest",
+    "KeyAct",
     "ModelVersion",
     "Passkey",
     "Person",

@@ -3,6 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from config.database import Access
 from governance.models.people import Person
 from governance.models.systems import slug
 from ledger.rows import GovernedRow
@@ -57,3 +58,23 @@ class ServiceKey(GovernedRow):
 
     def __str__(self) -> str:
         return f"ans_{self.key_id}_…"
+
+
+class KeyAct(models.Model):
+    """When a key last did one of a few things that say what client it is. Noted in memory, written now and then."""
+
+    class Act(models.TextChoices):
+        POSTED = "posted", "Sent decisions"
+        READ_CONTROL = "read-control", "Read the controls"
+
+    DB_ACCESS = Access.WORK
+
+    key_id = models.UUIDField()
+    act = models.CharField(max_length=16, choices=Act.choices)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("key_id", "act", name="key_act_once")]
+
+    def __str__(self) -> str:
+        return self.act

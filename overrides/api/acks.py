@@ -21,6 +21,7 @@ from overrides.services.acknowledging import Ack, record_acks
 from overrides.standing import HEARTBEAT_SECONDS, Mode
 
 MOST_AT_ONCE = 100
+APPLIED_BY = ["server", "file", "fail_policy"]
 instance_name = RegexValidator(r"^[A-Za-z0-9_.:-]{1,100}\Z", "Use 1 to 100 of A-Z, a-z, 0-9 and _.:-")
 
 
@@ -37,7 +38,12 @@ class AckInput(StrictSerializer):
         required=False, allow_null=True, help_text="Whether it obeys that state. The server's clock counts, not this."
     )
     applied_mode = serializers.ChoiceField(MODES, required=False, allow_null=True)
-    applied_by = serializers.ChoiceField(["server", "file"], required=False, allow_null=True)
+    applied_by = serializers.ChoiceField(
+        APPLIED_BY,
+        required=False,
+        allow_null=True,
+        help_text="Who made the mode what it is: this service, a break-glass file, or the client's own fail policy.",
+    )
     file_mode = serializers.ChoiceField(MODES, required=False, allow_null=True)
     in_flight = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=2**31 - 1)
     drained_at = serializers.DateTimeField(required=False, allow_null=True)

@@ -213,8 +213,8 @@ class ParameterChangesApi(_Api):
         """Set a parameter. 200: the value is in force. 202: it waits for another person.
 
         One person, or a key with `control:tighten`, is enough where the value is at no moment to come less safe than
-        what would hold without the change. Asking for a less safe one needs a token of a factor proven within 10
-        minutes.
+        what would hold without the change; a key sets parameters of its own environment alone. Asking for a less safe
+        value needs a token of a factor proven within 10 minutes.
         """
         given = _validated(self.NewValue, request)
         parameter = _parameter(request, parameter_id)

@@ -73,6 +73,9 @@ class ConfirmationOutput(ChangeOutput):
     seen_by = InstanceOutput(many=True)
     silent = InstanceOutput(many=True)
     ungoverned = serializers.ListField(child=serializers.UUIDField())
+    reading = serializers.ListField(
+        child=serializers.UUIDField(), help_text="Service accounts that read the controls and acknowledge nothing."
+    )
 
 
 class TightenedOutput(serializers.Serializer):  # type: ignore[type-arg]
@@ -154,6 +157,7 @@ def confirmation_json(found: Confirmation, shown: Shown | None = None) -> dict[s
         "seen_by": listed(found.seen),
         "silent": listed(found.silent),
         "ungoverned": [str(each) for each in found.ungoverned if shown is None or change.switch.system_id],
+        "reading": [str(each) for each in found.reading if shown is None or change.switch.system_id],
     }
 
 

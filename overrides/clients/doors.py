@@ -10,6 +10,7 @@ from config.errors import InternalError, MethodNotAllowed, NotFound, ServiceErro
 from config.problems import as_service_error, note
 from governance.api.authentication import authenticate_key
 from governance.memory import KeyGrant
+from governance.usage import READ_CONTROL, note_act
 from overrides.clients import metrics, notebook, ofrep
 from overrides.clients.answers import Answer, Question, conditional, problem_answer
 from overrides.clients.shelf import document_for, sight_of
@@ -100,7 +101,13 @@ def grant_for(question: Question) -> KeyGrant:
     if not header and (key := question.headers.get("x-api-key")):
         header = f"Bearer {key}"
     grant = authenticate_key(header, stale_ok=True)
+    return reading(grant)
+
+
+def reading(grant: KeyGrant) -> KeyGrant:
+    """A key that may read the controls; that it did is noted in memory. Errors: `KeyOutOfScope`."""
     grant.require(SCOPE)
+    note_act(grant.key.id, READ_CONTROL, datetime.now(UTC))
     return grant
 
 

@@ -241,9 +241,7 @@ def _grant_for_stream(question: Question, kind: Kind) -> KeyGrant:
     """By header, or, for OFREP alone, by the token in the address: browsers can send no headers with a stream."""
     token = question.query.get("token", "")
     if kind is REFETCH_EVENTS and token:
-        grant = grant_by_token(token)
-        grant.require(doors.SCOPE)
-        return grant
+        return doors.reading(grant_by_token(token))
     return doors.grant_for(question)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from django.db import Error, connection
+from django.db import Error, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -16,21 +16,25 @@ from governance.memory import KeyGrant
 from ledger.entries import Actor, draft_entry
 from ledger.errors import LogClosed, LogNotFound
 from ledger.sealing import sealing
-from overrides.clock import current_epoch
+from overrides.clock import current_epoch, hold_clock
 from overrides.errors import ImplausibleEpoch
 from overrides.kinds import BREAK_GLASS_REPORTED
 from overrides.models import ClientInstance
 from overrides.services.changing import log_of
 from overrides.services.recovery import (
+    ACKNOWLEDGEMENT,
     recover_control,
+    recoveries_by,
     reinstate_forgotten,
     state_from_client,
     was_forgotten,
 )
 from overrides.standing import BEGINNING, Epoch, Mode, SwitchState
 
-GENERATIONS_AHEAD = 1_000
+GENERATIONS_AHEAD = 100
 """More lost databases than this nobody has had: whoever says so is mistaken, or wants to use the numbers up."""
+RECOVERIES_A_DAY = 5
+"""By one service account. A database that is really lost has lost the count of them as well."""
 KEPT = timedelta(days=7)
 AT_ONCE = 500
 LearnedBy = ClientInstance.LearnedBy
@@ -95,19 +99,29 @@ def _catch_up(grant: KeyGrant, acks: Iterable[Ack]) -> Epoch:
 def _recover(grant: KeyGrant, ahead: Sequence[Ack], own: Epoch) -> None:
     highest = max(ahead, key=lambda ack: ack.epoch or own)
     above = highest.epoch or own
-    if above.generation > own.generation + GENERATIONS_AHEAD:
+    with transaction.atomic():
+        hold_clock()
+        if current_epoch() >= above:
+            return
+        _require_plausible(grant, above, current_epoch())
+        recover_control(
+            cause=ACKNOWLEDGEMENT,
+            above=above,
+            known=[each for ack in ahead for each in _states(grant, ack)],
+            system_id=highest.system_id,
+            account_id=grant.account_id,
+        )
+
+
+def _require_plausible(grant: KeyGrant, above: Epoch, own: Epoch) -> None:
+    """Under the clock, so that many at once are counted one after the other."""
+    if above.generation > own.generation + GENERATIONS_AHEAD or recoveries_by(grant.account_id) >= RECOVERIES_A_DAY:
+        log.warning("control.epoch_refused", account_id=str(grant.account_id), epoch=str(above), own=str(own))
         raise ImplausibleEpoch()
-    recover_control(
-        cause="acknowledgement",
-        above=above,
-        known=[each for ack in ahead for each in _states(grant, ack)],
-        system_id=highest.system_id,
-        account_id=grant.account_id,
-    )
 
 
 def _obeys(ack: Ack) -> Mode:
-    """What a file on the client's own disk says is that client's affair."""
+    """What a file on the client's own disk says, or its fail policy, is that client's affair."""
     return ack.applied_mode if ack.applied_by == "server" and ack.applied_mode else Mode.RUN
 
 

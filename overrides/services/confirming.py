@@ -45,10 +45,17 @@ class Confirmation:
     """Expected instances of which nothing is kept any more, and that had not confirmed."""
     ungoverned: Sequence[uuid.UUID]
     """Service accounts that decide and never ask."""
+    reading: Sequence[uuid.UUID] = ()
+    """Service accounts that decide and ask, and do not say what they obey."""
 
     @property
     def expected(self) -> int:
-        return len(self.applied) + len(self.seen) + len(self.silent) + self.gone + len(self.ungoverned)
+        return len(self.applied) + len(self.seen) + len(self.silent) + self.gone + self.accounts
+
+    @property
+    def accounts(self) -> int:
+        """Service accounts of which no instance is known."""
+        return len(self.ungoverned) + len(self.reading)
 
     @property
     def is_complete(self) -> bool:
@@ -94,6 +101,7 @@ def confirmation_by(change: SwitchChange, instances: Sequence[ClientInstance]) -
         silent=[each for each in rest if each.seen_epoch < change.epoch],
         gone=len(change.expected.get("instances", [])) - len(rest) - len(applied),
         ungoverned=[uuid.UUID(each) for each in change.expected.get("ungoverned", [])],
+        reading=[uuid.UUID(each) for each in change.expected.get("reading", [])],
     )
 
 
@@ -195,6 +203,7 @@ def _counts(found: Confirmation) -> dict[str, Any]:
         "seen": len(found.seen),
         "silent": len(found.silent) + found.gone,
         "ungoverned": len(found.ungoverned),
+        "reading": len(found.reading),
     }
 
 

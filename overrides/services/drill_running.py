@@ -80,6 +80,7 @@ def measures_of(drill: Drill, readings: Sequence[DrillReading]) -> dict[str, Any
     said: dict[str, Any] = {
         "expected": len(expected),
         "ungoverned": len(drill.expected.get("ungoverned", [])),
+        "reading": len(drill.expected.get("reading", [])),
         "silent": sorted(each.instance for each in readings if each.seen_at is None),
     }
     for name in ("seen", "applied", "drained"):

@@ -19,11 +19,12 @@ from ledger.errors import LogClosed, LogNotFound
 from ledger.kinds import Kind
 from ledger.rows import write_row
 from ledger.sealing import Seal, sealing
-from notices.models import Alert
+from notices.models import Alert, GatheredAlert
 from notices.outbox import announce, tell
 from notices.services import open_alert
 from overrides.clock import advance_epoch, hold_clock
 from overrides.errors import (
+    ClearUnreviewed,
     EpochPassed,
     LooseningExists,
     LooseningNotFound,
@@ -168,8 +169,9 @@ def withdraw_loosening(*, actor: Actor, request_id: uuid.UUID) -> LooseningReque
 def emergency_clear(*, actor: Actor, switch_id: uuid.UUID, epoch: Epoch, reason_code: str, note: str) -> SwitchChange:
     """Take a stopped AI system to review, alone: the AI may propose again, and people decide. For four hours.
 
-    Every other holder of the right is told, and one of them, or an approver, must look at it afterwards. Errors:
-    `Forbidden`, `PersonNeeded`, `SwitchNotFound`, `EpochPassed`, `NotClearable`, `InvalidInput` without a note.
+    Every other holder of the right is told, and one of them, or an approver, must look at it afterwards; until somebody
+    did, nobody clears this switch alone again. Errors: `Forbidden`, `PersonNeeded`, `SwitchNotFound`, `EpochPassed`,
+    `NotClearable`, `ClearUnreviewed`, `InvalidInput` without a note.
     """
     person_id = _person(actor)
     if not note.strip():
@@ -178,6 +180,8 @@ def emergency_clear(*, actor: Actor, switch_id: uuid.UUID, epoch: Epoch, reason_
         hold_clock()
         switch = _locked_switch(actor, Act.SWITCH_EMERGENCY_CLEAR, switch_id)
         _check_clearable(switch, epoch)
+        if awaits_review(switch):
+            raise ClearUnreviewed()
         seal_late(seal, switch)
         setting = Setting(
             mode=Mode.REVIEW,
@@ -198,6 +202,13 @@ def emergency_clear(*, actor: Actor, switch_id: uuid.UUID, epoch: Epoch, reason_
         void_requests(seal, switch)
         _tell_the_others(person_id, switch, change)
     return change
+
+
+def awaits_review(switch: Switch) -> bool:
+    """Whether nobody else has looked yet at the last time that one person alone cleared this switch."""
+    gathered = GatheredAlert.objects.filter(about_id=switch.pk).values("alert_id")
+    clears = Alert.objects.filter(Q(about_id=switch.pk) | Q(pk__in=gathered), kind="switch.emergency_cleared")
+    return clears.exclude(status=Alert.Status.CLOSED).exists()
 
 
 def _check_clearable(switch: Switch, epoch: Epoch) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from config.errors import FieldProblem, InvalidInput
 from governance import rights
 from governance.acts import Act
-from governance.errors import EnvironmentNotFound
+from governance.errors import EnvironmentNotFound, PersonNeeded
 from governance.models import AISystem
 from governance.scopes import Scope
 from governance.services.systems import locked_system
@@ -104,12 +104,14 @@ def change_parameter(
     now, and none at its lapse.
 
     `expires_at`: when the value lapses, within a year. `on_top_of`: the number of the version that the caller saw; if
-    another one holds, nothing is changed. What holds already is returned as it is. A key may set what one person may.
-    Errors: `Forbidden`, `ParameterNotFound`, `ParameterRetired`, `ParameterChanged`, `InvalidInput`.
+    another one holds, nothing is changed. What holds already is returned as it is. A key may set what one person may,
+    in its own environment. Errors: `Forbidden`, `PersonNeeded` of a key, `ParameterNotFound`, `ParameterRetired`,
+    `ParameterChanged`, `InvalidInput`.
     """
     now = timezone.now()
     with sealing() as seal:
         parameter = locked_for_changing(parameter_id, lambda scope: _require_either(actor, scope))
+        _require_person_for_all(actor, parameter)
         wanted = _checked(parameter, value, expires_at, now)
         step = _step(parameter, wanted, expires_at, now)
         if on_top_of is not None and on_top_of != step.held.number:
@@ -243,6 +245,12 @@ def _require_either(actor: Actor, scope: Scope) -> None:
     """Who may change nothing at all learns nothing either, not even which changes take two."""
     if not rights.can(actor, Act.PARAMETER_LOOSEN, scope):
         rights.require(actor, Act.PARAMETER_TIGHTEN, scope)
+
+
+def _require_person_for_all(actor: Actor, parameter: Parameter) -> None:
+    """A key is of one environment: what holds in every one is not for the key of a test to set."""
+    if actor.type == "service" and not parameter.environment:
+        raise PersonNeeded("This parameter holds in every environment, and a key acts in its own alone.")
 
 
 def _checked(parameter: Parameter, value: object, expires_at: datetime | None, now: datetime) -> Value:

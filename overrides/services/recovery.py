@@ -6,7 +6,7 @@ Without the jump the next stop would carry an epoch that clients have long passe
 
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import Error, transaction
@@ -28,6 +28,8 @@ from overrides.standing import Control, Epoch, InFlight, Mode, Node, SwitchState
 
 log = structlog.get_logger(__name__)
 REINSTATED = "known-here"
+ACKNOWLEDGEMENT = "acknowledgement"
+DAY = timedelta(days=1)
 REMEMBERED = timedelta(hours=1)
 """Within which a client that was silent may still say what a lost database had told it."""
 
@@ -82,6 +84,13 @@ def recover_control(
         transaction.on_commit(known_here.remember_control, robust=True)
     log.error("control.recovered", cause=cause, known=str(above), epoch=str(epoch), reinstated=len(reinstated))
     return recovery
+
+
+def recoveries_by(account_id: uuid.UUID, until: datetime | None = None) -> int:
+    """How often the word of this service account's clients made the epochs jump, within a day."""
+    until = until or timezone.now()
+    found = ControlRecovery.objects.filter(cause=ACKNOWLEDGEMENT, account_id=account_id)
+    return found.filter(recovered_at__gt=until - DAY, recovered_at__lte=until).count()
 
 
 def was_forgotten(epoch: Epoch) -> bool:
@@ -185,12 +194,17 @@ def _said_of(recovery: ControlRecovery) -> dict[str, object]:
 
 
 def _alert(recovery: ControlRecovery) -> None:
+    """One each; of what one service account's clients say, one a day, which counts."""
+    by, at, told = recovery.account_id, recovery.recovered_at, f"control.recovered:{recovery.pk}"
+    if by is not None:
+        told = f"control.recovered:{by}:{at:%Y-%m-%d}"
     open_alert(
         actor=SERVER,
         kind="control.recovered",
         severity=Alert.Severity.CRITICAL,
-        fingerprint=f"control.recovered:{recovery.pk}",
+        fingerprint=told,
         about_id=recovery.pk,
         facts=_said_of(recovery),
-        once=True,
+        occurrences=recoveries_by(by, at) if by is not None else None,
+        once=by is None or Alert.objects.filter(fingerprint=told, status=Alert.Status.CLOSED).exists(),
     )

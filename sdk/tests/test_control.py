@@ -128,6 +128,20 @@ def test_a_server_that_is_stale_itself_renews_nothing(server: FakeServer, tmp_pa
         with server.book.lock:
             server.book.is_stale = True
         becomes(client, "stop")
+        server.wait_for(lambda s: s.acks[-1]["applied_mode"] == "stop", 15)
+        assert server.acks[-1]["applied_by"] == "fail_policy"
+
+
+def test_what_holds_for_a_system_that_the_service_says_nothing_about_is_not_its_word(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    with client_for(server, tmp_path, fail_policy=PATIENT) as client:
+        assert client.wait_ready(3)
+        assert client.mode("another") == "review"
+        client.follow("another")
+        server.wait_for(lambda s: any(each["system"] == "another" for each in s.acks), 30)
+        said = {each["system"]: (each["applied_mode"], each["applied_by"]) for each in server.acks}
+        assert said == {SYSTEM: ("run", "server"), "another": ("review", "fail_policy")}
 
 
 def test_a_known_stop_survives_a_restart_without_the_service(server: FakeServer, tmp_path: Path) -> None:

@@ -147,6 +147,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         plain="account_id environment system_ids scopes expires_at revoked_at replaced_by_id",
         credential="key_id secret_hash",
     ),
+    "governance.KeyAct": {PLAIN: "id key_id act last_at"},
     "governance.PersonToken": {
         PLAIN: f"{ROW} proven_at expires_at revoked_at last_used_at",
         PERSON: "person_id",

@@ -25,7 +25,7 @@ from overrides import memory
 from overrides.models import BreachCount, ClientInstance, LooseningRequest, Probe, Switch, SwitchChange
 from overrides.services.probing import send_probe
 from overrides.standing import Mode
-from tests.factories.control import ack, approver_of, ask_for, clear, operator_of, reading, stop
+from tests.factories.control import ack, approver_of, ask_for, clear, decided, operator_of, reading, stop
 from tests.factories.register import actor_of, give_role, make_account, make_key, make_person, make_system
 
 pytestmark = pytest.mark.django_db
@@ -106,12 +106,16 @@ def test_nobody_listening_is_never_confirmed(system: AISystem, operator: Person)
 def test_ungoverned_keys_are_named_beside_the_clients(system: AISystem, operator: Person) -> None:
     account = make_account(slug="old-batch")
     key = make_key(system, account=account)
-    type(key.row).objects.filter(pk=key.row.pk).update(last_used_at=timezone.now())
+    decided(key.row)
+    asks = make_key(system, account=make_account(slug="stock-client"))
+    decided(asks.row, reads=True)
     client = browser(operator)
+    assert "Reads, does not confirm: Stock-Client" in text_of(client.get(BOARD))
     assert "Ungoverned, deciding without asking: Old-Batch" in text_of(client.get(BOARD))
     stop(system)
     said = text_of(client.get(BOARD))
     assert "1 ungoverned key" in said
+    assert "1 reads and does not confirm" in said
     assert "No client acknowledges" in said
 
 
@@ -574,6 +578,10 @@ def test_the_emergency_clear_is_offered_to_holders_alone_and_says_what_follows(
     assert client.post(address, given | {"note": "Night, ward waits"} | PROOF).status_code == 302
     assert mode_of(system) is Mode.REVIEW
     assert "An emergency clear: back to stop at" in text_of(client.get(page))
+    again = stop(system)
+    assert b"Emergency clear" not in client.get(page).content
+    refused = client.post(address, given | {"epoch": str(again.epoch), "note": "Once more"} | PROOF)
+    assert "Nobody has looked at the last emergency clear yet" in text_of(refused)
 
 
 # --- history ----------------------------------------------------------------------------------------------------------

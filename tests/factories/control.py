@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils import timezone
+
 from governance.acts import Role
 from governance.api.authentication import authenticate_key
 from governance.memory import KeyGrant
-from governance.models import AISystem, Person
+from governance.models import AISystem, Person, ServiceKey
 from governance.scopes import ORGANISATION, Scope
+from governance.usage import POSTED, READ_CONTROL, note_act, write_uses
 from ledger.entries import COMMAND, Actor
 from overrides.models import LooseningRequest, SwitchChange
 from overrides.services.acknowledging import Ack, record_acks
@@ -52,6 +55,13 @@ def clear(done: Tightened, system: AISystem | None = None, mode: Mode = Mode.RUN
 def reading(*systems: AISystem, scopes: Sequence[str] = ("control:read",), **rest: Any) -> KeyGrant:
     """A client's key, signed in."""
     return authenticate_key(f"Bearer {make_key(*systems, scopes=scopes, **rest).text}")
+
+
+def decided(key: ServiceKey, *, reads: bool = False) -> None:
+    """A key has sent decisions just now, and perhaps read the controls."""
+    for act in (POSTED, READ_CONTROL) if reads else (POSTED,):
+        note_act(key.pk, act, timezone.now())
+    write_uses()
 
 
 def ack(grant: KeyGrant, system: AISystem, epoch: Epoch | None, mode: Mode | None = Mode.RUN, **rest: Any) -> Epoch:

@@ -16,9 +16,11 @@ from evidence.verification import verify_everything
 from governance import memory
 from governance.acts import Role
 from governance.errors import UnverifiedLimitReached
+from governance.models import KeyAct, ServiceKey
 from governance.scopes import Scope
 from governance.services.keys import revoke_service_key
 from governance.services.systems import end_environment
+from governance.usage import write_uses
 from intake.models import QuarantinedRecord
 from intake.wire import MAX_RECORD_BYTES
 from ledger.commitments import commitment
@@ -56,6 +58,16 @@ def test_the_answer_is_a_receipt_that_proves_the_decision(sender: Sender) -> Non
     assert checkpoint.checkpoint.root_hash == root_at(log.id, size)
     proof = prove_inclusion(TreeReader(log.id), entry.leaf_index, size)
     check_inclusion(bytes(entry.leaf_hash), entry.leaf_index, size, proof, checkpoint.checkpoint.root_hash)
+
+
+def test_that_a_key_sends_decisions_is_noted_and_that_it_reads_them_is_not(sender: Sender) -> None:
+    own = KeyAct.objects.filter(key_id=ServiceKey.objects.get(account=sender.account).pk)
+    sender.client.get("/api/v1/decisions", headers={"Authorization": sender.header})
+    write_uses()
+    assert not own.exists()
+    assert sender.post(sender.record()).status_code == 201
+    write_uses()
+    assert own.get().act == "posted"
 
 
 def test_entry_row_and_payload_say_the_same(sender: Sender) -> None:

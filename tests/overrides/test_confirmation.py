@@ -9,12 +9,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from governance.api.authentication import authenticate_key
 from governance.errors import KeyOutOfScope
-from governance.models import ServiceKey
+from governance.models import KeyAct, ServiceKey
+from governance.usage import write_uses
 from ledger.entries import timestamp
 from ledger.errors import LogClosed
 from ledger.models import Entry
 from notices.models import Alert
+from notices.services import close_alert
 from overrides import memory
 from overrides.clock import advance_epoch, current_epoch, hold_clock
 from overrides.errors import ImplausibleEpoch
@@ -22,9 +25,10 @@ from overrides.models import ClientInstance, ControlRecovery, SwitchChange
 from overrides.services import confirming
 from overrides.services.acknowledging import Ack, forget_instances, note_seen, record_acks, seal_break_glass
 from overrides.services.confirming import Confirmation, confirmation_of, watch_changes
+from overrides.services.recovery import seal_recoveries
 from overrides.standing import Epoch, Mode
-from tests.factories.control import ack, clear, operator_of, reading, stop
-from tests.factories.register import make_key, make_system
+from tests.factories.control import ack, clear, decided, operator_of, reading, stop
+from tests.factories.register import actor_of, make_key, make_system
 
 pytestmark = pytest.mark.django_db
 Status = SwitchChange.Status
@@ -114,11 +118,39 @@ def test_a_key_that_decides_and_never_asks_is_ungoverned() -> None:
     ack(grant, system, Epoch(1, 0))
     key = make_key(system, scopes=["decisions:write"])
     unused = make_key(system, scopes=["decisions:write"])
-    ServiceKey.objects.filter(pk=key.row.pk).update(last_used_at=timezone.now())
+    decided(key.row)
+    ServiceKey.objects.filter(pk=unused.row.pk).update(last_used_at=timezone.now())  # to read decisions
     done = stop(system)
     ack(grant, system, done.epoch, Mode.STOP)
-    assert found(done).ungoverned == [key.row.account_id] and unused
+    assert found(done).ungoverned == [key.row.account_id]
     assert (found(done).in_words, found(done).is_complete) == ("1 of 2 confirmed", False)
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/control/state", "/ofrep/v1/evaluate/flags", "/ofrep/v1/evaluate/flags/x.mode"]
+)
+def test_who_decides_and_reads_is_told_apart_from_who_never_asks(client: Client, path: str) -> None:
+    system = make_system()
+    key = make_key(system, scopes=["decisions:write", "control:read"])
+    decided(key.row)
+    assert found(stop(system, environment="production")).ungoverned == [key.row.account_id]
+    ask = client.post if path.startswith("/ofrep") else client.get
+    ask(path, headers={"Authorization": f"Bearer {key.text}"})
+    write_uses()
+    confirmation = found(stop(system))
+    assert (confirmation.reading, confirmation.ungoverned) == ([key.row.account_id], [])
+    assert confirmation.in_words == "0 of 1 confirmed"
+
+
+def test_who_read_long_before_it_decided_is_ungoverned_and_who_acknowledges_is_a_client() -> None:
+    system = make_system()
+    key = make_key(system, scopes=["decisions:write", "control:read"])
+    decided(key.row, reads=True)
+    KeyAct.objects.filter(act="read-control").update(last_at=timezone.now() - timedelta(minutes=16))
+    assert found(stop(system, environment="production")).ungoverned == [key.row.account_id]
+    ack(authenticate_key(f"Bearer {key.text}"), system, Epoch(1, 0))
+    confirmation = found(stop(system))
+    assert (confirmation.ungoverned, confirmation.reading, confirmation.expected) == ([], [], 1)
 
 
 def test_who_was_silent_for_longer_is_not_expected() -> None:
@@ -264,8 +296,8 @@ def test_a_higher_epoch_is_jumped_and_what_the_client_obeys_is_taken_over() -> N
     assert ControlRecovery.objects.get().cause == "acknowledgement"
 
 
-@pytest.mark.parametrize(("mode", "by"), [(Mode.RUN, "server"), (Mode.STOP, "file")])
-def test_a_higher_epoch_never_loosens_and_a_clients_own_file_stays_its_own(mode: Mode, by: str) -> None:
+@pytest.mark.parametrize(("mode", "by"), [(Mode.RUN, "server"), (Mode.STOP, "file"), (Mode.STOP, "fail_policy")])
+def test_a_higher_epoch_never_loosens_and_what_a_client_decided_stays_its_own(mode: Mode, by: str) -> None:
     system = make_system()
     stop(system, mode=Mode.REVIEW)
     ack(reading(system), system, Epoch(3, 42), mode, applied_by=by)
@@ -312,6 +344,42 @@ def test_an_epoch_that_uses_the_numbers_up_is_refused() -> None:
     assert current_epoch() < Epoch(2, 0)
 
 
+def test_a_mad_client_makes_a_few_jumps_a_day_and_one_alert_that_counts_them() -> None:
+    system = make_system()
+    grant = reading(system)
+    for number in range(5):
+        ack(grant, system, Epoch(current_epoch().generation + 1, number))
+        seal_recoveries()
+    with pytest.raises(ImplausibleEpoch):
+        ack(grant, system, Epoch(current_epoch().generation + 1, 0))
+    assert (ControlRecovery.objects.count(), Entry.objects.filter(kind="control.recovered").count()) == (5, 5)
+    assert Alert.objects.get(kind="control.recovered").occurrences == 5
+    ack(reading(system), system, Epoch(current_epoch().generation + 1, 0), instance="of another account")
+    seal_recoveries()
+    assert sorted(Alert.objects.values_list("occurrences", flat=True)) == [1, 5]
+    ControlRecovery.objects.update(recovered_at=timezone.now() - timedelta(hours=25))
+    assert ack(grant, system, Epoch(20, 0)).generation == 21
+
+
+def test_one_whose_alert_was_closed_that_day_opens_no_other() -> None:
+    system = make_system()
+    grant, person = reading(system), operator_of(None, "administrator")
+    ack(grant, system, Epoch(3, 0))
+    seal_recoveries()
+    close_alert(actor=actor_of(person), alert_id=Alert.objects.get().pk, note="a test client")
+    ack(grant, system, Epoch(5, 0))
+    seal_recoveries()
+    assert Alert.objects.count() == 1
+
+
+def test_an_epoch_that_is_too_far_ahead_is_refused() -> None:
+    system = make_system()
+    grant = reading(system)
+    with pytest.raises(ImplausibleEpoch):
+        ack(grant, system, Epoch(102, 0))
+    assert ack(grant, system, Epoch(101, 0)).generation == 102
+
+
 def test_what_a_file_said_is_sealed_on_contact_and_when_it_ends() -> None:
     system = make_system()
     grant = reading(system)
@@ -346,6 +414,17 @@ def said(system: str, **rest: object) -> dict[str, object]:
         "in_flight": 0,
         "drained_at": None,
     } | rest
+
+
+def test_what_a_fail_policy_did_is_said_and_never_put_in_force(client: Client) -> None:
+    system = make_system()
+    key = make_key(system, scopes=["control:read"]).text
+    for epoch in ("3.42", "3.41"):  # by the second one the database knows that it was restored
+        ack = said(system.slug, epoch=epoch, applied_mode="stop", applied_by="fail_policy")
+        assert post(client, key, ack)[0] == 200
+    assert ClientInstance.objects.get().applied_by == "fail_policy"
+    assert current_epoch().generation == 4
+    assert memory.current().control.mode(system.pk, "production") is Mode.RUN
 
 
 def test_one_or_many_over_the_api(client: Client) -> None:

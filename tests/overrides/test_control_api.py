@@ -8,12 +8,12 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from governance.acts import Role
-from governance.models import AISystem, Person, PersonToken, ServiceKey
+from governance.models import AISystem, Person, PersonToken
 from governance.scopes import Scope
 from governance.services.tokens import create_token
 from overrides.models import Switch, SwitchChange
 from overrides.standing import Mode
-from tests.factories.control import ack, approver_of, operator_of, reading, stop
+from tests.factories.control import ack, approver_of, decided, operator_of, reading, stop
 from tests.factories.register import actor_of, give_role, make_key, make_person, make_system
 
 pytestmark = pytest.mark.django_db
@@ -121,7 +121,7 @@ def test_a_change_for_everybody_tells_nobody_of_clients_beyond_their_reach() -> 
     ack(reading(system, environment="staging"), system, None, None, instance="in-staging")
     ack(reading(other), other, None, None, instance="theirs")
     writing = make_key(other, scopes=("decisions:write",)).row
-    ServiceKey.objects.filter(pk=writing.pk).update(last_used_at=timezone.now())
+    decided(writing)
     done = stop(None)
     person = make_person()
     give_role(person, Role.VIEWER, Scope.system(system.pk))

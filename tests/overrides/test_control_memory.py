@@ -15,12 +15,14 @@ import pytest
 import time_machine
 from django.db import connections
 from django.utils import timezone
+from prometheus_client import Gauge
 
 from governance import memory as register_memory
 from governance.services.systems import end_environment, retire_system
 from ledger.models import Entry
 from notices.models import Alert
 from overrides import known_here, memory
+from overrides.clients import metrics
 from overrides.errors import ControlsStale
 from overrides.models import ControlRecovery, Switch
 from overrides.services.recovery import recover_if_restored, seal_recoveries
@@ -63,6 +65,26 @@ def test_a_stop_is_heard_at_once(listening: None) -> None:
     time.sleep(0.5)
     stop(system)
     assert until(says(system, Mode.STOP)) < 0.5
+
+
+def test_metrics_say_whether_changes_are_heard_and_when_it_looked_last(
+    listening: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def value(gauge: Gauge) -> float:
+        (sample,) = next(iter(gauge.collect())).samples
+        return sample.value
+
+    memory.current()
+    until(lambda: value(metrics.LISTENING) == 1)
+    until(lambda: abs(time.time() - value(metrics.LAST_LOOK)) < 1)
+
+    def away(*args: object) -> None:
+        raise psycopg.OperationalError("away")
+
+    monkeypatch.setattr(memory, "_connect", away)
+    monkeypatch.setattr(memory, "_look", away)
+    until(lambda: value(metrics.LISTENING) == 0)
+    until(lambda: time.time() - value(metrics.LAST_LOOK) > 2)
 
 
 def test_a_notification_that_is_lost_costs_one_look(listening: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from notices.errors import AlertNeedsAnother
 from notices.models import Alert, Event, Message
 from notices.services import close_alert
 from overrides import memory
-from overrides.errors import EpochPassed, NotClearable
+from overrides.errors import ClearUnreviewed, EpochPassed, NotClearable
 from overrides.models import Switch, SwitchChange
 from overrides.services import switches
 from overrides.services.loosening import approve_loosening, emergency_clear
@@ -165,6 +165,29 @@ def test_all_holders_are_told_and_another_one_looks_at_it_afterwards() -> None:
     with pytest.raises(AlertNeedsAnother):
         close_alert(actor=actor_of(one), alert_id=alert.pk, note="fine")  # type: ignore[arg-type]
     close_alert(actor=actor_of(other), alert_id=alert.pk, note="was needed")  # type: ignore[arg-type]
+
+
+def test_nobody_repeats_it_before_somebody_else_has_looked() -> None:
+    one, other, system = holder(), holder(), make_system()
+    clear_alone(stop(system), one)
+    again = stop(system)
+    for person in (one, other):
+        with pytest.raises(ClearUnreviewed):
+            clear_alone(again, person)
+    assert mode_of(system) is Mode.STOP
+    clear_alone(stop(make_system()), one)  # of another switch it is another matter
+    alert = Alert.objects.get(kind="switch.emergency_cleared", about_id=again.switch.pk)
+    close_alert(actor=actor_of(other), alert_id=alert.pk, note="was needed")  # type: ignore[arg-type]
+    clear_alone(again, one)
+    assert mode_of(system) is Mode.REVIEW
+
+
+def test_one_that_was_gathered_among_many_waits_to_be_looked_at_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("notices.services.alerts.STORM", 1)
+    system, person = make_system(), holder()
+    clear_alone(stop(system), person)
+    with pytest.raises(ClearUnreviewed):
+        clear_alone(stop(system), person)
 
 
 def test_a_request_by_two_does_not_survive_it() -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from config.errors import Forbidden, InvalidInput, ServiceError
 from governance.acts import Role
-from governance.errors import ApprovalForbidden, EnvironmentNotFound, RequestVoid
+from governance.errors import ApprovalForbidden, EnvironmentNotFound, PersonNeeded, RequestVoid
 from governance.models import Person
 from governance.scopes import Scope
 from governance.services.assignments import end_assignment
@@ -260,7 +260,7 @@ def test_a_stranger_learns_nothing(crew: Crew) -> None:
 
 
 def test_a_key_tightens_and_never_loosens(crew: Crew) -> None:
-    parameter, other = crew.parameter(), make_system()
+    parameter, other = crew.parameter(environment="production"), make_system()
     account = make_account()
     make_key(crew.system, scopes=["control:tighten"], account=account)
     service = Actor("service", account.pk)
@@ -274,6 +274,15 @@ def test_a_key_tightens_and_never_loosens(crew: Crew) -> None:
     make_key(other, scopes=["control:tighten"], account=reader)
     with pytest.raises(Forbidden):
         change_parameter(actor=Actor("service", reader.pk), parameter_id=parameter.pk, value=5, reason_code="drift")
+
+
+def test_what_holds_in_every_environment_takes_a_person(crew: Crew) -> None:
+    parameter, account = crew.parameter(), make_account()
+    make_key(crew.system, scopes=["control:tighten"], account=account)
+    with pytest.raises(PersonNeeded):
+        change_parameter(actor=Actor("service", account.pk), parameter_id=parameter.pk, value=10, reason_code="drift")
+    assert value_of(parameter) == 1000
+    assert crew.set(parameter, 10).status == "in_force"
 
 
 # --- values that lapse -----------------------------------------------------------------------------------------------

@@ -82,4 +82,5 @@ def _confirmed(found: Confirmation) -> str:
     lines += [f"  seen       {each.instance}" for each in found.seen]
     lines += [f"  silent     {each.instance}, last heard {each.heard_at:%H:%M:%S} UTC" for each in found.silent]
     lines += [f"  ungoverned service account {each}" for each in found.ungoverned]
+    lines += [f"  reads, does not confirm: service account {each}" for each in found.reading]
     return "\n".join(lines)

@@ -256,7 +256,7 @@ class Control:
                 after = self.mode(system)
                 if after is not before:
                     self._obeyed[system] = after
-                    found.append(Change(system, before, after, self._epoch_text(), self.applied_by(system)))
+                    found.append(Change(system, before, after, self._epoch_text(), self.applied_by(system, after)))
         with self.changed:
             self.changed.notify_all()
         for change in found:
@@ -266,12 +266,13 @@ class Control:
     def _epoch_text(self) -> str | None:
         return str(self.epoch) if self.epoch else None
 
-    def applied_by(self, system: str | None = None) -> str:
-        """Who made the mode what it is."""
-        entry, mode = self.entry(system), self.mode(system)
+    def applied_by(self, system: str, mode: Mode) -> str:
+        """Who made the mode what it is. Of a system that the service says nothing about, the fail policy."""
+        entry = self.entry(system)
         if entry.file_mode is mode and mode is not Mode.RUN:
             return "file"
-        return "server" if mode is entry.mode and self._view.states else "fail_policy"
+        is_told = any(system in each.systems for each in self._view.states)
+        return "server" if mode is entry.mode and is_told else "fail_policy"
 
     def _tell(self, change: Change) -> None:
         for listener in list(self._listeners):

@@ -318,7 +318,7 @@ class Acknowledger:
             "seen_at": applied_at,
             "applied_at": applied_at,
             "applied_mode": mode.value,
-            "applied_by": "file" if control.applied_by(system) == "file" else "server",
+            "applied_by": control.applied_by(system, mode),
             "file_mode": entry.file_mode.value if entry.file_mode else None,
             "in_flight": number,
             "drained_at": None if is_run or number else (drained_at if drained_at != before else None) or applied_at,
