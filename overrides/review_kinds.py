@@ -42,6 +42,7 @@ OVERRIDE_REFUSED = Kind("override.refused", Belongs.SYSTEM, "a second reviewer d
 DECISION_OVERRIDDEN = Kind("decision.overridden", Belongs.SYSTEM, "a person put another outcome in its place")
 OVERRIDE_REPORTED = Kind("override.reported", Belongs.SYSTEM, "a human decision made in another tool, as it was told")
 EFFECT_CONFIRMED = Kind("effect.confirmed", Belongs.SYSTEM, "the caller says it did what was decided")
+EFFECT_FAILED = Kind("effect.failed", Belongs.SYSTEM, "the caller says it could not carry it out")
 EFFECT_MISMATCHED = Kind("effect.mismatched", Belongs.SYSTEM, "the caller says it did something else")
 APPEAL_OPENED = Kind("appeal.opened", Belongs.SYSTEM, "somebody contests a decision")
 APPEAL_UPHELD = Kind("appeal.upheld", Belongs.SYSTEM, "the contested decision stands")

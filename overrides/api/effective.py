@@ -18,11 +18,11 @@ from governance.memory import KeyGrant
 from governance.models import ServiceKey
 from overrides.api.callers import checked, decision_for
 from overrides.effective import Effective, effective_of
-from overrides.models import Override
+from overrides.models import Effect, Override
 from overrides.services.deadlines import withdraw_review
+from overrides.services.effects import confirm_effect
 from overrides.services.overriding import (
     agree_to_override,
-    confirm_effect,
     override_decision,
     refuse_override,
     report_override,
@@ -38,7 +38,7 @@ class ReviewStateOutput(serializers.Serializer[Any]):
 
 
 class EffectStateOutput(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(choices=["unconfirmed", "confirmed", "mismatch"])
+    status = serializers.ChoiceField(choices=["unconfirmed", "confirmed", "mismatch", "failed"])
     outcome = serializers.CharField(allow_null=True)
     confirmed_at = serializers.DateTimeField(allow_null=True)
 
@@ -129,6 +129,12 @@ class EffectApi(APIView):
         outcome = StrictCharField(max_length=100, allow_null=True, help_text="Null where nothing was carried out.")
         occurred_at = serializers.DateTimeField()
         detail = StrictCharField(max_length=10_000, required=False, allow_blank=True)
+        via = serializers.ChoiceField(
+            choices=Effect.Via.choices, required=False, help_text="The outcome is that of the fallback."
+        )
+        failed = serializers.BooleanField(
+            required=False, help_text="Something was to be carried out and could not be; the outcome is null."
+        )
 
     @extend_schema(operation_id="confirm_effect", tags=["human control"], request=NewEffect, responses=FactOutput)
     def post(self, request: Request, decision_id: uuid.UUID) -> Response:

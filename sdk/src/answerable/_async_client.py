@@ -1,6 +1,7 @@
 """The same client for asyncio: the same engine, with everything that may wait taken off the loop."""
 
 import asyncio
+import functools
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -53,9 +54,12 @@ class AsyncClient(BaseClient):
         """See `Client.effective`."""
         return await self._in_thread(self._engine_now().effective, decision_id)
 
-    async def confirm_effect(self, decision_id: str, outcome: str | None, detail: str = "") -> None:
+    async def confirm_effect(
+        self, decision_id: str, outcome: str | None, detail: str = "", *, via: str = "", failed: bool = False
+    ) -> None:
         """See `Client.confirm_effect`."""
-        await self._written(self._engine_to_write().confirm_effect, decision_id, outcome, detail)
+        keep = functools.partial(self._engine_to_write().confirm_effect, via=via, failed=failed)
+        await self._written(keep, decision_id, outcome, detail)
 
     def guard(
         self,

@@ -304,9 +304,10 @@ class Engine:
                 time.sleep(min(ASK_PAUSE * random.uniform(0.8, 1.2), max(until - time.monotonic(), 0.0)))
         return found
 
-    def confirm_effect(self, decision_id: str, outcome: str | None, detail: str) -> None:
-        """Keep what was really done, to be told when the decision itself has arrived."""
-        body = {"outcome": outcome, "occurred_at": now_text(), "detail": detail}
+    def confirm_effect(self, decision_id: str, outcome: str | None, detail: str, **how: Any) -> None:
+        """Keep what was really done, to be told when the decision itself has arrived. `how`: `via`, `failed`."""
+        said = {name: value for name, value in how.items() if value}
+        body = {"outcome": outcome, "occurred_at": now_text(), "detail": detail} | said
         try:
             self.spool.add_effect(decision_id, encode(body))
         except Exception as error:  # noqa: BLE001 - what fails in here must never break who called
