@@ -147,7 +147,7 @@ def _by_review(decision: SealedDecision, review: Review, now: datetime) -> _Ruli
         held = review.phase == "proposed"
         return _Ruling(action=HOLD, outcome=decision.body.outcome, source="model", pending=True) if held else None
     at = review.closed_at
-    if review.status == Review.Status.TIMED_OUT:
+    if review.status in (Review.Status.TIMED_OUT, Review.Status.OVERFLOWED):
         if review.phase != "proposed":
             return None
         action = ACTION_OF[review.action]

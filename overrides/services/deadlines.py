@@ -28,6 +28,10 @@ from overrides.services.work import Work, answerable_person, detach_all, locked_
 from overrides.standing import InFlight, Mode, SwitchState
 
 AT_ONCE = 200
+GIVEN_UP = {
+    Review.Closing.DEADLINE: (Review.Status.TIMED_OUT, REVIEW_TIMED_OUT),
+    Review.Closing.QUEUE_FULL: (Review.Status.OVERFLOWED, REVIEW_OVERFLOWED),
+}
 STAGES = (80, 50)
 """Percent of its time after which somebody is told."""
 
@@ -128,8 +132,8 @@ def _give_up(actor: Actor, review_id: uuid.UUID, closing: Review.Closing, now: d
         if not review.is_open or not is_due or (closing == Review.Closing.QUEUE_FULL and _has_begun(review)):
             return False
         review.action = _action(review, closing)
-        kind = REVIEW_TIMED_OUT if closing == Review.Closing.DEADLINE else REVIEW_OVERFLOWED
-        _end(seal, actor, review, Review.Status.TIMED_OUT, closing, kind, now)
+        status, kind = GIVEN_UP[closing]
+        _end(seal, actor, review, status, closing, kind, now)
     return True
 
 

@@ -100,7 +100,7 @@ def test_the_caller_is_told_ten_seconds_later(system: AISystem, reviewer: Person
 def test_or_at_the_reviewers_next_act(system: AISystem, reviewer: Person) -> None:
     review, following = open_review(system), open_review(system)
     hand_in(reviewer, review, CONFIRM)
-    claim(actor=actor_of(reviewer), review_id=following.pk)
+    hand_in(reviewer, following, CONFIRM)
     assert effective_of(review.decision_id).status == "final"
 
 
@@ -396,8 +396,11 @@ def test_beyond_its_capacity_a_queue_does_as_it_says(system: AISystem, reviewer:
     reviews = [open_review(system, rule=rule) for _ in range(4)]
     claim(actor=actor_of(reviewer), review_id=reviews[3].pk)
     assert [apply_capacity(actor=SERVER), apply_capacity(actor=SERVER)] == [2, 0]
-    states = [Review.objects.get(pk=review.pk).closing for review in reviews]
-    assert states == ["", "queue_full", "queue_full", ""]
+    states = [Review.objects.get(pk=review.pk) for review in reviews]
+    assert [review.closing for review in states] == ["", "queue_full", "queue_full", ""]
+    assert [review.status for review in states[:3]] == ["open", "overflowed", "overflowed"]
+    found = effective_of(states[1].decision_id)
+    assert (found.status, found.action, found.source) == ("final", "stop", "timeout")
 
 
 def test_webhooks_hear_of_a_decision_once_and_only_when_it_counts(system: AISystem, reviewer: Person) -> None:
