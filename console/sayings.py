@@ -110,6 +110,7 @@ SAYINGS: dict[str, Saying] = {
     "decision.overridden": _overridden,
     "override.requested": lambda who, facts: f"{who} asks for {facts.get('outcome')}; a second reviewer must agree.",
     "override.refused": _did("did not agree"),
+    "override.expired": lambda who, facts: "No second reviewer came in time, so it is not asked for any more.",
     "override.reported": lambda who, facts: (
         f"{who} reports that people decided {facts.get('outcome')} in another tool."
     ),

@@ -40,6 +40,7 @@ REVIEW_SUPERSEDED = Kind("review.superseded", Belongs.SYSTEM, "the decision was 
 OVERRIDE_REQUESTED = Kind("override.requested", Belongs.SYSTEM, "an override waits for a second reviewer")
 OVERRIDE_REFUSED = Kind("override.refused", Belongs.SYSTEM, "a second reviewer did not agree to an override")
 DECISION_OVERRIDDEN = Kind("decision.overridden", Belongs.SYSTEM, "a person put another outcome in its place")
+OVERRIDE_EXPIRED = Kind("override.expired", Belongs.SYSTEM, "an override for which no second reviewer came in time")
 OVERRIDE_REPORTED = Kind("override.reported", Belongs.SYSTEM, "a human decision made in another tool, as it was told")
 EFFECT_CONFIRMED = Kind("effect.confirmed", Belongs.SYSTEM, "the caller says it did what was decided")
 EFFECT_FAILED = Kind("effect.failed", Belongs.SYSTEM, "the caller says it could not carry it out")

@@ -20,6 +20,8 @@ class Override(GovernedRow):
         """A rule asks for a second person."""
         IN_FORCE = "in_force", "in force"
         REFUSED = "refused"
+        EXPIRED = "expired"
+        """No second person came in time."""
 
     ERASABLE_FIELDS = ("output", "note")
     UNSEALED_FIELDS = ("announced_at",)

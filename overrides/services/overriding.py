@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -24,6 +25,7 @@ from overrides.reasons import checked_reason
 from overrides.review_errors import NotForReviewer, OverrideNotFound, OverrideNotWaiting
 from overrides.review_kinds import (
     DECISION_OVERRIDDEN,
+    OVERRIDE_EXPIRED,
     OVERRIDE_REFUSED,
     OVERRIDE_REPORTED,
     OVERRIDE_REQUESTED,
@@ -31,10 +33,13 @@ from overrides.review_kinds import (
 )
 from overrides.selectors import may_override, require_unhidden
 from overrides.services.deciding import check_texts
+from overrides.services.sweeping import each_by_itself
 from overrides.services.work import detach_all, locked_review, write_review
 
 SECOND_ASKED = frozenset({Condition.SECOND_REVIEW_ASKED})
 AHEAD = timedelta(minutes=5)
+REQUEST_COUNTS = timedelta(days=7)
+AT_ONCE = 200
 
 
 def override_decision(
@@ -108,6 +113,17 @@ def refuse_override(*, actor: Actor, override_id: uuid.UUID) -> Override:
         made.status = Override.Status.REFUSED
         write_override(seal, actor, made, OVERRIDE_REFUSED)
     return made
+
+
+def expire_overrides(*, actor: Actor, now: datetime | None = None) -> int:
+    """End requests that no second person came for in a week. The server's own work: no right is asked.
+
+    Returns how many.
+    """
+    now = now or timezone.now()
+    late = Override.objects.filter(status=Override.Status.REQUESTED, at__lte=now - REQUEST_COUNTS).order_by("at")
+    ids = list(late.values_list("pk", flat=True)[:AT_ONCE])
+    return each_by_itself("override-request", partial(_expire, actor), ids)
 
 
 def report_override(
@@ -231,13 +247,23 @@ def _waiting(actor: Actor, override_id: uuid.UUID, *, own_too: bool = False) -> 
     decision = decision_by_id(made.decision_id)
     if not rights.can(actor, Act.DECISION_VIEW, scope_of(decision)):
         raise OverrideNotFound()
-    if made.status != Override.Status.REQUESTED:
+    if made.status != Override.Status.REQUESTED or made.at <= timezone.now() - REQUEST_COUNTS:
         raise OverrideNotWaiting()
     if not (own_too and made.person_id == actor.id):
         rights.require_approval(
             actor, Act.DECISION_OVERRIDE, scope_of(decision), requested_by=made.person_id, given=SECOND_ASKED
         )
     return made, decision
+
+
+def _expire(actor: Actor, override_id: uuid.UUID) -> bool:
+    with sealing() as seal:
+        made = Override.objects.select_for_update(no_key=True).get(pk=override_id)
+        if made.status != Override.Status.REQUESTED:
+            return False
+        made.status = Override.Status.EXPIRED
+        write_override(seal, actor, made, OVERRIDE_EXPIRED)
+    return True
 
 
 def _supersede(seal: Seal, actor: Actor, decision_id: uuid.UUID) -> None:

@@ -197,3 +197,17 @@ def test_a_decision_that_its_sender_asks_for_has_its_corrected_output(system: AI
 def views_of(decision_id: uuid.UUID) -> list[dict[str, Any]]:
     entries = Entry.objects.filter(about_id=decision_id, kind="payload.viewed").order_by("id")
     return [json.loads(bytes(entry.data)) for entry in entries]
+
+
+def test_skills_are_given_listed_and_ended(system: AISystem) -> None:
+    manager, reviewer = person_client(make_person(administrator=True)), make_person(reviewer=system)
+    body = {"person_id": str(reviewer.pk), "skill": "law"}
+    given = manager.post("/api/v1/reviewer-skills", body)
+    assert (given.status_code, given.json()["skill"]) == (200, "law")
+    address = f"/api/v1/reviewer-skills?person_id={reviewer.pk}"
+    assert [each["skill"] for each in manager.get(address).json()] == ["law"]
+    assert manager.get("/api/v1/reviewer-skills?person_id=x").status_code == 422
+    refused = [person_client(reviewer).post(f"/api/v1/reviewer-skills{end}", body).status_code for end in ("", "/end")]
+    assert refused == [403, 403]
+    assert manager.post("/api/v1/reviewer-skills/end", body).status_code == 204
+    assert manager.get(address).json() == []

@@ -11,7 +11,7 @@ from audit.selectors import SealedDecision
 from config.errors import Forbidden, InvalidInput
 from governance.errors import ApprovalForbidden, PersonNeeded, RequestVoid
 from governance.models import AISystem, Person, ServiceAccount
-from ledger.entries import Actor
+from ledger.entries import SERVER, Actor
 from ledger.models import Entry
 from notices.models import Alert, Event
 from overrides import memory
@@ -32,6 +32,7 @@ from overrides.services.deciding import Answer, submit, undo
 from overrides.services.effects import confirm_effect
 from overrides.services.overriding import (
     agree_to_override,
+    expire_overrides,
     override_decision,
     refuse_override,
     report_override,
@@ -148,6 +149,20 @@ def test_where_the_rule_asks_for_two_an_override_waits_for_a_second_one(system: 
     assert effective_of(review.decision_id).effective_outcome == "approved"
     with pytest.raises(OverrideNotWaiting):
         refuse_override(actor=actor_of(second), override_id=made.pk)
+
+
+def test_an_override_that_nobody_agreed_to_expires_after_a_week(system: AISystem, owner: Person) -> None:
+    review = open_review(system, rule=make_rule(system, make_queue(owner), reviews_required=2))
+    made, second = overrule(owner, review.decision_id), make_person(reviewer=system)
+    assert expire_overrides(actor=SERVER, now=made.at + timedelta(days=7, seconds=-1)) == 0
+    with time_machine.travel(made.at + timedelta(days=7)):
+        with pytest.raises(OverrideNotWaiting):
+            agree_to_override(actor=actor_of(second), override_id=made.pk)
+        assert [expire_overrides(actor=SERVER), expire_overrides(actor=SERVER)] == [1, 0]
+        assert overrule(owner, review.decision_id).status == "requested"
+    made.refresh_from_db()
+    assert made.status == "expired"
+    assert Entry.objects.filter(about_id=made.pk, kind="override.expired").count() == 1
 
 
 def test_a_human_decision_of_another_tool_is_told_apart_and_changes_nothing(
