@@ -44,7 +44,8 @@ class AsyncClient(BaseClient):
         engine, until = self._engine_now(), time.monotonic() + timeout
         found = Effective(name, "pending", "hold")
         while True:
-            found = await self._in_thread(lambda known: engine.look(name, known, wait=0.0), found)
+            look = functools.partial(engine.look, wait=0.0, within=max(until - time.monotonic(), 0.5))
+            found = await self._in_thread(look, name, found)
             left = until - time.monotonic()
             if not found.is_pending or left <= 0:
                 return found
