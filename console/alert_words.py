@@ -17,6 +17,7 @@ means("client.not_armed", "Clients did not apply the last probe. They might not 
 means("control.recovered", "Clients knew a newer state than the database, as after a restore. The stricter one holds.")
 means("decision.conflicted", "Another record came under the id of a decision. The first one stands.")
 means("drill.overdue", "Nobody has practised stopping this AI system for too long.")
+means("effect.failed", "The calling service failed to carry out what was decided.")
 means("effect.mismatched", "The calling service carried out something else than what people decided.")
 means("ledger.audit_failed", "The self-audit could not look at something. What it could not see, it cannot vouch for.")
 means("ledger.discontinued", "A log does not go on from what this host has signed: a restore, or somebody cut it.")

@@ -157,6 +157,7 @@ def _closed_in_words(review: Review) -> str:
     words = {
         status.SUPERSEDED: "Somebody who answers for the AI system has overridden the decision meanwhile.",
         status.TIMED_OUT: f"Nobody decided in time, so the rule was applied: {applied}.",
+        status.OVERFLOWED: f"The queue was full, so what it says was applied: {applied}.",
         status.WITHDRAWN: f"There is nothing to decide any more: {review.get_closing_display()}.",
     }
     return words.get(status(review.status), "Others have decided it meanwhile.") + " Nothing you wrote was sent."

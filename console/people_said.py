@@ -23,11 +23,12 @@ from overrides.services.appeals import NO_PART
 from overrides.services.overriding import SECOND_ASKED
 
 STATUS_TONES = {"final": "ok", "pending": "warn", "frozen": "bad"}
-EFFECT_TONES = {"confirmed": "ok", "unconfirmed": "warn", "mismatch": "bad"}
+EFFECT_TONES = {"confirmed": "ok", "unconfirmed": "warn", "mismatch": "bad", "failed": "warn"}
 EFFECT_WORDS = {
     "confirmed": "the caller says it did this",
     "unconfirmed": "the caller has not said that it did this",
     "mismatch": "the caller says it did something else",
+    "failed": "the caller says it failed to carry it out",
 }
 
 

@@ -66,7 +66,10 @@ def _did(what: str) -> Saying:
 
 
 def _carried_out(who: str, facts: Facts) -> str:
-    return f"{who} says that {facts['outcome']} was carried out." if facts.get("outcome") else f"{who} did nothing."
+    if not facts.get("outcome"):
+        return f"{who} did nothing."
+    by = " by the fallback" if facts.get("via") else ""
+    return f"{who} says that {facts['outcome']} was carried out{by}."
 
 
 def _mismatched(who: str, facts: Facts) -> str:
@@ -107,10 +110,12 @@ SAYINGS: dict[str, Saying] = {
     "decision.overridden": _overridden,
     "override.requested": lambda who, facts: f"{who} asks for {facts.get('outcome')}; a second reviewer must agree.",
     "override.refused": _did("did not agree"),
+    "override.expired": lambda who, facts: "No second reviewer came in time, so it is not asked for any more.",
     "override.reported": lambda who, facts: (
         f"{who} reports that people decided {facts.get('outcome')} in another tool."
     ),
     "effect.confirmed": _carried_out,
+    "effect.failed": lambda who, facts: f"{who} says that it failed to carry out {facts.get('expected')}.",
     "effect.mismatched": _mismatched,
     "appeal.opened": lambda who, facts: f"{who} noted it: {str(facts.get('ground', '')).replace('-', ' ')}.",
     "appeal.upheld": _did("found that the decision stands"),

@@ -56,6 +56,8 @@ class Measures:
     dwell_median_s: float | None
     dwell_under_floor: Share
     timed_out: Share
+    overflowed: Share
+    """Closed because the queue was full."""
     escalated: Share
     appeals_overturned: int | None
     blind_switched: Share
@@ -97,6 +99,7 @@ def measures(queue: ReviewQueue, since: datetime, until: datetime) -> Measures:
         dwell_median_s=round(median(dwell), 1) if len(dwell) >= FEWEST else None,
         dwell_under_floor=share(seconds < queue.dwell_floor_s for seconds in dwell),
         timed_out=share(each.status == Review.Status.TIMED_OUT for each in reviews),
+        overflowed=share(each.status == Review.Status.OVERFLOWED for each in reviews),
         escalated=share(each.escalated for each in reviews),
         appeals_overturned=cell(overturned),
         blind_switched=share(_switches(work, model, {each.id: each.decision_id for each in decided})),

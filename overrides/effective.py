@@ -25,7 +25,7 @@ ACTION_OF = {OnTimeout.BLOCK: STOP, OnTimeout.FALLBACK: FALLBACK, OnTimeout.ALLO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectState:
-    """What the caller said it did. `mismatch` only against what is effective now."""
+    """What the caller said it did. `mismatch` and `failed` only against what is effective now."""
 
     status: str
     outcome: str | None = None
@@ -105,7 +105,7 @@ def effective_of(decision_id: uuid.UUID, *, decision: SealedDecision | None = No
         decided_at=ruling.at,
         mode=str(switch.mode if switch else Mode.RUN),
         epoch=str(memory.current().control.epoch),
-        effect=_effect(decision_id, ruling),
+        effect=_effect(decision_id, ruling, switch.mode if switch else Mode.RUN),
         version=version,
         frozen_at=_frozen_at(switch) if frozen and switch else None,
     )
@@ -147,7 +147,7 @@ def _by_review(decision: SealedDecision, review: Review, now: datetime) -> _Ruli
         held = review.phase == "proposed"
         return _Ruling(action=HOLD, outcome=decision.body.outcome, source="model", pending=True) if held else None
     at = review.closed_at
-    if review.status == Review.Status.TIMED_OUT:
+    if review.status in (Review.Status.TIMED_OUT, Review.Status.OVERFLOWED):
         if review.phase != "proposed":
             return None
         action = ACTION_OF[review.action]
@@ -191,18 +191,24 @@ def _frozen_at(switch: SwitchState) -> datetime:
     return switch.changed_at + (DRAIN_WITHIN if switch.in_flight is InFlight.DRAIN else timedelta())
 
 
-def _effect(decision_id: uuid.UUID, ruling: _Ruling) -> EffectState:
+def fell_back(effect: Effect, action: str, mode: str) -> bool:
+    """Whether it is the outcome of a fallback that was to be taken: told for this decision, or in force by now."""
+    return effect.via == Effect.Via.FALLBACK and FALLBACK in (action, mode)
+
+
+def _effect(decision_id: uuid.UUID, ruling: _Ruling, mode: Mode) -> EffectState:
     last = Effect.objects.filter(decision_id=decision_id).order_by("-received_at", "-id").first()
     if last is None:
         return UNCONFIRMED
     is_before = ruling.at is not None and last.received_at < ruling.at
     # the same outcome, and another output than was carried out then
     is_corrected = is_before and ruling.output is not None
-    if last.outcome == (ruling.outcome or "") and not is_corrected:
+    is_same = last.outcome == (ruling.outcome or "") or fell_back(last, ruling.action, mode)
+    if is_same and not is_corrected:
         return EffectState(status="confirmed", outcome=last.outcome, confirmed_at=last.received_at)
     if is_before or last.status == Effect.Status.CONFIRMED:
         return EffectState(status="unconfirmed", outcome=last.outcome)  # it did what held then; now another holds
-    return EffectState(status="mismatch", outcome=last.outcome, confirmed_at=last.received_at)
+    return EffectState(status=str(last.status), outcome=last.outcome, confirmed_at=last.received_at)
 
 
 VERSIONS = """
@@ -234,7 +240,7 @@ def unconfirmed_effects(system_ids: Collection[uuid.UUID] | None, *, limit: int 
     """
     with connection.cursor() as cursor:
         cursor.execute(UNCONFIRMED_EFFECTS, [system_ids is None, list(system_ids or ()), limit])
-        names = ["decision_id", "system_id", "outcome", "source", "since", "said"]
+        names = ["decision_id", "system_id", "outcome", "source", "since", "said", "has_failed"]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
@@ -251,9 +257,9 @@ WITH word AS (
 ), last AS (
     SELECT DISTINCT ON (decision_id) * FROM word ORDER BY decision_id, at DESC
 )
-SELECT l.decision_id, l.system_id, l.outcome, l.source, l.at, e.outcome
+SELECT l.decision_id, l.system_id, l.outcome, l.source, l.at, e.outcome, e.status = 'failed'
 FROM last l LEFT JOIN LATERAL (
-    SELECT outcome, received_at FROM overrides_effect
+    SELECT outcome, status, received_at FROM overrides_effect
     WHERE decision_id = l.decision_id ORDER BY received_at DESC, id DESC LIMIT 1
 ) e ON true
 WHERE (%s OR l.system_id = ANY(%s))

@@ -23,6 +23,7 @@ from overrides.services.deadlines import (
     tell_of_deadlines,
     withdraw_stopped,
 )
+from overrides.services.overriding import expire_overrides
 
 
 @shared_task
@@ -42,7 +43,7 @@ def lapse_emergency_clears_task() -> int:
 
 @shared_task
 def void_passed_requests_task() -> int:
-    return loosening.void_passed_requests()
+    return loosening.void_passed_requests() + expire_overrides(actor=SERVER)
 
 
 @shared_task

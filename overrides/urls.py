@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from overrides.api import appeals, drills, effective, parameters, reviews, rules
+from overrides.api import appeals, drills, effective, parameters, reviews, rules, skills
 from overrides.api.acks import AcksApi
 from overrides.api.loosening import (
     LooseningApi,
@@ -45,6 +45,8 @@ urlpatterns = [
     path("review-queues/<slug:slug>/reasons", rules.ReasonsApi.as_view(), name="review-queue-reasons"),
     path("review-rules", rules.RulesApi.as_view(), name="review-rules"),
     path("review-rules/<uuid:rule_id>", rules.RuleItem.as_view(), name="review-rule"),
+    path("reviewer-skills", skills.SkillsApi.as_view(), name="reviewer-skills"),
+    path("reviewer-skills/end", skills.SkillEndApi.as_view(), name="reviewer-skill-end"),
     path("rule-changes/<uuid:change_id>/approve", rules.RuleChangeApproveApi.as_view(), name="rule-change-approve"),
     path("rule-changes/<uuid:change_id>/refuse", rules.RuleChangeRefuseApi.as_view(), name="rule-change-refuse"),
     path("reviews", reviews.ReviewsApi.as_view(), name="reviews"),

@@ -65,20 +65,18 @@ def view_payload(
     """
     rights.require(actor, Act.PAYLOAD_READ, scope_of(decision), given=given)
     found = _disclosed(decision.id, parts)
-    names = [part.name for part in found]
-    if not _seen_lately(actor, decision.id, names):
-        with sealing() as seal:
-            seal.add(
-                open_log(decision.system_id).id,
-                draft_entry(
-                    kind=PAYLOAD_VIEWED,
-                    actor=actor,
-                    at=timezone.now(),
-                    body={"parts": names},
-                    about_id=decision.id,
-                ),
-            )
+    note_view(actor=actor, decision=decision, parts=[part.name for part in found])
     return found
+
+
+def note_view(*, actor: Actor, decision: SealedDecision, parts: Sequence[str]) -> None:
+    """Seal `payload.viewed`, before parts that belong to the payload are shown. Errors: what sealing raises."""
+    if _seen_lately(actor, decision.id, parts):
+        return
+    body = {"parts": list(parts)}
+    draft = draft_entry(kind=PAYLOAD_VIEWED, actor=actor, at=timezone.now(), body=body, about_id=decision.id)
+    with sealing() as seal:
+        seal.add(open_log(decision.system_id).id, draft)
 
 
 def _disclosed(decision_id: uuid.UUID, parts: Sequence[str]) -> list[DisclosedPart]:

@@ -43,6 +43,7 @@ class MeasuresOutput(serializers.Serializer[Any]):
     dwell_median_s = serializers.FloatField(allow_null=True)
     dwell_under_floor = ShareOutput()
     timed_out = ShareOutput()
+    overflowed = ShareOutput()
     escalated = ShareOutput()
     appeals_overturned = serializers.IntegerField(allow_null=True)
     blind_switched = ShareOutput()

@@ -24,7 +24,7 @@ from governance.scopes import ORGANISATION, Scope
 from overrides.admin.review_forms import SETTINGS, TESTS, ChangeRuleForm, NewRuleForm, as_typed
 from overrides.catching import would_catch
 from overrides.conditions import condition_in_words
-from overrides.models import ReviewRule, RuleChange
+from overrides.models import ReviewQueue, ReviewRule, RuleChange
 from overrides.selectors import hidden_from
 from overrides.services.rules import (
     Asked,
@@ -46,6 +46,7 @@ WORDS = {
     "is_blind": "not blind any more",
     "required_skill": "the skill asked for",
     "order": "when it is tried",
+    "queue_id": "another queue",
 }
 
 
@@ -277,9 +278,13 @@ class RuleChangeAdmin(ActPages[RuleChange]):
         return str(Person.objects.filter(pk=row.requested_by_id).first() or "a former member of staff")
 
 
+def _queue_in_words(queue_id: Any) -> str:
+    return ReviewQueue.objects.get(pk=queue_id).slug
+
+
 def _said(row: RuleChange, name: str, value: Any) -> str:
     before = getattr(row.rule, name, None) if row.rule and name != "archived" else None
-    words = condition_in_words if name == "condition" else str
+    words = {"condition": condition_in_words, "queue_id": _queue_in_words}.get(name, str)
     was = f" (was {words(before)})" if before is not None and row.status == Status.REQUESTED else ""
     return f"{name.removesuffix('_id').removesuffix('_s').replace('_', ' ')}: {words(value)}{was}"
 

@@ -12,23 +12,28 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.selectors import SealedDecision
+from audit.services.disclosure import may_read_payload, note_view
 from governance.api.authentication import IsPerson, actor_of, grant_of
 from governance.api.strict import StrictCharField, StrictSerializer
 from governance.memory import KeyGrant
 from governance.models import ServiceKey
+from ledger.entries import Actor
 from overrides.api.callers import checked, decision_for
 from overrides.effective import Effective, effective_of
-from overrides.models import Override
+from overrides.eligibility import ON_A_CLAIMED_ITEM
+from overrides.models import Effect, Override
+from overrides.selectors import has_live_claim
 from overrides.services.deadlines import withdraw_review
+from overrides.services.effects import confirm_effect
 from overrides.services.overriding import (
     agree_to_override,
-    confirm_effect,
     override_decision,
     refuse_override,
     report_override,
 )
 
 Scope = ServiceKey.Scope
+CORRECTED_OUTPUT = "corrected_output"
 
 
 class ReviewStateOutput(serializers.Serializer[Any]):
@@ -38,7 +43,7 @@ class ReviewStateOutput(serializers.Serializer[Any]):
 
 
 class EffectStateOutput(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(choices=["unconfirmed", "confirmed", "mismatch"])
+    status = serializers.ChoiceField(choices=["unconfirmed", "confirmed", "mismatch", "failed"])
     outcome = serializers.CharField(allow_null=True)
     confirmed_at = serializers.DateTimeField(allow_null=True)
 
@@ -53,7 +58,7 @@ class EffectiveOutput(serializers.Serializer[Any]):
     effective_outcome = serializers.CharField(allow_null=True, help_text="Null where nothing may be carried out.")
     source: Any = serializers.ChoiceField(choices=["model", "review", "override", "appeal", "timeout"])
     output = serializers.JSONField(
-        allow_null=True, help_text="The corrected output, for keys that sent the decision or may read payloads."
+        allow_null=True, help_text="The corrected output, for the key that sent the decision and who may read payloads."
     )
     reason_code = serializers.CharField(allow_null=True)
     review = ReviewStateOutput(allow_null=True)
@@ -104,11 +109,24 @@ def described_effective(found: Effective, *, with_output: bool) -> dict[str, Any
     }
 
 
-def may_have_output(grant: Any, decision: SealedDecision) -> bool:
-    """The corrected output is payload: for keys that may read payloads, or sent this decision."""
-    if not isinstance(grant, KeyGrant):
+def shows_output(request: Request, decision: SealedDecision, found: Effective) -> bool:
+    """The corrected output is payload: for who sent this decision, and, which is noted first, for who may read it."""
+    grant, actor = request.auth, actor_of(request)
+    if not found.output:
         return False
-    return grant.allows(Scope.PAYLOADS_READ) or grant.account_id == decision.service_account_id
+    if isinstance(grant, KeyGrant) and grant.account_id == decision.service_account_id:
+        return True
+    if not _may_read(grant, actor, decision):
+        return False
+    note_view(actor=actor, decision=decision, parts=[CORRECTED_OUTPUT])
+    return True
+
+
+def _may_read(grant: Any, actor: Actor, decision: SealedDecision) -> bool:
+    if isinstance(grant, KeyGrant):
+        return grant.allows(Scope.PAYLOADS_READ)
+    is_claimed = actor.id is not None and has_live_claim(actor.id, decision.id)
+    return may_read_payload(actor, decision, ON_A_CLAIMED_ITEM if is_claimed else frozenset())
 
 
 class EffectiveItem(APIView):
@@ -118,7 +136,7 @@ class EffectiveItem(APIView):
     def get(self, request: Request, decision_id: uuid.UUID) -> Response:
         decision = decision_for(request, decision_id, Scope.DECISIONS_READ, Scope.DECISIONS_WRITE)
         found = effective_of(decision_id, decision=decision)
-        body = described_effective(found, with_output=may_have_output(request.auth, decision))
+        body = described_effective(found, with_output=shows_output(request, decision, found))
         return Response(EffectiveOutput(body).data, headers={"Cache-Control": "no-store"})
 
 
@@ -129,6 +147,12 @@ class EffectApi(APIView):
         outcome = StrictCharField(max_length=100, allow_null=True, help_text="Null where nothing was carried out.")
         occurred_at = serializers.DateTimeField()
         detail = StrictCharField(max_length=10_000, required=False, allow_blank=True)
+        via = serializers.ChoiceField(
+            choices=Effect.Via.choices, required=False, help_text="The outcome is that of the fallback."
+        )
+        failed = serializers.BooleanField(
+            required=False, help_text="Something was to be carried out and could not be; the outcome is null."
+        )
 
     @extend_schema(operation_id="confirm_effect", tags=["human control"], request=NewEffect, responses=FactOutput)
     def post(self, request: Request, decision_id: uuid.UUID) -> Response:

@@ -25,6 +25,8 @@ class Review(GovernedRow):
         """Two disagree: a third person decides."""
         ADJUDICATED = "adjudicated"
         TIMED_OUT = "timed_out", "timed out"
+        OVERFLOWED = "overflowed"
+        """The queue was full: it had no chance of being looked at, which is another thing than too little time."""
         WITHDRAWN = "withdrawn"
         SUPERSEDED = "superseded"
         """Somebody who answers for the AI system has overridden the decision meanwhile."""
@@ -101,7 +103,7 @@ class Review(GovernedRow):
             models.CheckConstraint(
                 condition=models.Q(status__in=["open", "in_review", "conflict"], closed_at__isnull=True)
                 | models.Q(
-                    status__in=["decided", "adjudicated", "timed_out", "withdrawn", "superseded"],
+                    status__in=["decided", "adjudicated", "timed_out", "overflowed", "withdrawn", "superseded"],
                     closed_at__isnull=False,
                 ),
                 name="review_closed_has_time",

@@ -20,6 +20,8 @@ class Override(GovernedRow):
         """A rule asks for a second person."""
         IN_FORCE = "in_force", "in force"
         REFUSED = "refused"
+        EXPIRED = "expired"
+        """No second person came in time."""
 
     ERASABLE_FIELDS = ("output", "note")
     UNSEALED_FIELDS = ("announced_at",)
@@ -83,6 +85,12 @@ class Effect(GovernedRow):
     class Status(models.TextChoices):
         CONFIRMED = "confirmed"
         MISMATCH = "mismatch"
+        FAILED = "failed", "failed to carry out"
+
+    class Via(models.TextChoices):
+        """What the outcome is of, where it is not the decision's own."""
+
+        FALLBACK = "fallback"
 
     ERASABLE_FIELDS = ("detail",)
 
@@ -91,6 +99,7 @@ class Effect(GovernedRow):
     account_id = models.UUIDField()
     outcome = models.CharField(max_length=100, blank=True, validators=[clear])
     """Empty: nothing was carried out."""
+    via = models.CharField(max_length=16, choices=Via.choices, blank=True)
     expected = models.CharField(max_length=100, blank=True)
     """The effective outcome at that time; empty: none was allowed."""
     status = models.CharField(max_length=16, choices=Status.choices)
@@ -100,6 +109,11 @@ class Effect(GovernedRow):
 
     class Meta:
         ordering = ["-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=~models.Q(status="failed") | models.Q(outcome=""), name="effect_failed_has_no_outcome"
+            ),
+        ]
         indexes: ClassVar[list[models.Index]] = [models.Index("decision_id", "received_at", name="effect_decision")]
 
     def __str__(self) -> str:

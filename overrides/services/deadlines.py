@@ -2,13 +2,16 @@
 work: no right is asked, each is sealed."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
+from itertools import islice, takewhile
 
 from django.db.models import Count, DateTimeField, DurationField, ExpressionWrapper, F, Q, Value
 from django.utils import timezone
 
-from audit.selectors import decision_by_id
+from audit.errors import DecisionNotFound
+from audit.selectors import SealedDecision, decision_by_id, decisions_by_ids
 from governance.models import AISystem
 from ledger.entries import SERVER, Actor
 from ledger.kinds import Kind
@@ -20,10 +23,15 @@ from overrides import memory
 from overrides.models import OPEN, OnTimeout, Review, ReviewQueue
 from overrides.review_kinds import REVIEW_OVERFLOWED, REVIEW_TIMED_OUT, REVIEW_WITHDRAWN
 from overrides.services.rules import MAY_ALLOW
+from overrides.services.sweeping import each_by_itself
 from overrides.services.work import Work, answerable_person, detach_all, locked_review, write_review
-from overrides.standing import InFlight, Mode
+from overrides.standing import InFlight, Mode, SwitchState
 
 AT_ONCE = 200
+GIVEN_UP = {
+    Review.Closing.DEADLINE: (Review.Status.TIMED_OUT, REVIEW_TIMED_OUT),
+    Review.Closing.QUEUE_FULL: (Review.Status.OVERFLOWED, REVIEW_OVERFLOWED),
+}
 STAGES = (80, 50)
 """Percent of its time after which somebody is told."""
 
@@ -39,10 +47,7 @@ def tell_of_deadlines(*, actor: Actor, now: datetime | None = None) -> int:
         ran = ExpressionWrapper(F("opened_at") + span, DateTimeField())
         found = Review.objects.filter(status__in=OPEN, told_share__lt=stage, deadline_at__gt=now)
         reviews = list(found.annotate(ran_at=ran).filter(ran_at__lte=now).select_related("queue")[:AT_ONCE])
-        for review in reviews:
-            _tell(review, stage, now)
-        Review.objects.filter(pk__in=[review.pk for review in reviews]).update(told_share=stage)
-        due += len(reviews)
+        due += each_by_itself("review-due", partial(_tell_once, stage=stage, now=now), reviews)
     return due
 
 
@@ -51,43 +56,54 @@ def apply_deadlines(*, actor: Actor, now: datetime | None = None) -> int:
 
     Returns how many.
     """
-    now = now or timezone.now()
+    now, missed = now or timezone.now(), list[uuid.UUID]()
     overdue = Review.objects.filter(status__in=OPEN, deadline_at__lte=now).order_by("deadline_at")
-    missed = [
-        review_id
-        for review_id in overdue.values_list("pk", flat=True)[:AT_ONCE]
-        if _give_up(actor, review_id, Review.Closing.DEADLINE, now)
-    ]
-    _alert_missed(missed, now)
-    return len(missed)
+
+    def give_up(review_id: uuid.UUID) -> bool:
+        is_missed = _give_up(actor, review_id, Review.Closing.DEADLINE, now)
+        missed.extend([review_id] if is_missed else [])
+        return is_missed
+
+    # as many as are done, not as are tried: those in trouble stay the oldest, and would be all that is ever tried
+    ids = overdue.values_list("pk", flat=True).iterator(chunk_size=AT_ONCE)
+    done = each_by_itself("review-overdue", give_up, takewhile(lambda _: len(missed) < AT_ONCE, ids))
+    _alert_missed(missed)
+    return done
 
 
 def apply_capacity(*, actor: Actor, now: datetime | None = None) -> int:
     """Of queues with more than they can take: what came last and nobody has begun is dealt with as the queue says."""
     now, dealt_with = now or timezone.now(), 0
     full = ReviewQueue.objects.exclude(when_full=ReviewQueue.WhenFull.ACCEPT).filter(capacity__isnull=False)
+
+    def overflow(review_id: uuid.UUID) -> bool:
+        return _give_up(actor, review_id, Review.Closing.QUEUE_FULL, now)
+
     waiting = full.annotate(waiting=Count("reviews", filter=Q(reviews__status__in=OPEN)))
     for queue in waiting.filter(waiting__gt=F("capacity")):
         last = queue.reviews.filter(status=Review.Status.OPEN, phase="proposed").order_by("-opened_at")
         beyond = queue.waiting - (queue.capacity or 0)
-        for review_id in list(last.values_list("pk", flat=True)[: min(beyond, AT_ONCE)]):
-            dealt_with += _give_up(actor, review_id, Review.Closing.QUEUE_FULL, now)
+        ids = list(last.values_list("pk", flat=True)[: min(beyond, AT_ONCE)])
+        dealt_with += each_by_itself("review-beyond", overflow, ids)
     return dealt_with
 
 
 def withdraw_stopped(*, actor: Actor, now: datetime | None = None) -> int:
     """End reviews of decisions that a stop has cancelled: there is nothing to decide any more. Returns how many."""
     now, control, ended = now or timezone.now(), memory.current().control, 0
-    if not control.everywhere and not control.by_system:
-        return 0
     waiting = Review.objects.filter(status__in=OPEN, phase="proposed").order_by("id")
-    if not control.everywhere:
-        waiting = waiting.filter(system_id__in=control.by_system)
-    for review in waiting.iterator(chunk_size=AT_ONCE):
-        body = decision_by_id(review.decision_id).body
-        switch = control.in_force(review.system_id, review.environment, body.model_version, body.capability or "")
-        if switch and switch.mode is Mode.STOP and switch.in_flight is InFlight.CANCEL and switch.drill_id is None:
-            ended += _withdraw(actor, review.pk, Review.Closing.STOPPED, now)
+    if not _any_cancels(control.everywhere):
+        waiting = waiting.filter(system_id__in=[key for key, found in control.by_system.items() if _any_cancels(found)])
+
+    def withdraw(review: Review) -> bool:
+        if (decision := decisions.get(review.decision_id)) is None:
+            raise DecisionNotFound()
+        switch = control.in_force(review.system_id, review.environment, *_part_of(decision))
+        return _cancels(switch) and _withdraw(actor, review.pk, Review.Closing.STOPPED, now)
+
+    for chunk in _chunks(waiting.iterator(chunk_size=AT_ONCE)):
+        decisions = decisions_by_ids([review.decision_id for review in chunk])
+        ended += each_by_itself("review-stopped", withdraw, chunk)
     return ended
 
 
@@ -102,18 +118,10 @@ def withdraw_review(*, actor: Actor, decision_id: uuid.UUID) -> bool:
 
 def announce_decided(*, actor: Actor, now: datetime | None = None) -> int:
     """Tell webhook endpoints what was decided, once it cannot be taken back any more. Returns how many."""
-    now, told = now or timezone.now(), 0
+    now = now or timezone.now()
     due = Review.objects.filter(visible_at__lte=now, announced_at=None).order_by("visible_at")
-    for review_id in list(due.values_list("pk", flat=True)[:AT_ONCE]):
-        with sealing():
-            review = locked_review(review_id)
-            if review.announced_at or review.visible_at is None or review.visible_at > now:
-                continue  # told meanwhile, or taken back
-            Review.objects.filter(pk=review_id).update(announced_at=now)
-            facts = {"review": str(review.pk), "status": str(review.status), "verdict": review.verdict or review.action}
-            announce(event="review.decided", system_id=review.system_id, about_id=review.decision_id, facts=facts)
-            told += 1
-    return told
+    ids = list(due.values_list("pk", flat=True)[:AT_ONCE])
+    return each_by_itself("review-decided", lambda review_id: _announce(review_id, now), ids)
 
 
 # --- parts of the above -----------------------------------------------------------------------------------------------
@@ -124,8 +132,8 @@ def _give_up(actor: Actor, review_id: uuid.UUID, closing: Review.Closing, now: d
         if not review.is_open or not is_due or (closing == Review.Closing.QUEUE_FULL and _has_begun(review)):
             return False
         review.action = _action(review, closing)
-        kind = REVIEW_TIMED_OUT if closing == Review.Closing.DEADLINE else REVIEW_OVERFLOWED
-        _end(seal, actor, review, Review.Status.TIMED_OUT, closing, kind, now)
+        status, kind = GIVEN_UP[closing]
+        _end(seal, actor, review, status, closing, kind, now)
     return True
 
 
@@ -155,6 +163,36 @@ def _end(
     detach_all(seal, actor, review, now)
 
 
+def _announce(review_id: uuid.UUID, now: datetime) -> bool:
+    with sealing():
+        review = locked_review(review_id)
+        if review.announced_at or review.visible_at is None or review.visible_at > now:
+            return False  # told meanwhile, or taken back
+        Review.objects.filter(pk=review_id).update(announced_at=now)
+        facts = {"review": str(review.pk), "status": str(review.status), "verdict": review.verdict or review.action}
+        announce(event="review.decided", system_id=review.system_id, about_id=review.decision_id, facts=facts)
+    return True
+
+
+def _cancels(switch: SwitchState | None) -> bool:
+    if switch is None or switch.drill_id is not None:
+        return False
+    return switch.mode is Mode.STOP and switch.in_flight is InFlight.CANCEL
+
+
+def _any_cancels(switches: Iterable[SwitchState]) -> bool:
+    return any(map(_cancels, switches))
+
+
+def _part_of(decision: SealedDecision) -> tuple[str, str]:
+    return decision.body.model_version, decision.body.capability or ""
+
+
+def _chunks(reviews: Iterator[Review]) -> Iterator[list[Review]]:
+    while chunk := list(islice(reviews, AT_ONCE)):
+        yield chunk
+
+
 def _has_begun(review: Review) -> bool:
     return review.assignments.filter(status__in=[Work.CLAIMED, Work.OFFERED, Work.SUBMITTED]).exists()
 
@@ -177,11 +215,14 @@ def _allowed(review: Review, system: AISystem) -> str:
     """Unseen only where the risk is low and no switch says more than run."""
     if system.risk_class not in MAY_ALLOW:
         return OnTimeout.BLOCK
-    body = decision_by_id(review.decision_id).body
-    mode = memory.current().control.mode(
-        review.system_id, review.environment, body.model_version, body.capability or ""
-    )
+    part = _part_of(decision_by_id(review.decision_id))
+    mode = memory.current().control.mode(review.system_id, review.environment, *part)
     return {Mode.RUN: OnTimeout.ALLOW, Mode.FALLBACK: OnTimeout.FALLBACK}.get(mode, OnTimeout.BLOCK)
+
+
+def _tell_once(review: Review, stage: int, now: datetime) -> bool:
+    _tell(review, stage, now)
+    return bool(Review.objects.filter(pk=review.pk).update(told_share=stage))
 
 
 def _tell(review: Review, stage: int, now: datetime) -> None:
@@ -194,18 +235,22 @@ def _tell(review: Review, stage: int, now: datetime) -> None:
     tell(person_id=person_id, kind="reviews.due", fingerprint=f"reviews.due:{place}:{stage}:{hour}", facts=facts)
 
 
-def _alert_missed(review_ids: Sequence[uuid.UUID], now: datetime) -> None:
+def _alert_missed(review_ids: Sequence[uuid.UUID]) -> None:
     """One alert a queue, which counts: a night without reviewers is one matter, not a thousand."""
     found = Review.objects.filter(pk__in=review_ids).select_related("queue")
-    for review in found:
-        place = review.queue_id or review.system_id
-        open_alert(
-            actor=SERVER,
-            kind="review.deadline_missed",
-            severity=Alert.Severity.WARNING,
-            fingerprint=f"review.deadline_missed:{review.system_id}:{place}",
-            system_id=review.system_id,
-            about_id=review.decision_id,
-            owner_id=answerable_person(review),
-            facts={"queue": review.queue.slug if review.queue else None, "review": str(review.pk)},
-        )
+    each_by_itself("review-missed", _alert_one, list(found))
+
+
+def _alert_one(review: Review) -> bool:
+    place = review.queue_id or review.system_id
+    open_alert(
+        actor=SERVER,
+        kind="review.deadline_missed",
+        severity=Alert.Severity.WARNING,
+        fingerprint=f"review.deadline_missed:{review.system_id}:{place}",
+        system_id=review.system_id,
+        about_id=review.decision_id,
+        owner_id=answerable_person(review),
+        facts={"queue": review.queue.slug if review.queue else None, "review": str(review.pk)},
+    )
+    return True

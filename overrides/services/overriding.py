@@ -1,7 +1,8 @@
-"""Overriding a decision without a queue, hearing of what was decided elsewhere, and of what callers did in the end."""
+"""Overriding a decision without a queue, and hearing of what was decided elsewhere."""
 
 import uuid
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -13,24 +14,18 @@ from governance import rights
 from governance.acts import Act, Condition
 from governance.changes import write
 from governance.errors import RequestVoid
-from governance.fail_policies import fail_policy_of
 from governance.locks import hold
-from governance.models import AISystem
 from ledger.entries import CLEAR, Actor
 from ledger.sealing import Seal, sealing
-from notices.models import Alert
 from notices.outbox import announce
-from notices.services import open_alert
 from overrides.effective import Effective, effective_of
 from overrides.eligibility import ON_A_CLAIMED_ITEM, had_part, person_id_of
-from overrides.models import OPEN, Appeal, Effect, Override, ReportedOverride, Review, ReviewRule
+from overrides.models import OPEN, Override, ReportedOverride, Review, ReviewRule
 from overrides.reasons import checked_reason
 from overrides.review_errors import NotForReviewer, OverrideNotFound, OverrideNotWaiting
 from overrides.review_kinds import (
-    APPEAL_REMEDIED,
     DECISION_OVERRIDDEN,
-    EFFECT_CONFIRMED,
-    EFFECT_MISMATCHED,
+    OVERRIDE_EXPIRED,
     OVERRIDE_REFUSED,
     OVERRIDE_REPORTED,
     OVERRIDE_REQUESTED,
@@ -38,10 +33,13 @@ from overrides.review_kinds import (
 )
 from overrides.selectors import may_override, require_unhidden
 from overrides.services.deciding import check_texts
+from overrides.services.sweeping import each_by_itself
 from overrides.services.work import detach_all, locked_review, write_review
 
 SECOND_ASKED = frozenset({Condition.SECOND_REVIEW_ASKED})
 AHEAD = timedelta(minutes=5)
+REQUEST_COUNTS = timedelta(days=7)
+AT_ONCE = 200
 
 
 def override_decision(
@@ -117,6 +115,17 @@ def refuse_override(*, actor: Actor, override_id: uuid.UUID) -> Override:
     return made
 
 
+def expire_overrides(*, actor: Actor, now: datetime | None = None) -> int:
+    """End requests that no second person came for in a week. The server's own work: no right is asked.
+
+    Returns how many.
+    """
+    now = now or timezone.now()
+    late = Override.objects.filter(status=Override.Status.REQUESTED, at__lte=now - REQUEST_COUNTS).order_by("at")
+    ids = list(late.values_list("pk", flat=True)[:AT_ONCE])
+    return each_by_itself("override-request", partial(_expire, actor), ids)
+
+
 def report_override(
     *,
     actor: Actor,
@@ -133,9 +142,9 @@ def report_override(
     """
     check_outcome(outcome)
     check_texts("", note)
-    _check_past(occurred_at)
+    check_past(occurred_at)
     decision = decision_by_id(decision_id)
-    account_id = _account(actor, Act.OVERRIDE_REPORT, decision)
+    account_id = account_of(actor, Act.OVERRIDE_REPORT, decision)
     said = {"decision_id": decision_id, "account_id": account_id, "outcome": outcome, "occurred_at": occurred_at}
     with sealing() as seal:
         hold_decision(decision_id)
@@ -148,44 +157,6 @@ def report_override(
         facts = {"decision": str(decision_id), "outcome": outcome}
         write(seal, actor=actor, kind=OVERRIDE_REPORTED, row=made, system_id=decision.system_id, facts=facts)
     return made
-
-
-def confirm_effect(
-    *, actor: Actor, decision_id: uuid.UUID, outcome: str | None, occurred_at: datetime, detail: str = ""
-) -> Effect:
-    """The calling service says what it did in the end (None: nothing). The same again is the same fact.
-
-    What is not the effective outcome is a mismatch: an alert. What is one confirms the remedy of an appeal. Errors:
-    `Forbidden`, `DecisionNotFound`, `InvalidInput`.
-    """
-    if outcome is not None:
-        check_outcome(outcome)
-    check_texts("", detail)
-    _check_past(occurred_at)
-    decision = decision_by_id(decision_id)
-    account_id = _account(actor, Act.EFFECT_CONFIRM, decision)
-    with sealing() as seal:
-        hold_decision(decision_id)
-        last = Effect.objects.filter(decision_id=decision_id).order_by("-received_at", "-id").first()
-        found = effective_of(decision_id, decision=decision)
-        expected = _expected(found, outcome, occurred_at)
-        if last and (last.outcome, last.occurred_at, last.expected) == (outcome or "", occurred_at, expected):
-            return last
-        effect = Effect(
-            decision_id=decision_id,
-            system_id=decision.system_id,
-            account_id=account_id,
-            outcome=outcome or "",
-            expected=expected,
-            status=Effect.Status.CONFIRMED if (outcome or "") == expected else Effect.Status.MISMATCH,
-            occurred_at=occurred_at,
-            received_at=timezone.now(),
-            detail=detail,
-        )
-        _write_effect(seal, actor, effect)
-        if effect.status == Effect.Status.MISMATCH:
-            _alert_mismatch(actor, effect)
-    return effect
 
 
 # --- shared with appeals ----------------------------------------------------------------------------------------------
@@ -237,18 +208,23 @@ def check_outcome(outcome: str) -> None:
         raise InvalidInput(errors=[problem])
 
 
+def account_of(actor: Actor, act: Act, decision: SealedDecision) -> uuid.UUID:
+    rights.require(actor, act, scope_of(decision))
+    if actor.id is None:
+        raise Forbidden()
+    return actor.id
+
+
+def check_past(occurred_at: datetime) -> None:
+    if occurred_at > timezone.now() + AHEAD:
+        raise InvalidInput(errors=[FieldProblem(pointer="/occurred_at", detail="This has not happened yet.")])
+
+
 # --- parts of the above -----------------------------------------------------------------------------------------------
 def _require_override(actor: Actor, decision: SealedDecision) -> None:
     if not may_override(actor, decision):
         raise Forbidden()
     require_unhidden(actor, decision.id)
-
-
-def _account(actor: Actor, act: Act, decision: SealedDecision) -> uuid.UUID:
-    rights.require(actor, act, scope_of(decision))
-    if actor.id is None:
-        raise Forbidden()
-    return actor.id
 
 
 def _queue_of(decision_id: uuid.UUID) -> uuid.UUID | None:
@@ -271,13 +247,23 @@ def _waiting(actor: Actor, override_id: uuid.UUID, *, own_too: bool = False) -> 
     decision = decision_by_id(made.decision_id)
     if not rights.can(actor, Act.DECISION_VIEW, scope_of(decision)):
         raise OverrideNotFound()
-    if made.status != Override.Status.REQUESTED:
+    if made.status != Override.Status.REQUESTED or made.at <= timezone.now() - REQUEST_COUNTS:
         raise OverrideNotWaiting()
     if not (own_too and made.person_id == actor.id):
         rights.require_approval(
             actor, Act.DECISION_OVERRIDE, scope_of(decision), requested_by=made.person_id, given=SECOND_ASKED
         )
     return made, decision
+
+
+def _expire(actor: Actor, override_id: uuid.UUID) -> bool:
+    with sealing() as seal:
+        made = Override.objects.select_for_update(no_key=True).get(pk=override_id)
+        if made.status != Override.Status.REQUESTED:
+            return False
+        made.status = Override.Status.EXPIRED
+        write_override(seal, actor, made, OVERRIDE_EXPIRED)
+    return True
 
 
 def _supersede(seal: Seal, actor: Actor, decision_id: uuid.UUID) -> None:
@@ -293,58 +279,3 @@ def _supersede(seal: Seal, actor: Actor, decision_id: uuid.UUID) -> None:
     review.version += 1
     write_review(seal, actor, REVIEW_SUPERSEDED, review)
     detach_all(seal, actor, review, now)
-
-
-def _write_effect(seal: Seal, actor: Actor, effect: Effect) -> None:
-    is_match = effect.status == Effect.Status.CONFIRMED
-    facts: dict[str, Any] = {"decision": str(effect.decision_id), "status": str(effect.status)}
-    facts |= {"outcome": effect.outcome} if effect.outcome else {}
-    facts |= {"expected": effect.expected} if effect.expected else {}
-    kind = EFFECT_CONFIRMED if is_match else EFFECT_MISMATCHED
-    write(seal, actor=actor, kind=kind, row=effect, system_id=effect.system_id, facts=facts)
-    announce(event=kind.name, system_id=effect.system_id, about_id=effect.decision_id, facts=facts)
-    if is_match:
-        _remedy(seal, actor, effect)
-
-
-def _remedy(seal: Seal, actor: Actor, effect: Effect) -> None:
-    """The caller has done what an appeal asked for, and not what somebody has decided since."""
-    waiting = Appeal.objects.select_for_update(no_key=True, of=("self",)).filter(
-        decision_id=effect.decision_id, status=Appeal.Status.OVERTURNED, override__outcome=effect.outcome
-    )
-    for appeal in waiting:
-        appeal.status, appeal.effect, appeal.remedied_at = Appeal.Status.REMEDIED, effect, effect.received_at
-        facts = {"decision": str(effect.decision_id), "effect": str(effect.pk)}
-        write(seal, actor=actor, kind=APPEAL_REMEDIED, row=appeal, system_id=effect.system_id, facts=facts)
-
-
-def _alert_mismatch(actor: Actor, effect: Effect) -> None:
-    open_alert(
-        actor=actor,
-        kind="effect.mismatched",
-        severity=Alert.Severity.CRITICAL,
-        fingerprint=f"effect.mismatched:{effect.decision_id}",
-        system_id=effect.system_id,
-        about_id=effect.decision_id,
-        # no outcomes: an alert is read by people who may be judging this decision blind
-        facts={"effect": str(effect.pk)},
-    )
-
-
-def _expected(found: Effective, outcome: str | None, occurred_at: datetime) -> str:
-    """What the caller was to do; empty: nothing.
-
-    Of what a stop froze, nothing; but a caller may act on what it knew for as long as its fail policy lets it.
-    """
-    if found.status == "pending":
-        return ""
-    if found.frozen_at:
-        excuse = fail_policy_of(AISystem.objects.get(pk=found.system_id)).max_staleness_s
-        if outcome is None or occurred_at >= found.frozen_at + timedelta(seconds=excuse):
-            return ""
-    return found.effective_outcome or ""
-
-
-def _check_past(occurred_at: datetime) -> None:
-    if occurred_at > timezone.now() + AHEAD:
-        raise InvalidInput(errors=[FieldProblem(pointer="/occurred_at", detail="This has not happened yet.")])

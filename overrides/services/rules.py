@@ -168,6 +168,8 @@ def loosened(before: ReviewRule, after: ReviewRule) -> Iterator[str]:
     yield from _weaker(after, before)
     if after.order != before.order:
         yield "order"
+    if after.queue_id != before.queue_id:
+        yield "queue_id"  # other people, another capacity: whether that is less cannot be told
 
 
 def _weaker(rule: ReviewRule, than: ReviewRule) -> Iterator[str]:

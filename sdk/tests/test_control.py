@@ -155,6 +155,17 @@ def test_a_known_stop_survives_a_restart_without_the_service(server: FakeServer,
         assert not client.health().is_stale
 
 
+def test_what_the_server_called_stale_is_stale_after_a_restart_too(server: FakeServer, tmp_path: Path) -> None:
+    server.book.is_stale = True
+    with client_for(server, tmp_path, fail_policy=PATIENT) as client:
+        file = client._settings.folder / "control.json"
+        server.wait_for(lambda _: file.exists())
+    url = server.url
+    server.close()
+    with client_for(url, tmp_path, fail_policy=PATIENT) as client:
+        assert (client.mode(), client.health().is_stale) == ("review", True)
+
+
 def test_an_old_file_is_stale_and_a_clock_that_went_back_makes_it_so(server: FakeServer, tmp_path: Path) -> None:
     with client_for(server, tmp_path, fail_policy=PATIENT) as client:
         assert client.wait_ready(3)

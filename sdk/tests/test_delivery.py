@@ -274,6 +274,28 @@ def test_what_a_dead_process_left_is_sent_by_a_living_one(
     assert numbers(server) == list(range(10))
 
 
+def test_own_records_do_not_wait_for_all_that_a_dead_process_left(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("answerable._delivery.BATCH_RECORDS", 10)
+    monkeypatch.setattr("answerable._sender.ADOPT_EVERY", 0.1)
+    url = server.url
+    server.close()
+    with client_for(url, tmp_path) as living:
+        with client_for(url, tmp_path) as dying:
+            for n in range(200):
+                record_number(dying, n)
+        sender = living._engine_now().sender
+        sender.delivery._most = 10
+        server.fail(times=50, delay=0.05, path="/api/v1/decisions/batch")
+        server.start()
+        sender.hurry()
+        server.wait_for(lambda s: len(s.records) >= 10)
+        record_number(living, 1000)
+        server.wait_for(lambda s: len(s.records) == 201)
+    assert numbers(server).index(1000) < 190
+
+
 # --- bounds -------------------------------------------------------------------------------------------------------
 def full_client(tmp_path: Path, **settings: Any) -> Any:
     return client_for(AWAY, tmp_path, max_spool_bytes=5_000, control=False, **settings)
@@ -298,6 +320,16 @@ def test_a_full_spool_drops_what_is_new_when_told_so_and_the_counter_shows_it(tm
         assert health.dropped == 100 - health.waiting > 0
         assert client._engine_now().spool.last_seq == 100
     assert sum("was dropped" in str(each) for each in told) == health.dropped
+
+
+def test_a_spool_full_of_effects_is_full(tmp_path: Path) -> None:
+    told: list[Exception] = []
+    with full_client(tmp_path, overflow="drop_new", on_error=told.append) as client:
+        for n in range(100):
+            client.confirm_effect(f"decision-{n}", "approved", "because " * 20)
+        assert client.health().waiting_bytes <= 5_000
+        assert client.health().waiting_effects < 100
+    assert any("the spool is full" in str(each) for each in told)
 
 
 def test_a_full_spool_blocks_no_longer_than_it_was_told(tmp_path: Path) -> None:

@@ -67,7 +67,35 @@ def test_a_body_that_fails_tells_so_and_its_error_comes_through(server: FakeServ
             _ = 1 / 0
         assert client.flush()
     [effect] = server.effects(decision.id)
-    assert (effect["outcome"], effect["detail"]) == ("failed", "ZeroDivisionError")
+    assert (effect["outcome"], effect["failed"], effect["detail"]) == (None, True, "ZeroDivisionError")
+
+
+def test_waiting_for_a_human_ends_in_time_where_the_service_hangs(server: FakeServer, tmp_path: Path) -> None:
+    with client_for(server, tmp_path) as client:
+        assert client.wait_ready(3)
+        server.fail(times=5, delay=6.0, path="/api/v1/decisions/")
+        began = time.monotonic()
+        assert client.wait_for_human("01a1fd9c-bc38-7026-93b0-108ba8d1b7e3", 1.5).is_pending
+        assert 1.0 < time.monotonic() - began < 3.0
+
+
+def test_what_a_fallback_came_to_is_told_as_that(server: FakeServer, tmp_path: Path) -> None:
+    def by_hand() -> str:
+        decision = current_decision()
+        assert decision is not None
+        decision.effect("by-hand")
+        return decision.id
+
+    def body() -> str:
+        raise AssertionError("the body ran")
+
+    server.set_mode(SYSTEM, "fallback")
+    with client_for(server, tmp_path) as client:
+        name = client.guard(fallback=by_hand, **FACTS)(body)()
+        assert client.flush()
+        assert current_decision() is None
+    [effect] = server.effects(name)
+    assert (effect["outcome"], effect["via"]) == ("by-hand", "fallback")
 
 
 def test_the_body_may_say_what_was_really_done(server: FakeServer, tmp_path: Path) -> None:

@@ -233,3 +233,15 @@ def test_a_spool_that_cannot_be_opened_keeps_nobody_from_the_disk(tmp_path: Path
     assert spool.path != other
     assert len(told) == 1
     spool.close()
+
+
+def test_effects_count_in_the_bytes_that_a_spool_may_hold(tmp_path: Path) -> None:
+    spool = Spool(None)
+    seq, alone = spool.add("a", b"{}"), spool.bytes
+    spool.add_effect("a", b"x" * 1000)
+    assert spool.bytes > alone + 1000
+    spool.remove([seq])
+    [effect] = spool.ready_effects(10)
+    spool.remove_effect(effect.number)
+    spool.remove_effect(effect.number)
+    assert (spool.bytes, spool.effects) == (0, 0)

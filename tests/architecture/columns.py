@@ -334,12 +334,12 @@ COLUMNS: dict[str, dict[str, str]] = {
         plain="decision_id system_id account_id", case="outcome reason_code occurred_at"
     ),
     "overrides.Effect": {
-        PLAIN: f"{ROW} decision_id system_id account_id status received_at",
+        PLAIN: f"{ROW} decision_id system_id account_id status via received_at",
         CASE: "outcome expected occurred_at",
         PARTICULARS: "detail",
     },
     "overrides.HistoricalEffect": history(
-        plain="decision_id system_id account_id status received_at", case="outcome expected occurred_at"
+        plain="decision_id system_id account_id status via received_at", case="outcome expected occurred_at"
     ),
     "overrides.Appeal": {
         PLAIN: f"{ROW} decision_id system_id received_at status account_id decided_at override_id effect_id"

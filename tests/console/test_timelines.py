@@ -15,7 +15,8 @@ from overrides.models import Review
 from overrides.services.appeals import open_appeal
 from overrides.services.claiming import claim
 from overrides.services.deciding import Answer, submit
-from overrides.services.overriding import confirm_effect, override_decision
+from overrides.services.effects import confirm_effect
+from overrides.services.overriding import override_decision
 from tests.factories.register import actor_of, make_account, make_key, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
 

@@ -32,7 +32,8 @@ from overrides.services.claiming import claim
 from overrides.services.deciding import Answer, submit
 from overrides.services.drill_running import end_drill, start_drill
 from overrides.services.drills import plan_drill, record_finding
-from overrides.services.overriding import confirm_effect, override_decision, report_override
+from overrides.services.effects import confirm_effect
+from overrides.services.overriding import override_decision, report_override
 from overrides.services.queues import give_skill, publish_reasons
 from overrides.services.rules import change_rule
 from tests.factories.control import ask_for, stop

@@ -132,10 +132,11 @@ def test_agreement_of_fewer_than_thirty_pairs_is_not_told() -> None:
 def test_pairs_dwell_time_outs_and_blind_switches(system: AISystem, queue: ReviewQueue) -> None:
     for number in range(10):
         ended(system, queue, "confirm", said=("confirm", "confirm" if number else "modify"), dwell=2)
-        ended(system, queue, "", status="timed_out")
+        ended(system, queue, "", status="timed_out" if number else "overflowed")
         ended(system, queue, "confirm" if number < 4 else "modify", first="approved")
     found = measured(queue)
-    assert (found.agreement, found.timed_out) == (Share(share=None, n=10), Share(share=0.3333, n=30))
+    assert (found.agreement, found.timed_out) == (Share(share=None, n=10), Share(share=0.3, n=30))
+    assert found.overflowed == Share(share=0.0333, n=30)
     assert found.dwell_under_floor == Share(share=0.6667, n=30)
     assert found.dwell_median_s == 2.0
     assert found.blind_switched == Share(share=0.4, n=10)

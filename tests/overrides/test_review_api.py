@@ -1,7 +1,9 @@
 """Reviews over HTTP, as a reviewer's page and a calling service use them."""
 
+import json
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -10,6 +12,7 @@ from rest_framework.test import APIClient
 
 from governance.models import AISystem, Person
 from governance.services.tokens import create_token
+from ledger.models import Entry
 from overrides.models import ReviewRule, RuleChange
 from tests.factories.register import actor_of, make_account, make_key, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
@@ -177,4 +180,34 @@ def test_a_decision_that_its_sender_asks_for_has_its_corrected_output(system: AI
     body = {"version": 1, "decision": "modify", "outcome": "approved", "output": [1], "reason_code": "other"}
     reviewer.post(f"/api/v1/reviews/work/{token}/submit", body)
     with time_machine.travel(timezone.now() + timedelta(seconds=11)):
-        assert caller.get(f"/api/v1/decisions/{review.decision_id}/effective").json()["output"] == [1]
+        address = f"/api/v1/decisions/{review.decision_id}/effective"
+        assert caller.get(address).json()["output"] == [1]
+        assert views_of(review.decision_id) == []
+        owner, viewer = make_person(accountable=system), make_person(viewer=system)
+        other = key_client(system, "decisions:read", "payloads:read")
+        for who, shown in ((owner, [1]), (viewer, None), (make_person(reviewer=system), None)):
+            assert person_client(who).get(address).json()["output"] == shown
+        for _ in range(2):
+            assert other.get(address).json()["output"] == [1]
+        views = views_of(review.decision_id)
+        assert [view["body"]["parts"] for view in views] == [["corrected_output"]] * 2
+        assert [view["actor"]["type"] for view in views] == ["person", "service"]
+
+
+def views_of(decision_id: uuid.UUID) -> list[dict[str, Any]]:
+    entries = Entry.objects.filter(about_id=decision_id, kind="payload.viewed").order_by("id")
+    return [json.loads(bytes(entry.data)) for entry in entries]
+
+
+def test_skills_are_given_listed_and_ended(system: AISystem) -> None:
+    manager, reviewer = person_client(make_person(administrator=True)), make_person(reviewer=system)
+    body = {"person_id": str(reviewer.pk), "skill": "law"}
+    given = manager.post("/api/v1/reviewer-skills", body)
+    assert (given.status_code, given.json()["skill"]) == (200, "law")
+    address = f"/api/v1/reviewer-skills?person_id={reviewer.pk}"
+    assert [each["skill"] for each in manager.get(address).json()] == ["law"]
+    assert manager.get("/api/v1/reviewer-skills?person_id=x").status_code == 422
+    refused = [person_client(reviewer).post(f"/api/v1/reviewer-skills{end}", body).status_code for end in ("", "/end")]
+    assert refused == [403, 403]
+    assert manager.post("/api/v1/reviewer-skills/end", body).status_code == 204
+    assert manager.get(address).json() == []

@@ -30,6 +30,7 @@ from overrides.review_errors import (
     ReviewNotOpen,
     UndoTooLate,
 )
+from overrides.services import deadlines
 from overrides.services.claiming import claim, claim_next
 from overrides.services.deadlines import (
     announce_decided,
@@ -37,8 +38,10 @@ from overrides.services.deadlines import (
     apply_deadlines,
     tell_of_deadlines,
     withdraw_review,
+    withdraw_stopped,
 )
 from overrides.services.deciding import Answer, submit, undo
+from overrides.services.work import locked_review
 from overrides.standing import Control, Epoch, InFlight, Mode, Node, SwitchState
 from tests.factories.register import actor_of, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
@@ -293,6 +296,48 @@ def test_many_missed_deadlines_are_one_alert_that_counts(system: AISystem) -> No
     assert [alert.occurrences for alert in Alert.objects.all()] == [5]
 
 
+def test_a_broken_review_keeps_no_other_one_waiting(system: AISystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    reviews = [open_review(system) for _ in range(4)]
+    broken = {review.pk for review in reviews[:2]}
+
+    def locked(review_id: uuid.UUID) -> Review:
+        if review_id in broken:
+            raise ValueError("an outcome that nobody can read")
+        return locked_review(review_id)
+
+    monkeypatch.setattr(deadlines, "locked_review", locked)
+    monkeypatch.setattr(deadlines, "AT_ONCE", 1)  # less than are broken
+    late = reviews[-1].deadline_at + timedelta(seconds=1)
+    assert [apply_deadlines(actor=SERVER, now=late) for _ in range(3)] == [1, 1, 0]
+    assert set(Review.objects.filter(status="open").values_list("pk", flat=True)) == broken
+    assert [alert.occurrences for alert in Alert.objects.all()] == [2]
+
+
+def test_a_stop_that_cancels_ends_what_waits_and_asks_no_query_a_review(
+    system: AISystem, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    for version in ("1.0", "1.0", "1.0", "2.0", "2.0"):
+        open_review(system, model_version=version)
+    broken, ended = Review.objects.filter(system_id=system.pk).order_by("id")[3:5]
+    Review.objects.filter(pk=broken.pk).update(decision_id=uuid.uuid4())
+    switch = SwitchState(
+        id=uuid.uuid4(),
+        node=Node(system_id=system.pk, model_version="2.0"),
+        mode=Mode.STOP,
+        epoch=Epoch(1, 7),
+        reason_code="harm-reported",
+        in_flight=InFlight.CANCEL,
+        changed_at=timezone.now(),
+    )
+    controls = Controls(control=Control(epoch=Epoch(1, 7), by_system={system.pk: (switch,)}))
+    monkeypatch.setattr(memory, "current", lambda: controls)
+    assert withdraw_stopped(actor=SERVER) == 1
+    ended.refresh_from_db()
+    assert (ended.status, ended.closing) == ("withdrawn", "stopped")
+    with django_assert_num_queries(2):
+        assert withdraw_stopped(actor=SERVER) == 0
+
+
 @pytest.mark.parametrize(("risk", "action"), [("minimal", "proceed"), ("high", "stop")])
 def test_what_was_allowed_unseen_is_blocked_where_the_risk_has_risen(reviewer: Person, risk: str, action: str) -> None:
     system = make_system(risk_class="minimal")
@@ -353,8 +398,11 @@ def test_beyond_its_capacity_a_queue_does_as_it_says(system: AISystem, reviewer:
     reviews = [open_review(system, rule=rule) for _ in range(4)]
     claim(actor=actor_of(reviewer), review_id=reviews[3].pk)
     assert [apply_capacity(actor=SERVER), apply_capacity(actor=SERVER)] == [2, 0]
-    states = [Review.objects.get(pk=review.pk).closing for review in reviews]
-    assert states == ["", "queue_full", "queue_full", ""]
+    states = [Review.objects.get(pk=review.pk) for review in reviews]
+    assert [review.closing for review in states] == ["", "queue_full", "queue_full", ""]
+    assert [review.status for review in states[:3]] == ["open", "overflowed", "overflowed"]
+    found = effective_of(states[1].decision_id)
+    assert (found.status, found.action, found.source) == ("final", "stop", "timeout")
 
 
 def test_webhooks_hear_of_a_decision_once_and_only_when_it_counts(system: AISystem, reviewer: Person) -> None:

@@ -198,6 +198,7 @@ def test_asking_for_more_takes_one_person(system: AISystem, operator: Person, ch
         ({"environment": "staging"}, "environment"),
         ({"on_timeout": "allow"}, "on_timeout"),
         ({"order": 5}, "order"),
+        ({"queue_id": "another"}, "queue_id"),
         ({"archived": True}, "archived"),
     ],
 )
@@ -205,6 +206,8 @@ def test_asking_for_less_waits_for_a_second_person(operator: Person, changes: di
     system = make_system(risk_class="limited")
     person, approver = make_person(operator=system), make_person(approver=True)
     made = make_rule(system, make_queue(person))
+    if "queue_id" in changes:
+        changes = {"queue_id": make_queue(person).pk}
     asked = change_rule(actor=actor_of(person), rule_id=made.pk, changes=changes)
     assert asked.request is not None
     assert asked.request.loosens == [name]

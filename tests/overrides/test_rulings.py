@@ -11,7 +11,7 @@ from audit.selectors import SealedDecision
 from config.errors import Forbidden, InvalidInput
 from governance.errors import ApprovalForbidden, PersonNeeded, RequestVoid
 from governance.models import AISystem, Person, ServiceAccount
-from ledger.entries import Actor
+from ledger.entries import SERVER, Actor
 from ledger.models import Entry
 from notices.models import Alert, Event
 from overrides import memory
@@ -29,9 +29,10 @@ from overrides.review_errors import (
 from overrides.services.appeals import confirm_remedy, decide_appeal, open_appeal
 from overrides.services.claiming import claim
 from overrides.services.deciding import Answer, submit, undo
+from overrides.services.effects import confirm_effect
 from overrides.services.overriding import (
     agree_to_override,
-    confirm_effect,
+    expire_overrides,
     override_decision,
     refuse_override,
     report_override,
@@ -150,6 +151,20 @@ def test_where_the_rule_asks_for_two_an_override_waits_for_a_second_one(system: 
         refuse_override(actor=actor_of(second), override_id=made.pk)
 
 
+def test_an_override_that_nobody_agreed_to_expires_after_a_week(system: AISystem, owner: Person) -> None:
+    review = open_review(system, rule=make_rule(system, make_queue(owner), reviews_required=2))
+    made, second = overrule(owner, review.decision_id), make_person(reviewer=system)
+    assert expire_overrides(actor=SERVER, now=made.at + timedelta(days=7, seconds=-1)) == 0
+    with time_machine.travel(made.at + timedelta(days=7)):
+        with pytest.raises(OverrideNotWaiting):
+            agree_to_override(actor=actor_of(second), override_id=made.pk)
+        assert [expire_overrides(actor=SERVER), expire_overrides(actor=SERVER)] == [1, 0]
+        assert overrule(owner, review.decision_id).status == "requested"
+    made.refresh_from_db()
+    assert made.status == "expired"
+    assert Entry.objects.filter(about_id=made.pk, kind="override.expired").count() == 1
+
+
 def test_a_human_decision_of_another_tool_is_told_apart_and_changes_nothing(
     decision: SealedDecision, account: ServiceAccount
 ) -> None:
@@ -183,6 +198,55 @@ def test_a_caller_that_did_something_else_raises_an_alert(
     alert = Alert.objects.get(kind="effect.mismatched")
     assert (alert.owner_id, "refused" in str(alert.facts)) == (owner.pk, False)
     assert Event.objects.filter(type="effect.mismatched").count() == 1
+
+
+def test_what_could_not_be_carried_out_is_one_warning_and_no_mismatch(
+    owner: Person, decision: SealedDecision, account: ServiceAccount
+) -> None:
+    overrule(owner, decision.id)
+    now = timezone.now()
+    for later in range(2):
+        at = now + timedelta(seconds=later)
+        confirm_effect(
+            actor=service(account), decision_id=decision.id, outcome=None, occurred_at=at, detail="OSError", failed=True
+        )
+    assert effective_of(decision.id).effect.status == "failed"
+    [row] = unconfirmed_effects(None)
+    assert (row["said"], row["has_failed"]) == ("", True)
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.severity, alert.occurrences) == ("effect.failed", Alert.Severity.WARNING, 2)
+    confirm(account, decision.id, "approved")
+    assert effective_of(decision.id).effect.status == "confirmed"
+
+
+def test_what_failed_has_no_outcome(decision: SealedDecision, account: ServiceAccount) -> None:
+    with pytest.raises(InvalidInput):
+        confirm_effect(
+            actor=service(account), decision_id=decision.id, outcome="refused", occurred_at=timezone.now(), failed=True
+        )
+
+
+def fell_back_to(account: ServiceAccount, decision_id: uuid.UUID, outcome: str) -> Effect:
+    return confirm_effect(
+        actor=service(account), decision_id=decision_id, outcome=outcome, occurred_at=timezone.now(), via="fallback"
+    )
+
+
+def test_the_outcome_of_a_fallback_is_no_mismatch_where_it_was_to_be_taken(
+    owner: Person, system: AISystem, account: ServiceAccount
+) -> None:
+    about = record_decision(system, phase="proposed", directive="fallback").id
+    assert confirm(account, about, "by-hand").status == "mismatch"
+    assert fell_back_to(account, about, "by-hand").status == "confirmed"
+    assert effective_of(about).effect.status == "confirmed"
+    with time_machine.travel(timezone.now() + timedelta(seconds=5)):
+        overrule(owner, about)
+        assert effective_of(about).effect.status == "unconfirmed"
+        assert fell_back_to(account, about, "by-hand").status == "mismatch"
+
+
+def test_falling_back_unasked_is_a_mismatch(decision: SealedDecision, account: ServiceAccount) -> None:
+    assert fell_back_to(account, decision.id, "by-hand").status == "mismatch"
 
 
 def test_acting_on_a_held_decision_is_a_mismatch(system: AISystem, account: ServiceAccount) -> None:

@@ -1,6 +1,7 @@
 """The same client for asyncio: the same engine, with everything that may wait taken off the loop."""
 
 import asyncio
+import functools
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -43,7 +44,8 @@ class AsyncClient(BaseClient):
         engine, until = self._engine_now(), time.monotonic() + timeout
         found = Effective(name, "pending", "hold")
         while True:
-            found = await self._in_thread(lambda known: engine.look(name, known, wait=0.0), found)
+            look = functools.partial(engine.look, wait=0.0, within=max(until - time.monotonic(), 0.5))
+            found = await self._in_thread(look, name, found)
             left = until - time.monotonic()
             if not found.is_pending or left <= 0:
                 return found
@@ -53,9 +55,12 @@ class AsyncClient(BaseClient):
         """See `Client.effective`."""
         return await self._in_thread(self._engine_now().effective, decision_id)
 
-    async def confirm_effect(self, decision_id: str, outcome: str | None, detail: str = "") -> None:
+    async def confirm_effect(
+        self, decision_id: str, outcome: str | None, detail: str = "", *, via: str = "", failed: bool = False
+    ) -> None:
         """See `Client.confirm_effect`."""
-        await self._written(self._engine_to_write().confirm_effect, decision_id, outcome, detail)
+        keep = functools.partial(self._engine_to_write().confirm_effect, via=via, failed=failed)
+        await self._written(keep, decision_id, outcome, detail)
 
     def guard(
         self,

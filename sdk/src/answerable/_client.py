@@ -217,9 +217,14 @@ class Client(BaseClient):
         """What holds for a decision now. Errors: `ServiceUnavailable`, `ServiceRefused`."""
         return self._engine_now().effective(decision_id)
 
-    def confirm_effect(self, decision_id: str, outcome: str | None, detail: str = "") -> None:
-        """Tell what was really done (None: nothing); kept on disk until it is told. Raises nothing."""
-        self._engine_to_write().confirm_effect(decision_id, outcome, detail)
+    def confirm_effect(
+        self, decision_id: str, outcome: str | None, detail: str = "", *, via: str = "", failed: bool = False
+    ) -> None:
+        """Tell what was really done (None: nothing); kept on disk until it is told. Raises nothing.
+
+        `via="fallback"`: it is what the fallback came to. `failed`: something was to be carried out and could not be.
+        """
+        self._engine_to_write().confirm_effect(decision_id, outcome, detail, via=via, failed=failed)
 
     def guard(
         self,

@@ -31,6 +31,8 @@ from answerable._version import AGENT
 from answerable._watcher import Acknowledger, Listener, Lookout, Running
 
 ASK_PAUSE = 1.0
+ANSWER_IN = 10.0
+"""Seconds that an answer may take beyond what the service was asked to wait."""
 
 
 class Engine:
@@ -270,21 +272,24 @@ class Engine:
         return directive
 
     # --- afterwards -----------------------------------------------------------------------------------------------
-    def effective(self, decision_id: str, *, wait: float = 0.0, version: int | None = None) -> Effective:
+    def effective(
+        self, decision_id: str, *, wait: float = 0.0, version: int | None = None, within: float | None = None
+    ) -> Effective:
         """What holds for a decision now. Errors: `ServiceUnavailable`, `ServiceRefused`."""
+        timeout = wait + ANSWER_IN if within is None else min(wait + ANSWER_IN, within)
         query = f"?wait={int(wait)}" + (f"&version={version}" if version is not None else "") if wait >= 1 else ""
         address = self.listener.control_url or self.settings.control_url or self.settings.url
         path = f"/api/v1/decisions/{decision_id}/effective{query}"
-        answer = self._transport_to(address).request("GET", path, timeout=wait + 10.0)
+        answer = self._transport_to(address).request("GET", path, timeout=timeout)
         try:
             return read_effective(decision_id, answer.raise_for_status().json())
         except ValueError as error:
             raise ServiceUnavailable(str(error)) from error
 
-    def look(self, decision_id: str, known: Effective, *, wait: float) -> Effective:
-        """One look for who waits: trouble is reported and leaves what was known."""
+    def look(self, decision_id: str, known: Effective, *, wait: float, within: float) -> Effective:
+        """One look for who waits, no longer than `within`: trouble is reported and leaves what was known."""
         try:
-            return self.effective(decision_id, wait=wait, version=known.version)
+            return self.effective(decision_id, wait=wait, version=known.version, within=within)
         except ServiceRefused as error:
             if error.status != 404:  # it may still be in the spool
                 self.report(error)
@@ -298,17 +303,21 @@ class Engine:
         found = Effective(decision_id, "pending", "hold")
         while found.is_pending and (left := until - time.monotonic()) > 0:
             asked = time.monotonic()
-            found = self.look(decision_id, found, wait=min(left, 20.0))
+            # an answer at the last moment has still to arrive
+            found = self.look(decision_id, found, wait=min(left - 1.0, 20.0), within=left)
             if found.is_pending and time.monotonic() - asked < 0.5:
                 # nobody held the question, so asking has to pause itself
                 time.sleep(min(ASK_PAUSE * random.uniform(0.8, 1.2), max(until - time.monotonic(), 0.0)))
         return found
 
-    def confirm_effect(self, decision_id: str, outcome: str | None, detail: str) -> None:
-        """Keep what was really done, to be told when the decision itself has arrived."""
-        body = {"outcome": outcome, "occurred_at": now_text(), "detail": detail}
+    def confirm_effect(self, decision_id: str, outcome: str | None, detail: str, **how: Any) -> None:
+        """Keep what was really done, to be told when the decision itself has arrived. `how`: `via`, `failed`."""
+        said = {name: value for name, value in how.items() if value}
+        body = encode({"outcome": outcome, "occurred_at": now_text(), "detail": detail} | said)
         try:
-            self.spool.add_effect(decision_id, encode(body))
+            if not self._make_room(len(body) + OVERHEAD):
+                raise NotRecorded("the spool is full")
+            self.spool.add_effect(decision_id, body)
         except Exception as error:  # noqa: BLE001 - what fails in here must never break who called
             self.report(NotRecorded(f"the effect of {decision_id} could not be kept: {error}", decision_id=decision_id))
         self.sender.wake()

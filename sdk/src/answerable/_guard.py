@@ -2,7 +2,8 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from enum import Enum
 from types import TracebackType
@@ -28,15 +29,19 @@ class Decision:
         self.outcome: str = str(outcome.value if isinstance(outcome, Enum) else outcome)
         self.output: Any = fields.get("output")
         self._is_confirmed = False
+        self._via = ""
 
     @property
     def id(self) -> str:
         return self.directive.decision_id
 
     def effect(self, outcome: str | None, detail: str = "") -> None:
-        """Say what was really done (None: nothing). Without it a body that ends well confirms `outcome`."""
+        """Say what was really done (None: nothing). Without it a body that ends well confirms `outcome`.
+
+        In a fallback it is what the fallback came to; a fallback that says nothing confirms nothing.
+        """
         self._is_confirmed = True
-        self._engine.confirm_effect(self.id, outcome, detail)
+        self._engine.confirm_effect(self.id, outcome, detail, via=self._via)
 
     def check(self) -> None:
         """For long bodies: go on? Errors: `Stopped` where a stop is in force whose work in flight may not drain."""
@@ -68,6 +73,7 @@ class Decision:
         """Errors: `Refused`, but for `proceed`."""
         if action == "proceed":
             return
+        self._via = "fallback" if action == "fallback" else ""
         kind = {"hold": Held, "fallback": UseFallback}.get(action, Stopped)
         raise kind(f"{action}: {reason or 'no reason given'}", decision=self)
 
@@ -90,7 +96,7 @@ class Decision:
         elif isinstance(error, Refused) and error.decision is self:
             self.effect(None, "broken off by a stop")
         else:
-            self.effect("failed", type(error).__name__)
+            self._engine.confirm_effect(self.id, None, type(error).__name__, failed=True)
 
     @property
     def _system(self) -> str:
@@ -98,8 +104,17 @@ class Decision:
 
 
 def current_decision() -> Decision | None:
-    """The decision whose guard this code runs in."""
+    """The decision whose guard, or whose fallback, this code runs in."""
     return _current.get()
+
+
+@contextmanager
+def _within(decision: Decision | None) -> Iterator[None]:
+    token = _current.set(decision)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 class _Guard:
@@ -165,10 +180,11 @@ class Guard(_Guard):
         def guarded(*args: Any, **kwargs: Any) -> Any:
             try:
                 decision = self._open(self._for_call(args, kwargs))
-            except UseFallback:
+            except UseFallback as instead:
                 if self._fallback is None:
                     raise
-                return self._fallback(*args, **kwargs)
+                with _within(instead.decision):
+                    return self._fallback(*args, **kwargs)
             token = _current.set(decision)
             try:
                 result = function(*args, **kwargs)
@@ -221,10 +237,11 @@ class AsyncGuard(_Guard):
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             try:
                 decision = await self._open(self._for_call(args, kwargs))
-            except UseFallback:
+            except UseFallback as instead:
                 if self._fallback is None:
                     raise
-                return await self._fallback(*args, **kwargs)
+                with _within(instead.decision):
+                    return await self._fallback(*args, **kwargs)
             token = _current.set(decision)
             try:
                 result = await function(*args, **kwargs)

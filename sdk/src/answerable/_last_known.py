@@ -41,7 +41,8 @@ class LastKnownFile:
         except (OSError, ValueError) as error:
             self._report(NotDurable(f"the last known state in {self._path} cannot be read: {error}"))
             return None
-        return LastKnown(state, age if age >= 0 else float("inf"))
+        # one that the service itself called stale was never fresh, however lately it came
+        return LastKnown(state, age if age >= 0 and not state.is_stale else float("inf"))
 
     def write(self, document: Any, epoch: Epoch) -> None:
         """Keep a state, unless a newer one is kept already."""

@@ -156,6 +156,8 @@ class Sender:
                 had_any = not spool.is_empty
                 while not spool.is_empty and not self._is_over and delivery.step():
                     self._was_heard()
+                    self._say_alive()
+                    self._step()  # what is made meanwhile waits for one batch of theirs, not for all of them
                 if had_any and spool.is_empty:
                     delivery.heartbeat()
                 is_unused = spool.path is not None and time.time() - spool.path.stat().st_mtime > UNUSED_AFTER

@@ -245,6 +245,7 @@ class Spool:
                 "INSERT INTO effects (decision_id, body, made_at) VALUES (?, ?, ?)", (decision_id, body, time.time())
             )
             self.effects += 1
+            self.bytes += len(body) + OVERHEAD
 
     def ready_effects(self, limit: int) -> list[Effect]:
         """Those whose decision has been sealed, as far as this file knows."""
@@ -258,7 +259,12 @@ class Spool:
 
     def remove_effect(self, number: int) -> None:
         with self.lock:
-            self.effects -= self._database.execute("DELETE FROM effects WHERE number = ?", (number,)).rowcount
+            run = self._database.execute
+            found = run("SELECT length(body) FROM effects WHERE number = ?", (number,)).fetchone()
+            if found is not None:
+                run("DELETE FROM effects WHERE number = ?", (number,))
+                self.effects -= 1
+                self.bytes -= found[0] + OVERHEAD
 
     # --- dead letters ---------------------------------------------------------------------------------------------
     def bury(self, record: Waiting, reason: str, quarantine_id: str | None) -> None:
@@ -322,7 +328,10 @@ class Spool:
         self.count, self.bytes = run(
             "SELECT count(*), coalesce(sum(length(body) + ?), 0) FROM records", (OVERHEAD,)
         ).fetchone()
-        self.effects = run("SELECT count(*) FROM effects").fetchone()[0]
+        self.effects, size = run(
+            "SELECT count(*), coalesce(sum(length(body) + ?), 0) FROM effects", (OVERHEAD,)
+        ).fetchone()
+        self.bytes += size
         self.dead = run("SELECT count(*) FROM dead_letters").fetchone()[0]
 
     # --- the file -------------------------------------------------------------------------------------------------
