@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,13 @@ class Web:
         assert self.command.process is not None
         for process in [psutil.Process(self.command.process.pid), *self.workers]:
             process.kill()
+
+
+def _signal_all(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    """Each of them: a backend may end by itself meanwhile, and the others must not be left standing for that."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
 
 
 class Installation:
@@ -201,13 +208,11 @@ class Installation:
     def frozen(self) -> Iterator[None]:
         """PostgreSQL with all its processes stands still, as on a host that hangs."""
         stopped = [self.postmaster, *self.postmaster.children(recursive=True)]
-        for process in stopped:
-            process.send_signal(signal.SIGSTOP)
+        _signal_all(stopped, signal.SIGSTOP)
         try:
             yield
         finally:
-            for process in stopped:
-                process.send_signal(signal.SIGCONT)
+            _signal_all(stopped, signal.SIGCONT)
 
     def listeners(self) -> list[int]:
         """The backends that wait for changes of controls."""
