@@ -29,7 +29,7 @@ from governance.api.authentication import KeyGrant
 from governance.memory import Owner, SystemRecord
 from governance.usage import POSTED, note_act
 from intake.connections import brief_connection
-from intake.digests import external_digest
+from intake.digests import external_digest, sampling_id
 from intake.errors import DecisionTooOld, InvalidDecision
 from intake.learning import MAX_LEARNT, FacetKey, Known, facet_key, facet_values, known_for, learn
 from intake.wire import DecisionRecord
@@ -105,8 +105,7 @@ class Admission:
             environment=known.environment,
             model_version=record.model_version,
             facts=record,
-            # a caller that knows its decision by a key of its own is answered alike when it sends it again
-            decision_id=decision_id if digest is None or record.id else str(uuid.UUID(bytes=digest[:16])),
+            decision_id=_drawn_by(record, decision_id, digest),
         )
         switch = None if record.phase == "proposed" else directive.earnest
         conduct = None if switch is None else self._conduct(known, record, switch)
@@ -290,3 +289,10 @@ def _beginning_of_id(moment: datetime) -> str:
     """How a UUIDv7 made at that moment begins: ids compare as their times do."""
     digits = f"{int(moment.timestamp() * 1000):012x}"
     return f"{digits[:8]}-{digits[8:]}"
+
+
+def _drawn_by(record: DecisionRecord, decision_id: str, digest: bytes | None) -> str | None:
+    """What a random share is drawn by: the same when it is sent again, and never what a caller chose itself."""
+    if digest is not None and not record.id:
+        return str(uuid.UUID(bytes=digest[:16]))
+    return decision_id if record.id is None else sampling_id(decision_id)

@@ -81,3 +81,15 @@ def external_digest(system_id: uuid.UUID, account_id: uuid.UUID, environment: st
     """
     scope = system_id.bytes + account_id.bytes + environment.encode() + b"\0"
     return hmac.digest(digest_key("external_id"), scope + external_id.encode(), "sha256")
+
+
+def sampling_id(decision_id: str) -> str | None:
+    """What stands for an id that a caller chose where a random share is drawn: it cannot tell which ids are taken.
+
+    None without the key: then every one is taken, too many rather than those that somebody chose.
+    """
+    try:
+        key = digest_key("sampling")
+    except DigestKeyUnavailable:
+        return None  # told by `check_digest_key`
+    return str(uuid.UUID(bytes=hmac.digest(key, uuid.UUID(decision_id).bytes, "sha256")[:16]))

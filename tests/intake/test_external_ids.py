@@ -18,12 +18,18 @@ from governance import memory
 from governance.api.authentication import KeyGrant
 from intake import groups
 from intake.admission import Admission
+from intake.errors import DigestKeyUnavailable
 from intake.groups import seal_group
 from intake.models import ExternalId, QuarantinedRecord
 from intake.reading import read_record
 from ledger.models import Entry
 from ledger.selectors import open_log
+from overrides import memory as control_memory
+from overrides.conditions import compile_condition, draw_of
 from overrides.directives import directive_for
+from overrides.memory import Controls
+from overrides.review_rules import Rule
+from overrides.standing import Control, Epoch
 from tests.factories.register import make_key, make_system
 from tests.intake.conftest import Sender
 
@@ -212,3 +218,28 @@ def test_a_random_share_is_drawn_by_the_callers_own_key_so_a_repeat_answers_alik
     for external_id in ("order-1", "order-1", "order-2"):
         sender.post(sender.record(id=None, external_id=external_id))
     assert (drawn[0] == drawn[1], drawn[0] == drawn[2]) == (True, False)
+
+
+def test_a_caller_that_chooses_ids_does_not_choose_the_sample(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str | None] = []
+
+    def note(**asked: Any) -> Any:
+        drawn.append(asked["decision_id"])
+        return directive_for(**asked)
+
+    rule = Rule(id=uuid.uuid4(), system_id=sender.systems[0].pk, tests=compile_condition({"share": 0.5}), share=0.5)
+    controls = Controls(control=Control(epoch=Epoch(1, 7)), rules={rule.system_id: (rule,)})
+    monkeypatch.setattr(control_memory, "current", lambda: controls)
+    monkeypatch.setattr("intake.admission.directive_for", note)
+    record = sender.record()
+    answers = [sender.post(record).json()["directive"]["action"] for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert drawn[0] == drawn[1] is not None
+    assert draw_of(drawn[0] or "") != draw_of(record["id"])
+    monkeypatch.setattr("intake.digests.digest_key", _no_key)
+    sender.post(sender.record())
+    assert drawn[2] is None
+
+
+def _no_key(purpose: str) -> bytes:
+    raise DigestKeyUnavailable("digest.key: gone")
