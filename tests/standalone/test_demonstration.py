@@ -158,9 +158,14 @@ def test_an_effective_outcome_is_waited_for_in_the_control_process(demo: Demonst
 
 
 WAITER = """
-import sys, urllib.request
-request = urllib.request.Request(sys.argv[1], headers={"Authorization": f"Bearer {sys.argv[2]}"})
-print(urllib.request.urlopen(request, timeout=60).read().decode())
+# as a client does: an answer that is not final yet (somebody has only claimed it) is asked for again, from its version
+import json, sys, urllib.request
+found = {"status": "pending", "version": None}
+while found["status"] != "final":
+    since = "" if found["version"] is None else f"&version={found['version']}"
+    request = urllib.request.Request(sys.argv[1] + since, headers={"Authorization": f"Bearer {sys.argv[2]}"})
+    found = json.loads(urllib.request.urlopen(request, timeout=60).read())
+print(json.dumps(found))
 """
 
 
