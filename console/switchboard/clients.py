@@ -18,7 +18,7 @@ STATES = {
     "not_armed": ("not armed", "bad", "Did not apply a probe: it would not obey a stop either."),
     "silent": ("silent", "warn", "Not heard for three heartbeats. Ended, or cut off."),
     "cannot_confirm": ("cannot confirm", "info", "Reads flags by OFREP, which knows no acknowledgements."),
-    "armed": ("armed", "ok", "Applied the last probe."),
+    "armed": ("armed", "ok", "Has missed no probe."),
 }
 """Those that need somebody first."""
 

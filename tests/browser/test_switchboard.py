@@ -50,6 +50,7 @@ def sign_in(page: Page, live_server: LiveServer, email: str) -> str:
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_label("Find an AI system")).to_be_visible()
+    page.wait_for_load_state("networkidle")  # the first page of a browser is loaded again, in its time zone
     return base
 
 
