@@ -66,7 +66,7 @@ def judged(instances: Iterable[ClientInstance], now: datetime) -> Sequence[Armed
     rows = list(instances)
     probes = list(Probe.objects.filter(sent_at__lte=now - PATIENCE).order_by("generation", "number"))
     used = dict(ServiceKey.objects.filter(pk__in={row.key_id for row in rows}).values_list("pk", "last_used_at"))
-    return [_judge(row, probes, used.get(row.key_id), now) for row in rows]
+    return [judge(row, probes, used.get(row.key_id), now) for row in rows]
 
 
 def alert_not_armed() -> int:
@@ -82,7 +82,8 @@ def alert_not_armed() -> int:
     return found
 
 
-def _judge(row: ClientInstance, probes: Sequence[Probe], used_at: datetime | None, now: datetime) -> Armed:
+def judge(row: ClientInstance, probes: Sequence[Probe], used_at: datetime | None, now: datetime) -> Armed:
+    """Whether an instance would stop, by the probes that are old enough to count; `used_at`: its key's last use."""
     if now - row.heard_at > HEARD_WITHIN:
         return Armed(row, "silent", row.heard_at, used_at is not None and used_at > row.heard_at + HEARD_WITHIN)
     if row.learned_by == ClientInstance.LearnedBy.OFREP_ETAG:

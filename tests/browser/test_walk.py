@@ -23,6 +23,7 @@ from tests.factories.sign_in import PASSWORD, with_password
 pytestmark = [pytest.mark.browser, pytest.mark.committing]
 OPEN = "open => document.querySelectorAll('#content details').forEach((each) => { each.open = open; })"
 MOST_TABS = 150
+FOR_A_THUMB = 44
 
 
 class Keyboard:
@@ -104,7 +105,9 @@ def test_the_walk_by_keyboard_alone(chromium: Browser, address: str, system: AIS
 def _stops(olga: Keyboard, grant: KeyGrant, system: AISystem) -> None:
     page = olga.page
     olga.sign_in("olga@example.org", "/admin/switchboard/", "1 client listening")
-    olga.press(page.get_by_role("link", name="Stop Credit-Limits", exact=True))
+    button = page.get_by_role("link", name="Stop Credit-Limits", exact=True)
+    assert button.evaluate("element => element.offsetHeight") >= FOR_A_THUMB
+    olga.press(button)
     olga.look("Pressing a reason does it")
     olga.press(page.get_by_role("button", name="It decides wrongly"))
     expect(page.locator(".c-answer").get_by_text("0 of 1 client confirmed")).to_be_visible()

@@ -343,6 +343,15 @@ def test_review_shows_first_what_it_asks_of_people(system: AISystem, operator: P
     assert mode_of(system) is Mode.REVIEW
 
 
+def test_what_went_live_an_hour_ago_is_not_spread_over_a_day(system: AISystem, operator: Person) -> None:
+    DecisionTally.objects.create(
+        minute=timezone.now() - timedelta(minutes=30), system_id=system.pk, outcome="a", count=240, adverse=0, held=0
+    )
+    make_person(reviewer=system)
+    said = text_of(browser(operator).get(f"{TIGHTEN}?system={system.pk}&mode=review"))
+    assert "240 items an hour for 1 reviewer : 240 an hour each" in said
+
+
 def test_fallback_without_an_alternative_is_said_before_it_is_pressed(system: AISystem, operator: Person) -> None:
     page = browser(operator).get(f"{TIGHTEN}?system={system.pk}&mode=fallback")
     assert "nothing to fall back to" in text_of(page)
