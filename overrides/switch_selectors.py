@@ -117,7 +117,7 @@ def arming_of(clients: Iterable[ClientInstance]) -> dict[uuid.UUID, Arming]:
     probes = list(sent.order_by("generation", "number"))
     found: dict[uuid.UUID, list[probing.Armed]] = defaultdict(list)
     for each in clients if probes else ():
-        found[each.system_id].append(probing._judge(each, probes, None, now))
+        found[each.system_id].append(probing.judge(each, probes, None, now))
     return {system_id: _arming(judged) for system_id, judged in found.items()}
 
 

@@ -1,11 +1,12 @@
 """Between drills: would everybody hear a stop? An epoch that changes nothing goes out, and who applies it is armed."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from governance.models import AISystem, ServiceKey
@@ -52,10 +53,20 @@ def send_probe() -> Epoch | None:
 def armed_instances(system_id: uuid.UUID, now: datetime | None = None) -> Sequence[Armed]:
     """Every instance that was heard within a day, and whether it would stop."""
     now = now or timezone.now()
+    return judged(heard_lately(now).filter(system_id=system_id), now)
+
+
+def heard_lately(now: datetime) -> QuerySet[ClientInstance]:
+    """The instances of all AI systems that were heard within a day."""
+    return ClientInstance.objects.filter(heard_at__gte=now - SHOWN).order_by("instance", "id")
+
+
+def judged(instances: Iterable[ClientInstance], now: datetime) -> Sequence[Armed]:
+    """Whether each of these would stop."""
+    rows = list(instances)
     probes = list(Probe.objects.filter(sent_at__lte=now - PATIENCE).order_by("generation", "number"))
-    rows = ClientInstance.objects.filter(system_id=system_id, heard_at__gte=now - SHOWN).order_by("instance", "id")
     used = dict(ServiceKey.objects.filter(pk__in={row.key_id for row in rows}).values_list("pk", "last_used_at"))
-    return [_judge(row, probes, used.get(row.key_id), now) for row in rows]
+    return [judge(row, probes, used.get(row.key_id), now) for row in rows]
 
 
 def alert_not_armed() -> int:
@@ -71,7 +82,8 @@ def alert_not_armed() -> int:
     return found
 
 
-def _judge(row: ClientInstance, probes: Sequence[Probe], used_at: datetime | None, now: datetime) -> Armed:
+def judge(row: ClientInstance, probes: Sequence[Probe], used_at: datetime | None, now: datetime) -> Armed:
+    """Whether an instance would stop, by the probes that are old enough to count; `used_at`: its key's last use."""
     if now - row.heard_at > HEARD_WITHIN:
         return Armed(row, "silent", row.heard_at, used_at is not None and used_at > row.heard_at + HEARD_WITHIN)
     if row.learned_by == ClientInstance.LearnedBy.OFREP_ETAG:
