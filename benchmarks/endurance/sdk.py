@@ -35,7 +35,7 @@ import os, sys, threading
 from answerable import Client
 
 url, key, folder, system, last, *firsts = sys.argv[1:]
-client = Client(url, key, system=system, model_version="1", spool_dir=folder, risk="low", overflow="block")
+client = Client(url, key, system=system, model_version="1", spool_dir=folder, risk="low", overflow="block", on_error=lambda e: print(f"{__import__('time').time():.1f} {type(e).__name__} {e}", file=sys.stderr))
 said = os.open(folder + "/said", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
 def work(first):
@@ -92,7 +92,15 @@ class Run:
         for process in victims:
             process.kill()
         self.kills += 1
+        at = time.monotonic()
         wait_until(self._answers, patience=60.0, pause=0.05)
+        before, back = self.stored(), time.monotonic()
+        wait_until(lambda: self.stored() > before or self._is_over(), patience=60.0, pause=0.05)
+        self._say(f"kill {self.kills}: answered after {back - at:.1f} s, records again {time.monotonic() - back:.1f} s later")
+
+    def _say(self, what: str) -> None:
+        """To whoever waits for the figures."""
+        print(f"{time.monotonic() - self.began:6.1f} s {self.stored():7,} sealed  {what}", file=sys.stderr, flush=True)
 
     def _kill_writer(self) -> None:
         self.stop()

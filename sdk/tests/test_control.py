@@ -12,6 +12,10 @@ import pytest
 
 from answerable import Change, Client, FailPolicy, Mode
 from answerable._break_glass import STOP_ALL, BreakGlass, Line, read_lines
+from answerable._control import Control
+from answerable._last_known import LastKnownFile
+from answerable._modes import Epoch
+from answerable._state import read_state
 from answerable.testing import FakeServer
 from tests.helpers import AWAY, SYSTEM, client_for
 
@@ -164,6 +168,45 @@ def test_what_the_server_called_stale_is_stale_after_a_restart_too(server: FakeS
     server.close()
     with client_for(url, tmp_path, fail_policy=PATIENT) as client:
         assert (client.mode(), client.health().is_stale) == ("review", True)
+
+
+def test_an_older_state_that_the_server_calls_stale_makes_nothing_fresh(server: FakeServer, tmp_path: Path) -> None:
+    before = server.book.epoch
+    with client_for(server, tmp_path, fail_policy=PATIENT) as client:
+        assert client.wait_ready(3)
+        server.set_mode(SYSTEM, "run", capability="another")
+        control, file = client._engine_now().control, client._settings.folder / "control.json"
+        server.wait_for(lambda _: file.exists() and json.loads(file.read_bytes())["epoch"] == client.epoch != before)
+        state = control.state
+        assert state is not None
+        client._engine_now().listener.stop()
+        os.utime(file, (time.time() - 5000, time.time() - 5000))
+        control.apply(read_state({**state.document, "epoch": before, "is_stale": True}))
+    assert time.time() - file.stat().st_mtime > 4000
+
+
+def test_a_stop_is_obeyed_and_told_before_the_disk_is_touched(tmp_path: Path) -> None:
+    """A disk that takes seconds, and a listener that fails: neither keeps the other from its turn."""
+    heard: list[str] = []
+
+    class SlowDisk(LastKnownFile):
+        def write(self, document: Any, epoch: Epoch) -> None:
+            heard.append(f"written under {control.mode()}")
+
+    control = Control(
+        system=SYSTEM, environment=None, model_version=None, policy=PATIENT, report=print,
+        last_known=SlowDisk(None, print), break_glass=BreakGlass(None, print),
+    )  # fmt: skip
+
+    def ends(change: Change) -> None:
+        heard.append(f"told of {change.after}, obeying {control.mode()}")
+        raise SystemExit
+
+    control.on_change(ends)
+    document = {"epoch": "1.1", "generated_at": "2026-11-21T12:00:00Z", "systems": {SYSTEM: {"mode": "stop"}}}
+    with pytest.raises(SystemExit):
+        control.apply(read_state(document))
+    assert heard == ["told of stop, obeying stop", "written under stop"]
 
 
 def test_an_old_file_is_stale_and_a_clock_that_went_back_makes_it_so(server: FakeServer, tmp_path: Path) -> None:
