@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -110,6 +111,13 @@ class _Window:
         return io.BufferedReader(_Bounded(self._sock, self._left), 1 << 16)
 
 
+class _DeadlineAnswer(http.client.HTTPResponse):
+    """An answer that is read no longer than `left()` says."""
+
+    def __init__(self, sock: socket.socket, *rest: Any, left: Callable[[], float], **more: Any) -> None:
+        super().__init__(cast("socket.socket", _Window(sock, left)), *rest, **more)
+
+
 class Transport:
     """Speaks to one address with one key."""
 
@@ -198,9 +206,8 @@ class Transport:
     ) -> http.client.HTTPResponse:
         sock = connection.sock
         sock.settimeout(max(left(), 0.001))
-        connection.response_class = lambda found, **rest: http.client.HTTPResponse(  # type: ignore[assignment]
-            cast("socket.socket", _Window(found, left)), **rest
-        )
+        answers = partial(_DeadlineAnswer, left=left)
+        connection.response_class = cast("type[http.client.HTTPResponse]", answers)
         connection.request(method, self._target(path), body=body, headers={**self._headers, **(headers or {})})
         response = connection.getresponse()
         date = response.headers.get("Date")
