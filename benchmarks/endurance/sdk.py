@@ -1,7 +1,7 @@
 """`python -m benchmarks.endurance.sdk`: records of our own client while the service and the client are killed.
 
-Ten times the web server (its workers, twice all of it), twice the client's own process, while records are made at an
-even pace. Afterwards every record that `record()` returned for is in the database, once, no source has a gap, and after
+Ten times the web server (its workers, twice all of it), twice the client's own process, while records are made: a
+share of them after each kill, so that all of it happens under load. Afterwards every record that `record()` returned for is in the database, once, no source has a gap, and after
 each kill sending went on within seconds of the service. 0 where that holds, 1 where it does not.
 """
 
@@ -36,6 +36,7 @@ MOST_REPEATED = 2 * WRITERS
 
 WRITER = """
 import os, sys, threading, time
+from pathlib import Path
 from answerable import Client
 
 url, key, folder, system, last, every, *firsts = sys.argv[1:]
@@ -44,6 +45,8 @@ said = os.open(folder + "/said", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
 def work(first):
     for n in range(int(first), int(last), len(firsts)):
+        while n >= int(Path(folder, "share").read_text() or 0):
+            time.sleep(0.05)
         name = client.record(input={"n": n, "text": "x" * 300}, output={}, outcome="approved")
         os.write(said, f"{n} {name}\\n".encode())
         time.sleep(float(every))
@@ -64,7 +67,7 @@ class Run:
     product: Product
     records: int
     seconds: float
-    """That recording takes, without what the kills take of it."""
+    """That recording takes at least."""
     folder: Path
     key: str
     resumed: list[float] = field(default_factory=list)
@@ -73,6 +76,7 @@ class Run:
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
+        self._give_share()
         self.writer = self._start_writer()
 
     def go(self) -> None:
@@ -81,11 +85,16 @@ class Run:
             if time.monotonic() - self.began > PATIENCE:
                 raise TimeoutError(f"not finished after {PATIENCE:.0f} s, {self.stored()} records stored")
             recorded = self.recorded()
-            if self.kills < KILLS and (recorded * (KILLS + 1) >= self.records * (self.kills + 1) or self._is_over()):
+            if self.kills < KILLS and recorded * (KILLS + 1) >= self.records * (self.kills + 1):
                 self._kill_web()
             if self.writer_kills < 2 and recorded * 3 >= self.records * (self.writer_kills + 1) and not self._is_over():
                 self._kill_writer()
             time.sleep(0.05)
+
+    def _give_share(self) -> None:
+        """What the client may record while the service is killed for the next time."""
+        share = min(self.records * (self.kills + 2) // (KILLS + 1), self.records)
+        (self.folder / "share").write_text(str(share))
 
     def _is_over(self) -> bool:
         return self.writer.poll() is not None
@@ -96,13 +105,18 @@ class Run:
         for process in victims:
             process.kill()
         self.kills += 1
+        self._give_share()
         killed_at = time.monotonic()
         wait_until(self._answers, patience=180.0, pause=0.05)
         before, answered_at = self.stored(), time.monotonic()
-        wait_until(lambda: self.stored() > before or self._is_over(), patience=60.0, pause=0.05)
+        wait_until(lambda: self._is_sending_since(before), patience=60.0, pause=0.05)
         self.resumed.append(time.monotonic() - answered_at)
         away = answered_at - killed_at
         self._say(f"web killed, number {self.kills}: away {away:.1f} s, sending again {self.resumed[-1]:.1f} s later")
+
+    def _is_sending_since(self, before: int) -> bool:
+        stored = self.stored()
+        return stored > before or stored >= self.recorded()
 
     def _say(self, what: str) -> None:
         """To whoever waits for the figures."""
