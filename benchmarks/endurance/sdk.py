@@ -26,7 +26,8 @@ from tests.running import PROJECT, Product, data_folder, running
 
 SYSTEM = "sdk-endurance"
 KILLS, WHOLE = 10, (4, 8)
-WRITERS = 2
+WRITERS, PACE = 2, 200
+"""Threads that record, and how many records they make a second together at most: 50,000 take four minutes."""
 PATIENCE = 720.0
 RESUMED_WITHIN = 15.0
 """Seconds from the service's first sign of life to the next record in it: a client that sleeps longer is one that lost
@@ -66,8 +67,6 @@ class Run:
 
     product: Product
     records: int
-    seconds: float
-    """That recording takes at least."""
     folder: Path
     key: str
     resumed: list[float] = field(default_factory=list)
@@ -131,8 +130,7 @@ class Run:
     def _start_writer(self) -> "subprocess.Popen[bytes]":
         done = [int(n) for n, _ in self.said()]
         firsts = [max((n for n in done if n % WRITERS == part), default=part - WRITERS) for part in range(WRITERS)]
-        every = WRITERS * self.seconds / self.records
-        known = [self.product.url, self.key, str(self.folder), SYSTEM, str(self.records), str(every)]
+        known = [self.product.url, self.key, str(self.folder), SYSTEM, str(self.records), str(WRITERS / PACE)]
         return subprocess.Popen(
             [sys.executable, "-c", WRITER, *known, *(str(first + WRITERS) for first in firsts)],
             env=os.environ | {"PYTHONPATH": str(PROJECT / "sdk" / "src")},
@@ -215,12 +213,12 @@ def holds(found: dict[str, Any], records: int) -> bool:
 
 
 @contextmanager
-def prepared(records: int, seconds: float) -> Iterator[Run]:
+def prepared(records: int) -> Iterator[Run]:
     with data_folder() as folder, running(folder) as product, tempfile.TemporaryDirectory() as spool:
         product.manage("create_system", "--slug", SYSTEM, "--name", "SDK", "--accountable", "owner@example.org")
         scopes = ("--scope", "decisions:write", "--scope", "decisions:read", "--scope", "control:read")
         key = product.manage("create_service_key", "--system", SYSTEM, *scopes).strip()
-        run = Run(product, records, seconds, Path(spool), key)
+        run = Run(product, records, Path(spool), key)
         try:
             yield run
         finally:
@@ -230,10 +228,9 @@ def prepared(records: int, seconds: float) -> Iterator[Run]:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.endurance.sdk", description=__doc__)
     parser.add_argument("--records", type=int, default=50_000)
-    parser.add_argument("--seconds", type=float, default=240.0, help="that recording is spread over")
     parser.add_argument("--json", type=Path, help="write the figures here")
     given = parser.parse_args(arguments)
-    with prepared(given.records, given.seconds) as run:
+    with prepared(given.records) as run:
         run.go()
         found = figures(run)
     print("\n".join(f"{name:28} {value}" for name, value in found.items()))
