@@ -1,8 +1,9 @@
 """`python -m benchmarks.endurance.sdk`: records of our own client while the service and the client are killed.
 
 Ten times the web server (its workers, twice all of it), twice the client's own process, while records are made: a
-share of them after each kill, so that all of it happens under load. Afterwards every record that `record()` returned for is in the database, once, no source has a gap, and after
-each kill sending went on within seconds of the service. 0 where that holds, 1 where it does not.
+share of them after each kill, so that all of it happens under load. Afterwards every record that `record()` returned
+for is in the database, once, no source has a gap, and after each kill sending went on within seconds of the service.
+0 where that holds, 1 where it does not.
 """
 
 import argparse
