@@ -236,7 +236,7 @@ def test_what_would_run_later_is_not_guarded_by_the_wrong_client(server: FakeSer
     with client_for(server, tmp_path) as client, pytest.raises(TypeError):
         client.guard(**FACTS)(later_on)
     other = AsyncClient(server.url, server.key, system=SYSTEM, model_version="1", spool_dir=tmp_path)
-    plain: Any = lambda: None  # noqa: E731 - as a caller without types would give it
+    plain: Any = print  # as a caller without types would give it
     with pytest.raises(TypeError):
         other.guard(**FACTS)(plain)
     other.close()
