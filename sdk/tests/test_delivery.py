@@ -224,10 +224,10 @@ def test_letters_that_a_dead_process_left_are_shown_sent_and_dropped_too(server:
             assert living.dead_letters() == []  # it lives, and shows them itself
         names.append(record_number(living, 3))
         assert living.flush()
-        assert [each.id for each in living.dead_letters()] == names
+        server.wait_for(lambda _: [each.id for each in living.dead_letters()] == names, 20)
         assert living.forget_dead_letters(iter([names[0], names[3]])) == 2
         server.refuse_when(lambda record: None)
         assert living.retry_dead_letters() == 2
-        server.wait_for(lambda s: len(s.records) == 2)
+        server.wait_for(lambda s: len(s.records) == 2, 20)
         assert living.dead_letters() == []
     assert numbers(server) == [1, 2]
