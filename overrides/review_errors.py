@@ -13,7 +13,8 @@ class QueueInUse(Conflict):
     code = "review-queue-in-use"
     title = "This queue is still needed"
     meaning = (
-        "Rules send decisions there, or reviews wait in it. Change the rules and let the reviews be decided first."
+        "Rules send decisions there, reviews wait in it, or it takes what is held without a rule. Change that, and let "
+        "the reviews be decided first."
     )
 
 
@@ -33,8 +34,8 @@ class RuleChangeOver(Conflict):
     code = "rule-change-over"
     title = "This request does not count any more"
     meaning = (
-        "A request to loosen a review rule is bound to the rule as it stood, and expires after a day. It was decided "
-        "already, it expired, or the rule changed meanwhile. Ask anew."
+        "A request to loosen a review rule or queue is bound to what it stands on, and expires after a day. It was "
+        "decided already, it expired, or the rule, the queue or rules beside it changed meanwhile. Ask anew."
     )
 
 
