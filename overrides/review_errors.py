@@ -27,7 +27,7 @@ class RuleNotFound(NotFound):
 class RuleChangeNotFound(NotFound):
     code = "rule-change-not-found"
     title = "There is no such request"
-    meaning = "No request to loosen a review rule of this id is within reach of whoever is asking."
+    meaning = "No request of this id to loosen a review rule or queue is within reach of whoever is asking."
 
 
 class RuleChangeOver(Conflict):
@@ -120,7 +120,9 @@ class OverrideNotFound(NotFound):
 class OverrideNotWaiting(Conflict):
     code = "override-not-waiting"
     title = "This override waits for nobody"
-    meaning = "It was agreed to or refused already, or another one waits for this decision."
+    meaning = (
+        "It was agreed to or refused already, nobody came for it in seven days, or another one waits for this decision."
+    )
 
 
 class AppealNotFound(NotFound):

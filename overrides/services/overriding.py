@@ -15,7 +15,7 @@ from governance.acts import Act, Condition
 from governance.changes import write
 from governance.errors import RequestVoid
 from governance.locks import hold
-from ledger.entries import CLEAR, Actor
+from ledger.entries import Actor
 from ledger.sealing import Seal, sealing
 from notices.outbox import announce
 from overrides.effective import Effective, effective_of
@@ -32,7 +32,7 @@ from overrides.review_kinds import (
     REVIEW_SUPERSEDED,
 )
 from overrides.selectors import may_override, require_unhidden
-from overrides.services.deciding import check_texts
+from overrides.services.deciding import check_outcome, check_texts
 from overrides.services.sweeping import each_by_itself
 from overrides.services.work import detach_all, locked_review, write_review
 
@@ -198,14 +198,6 @@ def refuse_what_holds(found: Effective, outcome: str, output: str) -> None:
     if found.status == "final" and found.effective_outcome == outcome and (found.output or "") == output:
         detail = "This is what holds already."
         raise InvalidInput(errors=[FieldProblem(pointer="/outcome", detail=detail)])
-
-
-def check_outcome(outcome: str) -> None:
-    """Errors: `InvalidInput`."""
-    if not CLEAR.fullmatch(outcome):
-        expected = "1 to 100 of A-Z, a-z, 0-9 and _.:/+-"
-        problem = FieldProblem(pointer="/outcome", detail="Say the outcome as a category.", expected=expected)
-        raise InvalidInput(errors=[problem])
 
 
 def account_of(actor: Actor, act: Act, decision: SealedDecision) -> uuid.UUID:

@@ -315,7 +315,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         case="first_outcome decision outcome reason_code",
     ),
     "overrides.Override": {
-        PLAIN: f"{ROW} decision_id system_id source status at has_output announced_at",
+        PLAIN: f"{ROW} decision_id system_id source status at has_output",
         PERSON: "person_id second_person_id",
         CASE: "outcome reason_code",
         PARTICULARS: "output note",

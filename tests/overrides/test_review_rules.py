@@ -301,7 +301,7 @@ def test_a_request_about_a_rule_alone_outlives_other_rules(system: AISystem, ope
 
 
 # --- queues -----------------------------------------------------------------------------------------------------------
-FULL = {"when_full": "block", "capacity": 50, "blind_share": 0.5, "deadline_s": 3600}
+FULL: dict[str, Any] = {"when_full": "block", "capacity": 50, "blind_share": 0.5, "deadline_s": 3600}
 
 
 @pytest.mark.django_db
