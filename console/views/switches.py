@@ -13,6 +13,7 @@ from console.switchboard.histories import lines_of, picture_of, times_to_all
 from console.switchboard.names import names_of
 from console.switchboard.places import Place, place_of
 from console.switchboard.radius import who_can
+from console.switchboard.sight import Sight
 from governance import rights
 from governance.acts import Act
 from governance.errors import SystemNotFound
@@ -115,7 +116,7 @@ def switch(request: HttpRequest, switch_id: uuid.UUID) -> HttpResponse:
 def visible_switch(request: HttpRequest, switch_id: uuid.UUID) -> Switch:
     """Errors: `SwitchNotFound`, also for what one may not see."""
     found = Switch.objects.filter(pk=switch_id).first()
-    if found is None or not rights.can(viewer(request), Act.SYSTEM_VIEW, scope_of(found.node)):
+    if found is None or not Sight.of(viewer(request), found).is_there:
         raise SwitchNotFound()
     return found
 

@@ -27,7 +27,7 @@ from overrides.services.changing import RECOVERY, Setting, new_switch, put, swit
 from overrides.standing import Control, Epoch, InFlight, Mode, Node, SwitchState, lapsed_state
 
 log = structlog.get_logger(__name__)
-REINSTATED = "known-here"
+REINSTATED, KNOWN_TO_CLIENT = "known-here", "known-to-client"
 ACKNOWLEDGEMENT = "acknowledgement"
 DAY = timedelta(days=1)
 REMEMBERED = timedelta(hours=1)
@@ -145,7 +145,7 @@ def state_from_client(
             node=node,
             mode=mode,
             epoch=epoch,
-            reason_code="known-to-client",
+            reason_code=KNOWN_TO_CLIENT,
             in_flight=InFlight.HOLD,
             changed_at=timezone.now(),
         )
