@@ -22,8 +22,7 @@ from governance.scopes import ORGANISATION, Scope
 from overrides import switch_selectors as selectors
 from overrides.models import ClientInstance, Drill, LooseningRequest, Switch, SwitchChange
 from overrides.services.confirming import Confirmation
-from overrides.services.drill_debts import Debt
-from overrides.services.drill_debts import _debt as debt_of
+from overrides.services.drill_debts import Debt, debt_of
 from overrides.standing import Control, Mode, Node, SwitchState, strictest
 
 CONCLUDED = (Drill.Status.CONCLUDED.value,)

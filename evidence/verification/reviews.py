@@ -7,7 +7,7 @@ columns ever changes. What does change stands as it began while nothing has happ
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from audit.entries import DecisionEntry
@@ -65,7 +65,7 @@ def _wrong_untouched(row: Review) -> Iterator[str]:
 
 
 def _text(value: object) -> str:
-    return timestamp(value) if hasattr(value, "tzinfo") else str(value)  # type: ignore[arg-type]
+    return timestamp(value) if isinstance(value, datetime) else str(value)
 
 
 class _Past:

@@ -41,8 +41,14 @@ def drill_debts(systems: frozenset[uuid.UUID] | None = None) -> Sequence[Debt]:
     held = Drill.objects.exclude(type=Drill.Type.PROBE)
     last = _latest(held.filter(status=Drill.Status.CONCLUDED), "ended_at")
     planned = _latest(held.filter(status__in=[Drill.Status.PLANNED, Drill.Status.APPROVED]), "starts_at")
-    found = [_debt(row, last.get(row.pk), planned.get(row.pk)) for row in rows]
+    found = [debt_of(row, last.get(row.pk), planned.get(row.pk)) for row in rows]
     return sorted(found, key=lambda each: each.due_at)
+
+
+def debt_of(system: AISystem, last_at: datetime | None, planned_at: datetime | None) -> Debt:
+    """When the next drill is due, by when the last one ended (None: none was held yet) and the next one is planned."""
+    every = QUARTERLY if system.risk_class in OFTEN else YEARLY
+    return Debt(system, last_at, (last_at or system.created_at) + every, planned_at)
 
 
 def alert_overdue() -> int:
@@ -64,8 +70,3 @@ def alert_overdue() -> int:
 
 def _latest(drills: QuerySet[Drill], column: str) -> dict[uuid.UUID, datetime]:
     return dict(drills.values("system_id").annotate(at=Max(column)).values_list("system_id", "at"))
-
-
-def _debt(system: AISystem, last_at: datetime | None, planned_at: datetime | None) -> Debt:
-    every = QUARTERLY if system.risk_class in OFTEN else YEARLY
-    return Debt(system, last_at, (last_at or system.created_at) + every, planned_at)

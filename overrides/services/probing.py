@@ -55,7 +55,21 @@ def armed_instances(system_id: uuid.UUID, now: datetime | None = None) -> Sequen
     probes = list(Probe.objects.filter(sent_at__lte=now - PATIENCE).order_by("generation", "number"))
     rows = ClientInstance.objects.filter(system_id=system_id, heard_at__gte=now - SHOWN).order_by("instance", "id")
     used = dict(ServiceKey.objects.filter(pk__in={row.key_id for row in rows}).values_list("pk", "last_used_at"))
-    return [_judge(row, probes, used.get(row.key_id), now) for row in rows]
+    return [judge(row, probes, used.get(row.key_id), now) for row in rows]
+
+
+def judge(row: ClientInstance, probes: Sequence[Probe], used_at: datetime | None, now: datetime) -> Armed:
+    """Whether an instance would stop, by the probes that it had time to answer, the earliest first.
+
+    `used_at`: when its key was used last; None where nobody asks whether it decides although it is silent.
+    """
+    if now - row.heard_at > HEARD_WITHIN:
+        return Armed(row, "silent", row.heard_at, used_at is not None and used_at > row.heard_at + HEARD_WITHIN)
+    if row.learned_by == ClientInstance.LearnedBy.OFREP_ETAG:
+        return Armed(row, "cannot_confirm", None)
+    # probes that went out before it was first heard of were not for it
+    missed = [each for each in probes if each.sent_at >= row.first_heard_at and each.epoch > row.applied_epoch]
+    return Armed(row, "not_armed", missed[0].sent_at) if missed else Armed(row, "armed", None)
 
 
 def alert_not_armed() -> int:
@@ -69,16 +83,6 @@ def alert_not_armed() -> int:
             found += 1
             _alert(system_id, deaf, len(instances))
     return found
-
-
-def _judge(row: ClientInstance, probes: Sequence[Probe], used_at: datetime | None, now: datetime) -> Armed:
-    if now - row.heard_at > HEARD_WITHIN:
-        return Armed(row, "silent", row.heard_at, used_at is not None and used_at > row.heard_at + HEARD_WITHIN)
-    if row.learned_by == ClientInstance.LearnedBy.OFREP_ETAG:
-        return Armed(row, "cannot_confirm", None)
-    # probes that went out before it was first heard of were not for it
-    missed = [each for each in probes if each.sent_at >= row.first_heard_at and each.epoch > row.applied_epoch]
-    return Armed(row, "not_armed", missed[0].sent_at) if missed else Armed(row, "armed", None)
 
 
 def _alert(system_id: uuid.UUID, deaf: Sequence[Armed], known: int) -> None:
