@@ -13,7 +13,7 @@ from django.db import Error, transaction
 from django.utils import timezone
 
 from config.errors import Unavailable
-from ledger.entries import SERVER, draft_entry
+from ledger.entries import SERVER, draft_entry, timestamp
 from ledger.errors import LogClosed, LogNotFound
 from ledger.sealing import sealing
 from ledger.selectors import registry_log
@@ -170,7 +170,7 @@ def seal_recoveries() -> int:
                     kind=CONTROL_RECOVERED,
                     actor=SERVER,
                     at=timezone.now(),
-                    body=_said_of(locked),
+                    body=said_of_recovery(locked),
                     about_id=locked.pk,
                 )
                 seal.add(registry_log().id, draft)
@@ -182,12 +182,15 @@ def seal_recoveries() -> int:
     return sealed
 
 
-def _said_of(recovery: ControlRecovery) -> dict[str, object]:
+def said_of_recovery(recovery: ControlRecovery) -> dict[str, object]:
+    """What the entry and the alert say of a recovery: all that is in its row."""
     said: dict[str, object] = {
         "cause": recovery.cause,
+        "found": f"{recovery.found_generation}.{recovery.found_number}",
         "known": f"{recovery.known_generation}.{recovery.known_number}",
         "epoch": f"{recovery.generation}.{recovery.number}",
         "reinstated": recovery.reinstated,
+        "recovered_at": timestamp(recovery.recovered_at),
     }
     named = {"system": recovery.system_id, "account": recovery.account_id}
     return said | {name: str(value) for name, value in named.items() if value}
@@ -204,7 +207,7 @@ def _alert(recovery: ControlRecovery) -> None:
         severity=Alert.Severity.CRITICAL,
         fingerprint=told,
         about_id=recovery.pk,
-        facts=_said_of(recovery),
+        facts=said_of_recovery(recovery),
         occurrences=recoveries_by(by, at) if by is not None else None,
         once=by is None or Alert.objects.filter(fingerprint=told, status=Alert.Status.CLOSED).exists(),
     )
