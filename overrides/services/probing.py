@@ -15,6 +15,7 @@ from notices.services import open_alert
 from overrides.clock import advance_epoch
 from overrides.models import ClientInstance, Drill, Probe
 from overrides.services.expecting import HEARD_WITHIN
+from overrides.services.sweeping import each_by_itself
 from overrides.standing import Epoch
 
 EVERY = timedelta(minutes=5)
@@ -74,15 +75,16 @@ def judge(row: ClientInstance, probes: Sequence[Probe], used_at: datetime | None
 
 def alert_not_armed() -> int:
     """Alert, once an AI system while it is so, where somebody would not stop. Returns of how many systems."""
-    found = 0
     live = AISystem.objects.filter(status=AISystem.Status.LIVE).values_list("pk", flat=True)
-    for system_id in live:
-        instances = armed_instances(system_id)
-        deaf = [each for each in instances if each.state == "not_armed" or (each.state == "silent" and each.decides)]
-        if deaf:
-            found += 1
-            _alert(system_id, deaf, len(instances))
-    return found
+    return each_by_itself("not-armed", _alert_deaf, list(live))
+
+
+def _alert_deaf(system_id: uuid.UUID) -> bool:
+    instances = armed_instances(system_id)
+    deaf = [each for each in instances if each.state == "not_armed" or (each.state == "silent" and each.decides)]
+    if deaf:
+        _alert(system_id, deaf, len(instances))
+    return bool(deaf)
 
 
 def _alert(system_id: uuid.UUID, deaf: Sequence[Armed], known: int) -> None:

@@ -16,7 +16,7 @@ from overrides.models import ControlRecovery, SwitchChange
 from overrides.services.confirming import watch_changes
 from overrides.services.recovery import recover_control, seal_recoveries
 from overrides.services.switches import Tightened, seal_waiting_switches
-from overrides.standing import Epoch, Mode, Node, SwitchState
+from overrides.standing import Epoch, InFlight, Mode, Node, SwitchState
 from tests.evidence.test_tampering import as_owner, columns_of, other_value
 from tests.factories.control import ack, clear, reading, stop
 from tests.factories.register import make_system
@@ -174,5 +174,5 @@ def _state(done: Tightened) -> SwitchState:
     switch = done.switch
     return SwitchState(
         id=switch.pk, node=Node(system_id=switch.system_id), mode=Mode.STOP, epoch=Epoch(5, 0),
-        reason_code="harm-reported", in_flight=done.switch.in_flight, changed_at=timezone.now(),
+        reason_code="harm-reported", in_flight=InFlight.HOLD, changed_at=timezone.now(),
     )  # fmt: skip
