@@ -93,7 +93,7 @@ def _check_recoveries(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Find
         row = found.get(entry.about_id or "")
         if row is None:
             yield _finding("recovery-missing", log, entry, entry.about_id or "", RECOVERIES)
-        elif said_of_recovery(row) != entry.body or str(row.entry_id) != entry.id:
+        elif said_of_recovery(row) | {"about": entry.about_id} != entry.body or str(row.entry_id) != entry.id:
             yield _finding("recovery-altered", log, entry, str(row.pk), RECOVERIES)
 
 
