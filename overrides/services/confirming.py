@@ -71,7 +71,9 @@ class Confirmation:
             return Status(self.change.status)
         if self.is_complete:
             return Status.CONFIRMED
-        if timezone.now() - self.change.requested_at < PATIENCE and self.expected:
+        # what was told late is late, also where another host's clock has not come so far
+        is_early = self.change.reported_at is None and timezone.now() - self.change.requested_at < PATIENCE
+        if is_early and self.expected:
             return Status.PROPAGATING if self.applied or self.seen else Status.REQUESTED
         return Status.PARTIAL if self.applied else Status.UNCONFIRMED
 

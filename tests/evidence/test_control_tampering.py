@@ -11,7 +11,7 @@ from django.utils import timezone
 from psycopg import sql
 
 from evidence.verification import verify_everything
-from ledger.heads import head_store
+from ledger.errors import SigningKeyUnavailable
 from overrides.models import ControlRecovery, SwitchChange
 from overrides.services.confirming import watch_changes
 from overrides.services.recovery import recover_control, seal_recoveries
@@ -144,7 +144,7 @@ def test_a_recovery_that_was_slipped_in_beside_anothers_entry_is_found(keeper_ur
 def test_tightenings_that_one_late_entry_seals_are_each_in_it(keeper_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     system = make_system()
     with monkeypatch.context() as broken:
-        broken.setattr(head_store(), "advance", _full_disk)
+        broken.setattr("ledger.sealing.signing_seeds", _gone)
         for mode in (Mode.REVIEW, Mode.STOP):
             assert not stop(system, mode=mode).is_sealed
         assert list(verify_everything()) == []
@@ -156,8 +156,8 @@ def test_tightenings_that_one_late_entry_seals_are_each_in_it(keeper_url: str, m
     assert unfound(keeper_url, CHANGES, first.pk, edits | loss_of(CHANGES)) == []
 
 
-def _full_disk(*args: object, **rest: object) -> None:
-    raise OSError("No space left on device")
+def _gone() -> None:
+    raise SigningKeyUnavailable("gone")
 
 
 def test_what_was_reinstated_loosened_and_confirmed_late_agrees_with_its_entries() -> None:
