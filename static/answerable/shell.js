@@ -36,4 +36,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const named = owner && (owner.title || owner.textContent.replace(icon.textContent, "").trim());
     if (named) icon.setAttribute("aria-hidden", "true");
   }
+  // A browser may let its own autofocus fall when a page is busy while it opens; who works by keys relies on it.
+  const first = document.querySelector("[autofocus]");
+  if (first && document.activeElement === document.body) first.focus();
 });

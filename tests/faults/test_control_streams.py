@@ -3,12 +3,12 @@
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from threading import Thread
+from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.db import connections
 
 from config.standalone.processes import end_all, wait_until, working_in
@@ -40,8 +40,10 @@ def killed(installation: Installation) -> Iterator[None]:
     end_all(working_in(installation.data_dir / "pg" / "data"), patience=10)
     assert installation.cluster.process is not None
     installation.cluster.process.wait(10)
-    yield
-    installation.cluster.start()
+    try:
+        yield
+    finally:
+        installation.cluster.start()
 
 
 def trouble(installation: Installation, how: str) -> AbstractContextManager[None]:
@@ -50,12 +52,30 @@ def trouble(installation: Installation, how: str) -> AbstractContextManager[None
     ]()
 
 
-@sync_to_async
 def stop_now(system: AISystem) -> float:
     connections.close_all()
     stop(system)
-    connections.close_all()
     return time.monotonic()
+
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@contextmanager
+def apart() -> Iterator[Run]:
+    """Runs coroutines in a thread: a browser of an earlier test keeps a loop running in this one.
+
+    What starts the database stays in the main thread: the kernel ends a child with the thread that started it.
+    """
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield lambda wanted: asyncio.run_coroutine_threadsafe(wanted, loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 @pytest.mark.parametrize("how", ["restarted", "killed", "hanging"])
@@ -67,19 +87,20 @@ def test_streams_outlive_the_database_and_hear_of_the_stop_after(
     key = make_key(system, scopes=("control:read",), account=make_account()).text
     assert wait_until(lambda: _opens(control, key), patience=20, pause=0.2)
 
-    async def walk() -> list[float]:
-        async with streaming(control.url + EVENTS, key, CLIENTS) as clients:
+    with apart() as run:
+        opened = streaming(control.url + EVENTS, key, CLIENTS)
+        clients = run(opened.__aenter__())
+        try:
             with trouble(installation, how):
-                await _until(clients, lambda event: event.data["is_stale"])
-            await _until(clients, lambda event: not event.data["is_stale"])
-            committed = await stop_now(system)
-            told = await _until(clients, lambda event: _mode(event, system) == "stop")
+                run(_until(clients, lambda event: event.data["is_stale"]))
+            run(_until(clients, lambda event: not event.data["is_stale"]))
+            committed = stop_now(system)
+            told = run(_until(clients, lambda event: _mode(event, system) == "stop"))
             assert not any(task.done() for task in clients.tasks)
-        return [each.at - committed for each in told]
+        finally:
+            run(opened.__aexit__(None, None, None))
 
-    # in a thread of its own: a browser of an earlier test keeps a loop running in this one
-    with ThreadPoolExecutor(1) as apart:
-        times = sorted(apart.submit(lambda: asyncio.run(walk())).result())
+    times = sorted(each.at - committed for each in told)
     print(f"\n{how}: {CLIENTS} heard of the stop after {times[0] * 1000:.0f} to {times[-1] * 1000:.0f} ms")
     assert times[-1] < HEARD_WITHIN
 
