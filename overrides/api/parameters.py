@@ -294,7 +294,7 @@ def _within_reach(request: Request) -> QuerySet[Parameter]:
 
 def _in(parameter: Parameter, status: ParameterVersion.Status) -> list[ParameterVersion]:
     """Of what `_within_reach` has read along with it."""
-    versions: list[ParameterVersion] = parameter.open_versions  # type: ignore[attr-defined]
+    versions: list[ParameterVersion] = vars(parameter)["open_versions"]
     return [each for each in versions if each.status == status]
 
 

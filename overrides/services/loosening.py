@@ -5,17 +5,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
-from django.db import Error
 from django.db.models import F, Q
 from django.utils import timezone
 
-from config.errors import FieldProblem, Forbidden, InvalidInput, Unavailable
+from config.errors import FieldProblem, Forbidden, InvalidInput
 from governance import rights
 from governance.acts import Act, Role
 from governance.errors import PersonNeeded, RequestVoid
 from ledger.entries import SERVER, Actor
-from ledger.errors import LogClosed, LogNotFound
 from ledger.kinds import Kind
 from ledger.rows import write_row
 from ledger.sealing import Seal, sealing
@@ -43,14 +40,13 @@ from overrides.kinds import (
 )
 from overrides.models import LooseningRequest, Switch, SwitchChange
 from overrides.services.changing import Setting, log_of, put, require_alternative, scope_of, seal_late
+from overrides.services.sweeping import each_by_itself
 from overrides.standing import EMERGENCY_CLEAR_LASTS, Epoch, InFlight, Mode
 
 Status = LooseningRequest.Status
 LIFE = timedelta(hours=24)
 LONGEST_LIFE = timedelta(days=7)
 AT_ONCE = 200
-
-log = structlog.get_logger(__name__)
 
 
 def request_loosening(
@@ -253,19 +249,15 @@ def void_passed_requests() -> int:
     passed = Q(expires_at__lte=timezone.now()) | ~Q(generation=F("switch__generation"), number=F("switch__number"))
     found = LooseningRequest.objects.filter(passed, status=Status.OPEN).values_list("id", flat=True)
     waiting = list(found[:AT_ONCE])
-    return sum(_void(request_id) for request_id in waiting)
+    return each_by_itself("loosening", _void, waiting)
 
 
 def _void(request_id: uuid.UUID) -> bool:
     """Approving asks for the epoch and the end anyway: where the log takes no entry now, the next sweep will do."""
-    try:
-        with sealing() as seal:
-            request = _locked_request(request_id)
-            if request.status == Status.OPEN:
-                _decide(seal, SERVER, LOOSENING_VOIDED, request, Status.VOID)
-    except (Unavailable, LogNotFound, LogClosed, Error) as error:
-        log.warning("control.loosening_not_voided", request_id=str(request_id), error=type(error).__name__)
-        return False
+    with sealing() as seal:
+        request = _locked_request(request_id)
+        if request.status == Status.OPEN:
+            _decide(seal, SERVER, LOOSENING_VOIDED, request, Status.VOID)
     return True
 
 
