@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from config.errors import Unavailable
 from config.ids import new_id
-from governance.memory import KeyGrant
+from governance.register import KeyGrant
 from ledger.entries import Actor, draft_entry
 from ledger.errors import LogClosed, LogNotFound
 from ledger.sealing import sealing
