@@ -29,6 +29,7 @@ MEANINGS = {
     "payload-gone": "a payload is empty though no erasure was recorded",
     "review-missing": "a review that the entry of its decision names is not there",
     "review-altered": "a review did not begin as its decision, its rule and its queue say",
+    "credential-altered": "a secret, recovery code or set-up link is not what the entry of its making says",
     "row-missing": "a governed row is not there",
     "row-altered": "a governed row is not in the state that was sealed last",
     "row-without-history": "a governed row stands without a sealed change",

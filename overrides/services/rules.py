@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from config.errors import FieldProblem, InvalidInput
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import Act
 from governance.changes import write
 from governance.errors import RequestVoid
@@ -19,9 +20,9 @@ from governance.services.systems import locked_system
 from ledger.entries import Actor
 from ledger.kinds import Kind
 from ledger.sealing import Seal, sealing
+from notices.approvals import ask_approvers
 from overrides.clock import advance_epoch
 from overrides.conditions import covers, read_condition
-from overrides.eligibility import person_id_of
 from overrides.models import OnTimeout, ReviewQueue, ReviewRule, RuleChange
 from overrides.review_errors import QueueNotFound, RuleChangeNotFound, RuleChangeOver, RuleNotFound
 from overrides.review_kinds import (
@@ -277,6 +278,13 @@ def _request(
         system_id=after.system_id,
         facts=facts,
         reason=reason,
+    )
+    ask_approvers(
+        act=Act.REVIEW_RULE_LOOSEN,
+        scope=Scope.system(change.system_id),
+        requested_by=change.requested_by_id,
+        kind="rule_change.asked",
+        request_id=change.pk,
     )
     return change
 
