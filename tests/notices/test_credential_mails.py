@@ -165,7 +165,7 @@ def test_whoever_is_locked_out_is_told_once_a_day(ada: Person) -> None:
 def test_a_flood_of_failed_sign_ins_is_gathered() -> None:
     make_person(administrator=True, email="admin@example.org")
     people = [make_person(email=f"victim{number}@example.org") for number in range(STORM + 10)]
-    with time_machine.travel("2026-11-21T10:00:00Z", tick=False) as clock:
+    with time_machine.travel(timezone.now() + timedelta(minutes=1), tick=False) as clock:
         for number, person in enumerate(people):
             guess(person.email or "", 5, f"198.51.100.{number}")
         clock.shift(timedelta(seconds=5))
