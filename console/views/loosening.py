@@ -207,10 +207,7 @@ def _after(found: LooseningRequest) -> words.ModeWords:
     """The mode in force at that place, were it approved: another switch may still say more."""
     node = found.switch.node
     control = selectors.standing_control([node.system_id] if node.system_id else None)
-    then = selectors.control_without(control, found.switch, Mode(found.mode))
-    switches = then.switches_of(node.system_id) if node.system_id else then.everywhere
-    covering = [each.mode for each in switches if each.node.contains(node)]
-    return words.MODES[max(covering, key=lambda each: each.severity, default=Mode.RUN)]
+    return words.MODES[selectors.mode_at(selectors.control_without(control, found.switch, Mode(found.mode)), node)]
 
 
 # --- one person, in an emergency --------------------------------------------------------------------------------------

@@ -53,8 +53,7 @@ def _lines(person: Person, card: Card) -> list[dict[str, Any]]:
 
 
 def _line(person: Person, card: Card, node: Node, word: str, control: Any) -> dict[str, Any]:
-    covering = [each.mode for each in control.switches_of(card.system.pk) if each.node.contains(node)]
-    mode = max(covering, key=lambda each: each.severity, default=Mode.RUN)
+    mode = selectors.mode_at(control, node)
     may = card.may.tighten or rights.can(person, Act.SWITCH_TIGHTEN, scope_of(node))
     place = Place(node=node, system=card.system)
     return {"place": place, "kind": word, "mode": mode, "words": words.MODES[mode], "may_tighten": may}
