@@ -73,8 +73,12 @@ class Credentials:
 
 
 def load() -> Credentials:
-    """Set the demonstration up, once; later calls return the same credentials. Errors: `NotADemonstration`."""
+    """Set the demonstration up, once; later calls return the same credentials.
+
+    Errors: `NotADemonstration`, also as `OldDemonstration`.
+    """
     if Person.objects.filter(email=ADMINISTRATOR.email).exists():
+        _require_everybody()
         return stored()
     with sealing():  # all of it or nothing
         token = bootstrap_token()
@@ -89,17 +93,19 @@ def load() -> Credentials:
     return credentials
 
 
+def _require_everybody() -> None:
+    if Person.objects.filter(email__in=[each.email for each in EVERYBODY]).count() < len(EVERYBODY):
+        raise OldDemonstration()
+
+
 def stored() -> Credentials:
-    """The credentials of an earlier load. Errors: `NotADemonstration` where their file is gone; `OldDemonstration`."""
+    """The credentials of an earlier load. Errors: `NotADemonstration` where their file is gone, `OldDemonstration`."""
     try:
-        found = Credentials(**json.loads(_file().read_text()))
+        return Credentials(**json.loads(_file().read_text()))
     except FileNotFoundError as error:
         raise NotADemonstration() from error
     except TypeError as error:
         raise OldDemonstration() from error
-    if Person.objects.filter(email__in=[each.email for each in EVERYBODY]).count() < len(EVERYBODY):
-        raise OldDemonstration()
-    return found
 
 
 def _file() -> Path:

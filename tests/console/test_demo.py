@@ -80,9 +80,8 @@ def test_the_folder_of_an_earlier_release_is_told_apart(folder: Path) -> None:
         call_command("load_demo")
     (folder / "demo.json").write_text(kept)
     Person.objects.filter(email=f"{COLLEAGUE}@{DOMAIN}").update(email="somebody@example.org")
-    for command in ("load_demo", "demo_stream"):
-        with pytest.raises(CommandError):
-            call_command(command)
+    with pytest.raises(CommandError, match="earlier release"):
+        call_command("load_demo")
 
 
 @pytest.mark.django_db
