@@ -90,7 +90,7 @@ def test_what_was_read_no_longer_holds_so_it_is_said_anew(crew: Crew) -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [("99999", "At most 10,000"), ("many", "A number."), ("1000", "It says that already."), ("", "required")],
+    [("99999", "At most 10000"), ("many", "A number."), ("1000", "It says that already."), ("", "required")],
 )
 def test_a_bad_value_is_told_beside_its_field(crew: Crew, value: str, said: str) -> None:
     answer = browser(crew.operator).post(page(crew.parameter(), "change-value"), changing(value))
