@@ -130,8 +130,8 @@ class AlreadyExecuted(Conflict):
     title = "Somebody carries this out already"
     meaning = (
         "What was decided is carried out once, and another worker took it, or said that it is done. Do nothing. If "
-        "that worker died over it, find out whether it was done; where it was not, a person who may override the decision "
-        "says so with a new override, which may be carried out once more."
+        "that worker died over it, find out whether it was done; where it was not, a person who may override the "
+        "decision says so with a new override, which may be carried out once more."
     )
 
 

@@ -61,10 +61,9 @@ class Claims:
             except ServiceUnavailable as error:
                 self._rest(until, error, error.retry_after or 0.0)
             except ServiceRefused as error:
-                code = str(error.problem.get("type", "")).rsplit("/", 1)[-1]
-                if code == TAKEN:
+                if error.code == TAKEN:
                     return replace(found, action="stop", reason_code=TAKEN)
-                if code not in CHANGED:
+                if error.code not in CHANGED:
                     raise
                 self._rest(until, error, 0.0)
                 found = self._look(found.decision_id)

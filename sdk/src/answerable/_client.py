@@ -224,7 +224,10 @@ class Client(BaseClient):
         return engine.claims.take(engine.wait_for_human(name, timeout))
 
     def effective(self, decision_id: str) -> Effective:
-        """What holds for a decision now, to look at: to act on it, `wait_for_human`. Errors: `ServiceUnavailable`, `ServiceRefused`."""
+        """What holds for a decision now, to look at (to act on it: `wait_for_human`).
+
+        Errors: `ServiceUnavailable`, `ServiceRefused`.
+        """
         return self._engine_now().effective(decision_id)
 
     def confirm_effect(

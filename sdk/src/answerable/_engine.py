@@ -171,6 +171,9 @@ class Engine:
             )
         except Exception as error:  # noqa: BLE001 - what fails in here must never break who called
             self.report(error)
+            if isinstance(error, ServiceRefused) and error.code == "decision-conflict":
+                # it was asked before, perhaps by a worker that died: what became of that is told by `effective` alone
+                return Directive(decision_id, "hold", known.mode, error.code, known.epoch)
             return self._unanswered(fields, decision_id)
         finally:
             self.delivery.asking.discard(kept.seq)

@@ -84,6 +84,11 @@ class ServiceRefused(AnswerableError):
         self.problem = dict(problem or {})
 
     @property
+    def code(self) -> str:
+        """The last part of the problem's `type`; empty where it was not our server that answered."""
+        return str(self.problem.get("type", "")).rsplit("/", 1)[-1]
+
+    @property
     def is_about_content(self) -> bool:
         """Whether our server says that this very body is wrong, and not a proxy or a wrong address."""
         return bool(self.problem) and self.status in (400, 409, 413, 415, 422)
