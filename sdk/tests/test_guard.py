@@ -234,6 +234,7 @@ def test_a_stop_that_only_this_process_knows_counts_after_an_approval(server: Fa
     glass = tmp_path / "glass"
     server.hold_when(lambda record: True)
     with client_for(server, tmp_path, break_glass=glass) as client:
+        assert client.wait_ready(3)  # before, it is the fail policy that says stop
 
         def stop_then_approve() -> None:
             [held] = server.wait_for_held()

@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 from governance.models import AISystem, Person
 from ledger.entries import Actor
 from ledger.models import Entry
+from overrides import memory
 from overrides.effective import effective_of, unconfirmed_effects
 from overrides.models import Execution, Review
 from overrides.reading import read_control
@@ -133,13 +134,15 @@ def test_what_a_caller_says_is_done_is_not_taken_again(system: AISystem, owner: 
 
 
 def test_a_stop_between_approval_and_execution_freezes_it_at_once(
-    system: AISystem, owner: Person, caller: Actor
+    system: AISystem, owner: Person, caller: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decision_id = approved(system, owner)
+    decision_id, before = approved(system, owner), memory.current()
     done = stop(system)
-    assert effective_of(decision_id).status == "final"  # memory has not heard of it; the claim asks the database
-    with pytest.raises(ExecutionFrozen):
-        take(caller, decision_id)
+    with monkeypatch.context() as deaf:
+        deaf.setattr(memory, "current", lambda: before)
+        assert effective_of(decision_id).status == "final"  # memory has not heard of it; the claim asks the database
+        with pytest.raises(ExecutionFrozen):
+            take(caller, decision_id)
     clear(done, system)
     assert take(caller, decision_id)[1]
 
