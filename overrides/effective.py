@@ -162,8 +162,8 @@ def _by_review(decision: SealedDecision, review: Review, now: datetime) -> _Ruli
     is_visible = review.visible_at is not None and review.visible_at <= now
     if not is_visible:
         held = review.phase == "proposed"
-        outcome = decision.body.outcome
-        return _Ruling(action=HOLD, outcome=outcome, source="model", pending=True, word_id=review.pk) if held else None
+        said = decision.body.outcome
+        return _Ruling(action=HOLD, outcome=said, source="model", pending=True, word_id=review.pk) if held else None
     at = review.closed_at
     if review.status in (Review.Status.TIMED_OUT, Review.Status.OVERFLOWED):
         if review.phase != "proposed":

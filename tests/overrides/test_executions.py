@@ -32,7 +32,7 @@ from tests.factories.control import clear, stop
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_account, make_key, make_person, make_system
 from tests.factories.reviews import open_review
-from tests.overrides.test_review_decisions import at_once
+from tests.overrides.test_review_claims import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +74,11 @@ def version_of(decision_id: uuid.UUID) -> int:
 
 
 def take(caller: Actor, decision_id: uuid.UUID, **asked: Any) -> tuple[Execution, bool]:
-    said = {"execution_id": uuid.uuid4(), "version": version_of(decision_id), "instance": "worker-1"} | asked
+    said: dict[str, Any] = {
+        "execution_id": uuid.uuid4(),
+        "version": version_of(decision_id),
+        "instance": "worker-1",
+    } | asked
     return claim_execution(actor=caller, decision_id=decision_id, **said)
 
 
@@ -94,7 +98,7 @@ def test_one_worker_takes_it_and_the_next_one_is_told_by_whom(system: AISystem, 
 def test_two_workers_at_once_make_one_execution() -> None:
     system = make_system()
     caller, decision_id = caller_of(system), approved(system, make_person(accountable=system))
-    asked = {"actor": caller, "decision_id": decision_id, "version": version_of(decision_id)}
+    asked: dict[str, Any] = {"actor": caller, "decision_id": decision_id, "version": version_of(decision_id)}
     found = at_once([partial(claim_execution, execution_id=uuid.uuid4(), **asked) for _ in range(4)])
     assert sum(isinstance(each, tuple) for each in found) == 1
     assert sum(isinstance(each, AlreadyExecuted) for each in found) == 3
