@@ -124,8 +124,8 @@ def test_the_javascript_samples_of_the_ofrep_page_read_the_stop(servers: Servers
     on_server, in_browser = blocks("ofrep.md", "js")
     asked = 'console.log(OpenFeature.getClient().getStringValue("credit-limit.mode", "run"));'
     for sample, last in ((on_server, "console.log(mode);"), (in_browser, asked)):
-        sample = sample.replace(CONTROL, servers.control).replace("https://answerable.example.org", servers.control)
-        code = f"const key = {json.dumps(key)};\n{IN_A_BROWSER}\n{sample}\n{last}\nprocess.exit(0);"
+        here = sample.replace(CONTROL, servers.control).replace("https://answerable.example.org", servers.control)
+        code = f"const key = {json.dumps(key)};\n{IN_A_BROWSER}\n{here}\n{last}\nprocess.exit(0);"
         done = subprocess.run(
             ["node", "--input-type=module", "-e", code],
             cwd=FOLDER, capture_output=True, text=True, check=False, timeout=60,
