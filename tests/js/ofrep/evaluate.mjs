@@ -18,7 +18,9 @@ async function clientOf() {
   if (kind === "server") {
     const { OpenFeature } = await import("@openfeature/server-sdk");
     const { OFREPProvider } = await import("@openfeature/ofrep-provider");
-    await OpenFeature.setProviderAndWait(new OFREPProvider({ baseUrl: url, headers, ...options }));
+    // the provider has no time limit of its own: docs/integrating/ofrep.md shows this one
+    const limited = (request) => fetch(request, { signal: AbortSignal.timeout(options.timeoutMs ?? 2000) });
+    await OpenFeature.setProviderAndWait(new OFREPProvider({ baseUrl: url, headers, fetchImplementation: limited }));
     return { client: OpenFeature.getClient(), close: () => OpenFeature.close() };
   }
   const { OpenFeature } = await import("@openfeature/web-sdk");
