@@ -98,7 +98,7 @@ def _reviews(system: AISystem, owner: Person, operator: Actor) -> None:
         actor=administrator, queue_id=None, codes=[{"code": "other", "words": "Other", "for": ["modify", "override"]}]
     )
     give_skill(actor=administrator, person_id=owner.pk, skill="law")
-    _decide(open_review(system, rule=rule), owner)
+    _decide(open_review(system, rule=rule, model_version="2.0"), owner)  # of a version that is not stopped
     # last: the newest row is the one that nothing has happened to
     open_review(system, rule=rule)
 
