@@ -50,7 +50,9 @@ class NewReview:
     system_id: uuid.UUID
     environment: str
     rule_id: uuid.UUID | None
-    """None where the mode review holds everything."""
+    """None where the mode review holds everything and no rule matches."""
+    is_by_switch: bool = False
+    """The mode review holds it: then nothing takes effect unseen, whatever its rule does at the deadline."""
     mode_epoch: str
     phase: str
     recorded_at: datetime

@@ -53,7 +53,7 @@ class Review(GovernedRow):
     system_id = models.UUIDField()
     environment = models.CharField(max_length=100)
     rule_id = models.UUIDField(null=True, blank=True)
-    """None where the mode review holds everything."""
+    """None where the mode review holds everything and no rule matches."""
     # its own index would be one more to write while intake holds a log: `review_waits` leads with the queue
     queue = models.ForeignKey(
         ReviewQueue, models.PROTECT, null=True, blank=True, related_name="reviews", db_index=False
