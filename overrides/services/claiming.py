@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -42,7 +43,10 @@ from overrides.review_kinds import (
     REVIEW_RELEASED,
     REVIEW_SHOWN,
 )
+from overrides.services.sweeping import each_by_itself
 from overrides.services.work import (
+    MAX_NOTE,
+    MAX_OUTPUT_BYTES,
     ONE_DECIDES,
     end_lapsed,
     free_seat,
@@ -61,7 +65,9 @@ OFFER_STANDS = timedelta(hours=24)
 LONGEST_HOLD = timedelta(hours=24)
 LOOKED_AT = 50
 """So many candidates are tried by `claim_next`: each costs two or three look-ups."""
-MAX_DRAFT_BYTES = 200_000
+AT_ONCE = 500
+MAX_DRAFT_BYTES = 2 * MAX_OUTPUT_BYTES + 6 * MAX_NOTE + 2_000
+"""As JSON the longest answer there may be: of an output each character is escaped once, of a note each byte."""
 BEFORE_JUDGING = ("input", "context", "refs")
 """What a blind reviewer is shown: an explanation tells what it explains."""
 ALL_PARTS = ("input", "output", "explanation", "context", "refs")
@@ -137,7 +143,7 @@ def save_draft(*, actor: Actor, token: uuid.UUID, draft: Mapping[str, Any]) -> R
 
     Errors: `ReviewNotFound`, `ClaimLost`, `InvalidInput`.
     """
-    if len(json.dumps(draft).encode()) > MAX_DRAFT_BYTES:
+    if len(json.dumps(draft, ensure_ascii=False).encode()) > MAX_DRAFT_BYTES:
         detail = f"A draft has at most {MAX_DRAFT_BYTES:,} bytes."
         raise InvalidInput(errors=[FieldProblem(pointer="/draft", detail=detail)])
     with transaction.atomic():
@@ -241,15 +247,11 @@ def hand_over(*, actor: Actor, token: uuid.UUID, to_person_id: uuid.UUID) -> Rev
 def end_lapsed_claims(*, actor: Actor, now: datetime | None = None) -> int:
     """Give back what was claimed and not worked on, or by people who have left. The server's own work; returns how
     many."""
-    now, ended = now or timezone.now(), 0
+    now = now or timezone.now()
     over = Q(lease_until__lte=now) | Q(person__is_active=False)
     lapsed = ReviewAssignment.objects.filter(over, status__in=[Work.CLAIMED, Work.OFFERED])
-    for review_id in set(lapsed.values_list("review_id", flat=True)[:500]):
-        with sealing() as seal:
-            review = locked_review(review_id)
-            ended += end_lapsed(seal, review, now)
-            settle(seal, actor, review)
-    return ended
+    review_ids = set(lapsed.values_list("review_id", flat=True)[:AT_ONCE])
+    return each_by_itself("claim-lapsed", partial(_end_lapsed, actor, now=now), review_ids)
 
 
 # --- parts of the above -----------------------------------------------------------------------------------------------
@@ -261,6 +263,14 @@ def tell_now(actor: Actor) -> None:
     )
     # by id: an UPDATE over the join would lock nothing else, but Django asks for a sub-select
     Review.objects.filter(pk__in=list(decided.values_list("pk", flat=True))).update(visible_at=now)
+
+
+def _end_lapsed(actor: Actor, review_id: uuid.UUID, *, now: datetime) -> int:
+    with sealing() as seal:
+        review = locked_review(review_id)
+        ended = end_lapsed(seal, review, now)
+        settle(seal, actor, review)
+    return ended
 
 
 def _take(seal: Seal, actor: Actor, review: Review, decision: SealedDecision) -> ReviewAssignment:

@@ -41,6 +41,8 @@ from overrides.review_kinds import (
 from overrides.services.claiming import save_draft, tell_now
 from overrides.services.work import (
     JUDGEMENTS,
+    MAX_NOTE,
+    MAX_OUTPUT_BYTES,
     ONE_DECIDES,
     Status,
     Work,
@@ -56,8 +58,6 @@ from overrides.services.work import (
 )
 
 UNDO_SPAN = timedelta(seconds=10)
-MAX_OUTPUT_BYTES = 1_048_576
-MAX_NOTE = 10_000
 Decision = ReviewAssignment.Decision
 
 

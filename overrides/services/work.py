@@ -22,6 +22,8 @@ from overrides.review_kinds import REVIEW_DETACHED, REVIEW_ENTERED, REVIEW_LAPSE
 Status, Work = Review.Status, ReviewAssignment.Status
 JUDGEMENTS = ("confirm", "modify", "reject")
 LEASE_S = 600
+MAX_OUTPUT_BYTES = 1_048_576
+MAX_NOTE = 10_000
 LONGEST_CLAIM = timedelta(hours=2)
 ONE_DECIDES = 3
 """The seat of who decides between two, or what was left to those who answer for it."""

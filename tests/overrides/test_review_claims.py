@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connections
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from governance.acts import Role
@@ -216,6 +216,25 @@ def test_activity_renews_a_lease_up_to_a_cap(system: AISystem, reviewer: Person)
             save_draft(actor=actor_of(reviewer), token=work.token, draft={})
     with time_machine.travel(started + timedelta(minutes=121)), pytest.raises(ClaimLost):
         save_draft(actor=actor_of(reviewer), token=work.token, draft={})
+
+
+def test_a_claim_in_trouble_keeps_no_other_one_from_ending(
+    system: AISystem, reviewer: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (claim(actor=actor_of(reviewer), review_id=open_review(system).pk) for _ in range(2))
+    look = claiming.locked_review
+
+    def in_trouble(review_id: uuid.UUID) -> Review:
+        if review_id == first.review_id:
+            raise OperationalError("canceling statement due to lock timeout")
+        return look(review_id)
+
+    monkeypatch.setattr(claiming, "locked_review", in_trouble)
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        assert end_lapsed_claims(actor=SERVER) == 1
+    for work in (first, second):
+        work.refresh_from_db()
+    assert (first.status, second.status) == ("claimed", "expired")
 
 
 def test_a_hold_keeps_it_over_lunch_and_not_for_ever(system: AISystem, reviewer: Person) -> None:
