@@ -14,7 +14,6 @@ __all__ = [
     "Rule",
     "Rules",
     "draw_of",
-    "first_match",
     "first_of",
     "kind_of",
     "probability_of",
@@ -77,18 +76,6 @@ def read_rules() -> Rules:
         )
         found.setdefault(system_id, []).append(rule)
     return {system_id: tuple(rules) for system_id, rules in found.items()}
-
-
-def first_match(
-    rules: tuple[Rule, ...],
-    environment: str,
-    facts: DecisionFacts,
-    *,
-    model_version: str = "",
-    decision_id: DecisionId = None,
-) -> Rule | None:
-    """The first rule that asks for a person to look at this decision. A random share is drawn by the decision's id."""
-    return first_of(rules_for(rules, environment, facts, model_version), facts, model_version, decision_id)
 
 
 def rules_for(rules: tuple[Rule, ...], environment: str, facts: DecisionFacts, model_version: str) -> tuple[Rule, ...]:

@@ -12,10 +12,10 @@ from django.utils import timezone
 from governance import rights
 from governance.acts import Act
 from ledger.entries import Actor
+from overrides.claimable import with_free_place
 from overrides.eligibility import person_id_of, skills_of
 from overrides.models import OPEN, Appeal, Override, Review, ReviewAssignment, ReviewQueue
 from overrides.selectors import reviews_for
-from overrides.services.claiming import with_free_place
 
 Work = ReviewAssignment.Status
 LOOKED_AT = 2_000

@@ -119,6 +119,7 @@ class RuleChange(GovernedRow):
         APPLIED = "applied"
         REFUSED = "refused"
         WITHDRAWN = "withdrawn"
+        EXPIRED = "expired"
 
     rule = models.ForeignKey(ReviewRule, models.PROTECT, null=True, blank=True, related_name="changes")
     """None for a rule that is to be put before others, and for a queue."""

@@ -8,8 +8,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q
 from django.utils import timezone
 
 from audit.errors import PartNotSent
@@ -24,7 +23,8 @@ from governance.models import Person
 from ledger.entries import Actor
 from ledger.sealing import Seal, sealing
 from notices.outbox import tell
-from overrides.eligibility import ON_A_CLAIMED_ITEM, may_judge, person_id_of, skills_of
+from overrides.claimable import claimable
+from overrides.eligibility import ON_A_CLAIMED_ITEM, may_judge, person_id_of
 from overrides.models import OPEN, Review, ReviewAssignment
 from overrides.reasons import checked_reason
 from overrides.review_errors import (
@@ -47,7 +47,6 @@ from overrides.services.sweeping import each_by_itself
 from overrides.services.work import (
     MAX_NOTE,
     MAX_OUTPUT_BYTES,
-    ONE_DECIDES,
     end_lapsed,
     free_seat,
     lease_of,
@@ -345,47 +344,6 @@ def _offered_to(actor: Actor, queue_id: uuid.UUID | None) -> ReviewAssignment | 
         review__deadline_at__gt=timezone.now(),
     )
     return (offered.filter(review__queue_id=queue_id) if queue_id else offered).order_by("created_at").first()
-
-
-def claimable(actor: Actor, queue_id: uuid.UUID | None = None) -> QuerySet[Review]:
-    """Open reviews within somebody's reach with a free place, none of theirs, the one due first first.
-
-    Rights to a part of an AI system and parts they had in it are asked of each (`may_judge`).
-    """
-    now = timezone.now()
-    whole = rights.systems_where(actor, Act.DECISION_CONFIRM, given=ON_A_CLAIMED_ITEM)
-    found = Review.objects.filter(status__in=OPEN, deadline_at__gt=now)
-    if whole is not None:
-        part = rights.systems_in_part(actor, Act.DECISION_CONFIRM, given=ON_A_CLAIMED_ITEM)
-        found = found.filter(system_id__in=whole | part)
-    if queue_id:
-        found = found.filter(queue_id=queue_id)
-    found = _within_skills(found, actor)
-    had = [Work.DECLINED, Work.SUBMITTED, Work.CLAIMED, Work.OFFERED]
-    mine = ReviewAssignment.objects.filter(person_id=person_id_of(actor), status__in=had).values("review_id")
-    return with_free_place(found.exclude(pk__in=mine), now).filter(has_place=True).order_by("deadline_at", "id")
-
-
-def _within_skills(reviews: QuerySet[Review], actor: Actor) -> QuerySet[Review]:
-    """Without those that need a skill they lack, or were left to those who answer for the AI system."""
-    reviews = reviews.filter(required_skill__in=["", *skills_of(person_id_of(actor))])
-    whole = rights.systems_where(actor, Act.DECISION_CONFIRM)
-    if whole is None:
-        return reviews
-    answered_for = whole | rights.systems_in_part(actor, Act.DECISION_CONFIRM)
-    return reviews.filter(Q(escalated_at=None) | Q(system_id__in=answered_for))
-
-
-def with_free_place(reviews: QuerySet[Review], now: datetime) -> QuerySet[Any]:
-    """Annotated with `has_place`: whether one more could work on each."""
-    busy = Q(status=Work.SUBMITTED) & ~Q(decision__in=["escalate", "abstain"])
-    busy |= Q(status__in=[Work.CLAIMED, Work.OFFERED], lease_until__gt=now)
-    taken = ReviewAssignment.objects.filter(busy, review_id=OuterRef("pk")).order_by()
-    places = taken.values("review_id").annotate(places=Count("pk")).values("places")
-    by_one = Q(status=Review.Status.CONFLICT) | Q(escalated_at__isnull=False)
-    free = (by_one & ~Exists(taken.filter(seat=ONE_DECIDES))) | (~by_one & Q(taken__lt=F("reviews_required")))
-    has_place = Case(When(free, then=Value(True)), default=Value(False))
-    return reviews.annotate(taken=Coalesce(Subquery(places), 0)).annotate(has_place=has_place)
 
 
 def _candidates(actor: Actor, queue_id: uuid.UUID | None) -> Iterator[Review]:

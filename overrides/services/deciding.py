@@ -19,7 +19,7 @@ from ledger.kinds import Kind
 from ledger.sealing import Seal, sealing
 from notices.outbox import tell
 from overrides.eligibility import ON_A_CLAIMED_ITEM
-from overrides.models import Review, ReviewAssignment
+from overrides.models import ONE_DECIDES, Review, ReviewAssignment
 from overrides.reasons import checked_reason
 from overrides.review_errors import (
     AlreadySubmitted,
@@ -43,7 +43,6 @@ from overrides.services.work import (
     JUDGEMENTS,
     MAX_NOTE,
     MAX_OUTPUT_BYTES,
-    ONE_DECIDES,
     Status,
     Work,
     answerable_person,

@@ -173,7 +173,7 @@ def test_what_people_say_outside_of_queues_is_counted_apart(system: AISystem, ow
     for number in range(6):
         decision_id = open_review(system).decision_id if number < 1 else record_decision(system, outcome="refused").id
         override_decision(
-            actor=actor_of(accountable), decision_id=decision_id, outcome="approved", reason_code="policy-exception"
+            actor=actor_of(accountable), decision_id=decision_id, outcome="approved", reason_code="wrong-input"
         )
         report_override(
             actor=Actor("service_account", service.pk), decision_id=decision_id, outcome="approved",

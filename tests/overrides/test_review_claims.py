@@ -28,7 +28,7 @@ from overrides.review_errors import (
     ReviewTaken,
     TooManyClaims,
 )
-from overrides.selectors import waiting_for
+from overrides.selectors import takeable_by
 from overrides.services import claiming
 from overrides.services.claiming import (
     claim,
@@ -149,7 +149,7 @@ def test_what_one_lacks_the_skill_for_starves_nobody(
     escalated = open_review(system, rule=left)
     Review.objects.filter(pk=escalated.pk).update(escalated_at=timezone.now())
     wanted = open_review(system, rule=make_rule(system, queue, deadline_s=7200))
-    assert waiting_for(actor_of(reviewer)).claimable == 1
+    assert takeable_by(actor_of(reviewer)).claimable == 1
     work = claim_next(actor=actor_of(reviewer))
     assert work and work.review_id == wanted.pk
 
