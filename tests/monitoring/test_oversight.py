@@ -176,7 +176,7 @@ def test_what_people_say_outside_of_queues_is_counted_apart(system: AISystem, ow
             actor=actor_of(accountable), decision_id=decision_id, outcome="approved", reason_code="wrong-input"
         )
         report_override(
-            actor=Actor("service_account", service.pk), decision_id=decision_id, outcome="approved",
+            actor=Actor("service", service.pk), decision_id=decision_id, outcome="approved",
             occurred_at=timezone.now(),
         )  # fmt: skip
     now = timezone.now()

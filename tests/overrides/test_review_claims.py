@@ -43,6 +43,7 @@ from overrides.services.claiming import (
 )
 from overrides.services.deciding import Answer, submit
 from overrides.services.queues import give_skill
+from overrides.services.work import locked_review
 from tests.factories.register import actor_of, give_role, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
 
@@ -222,12 +223,11 @@ def test_a_claim_in_trouble_keeps_no_other_one_from_ending(
     system: AISystem, reviewer: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (claim(actor=actor_of(reviewer), review_id=open_review(system).pk) for _ in range(2))
-    look = claiming.locked_review
 
     def in_trouble(review_id: uuid.UUID) -> Review:
         if review_id == first.review_id:
             raise OperationalError("canceling statement due to lock timeout")
-        return look(review_id)
+        return locked_review(review_id)
 
     monkeypatch.setattr(claiming, "locked_review", in_trouble)
     with time_machine.travel(timezone.now() + timedelta(minutes=11)):

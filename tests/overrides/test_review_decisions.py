@@ -306,19 +306,18 @@ def test_whoever_sweeps_may_die_between_two_and_both_are_told(
     system: AISystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reviews = [open_review(system) for _ in range(2)]
-    look = deadlines.locked_review
 
     def killed_at_the_second(review_id: uuid.UUID) -> Review:
         if review_id == reviews[1].pk:
             raise KeyboardInterrupt
-        return look(review_id)
+        return locked_review(review_id)
 
     with time_machine.travel(reviews[-1].deadline_at + timedelta(seconds=1)):
         monkeypatch.setattr(deadlines, "locked_review", killed_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             apply_deadlines(actor=SERVER)
         assert Alert.objects.get(kind="review.deadline_missed").occurrences == 1
-        monkeypatch.setattr(deadlines, "locked_review", look)
+        monkeypatch.setattr(deadlines, "locked_review", locked_review)
         assert apply_deadlines(actor=SERVER) == 1
     assert Alert.objects.get(kind="review.deadline_missed").occurrences == 2
 
