@@ -11,11 +11,13 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from kombu.connection import Connection
 
 BROKER_PATIENCE_SECONDS = 1.0
 BROKER_ANSWER_SECONDS = 5.0
 """How long an answer of the broker stands: a new connection for every probe costs more than it tells."""
+CLOCK_APART_SECONDS = 5.0
 
 
 class Unready(Exception):
@@ -68,6 +70,23 @@ def _json(body: Mapping[str, Any], status: int) -> HttpResponse:
 def database_answers() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+
+
+def clock_agrees() -> None:
+    """Deadlines, leases and the end of an emergency clear are written by one process and read by another.
+
+    It only degrades: with a wrong clock a stop is in force all the same, and no process may end for it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        row = cursor.fetchone()
+    apart = (timezone.now() - row[0]).total_seconds()
+    if abs(apart) > CLOCK_APART_SECONDS:
+        side = "ahead of" if apart > 0 else "behind"
+        raise Unready(
+            f"This host's clock is {abs(apart):.0f} s {side} the database's. Deadlines, leases"
+            " and the end of emergency clears go wrong by as much: set both clocks by NTP."
+        )
 
 
 def migrations_applied() -> None:
@@ -123,6 +142,7 @@ def broker_answers() -> None:
 
 GROUND_CHECKS = [
     Check(name="database", run=database_answers),
+    Check(name="clock", run=clock_agrees, essential=False),
     Check(name="migrations", run=migrations_applied),
     Check(name="broker", run=Remembered(broker_answers, BROKER_ANSWER_SECONDS), essential=False),
 ]

@@ -15,6 +15,7 @@ from intake.errors import DigestKeyUnavailable
 from ledger.heads import head_store
 from ledger.selectors import discontinued_logs
 from ledger.signing import signing_seeds
+from overrides import memory as control_memory
 
 PARTITIONED = (Decision, Payload)
 NAMED = 3
@@ -57,6 +58,18 @@ def signing_key_announced() -> None:
         raise Unready(f"{error.title}. {error.detail}") from error
 
 
+def controls_known() -> None:
+    """Of the process that is asked. Whoever is behind with the switches must get neither decisions nor clients."""
+    control_memory.current()
+    ago = control_memory.seconds_since_look()
+    if ago is not None and control_memory.is_stale():
+        hears = "hears of changes, but" if control_memory.is_listening() else "does not hear of changes, and"
+        raise Unready(
+            f"This process {hears} last compared its switches with the database {ago:.0f} s ago: a stop since then is"
+            " unknown here. Its log says why (control.listener_lost, control.listener_broken)."
+        )
+
+
 def month_partitions_ahead() -> None:
     """This month's and the next must exist: on the first of the month every insert goes to the new one."""
     missing = [name for name in _wanted_partitions() if not _table_exists(name)]
@@ -85,6 +98,7 @@ CHECKS = [
     Check(name="origin", run=origin_is_that_of_the_logs),
     Check(name="digest_key", run=digest_key_is_the_one),
     Check(name="signing_key", run=signing_key_announced),
+    Check(name="controls", run=controls_known),
     Check(name="partitions", run=month_partitions_ahead),
 ]
 

@@ -9,9 +9,10 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import Act
 from ledger.entries import Actor
-from overrides.eligibility import ON_A_CLAIMED_ITEM, person_id_of, skills_of
+from overrides.eligibility import ON_A_CLAIMED_ITEM, skills_of
 from overrides.models import ONE_DECIDES, OPEN, Review, ReviewAssignment
 
 Work = ReviewAssignment.Status

@@ -116,9 +116,15 @@ def is_listening() -> bool:
     return _memory.is_listening
 
 
+def seconds_since_look() -> float | None:
+    """How long ago this process last knew that it had the newest state; None: it has read nothing yet."""
+    return time.monotonic() - _memory.looked_at if _memory.looked_at else None
+
+
 def last_look() -> float:
     """When this process last knew that it had the newest state, in seconds since 1970; 0: it has read nothing yet."""
-    return time.time() - (time.monotonic() - _memory.looked_at) if _memory.looked_at else 0.0
+    ago = seconds_since_look()
+    return 0.0 if ago is None else time.time() - ago
 
 
 def subscribe(told: Told) -> Callable[[], None]:
@@ -198,6 +204,14 @@ def _start() -> None:
 
 
 def _live() -> None:
+    try:
+        _listen()
+    finally:
+        # whatever it died of, the next `current()` starts another one
+        _memory.thread, _memory.is_listening = None, False
+
+
+def _listen() -> None:
     failures = 0
     while polling:
         try:
@@ -218,7 +232,6 @@ def _live() -> None:
         connection.close()
         failures += 1
         time.sleep(_pause(failures))
-    _memory.thread = None
 
 
 def _pause(failures: int) -> float:

@@ -55,9 +55,9 @@ def step_line(parameter: Parameter, versions: Sequence[ParameterVersion], now: d
 def bound_share(parameter: Parameter, value: object) -> str | None:
     """Where a value stands between its bounds, as CSS writes it; None without both."""
     low, high = parameter.minimum, parameter.maximum
-    if low is None or high is None or isinstance(value, str) or low == high:
+    if low is None or high is None or not isinstance(value, int | float) or low == high:
         return None
-    return _share((float(value) - low) / (high - low))  # type: ignore[arg-type]
+    return _share((float(value) - low) / (high - low))
 
 
 def _steps(

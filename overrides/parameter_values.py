@@ -86,12 +86,17 @@ class Definition:
             return True
         match self.safe_direction:
             case SafeDirection.LOWER | SafeDirection.FALSE:
-                return new < old  # type: ignore[operator]
+                return _is_below(new, old)
             case SafeDirection.HIGHER | SafeDirection.TRUE:
-                return new > old  # type: ignore[operator]
+                return _is_below(old, new)
             case SafeDirection.VALUE:
                 return new == self.safe_value
         return False
+
+
+def _is_below(one: Value, other: Value) -> bool:
+    """Texts have no height."""
+    return not isinstance(one, str) and not isinstance(other, str) and one < other
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +197,8 @@ def _bounds_problems(definition: Definition) -> Iterator[FieldProblem]:
             yield FieldProblem(pointer=f"/{name}", detail="Only numbers have bounds.")
         elif bound is not None:
             yield from _value_problem(free, f"/{name}", bound)
-    if is_numeric and None not in (definition.minimum, definition.maximum) and definition.minimum > definition.maximum:  # type: ignore[operator]
+    low, high = definition.minimum, definition.maximum
+    if is_numeric and low is not None and high is not None and low > high:
         yield FieldProblem(pointer="/maximum", detail="Not below the minimum.")
     if definition.max_length is not None and (
         definition.type != Type.STRING or not 1 <= definition.max_length <= LONGEST_TEXT

@@ -15,7 +15,7 @@ from overrides.reading import state_of
 from overrides.services import confirming, probing
 from overrides.services.confirming import Confirmation
 from overrides.services.expecting import HEARD_WITHIN, POSTED_WITHIN, deciders
-from overrides.standing import Control, Epoch, Mode, Node, lapsed
+from overrides.standing import Control, Epoch, Mode, Node, SwitchState, lapsed
 
 SHOWN_CHANGES = 100
 MOST_COUNTED = 1_000
@@ -62,15 +62,15 @@ def strictest_modes(systems: Collection[uuid.UUID]) -> dict[uuid.UUID, Mode]:
 def control_without(control: Control, switch: Switch, mode: Mode) -> Control:
     """What would be in force if a switch said something else."""
 
-    def put(states: Iterable[object]) -> tuple[object, ...]:
+    def put(states: Iterable[SwitchState]) -> tuple[SwitchState, ...]:
         changed = replace(state_of(switch), mode=mode, expires_at=None)
-        kept = tuple(each for each in states if getattr(each, "id", None) != switch.pk)
+        kept = tuple(each for each in states if each.id != switch.pk)
         return kept if mode is Mode.RUN else (*kept, changed)
 
     if switch.system_id is None:
-        return replace(control, everywhere=put(control.everywhere))  # type: ignore[arg-type]
+        return replace(control, everywhere=put(control.everywhere))
     here = put(control.by_system.get(switch.system_id, ()))
-    return replace(control, by_system={**control.by_system, switch.system_id: here})  # type: ignore[dict-item]
+    return replace(control, by_system={**control.by_system, switch.system_id: here})
 
 
 def latest_changes(switches: Collection[Switch]) -> dict[uuid.UUID, SwitchChange]:

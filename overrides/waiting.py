@@ -10,10 +10,11 @@ from django.db.models import Case, CharField, Count, Exists, Min, OuterRef, Q, Q
 from django.utils import timezone
 
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import Act
 from ledger.entries import Actor
 from overrides.claimable import with_free_place
-from overrides.eligibility import person_id_of, skills_of
+from overrides.eligibility import skills_of
 from overrides.models import OPEN, Appeal, Override, Review, ReviewAssignment, ReviewQueue
 from overrides.selectors import reviews_for
 

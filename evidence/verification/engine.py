@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
-from evidence.verification import logs, quarantine, records, rows, searches, trees
+from evidence.verification import controls, credentials, logs, quarantine, records, rows, searches, trees
 from evidence.verification.findings import Finding
 from evidence.verification.walks import ROWS_AT_ONCE, Walk
 from ledger.guard import missing_triggers
@@ -53,6 +53,7 @@ class LogVerification:
         sound = [entry for entry in entries if trees.is_sound(entry)]
         findings += records.check_decisions(self.log, sound)
         findings += rows.check_changes(self.log, sound)
+        findings += controls.check_controls(self.log, sound)
         findings += quarantine.check_arrivals(self.log, sound)
         findings += searches.check_searches(self.log, sound)
         findings += logs.check_announcements(self.log, sound)
@@ -188,7 +189,8 @@ def check_at_once() -> Iterator[Finding]:
 
 def walks() -> list[Walk]:
     """Every table whose rows an entry must lead to."""
-    return [*logs.walks(), *records.walks(), *rows.walks(), *quarantine.walks(), *searches.walks()]
+    checked = (logs, records, rows, controls, quarantine, searches, credentials)
+    return [walk for each in checked for walk in each.walks()]
 
 
 def _open_guard() -> Iterator[Finding]:

@@ -26,9 +26,9 @@ from governance.api.authentication import (
 )
 from governance.api.strict import StrictCharField, StrictSerializer
 from governance.errors import SystemNotFound
-from governance.memory import KeyGrant
 from governance.models import AISystem, ServiceKey
 from governance.models.systems import clear, slug
+from governance.register import KeyGrant
 from governance.services.systems import system_by_slug
 from overrides.api.admission import PersonOrKey
 from overrides.models import Parameter, ParameterVersion
@@ -294,7 +294,7 @@ def _within_reach(request: Request) -> QuerySet[Parameter]:
 
 def _in(parameter: Parameter, status: ParameterVersion.Status) -> list[ParameterVersion]:
     """Of what `_within_reach` has read along with it."""
-    versions: list[ParameterVersion] = parameter.open_versions  # type: ignore[attr-defined]
+    versions: list[ParameterVersion] = vars(parameter)["open_versions"]
     return [each for each in versions if each.status == status]
 
 

@@ -1,8 +1,8 @@
 """Switches, their changes, and requests to loosen them.
 
 A switch is evidence: each change of its row is sealed. So is a request to loosen one. `SwitchChange` is the working
-copy of a change for pages and confirmations: what it says stands in the entries of the switch, and what became of it
-in `switch.confirmed` and `switch.unconfirmed`.
+copy of a change for pages and confirmations: the switch's entry states a digest of it, and what became of it stands in
+`switch.confirmed` and `switch.unconfirmed` (`overrides.change_digests`).
 """
 
 from django.db import models

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from django.db import Error, connection, transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from config.errors import Unavailable
 from config.ids import new_id
-from governance.memory import KeyGrant
+from governance.register import KeyGrant
 from ledger.entries import Actor, draft_entry
-from ledger.errors import LogClosed, LogNotFound
 from ledger.sealing import sealing
 from overrides.clock import current_epoch, hold_clock
 from overrides.errors import ImplausibleEpoch
@@ -29,6 +27,7 @@ from overrides.services.recovery import (
     state_from_client,
     was_forgotten,
 )
+from overrides.services.sweeping import each_by_itself
 from overrides.standing import BEGINNING, Epoch, Mode, SwitchState
 
 GENERATIONS_AHEAD = 100
@@ -214,26 +213,22 @@ def _write(grant: KeyGrant, acks: Sequence[Ack], learned_by: ClientInstance.Lear
 def seal_break_glass() -> int:
     """Seal that clients obey a file of their own, or no longer do. Returns how many."""
     differing = list(ClientInstance.objects.exclude(file_mode=F("sealed_file_mode")).order_by("id")[:AT_ONCE])
-    return sum(_seal_file_of(instance.pk) for instance in differing)
+    return each_by_itself("break-glass", _seal_file_of, [instance.pk for instance in differing])
 
 
 def _seal_file_of(instance_id: uuid.UUID) -> bool:
-    try:
-        with sealing() as seal:
-            instance = ClientInstance.objects.select_for_update().get(pk=instance_id)
-            body = {"instance": instance.instance, "environment": instance.environment}
-            body |= {"mode": instance.file_mode} if instance.file_mode else {}
-            draft = draft_entry(
-                kind=BREAK_GLASS_REPORTED,
-                actor=Actor("service", instance.account_id),
-                at=timezone.now(),
-                body=body | {"system": str(instance.system_id)},
-            )
-            seal.add(log_of(instance.system_id), draft)
-            ClientInstance.objects.filter(pk=instance_id).update(sealed_file_mode=instance.file_mode)
-    except (Unavailable, LogNotFound, LogClosed, Error) as error:
-        log.warning("control.break_glass_not_sealed", instance_id=str(instance_id), error=type(error).__name__)
-        return False
+    with sealing() as seal:
+        instance = ClientInstance.objects.select_for_update().get(pk=instance_id)
+        body = {"instance": instance.instance, "environment": instance.environment}
+        body |= {"mode": instance.file_mode} if instance.file_mode else {}
+        draft = draft_entry(
+            kind=BREAK_GLASS_REPORTED,
+            actor=Actor("service", instance.account_id),
+            at=timezone.now(),
+            body=body | {"system": str(instance.system_id)},
+        )
+        seal.add(log_of(instance.system_id), draft)
+        ClientInstance.objects.filter(pk=instance_id).update(sealed_file_mode=instance.file_mode)
     return True
 
 

@@ -1,9 +1,10 @@
 """What every change of a switch has in common: its row, its entry, its change, its announcement."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from django.db import transaction
@@ -15,18 +16,19 @@ from governance.errors import SystemNotFound
 from governance.models import AISystem, Environment, ModelVersion
 from governance.scopes import ORGANISATION, Scope
 from governance.scopes import Kind as ScopeKind
-from ledger.entries import Actor
+from ledger.entries import Actor, type_names
 from ledger.kinds import Kind
 from ledger.rows import write_row
 from ledger.sealing import Seal
 from ledger.selectors import open_log, registry_log
 from notices.outbox import announce
 from overrides import known_here
+from overrides.change_digests import change_digest
 from overrides.errors import FallbackMissing
 from overrides.kinds import SWITCH_LAPSED, SWITCH_REINSTATED, SWITCH_STOPPED, SWITCH_TIGHTENED
 from overrides.models import Switch, SwitchChange
 from overrides.services.expecting import expected_of
-from overrides.standing import Epoch, InFlight, Mode, Node
+from overrides.standing import BEGINNING, Epoch, InFlight, Mode, Node
 
 log = structlog.get_logger(__name__)
 
@@ -129,12 +131,14 @@ def put(
         seal_late(seal, switch)
     before, now = Mode(switch.mode), timezone.now()
     _set(switch, actor, setting, epoch, source, now)
+    change = _change(switch, before, actor)
     if seal is None:
         _store_unsealed(switch)
     else:
         switch.seal_pending = False
-        write(seal, actor=actor, kind=kind, switch=switch, facts={"from": before.value} | (facts or {}), at=now)
-    change = _change(switch, before, actor)
+        said = {"from": before.value} | _digests([change]) | (facts or {})
+        write(seal, actor=actor, kind=kind, switch=switch, facts=said, at=now)
+    change.save(force_insert=True)
     # whoever listens for stops hears of every one, by whichever way it came
     event = SWITCH_STOPPED.name if setting.mode is Mode.STOP else kind.name
     announce(event=event, system_id=switch.system_id, about_id=switch.pk, facts=said_of(switch))
@@ -174,10 +178,17 @@ def seal_late(seal: Seal, switch: Switch) -> bool:
         log.error("control.switch_altered", switch_id=str(switch.pk), says=switch.mode, sealed=sealed.mode)
         return False
     switch.seal_pending = False
-    actor = Actor(switch.changed_by_type, switch.changed_by_id)  # type: ignore[arg-type]  # one of our own words
+    since = Epoch(sealed.generation, sealed.number) if sealed is not None else BEGINNING
+    unsealed = [each for each in switch.changes.order_by("generation", "number") if each.epoch > since]
+    actor = Actor(cast(type_names, switch.changed_by_type), switch.changed_by_id)
     kind = kind_of(Mode(switch.mode), switch.source)
-    write(seal, actor=actor, kind=kind, switch=switch, facts={"late": True})
+    write(seal, actor=actor, kind=kind, switch=switch, facts={"late": True} | _digests(unsealed))
     return True
+
+
+def _digests(changes: Sequence[SwitchChange]) -> dict[str, Any]:
+    """What an entry says of the rows that say who is to confirm it: of each tightening that it seals late, too."""
+    return {"changes": [{"id": str(each.pk), "digest": change_digest(each)} for each in changes]}
 
 
 def kind_of(mode: Mode, source: str) -> Kind:
@@ -231,7 +242,7 @@ def log_of(system_id: uuid.UUID | None) -> uuid.UUID:
 
 
 def _change(switch: Switch, before: Mode, actor: Actor) -> SwitchChange:
-    return SwitchChange.objects.create(
+    return SwitchChange(
         id=new_id(),
         switch=switch,
         from_mode=before,

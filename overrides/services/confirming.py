@@ -16,6 +16,7 @@ from ledger.sealing import sealing
 from notices.models import Alert
 from notices.outbox import announce
 from notices.services import open_alert
+from overrides.change_digests import applied_digest
 from overrides.kinds import SWITCH_CONFIRMED, SWITCH_UNCONFIRMED
 from overrides.models import ClientInstance, SwitchChange
 from overrides.services.changing import log_of
@@ -70,7 +71,9 @@ class Confirmation:
             return Status(self.change.status)
         if self.is_complete:
             return Status.CONFIRMED
-        if timezone.now() - self.change.requested_at < PATIENCE and self.expected:
+        # what was told late is late, also where another host's clock has not come so far
+        is_early = self.change.reported_at is None and timezone.now() - self.change.requested_at < PATIENCE
+        if is_early and self.expected:
             return Status.PROPAGATING if self.applied or self.seen else Status.REQUESTED
         return Status.PARTIAL if self.applied else Status.UNCONFIRMED
 
@@ -145,7 +148,7 @@ def _watch_one(change: SwitchChange) -> bool:
         if not _is_old(change):
             raise
         log.error("control.confirmation_never_sealed", change_id=str(change.pk))
-        _settle(found, found.status)
+        _settle(found, Status.PARTIAL if found.applied else Status.UNCONFIRMED)  # confirmed is what an entry says
     return True
 
 
@@ -158,14 +161,17 @@ def _watch(found: Confirmation) -> None:
     if status in (Status.PARTIAL, Status.UNCONFIRMED) and _is_replaced(change):
         _settle(found, status)
     elif status == Status.CONFIRMED:
-        _seal(found, SWITCH_CONFIRMED)
-        _settle(found, status, confirmed_at=max(found.applied.values()))
+        now = timezone.now()
+        _seal(found, SWITCH_CONFIRMED, status, now, settled_at=now, confirmed_at=max(found.applied.values()))
     elif status in (Status.PARTIAL, Status.UNCONFIRMED):
         if change.reported_at is None:
             _alert(found)  # before the entry: a log in trouble must not silence it
-            _seal(found, SWITCH_UNCONFIRMED)
-            change.reported_at = timezone.now()
-        _settle(found, status) if _is_old(change) else _note(found, status)
+            now = timezone.now()
+            _seal(found, SWITCH_UNCONFIRMED, status, now, reported_at=now)
+        elif _is_old(change):
+            _settle(found, status)
+        else:
+            _note(found, status)
     else:
         _note(found, status)
 
@@ -175,19 +181,27 @@ def _is_replaced(change: SwitchChange) -> bool:
 
 
 def _note(found: Confirmation, status: SwitchChange.Status, **values: Any) -> None:
-    values |= {"status": status, "confirmed_count": len(found.applied), "reported_at": found.change.reported_at}
-    values["applied"] = {name: at.isoformat() for name, at in found.applied.items()}
-    SwitchChange.objects.filter(pk=found.change.pk).update(**values)
+    values |= {"status": status, "confirmed_count": len(found.applied), "applied": _applied_in_row(found)}
+    SwitchChange.objects.filter(pk=found.change.pk, settled_at=None).update(**values)
+
+
+def _applied_in_row(found: Confirmation) -> dict[str, str]:
+    return {name: at.isoformat() for name, at in found.applied.items()}
 
 
 def _settle(found: Confirmation, status: SwitchChange.Status, **values: Any) -> None:
     _note(found, status, settled_at=timezone.now(), **values)
 
 
-def _seal(found: Confirmation, kind: Kind) -> None:
+def _seal(found: Confirmation, kind: Kind, status: SwitchChange.Status, at: datetime, **noted: datetime) -> None:
+    """Row and entry together: `verify_logs` looks for each in the other. Of two sweeps at once one does it."""
     change = found.change
-    draft = draft_entry(kind=kind, actor=SERVER, at=timezone.now(), body=_said(found), about_id=change.pk)
+    draft = draft_entry(kind=kind, actor=SERVER, at=at, body=_said(found), about_id=change.pk)
     with sealing() as seal:
+        as_read = SwitchChange.objects.filter(pk=change.pk, settled_at=None, reported_at=change.reported_at)
+        if as_read.select_for_update().first() is None:
+            return
+        _note(found, status, **noted)
         seal.add(log_of(change.switch.system_id), draft)
         announce(event=kind.name, system_id=change.switch.system_id, about_id=change.pk, facts=_counts(found))
 
@@ -208,9 +222,9 @@ def _counts(found: Confirmation) -> dict[str, Any]:
 
 
 def _said(found: Confirmation) -> dict[str, Any]:
-    """Counts, and when the first and the last of them had applied it, by the server's clock."""
+    """Counts, when the first and the last of them had applied it, by the server's clock, and the digest of them all."""
     at = sorted(found.applied.values())
-    times = {"requested_at": timestamp(found.change.requested_at)}
+    times = {"requested_at": timestamp(found.change.requested_at), "applied": applied_digest(_applied_in_row(found))}
     if at:
         times |= {"first_applied_at": timestamp(at[0]), "last_applied_at": timestamp(at[-1])}
     return _counts(found) | times

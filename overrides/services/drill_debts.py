@@ -45,6 +45,12 @@ def drill_debts(systems: frozenset[uuid.UUID] | None = None) -> Sequence[Debt]:
     return sorted(found, key=lambda each: each.due_at)
 
 
+def debt_of(system: AISystem, last_at: datetime | None, planned_at: datetime | None) -> Debt:
+    """When the next drill is due, by when the last one ended (None: none was held yet) and the next one is planned."""
+    every = QUARTERLY if system.risk_class in OFTEN else YEARLY
+    return Debt(system, last_at, (last_at or system.created_at) + every, planned_at)
+
+
 def alert_overdue() -> int:
     """Tell the accountable person of each AI system whose drill is overdue, once. Returns how many are."""
     now = timezone.now()
@@ -64,9 +70,3 @@ def alert_overdue() -> int:
 
 def _latest(drills: QuerySet[Drill], column: str) -> dict[uuid.UUID, datetime]:
     return dict(drills.values("system_id").annotate(at=Max(column)).values_list("system_id", "at"))
-
-
-def debt_of(system: AISystem, last_at: datetime | None, planned_at: datetime | None) -> Debt:
-    """Of one AI system, given when its last drill ended and the next one is planned for."""
-    every = QUARTERLY if system.risk_class in OFTEN else YEARLY
-    return Debt(system, last_at, (last_at or system.created_at) + every, planned_at)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import OuterRef, Q, Subquery
+from django.db.models.functions import Now
 
 from governance.models import KeyAct, ServiceKey
 from overrides.models.clients import ClientInstance
@@ -18,9 +19,12 @@ READ_BEFORE = timedelta(minutes=15)
 
 
 def expected_of(node: Node, at: datetime) -> dict[str, Any]:
-    """Ids of the instances heard of within three heartbeats, and of accounts that decide and acknowledge nothing."""
-    instances = _in_reach(node).filter(heard_at__gte=at - HEARD_WITHIN)
-    heard = set(_in_place(node).filter(heard_at__gte=at - POSTED_WITHIN).values_list("account_id", flat=True))
+    """Ids of the instances heard of within three heartbeats, and of accounts that decide and acknowledge nothing.
+
+    The database wrote when it heard of an instance, so it is asked how long ago that was: this host's clock may be off.
+    """
+    instances = _in_reach(node).filter(heard_at__gte=Now() - HEARD_WITHIN)
+    heard = set(_in_place(node).filter(heard_at__gte=Now() - POSTED_WITHIN).values_list("account_id", flat=True))
     deciding = [each for each in deciders(at) if each.is_in(node) and each.key.account_id not in heard]
     reading = {each.key.account_id for each in deciding if each.is_reading}
     return {

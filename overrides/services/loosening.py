@@ -5,20 +5,19 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
-from django.db import Error
 from django.db.models import F, Q
 from django.utils import timezone
 
-from config.errors import FieldProblem, Forbidden, InvalidInput, Unavailable
+from config.errors import FieldProblem, Forbidden, InvalidInput
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import Act, Role
-from governance.errors import PersonNeeded, RequestVoid
+from governance.errors import RequestVoid
 from ledger.entries import SERVER, Actor
-from ledger.errors import LogClosed, LogNotFound
 from ledger.kinds import Kind
 from ledger.rows import write_row
 from ledger.sealing import Seal, sealing
+from notices.approvals import ask_approvers
 from notices.models import Alert, GatheredAlert
 from notices.outbox import announce, tell
 from notices.services import open_alert
@@ -43,14 +42,13 @@ from overrides.kinds import (
 )
 from overrides.models import LooseningRequest, Switch, SwitchChange
 from overrides.services.changing import Setting, log_of, put, require_alternative, scope_of, seal_late
+from overrides.services.sweeping import each_by_itself
 from overrides.standing import EMERGENCY_CLEAR_LASTS, Epoch, InFlight, Mode
 
 Status = LooseningRequest.Status
 LIFE = timedelta(hours=24)
 LONGEST_LIFE = timedelta(days=7)
 AT_ONCE = 200
-
-log = structlog.get_logger(__name__)
 
 
 def request_loosening(
@@ -69,7 +67,7 @@ def request_loosening(
     `epoch`: that of the switch as the asker saw it. `life`: until when it may be approved, a week at most. Errors:
     `Forbidden`, `PersonNeeded`, `SwitchNotFound`, `EpochPassed`, `LooseningExists`, `InvalidInput`, `FallbackMissing`.
     """
-    person_id = _person(actor)
+    person_id = person_id_of(actor)
     with sealing() as seal:
         switch = _locked_switch(actor, Act.SWITCH_LOOSEN, switch_id)
         _check(switch, epoch, mode, life)
@@ -87,6 +85,13 @@ def request_loosening(
         )
         _write(seal, actor, LOOSENING_REQUESTED, request)
         announce(event=LOOSENING_REQUESTED.name, system_id=switch.system_id, about_id=request.pk, facts=_said(request))
+        ask_approvers(
+            act=Act.SWITCH_LOOSEN,
+            scope=scope_of(switch.node),
+            requested_by=person_id,
+            kind="loosening.asked",
+            request_id=request.pk,
+        )
     return request
 
 
@@ -105,7 +110,7 @@ def approve_loosening(*, actor: Actor, request_id: uuid.UUID) -> SwitchChange:
     else, may, and that neither made the other's account. Errors: `ApprovalForbidden`, `PersonNeeded`,
     `LooseningNotFound`, `LooseningNotOpen`, `EpochPassed`, `RequestVoid`, `FallbackMissing`.
     """
-    _person(actor)
+    person_id_of(actor)
     with sealing() as seal:
         hold_clock()
         request = _locked_request(request_id, lambda: _require_approver(actor))
@@ -143,7 +148,7 @@ def _apply(seal: Seal, actor: Actor, request: LooseningRequest, switch: Switch) 
 
 def refuse_loosening(*, actor: Actor, request_id: uuid.UUID, note: str = "") -> LooseningRequest:
     """Say no, as somebody who could have said yes. Errors: as `approve_loosening`."""
-    _person(actor)
+    person_id_of(actor)
     with sealing() as seal:
         request = _locked_request(request_id, lambda: _require_approver(actor))
         scope = scope_of(_switch_of(request).node)
@@ -156,7 +161,7 @@ def refuse_loosening(*, actor: Actor, request_id: uuid.UUID, note: str = "") -> 
 def withdraw_loosening(*, actor: Actor, request_id: uuid.UUID) -> LooseningRequest:
     """Not ask any more; only whoever asked can. Errors: `LooseningNotFound` (also of what others asked),
     `LooseningNotOpen`."""
-    person_id = _person(actor)
+    person_id = person_id_of(actor)
     with sealing() as seal:
         request = _locked_request(request_id)
         if request.requested_by_id != person_id:
@@ -173,7 +178,7 @@ def emergency_clear(*, actor: Actor, switch_id: uuid.UUID, epoch: Epoch, reason_
     did, nobody clears this switch alone again. Errors: `Forbidden`, `PersonNeeded`, `SwitchNotFound`, `EpochPassed`,
     `NotClearable`, `ClearUnreviewed`, `InvalidInput` without a note.
     """
-    person_id = _person(actor)
+    person_id = person_id_of(actor)
     if not note.strip():
         raise InvalidInput(errors=[FieldProblem(pointer="/note", detail="Write why it could not wait.")])
     with sealing() as seal:
@@ -253,29 +258,19 @@ def void_passed_requests() -> int:
     passed = Q(expires_at__lte=timezone.now()) | ~Q(generation=F("switch__generation"), number=F("switch__number"))
     found = LooseningRequest.objects.filter(passed, status=Status.OPEN).values_list("id", flat=True)
     waiting = list(found[:AT_ONCE])
-    return sum(_void(request_id) for request_id in waiting)
+    return each_by_itself("loosening", _void, waiting)
 
 
 def _void(request_id: uuid.UUID) -> bool:
     """Approving asks for the epoch and the end anyway: where the log takes no entry now, the next sweep will do."""
-    try:
-        with sealing() as seal:
-            request = _locked_request(request_id)
-            if request.status == Status.OPEN:
-                _decide(seal, SERVER, LOOSENING_VOIDED, request, Status.VOID)
-    except (Unavailable, LogNotFound, LogClosed, Error) as error:
-        log.warning("control.loosening_not_voided", request_id=str(request_id), error=type(error).__name__)
-        return False
+    with sealing() as seal:
+        request = _locked_request(request_id)
+        if request.status == Status.OPEN:
+            _decide(seal, SERVER, LOOSENING_VOIDED, request, Status.VOID)
     return True
 
 
 # --- what they share --------------------------------------------------------------------------------------------------
-def _person(actor: Actor) -> uuid.UUID:
-    if actor.type != "person" or actor.id is None:
-        raise PersonNeeded()
-    return actor.id
-
-
 def _locked_switch(actor: Actor, act: Act, switch_id: uuid.UUID) -> Switch:
     switch = Switch.objects.select_for_update(no_key=True).filter(pk=switch_id).first()
     if switch is None:

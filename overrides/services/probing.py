@@ -16,6 +16,7 @@ from notices.services import open_alert
 from overrides.clock import advance_epoch
 from overrides.models import ClientInstance, Drill, Probe
 from overrides.services.expecting import HEARD_WITHIN
+from overrides.services.sweeping import each_by_itself
 from overrides.standing import Epoch
 
 EVERY = timedelta(minutes=5)
@@ -69,21 +70,11 @@ def judged(instances: Iterable[ClientInstance], now: datetime) -> Sequence[Armed
     return [judge(row, probes, used.get(row.key_id), now) for row in rows]
 
 
-def alert_not_armed() -> int:
-    """Alert, once an AI system while it is so, where somebody would not stop. Returns of how many systems."""
-    found = 0
-    live = AISystem.objects.filter(status=AISystem.Status.LIVE).values_list("pk", flat=True)
-    for system_id in live:
-        instances = armed_instances(system_id)
-        deaf = [each for each in instances if each.state == "not_armed" or (each.state == "silent" and each.decides)]
-        if deaf:
-            found += 1
-            _alert(system_id, deaf, len(instances))
-    return found
-
-
 def judge(row: ClientInstance, probes: Sequence[Probe], used_at: datetime | None, now: datetime) -> Armed:
-    """Whether an instance would stop, by the probes that are old enough to count; `used_at`: its key's last use."""
+    """Whether an instance would stop, by the probes that it had time to answer, the earliest first.
+
+    `used_at`: when its key was used last; None where nobody asks whether it decides although it is silent.
+    """
     if now - row.heard_at > HEARD_WITHIN:
         return Armed(row, "silent", row.heard_at, used_at is not None and used_at > row.heard_at + HEARD_WITHIN)
     if row.learned_by == ClientInstance.LearnedBy.OFREP_ETAG:
@@ -91,6 +82,20 @@ def judge(row: ClientInstance, probes: Sequence[Probe], used_at: datetime | None
     # probes that went out before it was first heard of were not for it
     missed = [each for each in probes if each.sent_at >= row.first_heard_at and each.epoch > row.applied_epoch]
     return Armed(row, "not_armed", missed[0].sent_at) if missed else Armed(row, "armed", None)
+
+
+def alert_not_armed() -> int:
+    """Alert, once an AI system while it is so, where somebody would not stop. Returns of how many systems."""
+    live = AISystem.objects.filter(status=AISystem.Status.LIVE).values_list("pk", flat=True)
+    return each_by_itself("not-armed", _alert_deaf, list(live))
+
+
+def _alert_deaf(system_id: uuid.UUID) -> bool:
+    instances = armed_instances(system_id)
+    deaf = [each for each in instances if each.state == "not_armed" or (each.state == "silent" and each.decides)]
+    if deaf:
+        _alert(system_id, deaf, len(instances))
+    return bool(deaf)
 
 
 def _alert(system_id: uuid.UUID, deaf: Sequence[Armed], known: int) -> None:

@@ -9,12 +9,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import Error, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from config.errors import Unavailable
-from ledger.entries import SERVER, draft_entry
-from ledger.errors import LogClosed, LogNotFound
+from ledger.entries import SERVER, draft_entry, timestamp
 from ledger.sealing import sealing
 from ledger.selectors import registry_log
 from notices.models import Alert
@@ -24,6 +22,7 @@ from overrides.clock import advance_epoch, current_epoch, hold_clock, jump_gener
 from overrides.kinds import CONTROL_RECOVERED, SWITCH_REINSTATED
 from overrides.models import ControlRecovery, Switch
 from overrides.services.changing import RECOVERY, Setting, new_switch, put, switch_at
+from overrides.services.sweeping import each_by_itself
 from overrides.standing import Control, Epoch, InFlight, Mode, Node, SwitchState, lapsed_state
 
 log = structlog.get_logger(__name__)
@@ -158,36 +157,33 @@ def _all_of(control: Control) -> Sequence[SwitchState]:
 
 def seal_recoveries() -> int:
     """Seal and alert what was recovered. Returns how many were sealed."""
-    sealed = 0
-    for recovery in list(ControlRecovery.objects.filter(entry_id=None).order_by("id")[:100]):
-        _alert(recovery)
-        try:
-            with sealing() as seal:
-                locked = ControlRecovery.objects.select_for_update().get(pk=recovery.pk)
-                if locked.entry_id is not None:
-                    continue
-                draft = draft_entry(
-                    kind=CONTROL_RECOVERED,
-                    actor=SERVER,
-                    at=timezone.now(),
-                    body=_said_of(locked),
-                    about_id=locked.pk,
-                )
-                seal.add(registry_log().id, draft)
-                locked.entry_id = draft.id
-                locked.save(update_fields=["entry_id"])
-            sealed += 1
-        except (Unavailable, LogNotFound, LogClosed, Error) as error:
-            log.warning("control.recovery_not_sealed", error=type(error).__name__)
-    return sealed
+    waiting = list(ControlRecovery.objects.filter(entry_id=None).order_by("id")[:100])
+    return each_by_itself("recovery", _seal, waiting)
 
 
-def _said_of(recovery: ControlRecovery) -> dict[str, object]:
+def _seal(recovery: ControlRecovery) -> bool:
+    _alert(recovery)  # before the entry: after a restore the log may take none for days
+    with sealing() as seal:
+        locked = ControlRecovery.objects.select_for_update().get(pk=recovery.pk)
+        if locked.entry_id is not None:
+            return False
+        said = said_of_recovery(locked)
+        draft = draft_entry(kind=CONTROL_RECOVERED, actor=SERVER, at=timezone.now(), body=said, about_id=locked.pk)
+        seal.add(registry_log().id, draft)
+        locked.entry_id = draft.id
+        locked.save(update_fields=["entry_id"])
+    return True
+
+
+def said_of_recovery(recovery: ControlRecovery) -> dict[str, object]:
+    """What the entry and the alert say of a recovery: all that is in its row."""
     said: dict[str, object] = {
         "cause": recovery.cause,
+        "found": f"{recovery.found_generation}.{recovery.found_number}",
         "known": f"{recovery.known_generation}.{recovery.known_number}",
         "epoch": f"{recovery.generation}.{recovery.number}",
         "reinstated": recovery.reinstated,
+        "recovered_at": timestamp(recovery.recovered_at),
     }
     named = {"system": recovery.system_id, "account": recovery.account_id}
     return said | {name: str(value) for name, value in named.items() if value}
@@ -204,7 +200,7 @@ def _alert(recovery: ControlRecovery) -> None:
         severity=Alert.Severity.CRITICAL,
         fingerprint=told,
         about_id=recovery.pk,
-        facts=_said_of(recovery),
+        facts=said_of_recovery(recovery),
         occurrences=recoveries_by(by, at) if by is not None else None,
         once=by is None or Alert.objects.filter(fingerprint=told, status=Alert.Status.CLOSED).exists(),
     )

@@ -30,7 +30,7 @@ from overrides.services.changing import (
 )
 from overrides.services.loosening import void_requests
 from overrides.services.recovery import recover_if_restored
-from overrides.services.sweeping import CANNOT_SEAL_NOW, each_by_itself, name_of
+from overrides.services.sweeping import each_by_itself, name_of
 from overrides.standing import LAPSED, Epoch, InFlight, Mode, Node
 
 WAITING_AT_ONCE = 500
@@ -164,17 +164,14 @@ def _with_end(setting: Setting, switch: Switch) -> Setting:
 
 def seal_waiting_switches() -> int:
     """Seal the switches that were set while their log took no entry. Returns how many could be sealed."""
-    sealed = 0
     waiting = Switch.objects.filter(seal_pending=True).order_by("id").values_list("id", flat=True)
-    for switch_id in list(waiting[:WAITING_AT_ONCE]):
-        try:
-            with sealing() as seal:
-                _be_brief()
-                is_written = seal_late(seal, Switch.objects.select_for_update(no_key=True).get(pk=switch_id))
-            sealed += is_written  # only now: the log is locked at the end of the block
-        except CANNOT_SEAL_NOW as error:
-            logger.warning("overrides.switch_not_sealed", switch_id=str(switch_id), error=name_of(error))
-    return sealed
+    return each_by_itself("switch", _seal_waiting, list(waiting[:WAITING_AT_ONCE]))
+
+
+def _seal_waiting(switch_id: uuid.UUID) -> bool:
+    with sealing() as seal:
+        _be_brief()
+        return seal_late(seal, Switch.objects.select_for_update(no_key=True).get(pk=switch_id))
 
 
 def _be_brief() -> None:

@@ -3,14 +3,17 @@
 import json
 import os
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.db import OperationalError
 from django.test import Client, override_settings
 
 from config import metrics
 from config.health import Check, Remembered, Unready, readiness
+from overrides import memory
 
 
 def failing(error: Exception) -> None:
@@ -79,9 +82,31 @@ def test_readiness_names_each_check(client: Client) -> None:
 
     assert set(body["checks"]) == {
         "database", "migrations", "broker", "head_store", "ledger", "origin", "digest_key", "signing_key", "partitions",
+        "controls", "clock",
     }  # fmt: skip
     assert body["checks"]["head_store"]["status"] == "ok"
     assert body["checks"]["database"]["status"] == "ok"
+
+
+@pytest.mark.django_db
+def test_whoever_is_behind_with_the_switches_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory.current()
+    monkeypatch.setattr(memory, "current", lambda: None)  # the thread hangs: nobody looks
+    monkeypatch.setattr(memory._memory, "looked_at", time.monotonic() - 40)
+    answer = client.get("/readyz")
+    check = answer.json()["checks"]["controls"]
+    assert (answer.status_code, check["status"]) == (503, "failed")
+    assert check["detail"].startswith(
+        "This process does not hear of changes, and last compared its switches with the database 40 s ago"
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("hours", "said"), [(1, "3600 s ahead of"), (-1, "3600 s behind")])
+def test_a_clock_that_is_off_degrades_and_says_by_how_much(client: Client, hours: int, said: str) -> None:
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=hours)):
+        check = client.get("/readyz").json()["checks"]["clock"]
+    assert check["status"] == "degraded" and said in check["detail"]
 
 
 @pytest.mark.django_db

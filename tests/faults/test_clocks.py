@@ -1,4 +1,4 @@
-"""Clients whose clocks are wrong: what an id may claim, over HTTP, and where it is kept."""
+"""Clocks that are wrong: of clients, by what an id may claim, and where it is kept; and of a host of ours."""
 
 import uuid
 from collections.abc import Iterator
@@ -7,9 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config.ids import id_at
+from config.standalone.processes import wait_until
+from overrides.models import SwitchChange
+from overrides.services.confirming import confirmation_of
+from overrides.standing import Epoch
 from tests.faults import claims
 from tests.faults.conftest import NewClient, Sender
 from tests.faults.installation import REAL, Installation, Web
+from tests.faults.test_control_in_force import Governed
 
 pytestmark = pytest.mark.e2e
 
@@ -66,3 +71,23 @@ def test_two_clients_whose_clocks_disagree_share_one_order(
     receipts = [client.post(sender.record(id=given)) for given in (ahead, behind)]
     assert receipts[0]["leaf_index"] < receipts[1]["leaf_index"]
     claims.assert_nothing_lost(installation, client, receipts)
+
+
+@pytest.mark.parametrize(("hours", "said"), [("1", "ahead of"), ("-1", "behind")])
+def test_a_stop_thrown_by_a_host_whose_clock_is_off_is_obeyed_and_confirmed(
+    installation: Installation, web: Web, hours: str, said: str
+) -> None:
+    with installation.control("tests.faults.skewed:application", extra={"SKEW_HOURS": hours}) as control:
+        governed = Governed(web, control, scopes=("decisions:write", "control:read", "control:tighten"))
+        governed.wait_known()
+        assert said in control.readiness()["clock"]["detail"]
+        before = Epoch.parse(governed.acknowledge("run"))
+        stopped = governed.post(control, "/api/v1/control/tighten", mode="stop", reason_code="harm-reported")
+        assert wait_until(lambda: governed.directive() == "stop", patience=2)
+        assert {governed.state(each).json()["epoch"] for each in (web, control)} == {stopped["epoch"]}
+        after = Epoch.parse(stopped["epoch"])
+        assert before is not None and after is not None and after > before
+        assert stopped["change"]["expected"] == 1, "whoever was heard of just now, whatever the hour is here"
+        governed.acknowledge("stop")
+        change = SwitchChange.objects.get(switch__system_id=governed.system.pk)
+        assert confirmation_of(change).in_words == "1 of 1 confirmed"

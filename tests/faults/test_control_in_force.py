@@ -5,8 +5,9 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -31,14 +32,29 @@ STATE = "/api/v1/control/state"
 class Governed:
     """An AI system, and what two servers say of it."""
 
-    def __init__(self, web: Web, control: Web) -> None:
+    def __init__(self, web: Web, control: Web, *, scopes: Sequence[str] = SCOPES) -> None:
         self.web, self.control = web, control
         self.system: AISystem = make_system(accountable=make_person())
-        self.key = make_key(self.system, scopes=SCOPES, account=make_account()).text
+        self.key = make_key(self.system, scopes=scopes, account=make_account()).text
 
     def state(self, server: Web | None = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.key}"}
         return httpx.get((server or self.control).url + STATE, headers=headers, timeout=15, trust_env=False)
+
+    def post(self, server: Web, path: str, **body: Any) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        body = {"system": self.system.slug} | body
+        answer = httpx.post(server.url + path, json=body, headers=headers, timeout=15, trust_env=False)
+        assert answer.status_code == 200, answer.text
+        said: dict[str, Any] = answer.json()
+        return said
+
+    def acknowledge(self, mode: str) -> str:
+        """As a client that obeys the state of now; the epoch of it."""
+        epoch = str(self.state(self.web).json()["epoch"])
+        said = {"applied_mode": mode, "applied_by": "server", "applied_at": "2026-01-01T00:00:00Z"}
+        self.post(self.web, "/api/v1/control/acks", instance="host-1", client="test/1", epoch=epoch, **said)
+        return epoch
 
     def mode(self) -> str:
         return str(self.state().json()["systems"][self.system.slug]["mode"])

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -255,10 +256,6 @@ def test_changes_that_nobody_will_confirm_keep_no_new_one_from_being_watched(mon
 
 def test_what_its_log_never_takes_is_settled_after_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
     stop(make_system())
-
-    def closed(*args: object) -> None:
-        raise LogClosed("closed")
-
     monkeypatch.setattr(confirming, "_seal", closed)
     a_minute_passes()
     assert (watch_changes(), SwitchChange.objects.get().settled_at) == (0, None)
@@ -266,6 +263,33 @@ def test_what_its_log_never_takes_is_settled_after_a_day(monkeypatch: pytest.Mon
     assert watch_changes() == 1
     assert SwitchChange.objects.get().settled_at is not None and SwitchChange.objects.get().status == "unconfirmed"
     assert Alert.objects.filter(kind="switch.unconfirmed").count() == 1
+
+
+def test_what_no_entry_says_is_not_called_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = make_system()
+    grant = reading(system)
+    ack(grant, system, Epoch(1, 0))
+    done = stop(system)
+    ack(grant, system, done.epoch, Mode.STOP)
+    monkeypatch.setattr(confirming, "_seal", closed)
+    SwitchChange.objects.update(requested_at=timezone.now() - timedelta(hours=25))
+    assert watch_changes() == 1
+    change = SwitchChange.objects.get()
+    assert (change.status, change.confirmed_count, change.settled_at is None) == ("partial", 1, False)
+
+
+def test_of_two_sweeps_at_once_one_seals() -> None:
+    stop(make_system())
+    change = SwitchChange.objects.select_related("switch").get()
+    with time_machine.travel(timezone.now() + timedelta(minutes=2)):
+        for _ in range(2):  # the second one has read the row before the first one wrote
+            confirming._watch(confirmation_of(change))
+    assert Entry.objects.filter(kind="switch.unconfirmed").count() == 1
+    assert SwitchChange.objects.get().reported_at is not None
+
+
+def closed(*args: object, **rest: object) -> None:
+    raise LogClosed("closed")
 
 
 def test_two_hundred_instances_are_one_statement() -> None:

@@ -150,6 +150,23 @@ def test_a_killed_listener_comes_back(listening: None, database_url: str) -> Non
     until(lambda: not memory.is_stale())
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_died_is_started_again(listening: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    until(memory.is_listening)
+    died = memory._memory.thread
+
+    def broken(*args: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(memory, "_look", broken)
+        faulty.setattr(memory, "_pause", broken)  # and again where the first one is caught
+        until(lambda: died is not None and not died.is_alive())
+    memory.current()
+    until(lambda: memory.is_listening() and not memory.is_stale())
+    assert memory._memory.thread is not died
+
+
 def stop_anew(system: object) -> None:
     from django.db import connection
 

@@ -1,0 +1,191 @@
+"""Changes of switches and recoveries: rows that pages and confirmations work with, against the entries that say them.
+
+The switch itself is a governed row (`rows`). Of a change beside it the switch's entry states a digest, and what was
+sealed of its confirmation stands in entries about it. Not sealed is what came in after a minute was not enough, and
+when nobody looked any more; of that it is checked that the row agrees with itself.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+from psycopg import sql
+
+from evidence.verification.findings import Finding
+from evidence.verification.trees import StoredEntry, said_by
+from evidence.verification.walks import Slice, Walk, rows_of
+from ledger.entries import timestamp
+from ledger.models import Entry, Log
+from overrides.change_digests import applied_digest, change_digest
+from overrides.kinds import CONTROL_RECOVERED, SWITCH_CONFIRMED, SWITCH_UNCONFIRMED
+from overrides.models import ControlRecovery, Switch, SwitchChange
+from overrides.services.recovery import said_of_recovery
+from overrides.standing import BEGINNING, Epoch
+
+CHANGES, RECOVERIES = SwitchChange._meta.db_table, ControlRecovery._meta.db_table
+CONFIRMATIONS = (SWITCH_CONFIRMED.name, SWITCH_UNCONFIRMED.name)
+AT_ONCE = 500
+Status = SwitchChange.Status
+
+
+# --- from entries to rows ---------------------------------------------------------------------------------------------
+def check_controls(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
+    """The rows that these entries are about: there, and as sealed."""
+    yield from _check_changes(log, entries)
+    yield from _check_confirmations(log, [each for each in entries if each.kind in CONFIRMATIONS])
+    yield from _check_recoveries(log, [each for each in entries if each.kind == CONTROL_RECOVERED.name])
+
+
+def _check_changes(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
+    stated = [(entry, *said) for entry in entries for said in _stated(entry.body)]
+    rows = SwitchChange.objects.in_bulk([name for _, name, _ in stated])
+    found = {str(row.pk): row for row in rows.values()}
+    for entry, name, digest in stated:
+        if name not in found:
+            yield _finding("change-missing", log, entry, name)
+        elif change_digest(found[name]) != digest:
+            yield _finding("change-altered", log, entry, name)
+
+
+def _stated(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Ids and digests of changes that the entry of a switch states."""
+    if body.get("table") == Switch._meta.db_table:
+        for each in body.get("changes", []):
+            yield str(uuid.UUID(each["id"])), each["digest"]
+
+
+def _check_confirmations(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
+    rows = SwitchChange.objects.filter(pk__in=[each.about_id for each in entries])
+    found = {str(row.pk): row for row in rows}
+    for entry in entries:
+        row = found.get(entry.about_id or "")
+        if row is None:
+            yield _finding("change-missing", log, entry, entry.about_id or "")
+        elif not (_is_confirmed_as(row, entry) if entry.kind == SWITCH_CONFIRMED.name else _is_reported_as(row, entry)):
+            yield _finding("change-altered", log, entry, str(row.pk))
+
+
+def _is_confirmed_as(row: SwitchChange, entry: StoredEntry) -> bool:
+    said = entry.body
+    return (
+        row.status == Status.CONFIRMED
+        and applied_digest(row.applied) == said.get("applied")
+        and row.confirmed_count == said.get("confirmed")
+        and _text(row.confirmed_at) == said.get("last_applied_at")
+        and _text(row.settled_at) == (entry.said or {}).get("at")
+    )
+
+
+def _is_reported_as(row: SwitchChange, entry: StoredEntry) -> bool:
+    """More may have confirmed it since; nobody who had is taken back."""
+    return _text(row.reported_at) == (entry.said or {}).get("at") and row.confirmed_count >= entry.body["confirmed"]
+
+
+def _text(moment: Any) -> str | None:
+    return None if moment is None else timestamp(moment)
+
+
+def _check_recoveries(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
+    found = {str(row.pk): row for row in ControlRecovery.objects.filter(pk__in=[each.about_id for each in entries])}
+    for entry in entries:
+        row = found.get(entry.about_id or "")
+        if row is None:
+            yield _finding("recovery-missing", log, entry, entry.about_id or "", RECOVERIES)
+        elif said_of_recovery(row) | {"about": entry.about_id} != entry.body or str(row.entry_id) != entry.id:
+            yield _finding("recovery-altered", log, entry, str(row.pk), RECOVERIES)
+
+
+def _finding(code: str, log: Log, entry: StoredEntry, row: str, table: str = CHANGES) -> Finding:
+    return Finding(code, log.origin, entry.index, table=table, row=row)
+
+
+# --- from rows to entries ---------------------------------------------------------------------------------------------
+def walks() -> list[Walk]:
+    """Changes and recoveries that no entry leads to."""
+    return [
+        Walk("switch-changes", CHANGES, "id", _loose_changes),
+        Walk("control-recoveries", RECOVERIES, "id", _loose_recoveries),
+    ]
+
+
+def _loose_changes(part: Slice) -> Iterator[Finding]:
+    query = sql.SQL("SELECT c.id FROM {} c WHERE {} ORDER BY c.id").format(
+        sql.Identifier(CHANGES), part.holds("c", "id")
+    )
+    ids = [row_id for (row_id,) in rows_of(query)]
+    for start in range(0, len(ids), AT_ONCE):
+        with _one_moment():  # else what is confirmed just now would stand in one and not yet in the other
+            codes = list(_judge_changes(ids[start : start + AT_ONCE]))
+        yield from (Finding(code, table=CHANGES, row=row_id) for row_id, code in codes)
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def _judge_changes(ids: Sequence[uuid.UUID]) -> Iterator[tuple[str, str]]:
+    rows = list(SwitchChange.objects.filter(pk__in=ids).select_related("switch").order_by("id"))
+    stated, confirmed, reported = _entries_about(rows)
+    for row in rows:
+        name = str(row.pk)
+        if name not in stated and not _waits(row):
+            yield name, "change-without-entry"
+        elif not _agrees_with_itself(row, name in confirmed, name in reported):
+            yield name, "change-altered"
+
+
+def _entries_about(rows: Sequence[SwitchChange]) -> tuple[set[str], set[str], set[str]]:
+    """Ids of changes that entries of their switches state, that were confirmed, and that were not in time."""
+    switches = {row.switch_id for row in rows}
+    stated = Entry.objects.filter(about_id__in=switches).values_list("data", flat=True).iterator(AT_ONCE)
+    about = Entry.objects.filter(about_id__in=[row.pk for row in rows], kind__in=CONFIRMATIONS)
+    kinds = [(str(row_id), kind) for row_id, kind in about.values_list("about_id", "kind")]
+    return (
+        {name for data in stated for name, _ in _stated(said_by(data))},
+        {name for name, kind in kinds if kind == SWITCH_CONFIRMED.name},
+        {name for name, kind in kinds if kind == SWITCH_UNCONFIRMED.name},
+    )
+
+
+def _waits(row: SwitchChange) -> bool:
+    """Whether its switch was set while the log took no entry, and what was sealed last is older."""
+    if not row.switch.seal_pending:
+        return False
+    sealed: Iterable[Any] = Switch.history.filter(id=row.switch_id).order_by("-revision")[:1]
+    last = next((Epoch(each.generation, each.number) for each in sealed), BEGINNING)
+    return last < row.epoch <= row.switch.epoch
+
+
+def _agrees_with_itself(row: SwitchChange, is_confirmed: bool, is_reported: bool) -> bool:
+    known = row.applied.keys() <= set(row.expected.get("instances", []))
+    counted = row.confirmed_count == len(row.applied)
+    sealed = (row.status == Status.CONFIRMED, row.reported_at is not None) == (is_confirmed, is_reported)
+    return known and counted and sealed and (row.confirmed_at is None) != is_confirmed and _is_status_of(row)
+
+
+def _is_status_of(row: SwitchChange) -> bool:
+    """Whether it is in a state that it can have with so many confirmations."""
+    if row.status == Status.CONFIRMED:
+        return row.settled_at is not None
+    if row.status == (Status.PARTIAL if row.applied else Status.UNCONFIRMED):
+        return True
+    is_over = row.settled_at is not None or row.reported_at is not None
+    return not is_over and (row.status == Status.PROPAGATING or (row.status == Status.REQUESTED and not row.applied))
+
+
+def _loose_recoveries(part: Slice) -> Iterator[Finding]:
+    """Those that wait for their entry have none yet; the sweep adds it."""
+    query = sql.SQL(
+        "SELECT r.id FROM {} r WHERE {} AND r.entry_id IS NOT NULL AND NOT EXISTS"
+        " (SELECT FROM ledger_entry e WHERE e.id = r.entry_id AND e.about_id = r.id AND e.kind = %s) LIMIT 100"
+    ).format(sql.Identifier(RECOVERIES), part.holds("r", "id"))
+    for (row_id,) in rows_of(query, [CONTROL_RECOVERED.name]):
+        yield Finding("recovery-without-entry", table=RECOVERIES, row=str(row_id))
