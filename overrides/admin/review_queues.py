@@ -58,7 +58,7 @@ class QueueForm(ServiceForm):
         }
         help_texts = {
             "system": "Empty: for all of them.",
-            "capacity": "So many open reviews are as many as its people can look at. Empty: no limit.",
+            "capacity": "So many held decisions are as many as its people can look at. Empty: no limit.",
             "blind_share": "From 0 to 1: how far people follow the model shows there.",
         }
 
