@@ -16,7 +16,7 @@ from monitoring.oversight import Measures, Share, cell, measures, outside_of_que
 from overrides.models import Drill, Review, ReviewAssignment, ReviewQueue
 from overrides.services.overriding import override_decision, report_override
 from tests.factories.record import record_decision
-from tests.factories.register import actor_of, make_account, make_person, make_system
+from tests.factories.register import actor_of, make_account, make_key, make_person, make_system
 from tests.factories.reviews import make_queue, open_review
 
 pytestmark = pytest.mark.django_db
@@ -170,6 +170,7 @@ def test_single_cases_are_read_of_the_newest_and_the_rest_is_counted(
 
 def test_what_people_say_outside_of_queues_is_counted_apart(system: AISystem, owner: Person) -> None:
     accountable, reviewer, service = make_person(accountable=system), owner, make_account()
+    make_key(system, scopes=["feedback:write"], account=service)
     for number in range(6):
         decision_id = open_review(system).decision_id if number < 1 else record_decision(system, outcome="refused").id
         override_decision(
