@@ -54,14 +54,33 @@ class Collected:
     body: bytes
 
 
+class _Threads:
+    """Some threads, and how many requests hold one or wait for one."""
+
+    def __init__(self, threads: int, name: str) -> None:
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self.taken, self._threads = 0, threads
+
+    @property
+    def is_busy(self) -> bool:
+        return self.taken >= self._threads
+
+    @property
+    def is_full(self) -> bool:
+        return self.taken >= self._threads + MOST_WAITING
+
+
 class InThreads:
     """The ASGI application. What comes while `MOST_WAITING` wait for a thread, or while bodies take all the memory
-    there is for them, is told to come again."""
+    there is for them, is told to come again. `kept` threads are for paths that begin with one of `urgent` alone: what
+    others ask for keeps those waiting for no thread."""
 
-    def __init__(self, application: WSGIApplication, *, threads: int) -> None:
+    def __init__(
+        self, application: WSGIApplication, *, threads: int, kept: int = 1, urgent: tuple[str, ...] = ()
+    ) -> None:
         self._application = application
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="control")
-        self._room = threads + MOST_WAITING
+        self._common, self._kept = _Threads(threads, "control"), _Threads(kept, "control_kept")
+        self._urgent = urgent
         self._bodies = Room(ALL_BODIES, small=SMALL_BODY)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,25 +97,31 @@ class InThreads:
     async def _take(self, scope: Scope, body: bytes, send: Send) -> None:
         if len(body) > MAX_BODY:
             await _refuse(send, PayloadTooLarge())
-        elif not self._room:
+        elif self._threads_for(scope).is_full:
             await _refuse(send, Unavailable(retry_after=2))
         else:
             loop = asyncio.get_running_loop()
             await self._run(scope, body, _Outward(loop, send))
 
-    async def collect(self, scope: Scope) -> Collected:
-        """The answer to a request without a body, in hand."""
+    async def collect(self, scope: Scope) -> Collected | None:
+        """The answer to a request without a body, in hand; None while too many wait."""
+        if self._threads_for(scope).is_full:
+            return None
         inward = _Inward()
         await self._run(scope, b"", inward)
         return Collected(inward.status, inward.headers, b"".join(inward.pieces))
 
     async def _run(self, scope: Scope, body: bytes, taker: "_Outward | _Inward") -> None:
-        loop = asyncio.get_running_loop()
-        self._room -= 1
+        loop, threads = asyncio.get_running_loop(), self._threads_for(scope)
+        threads.taken += 1
         try:
-            await loop.run_in_executor(self._pool, self._answer, environ_of(scope, body), taker)
+            await loop.run_in_executor(threads.pool, self._answer, environ_of(scope, body), taker)
         finally:
-            self._room += 1
+            threads.taken -= 1
+
+    def _threads_for(self, scope: Scope) -> _Threads:
+        is_kept_for = self._common.is_busy and scope["path"].startswith(self._urgent)
+        return self._kept if is_kept_for else self._common
 
     def _answer(self, environ: dict[str, Any], taker: "_Outward | _Inward") -> None:
         """In a thread: the whole request, as a web server runs it, on one and the same database connection."""

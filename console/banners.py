@@ -53,8 +53,6 @@ ACT_WORDS = {
     "parameter.loosen": "Loosen a parameter",
     "card.publish": "Publish a system card",
     "version.promote": "Approve a model version",
-    "review.claim": "Take on a review",
-    "review.view": "See the reviews that wait",
     "decision.override": "Override a decision",
     "decision.confirm": "Confirm a decision",
     "appeal.decide": "Decide an appeal",

@@ -26,7 +26,6 @@ class Act(enum.StrEnum):
     # human decisions
     DECISION_OVERRIDE = "decision.override"
     DECISION_CONFIRM = "decision.confirm"
-    REVIEW_CLAIM = "review.claim"
     APPEAL_DECIDE = "appeal.decide"
     APPEAL_OPEN = "appeal.open"
     OVERRIDE_REPORT = "override.report"
@@ -65,7 +64,6 @@ class Act(enum.StrEnum):
     ALERT_HANDLE = "alert.handle"
     WEBHOOK_MANAGE = "webhook.manage"
     # looking
-    REVIEW_VIEW = "review.view"
     SYSTEM_VIEW = "system.view"
     DECISION_VIEW = "decision.view"
     PAYLOAD_READ = "payload.read"
@@ -166,7 +164,6 @@ RULES: dict[Act, Rule] = {
     Act.VERSION_PROMOTE: _publish,
     Act.DECISION_OVERRIDE: _human,
     Act.DECISION_CONFIRM: _human,
-    Act.REVIEW_CLAIM: _rule(Role.REVIEWER),
     Act.APPEAL_DECIDE: _rule(Role.REVIEWER, only_if={Role.REVIEWER: Condition.NO_PART_IN_IT}),
     Act.APPEAL_OPEN: _rule(*SEE_DECISIONS, by_key=(KeyScope.FEEDBACK_WRITE,)),
     Act.OVERRIDE_REPORT: _rule(by_key=(KeyScope.FEEDBACK_WRITE,)),
@@ -215,7 +212,6 @@ RULES: dict[Act, Rule] = {
         Role.EMERGENCY_OPERATOR,
         *OWNERS,
     ),
-    Act.REVIEW_VIEW: _rule(Role.REVIEWER, *OWNERS),
     Act.SYSTEM_VIEW: _rule(*EVERY_ROLE),
     Act.DECISION_VIEW: _rule(*SEE_DECISIONS, by_key=(KeyScope.DECISIONS_READ,)),
     Act.PAYLOAD_READ: _rule(

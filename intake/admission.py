@@ -157,6 +157,7 @@ class Admission:
             system_id=known.system.id,
             environment=known.environment,
             rule_id=directive.rule.id if directive.rule else None,
+            is_by_switch=directive.switch is not None,
             mode_epoch=directive.epoch,
             phase=record.phase or "effective",
             recorded_at=self._at,
@@ -260,7 +261,7 @@ class Admission:
 
 # --- parts of one record ------------------------------------------------------------------------------------------
 def _probability(known: Known, record: DecisionRecord, directive: Directive) -> float:
-    if directive.rule is None:
+    if directive.rule is None or directive.switch is not None:
         return 1.0
     rules = control_memory.current().rules.get(known.system.id, ())
     return probability_of(directive.rule, rules, known.environment, record, model_version=record.model_version)

@@ -12,7 +12,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from audit.models import Decision
 from governance.models import Person
@@ -27,6 +27,8 @@ FEWEST_PAIRS = 30
 """Agreement of fewer pairs says nothing."""
 MOST_LOOKED_AT = 5_000
 """Of dwell times the newest so many: a page must not read a year of them."""
+MOST_CASES = 2_000
+"""So many reviews of a queue, the newest, are read one by one."""
 SMALL_CELL = 5
 """A count from 1 up to this is told as `few`, not as itself."""
 
@@ -48,6 +50,9 @@ class Measures:
     ended: int | None
     decided: int | None
     overridden: Share
+    """By its reviewers, or meanwhile by who answers for the AI system."""
+    superseded: Share
+    """By who answers for the AI system, before its reviewers were done."""
     overridden_when_right: Share
     """Under-reliance: the model was right, and people said otherwise."""
     overridden_when_wrong: Share
@@ -63,60 +68,84 @@ class Measures:
     appeals_overturned: int | None
     blind_switched: Share
     """Of blind judgements that differed from the model's: how many became the model's once it was seen."""
+    is_cut: bool
+    """There were more than `MOST_CASES`: what single cases must be read for is said of the newest of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Ended:
+class _Case:
+    """A review in which people said what becomes of the decision."""
+
     id: uuid.UUID
     decision_id: uuid.UUID
-    status: str
-    verdict: str
-    escalated: bool
+    is_changed: bool
 
 
 def measures(queue: ReviewQueue, since: datetime, until: datetime) -> Measures:
     """The measures of a queue for reviews that ended from `since` up to `until`, but for what a drill held."""
-    reviews = list(_ended(queue, since, until))
-    decided = [each for each in reviews if each.verdict]
-    work = _work([each.id for each in decided])
-    ids = [each.decision_id for each in reviews]
+    ended = _ended(queue, since, until)
+    counted = ended.aggregate(**_COUNTED)
+    cases = _cases(ended)
+    work = _work([each.id for each in cases])
+    ids = [each.decision_id for each in cases]
     model = dict(Decision.objects.filter(id__in=ids).values_list("id", "outcome"))
     truth = known_outcomes(ids)
-    changed = {each.id: each.verdict != Review.Verdict.CONFIRM for each in decided}
-    known = [each for each in decided if each.decision_id in truth and each.decision_id in model]
+    known = [each for each in cases if each.decision_id in truth and each.decision_id in model]
     right = [each for each in known if truth[each.decision_id] == model[each.decision_id]]
     wrong = [each for each in known if truth[each.decision_id] != model[each.decision_id]]
     dwell = [seconds for each in work if (seconds := _dwell(each)) is not None]
-    overturned = Appeal.objects.filter(decision_id__in=ids, override__isnull=False).count()
+    overturned = Appeal.objects.filter(decision_id__in=ended.values("decision_id"), override__isnull=False).count()
+    said = counted["decided"] + counted["superseded"]
     return Measures(
         since=since,
         until=until,
-        ended=cell(len(reviews)),
-        decided=cell(len(decided)),
-        overridden=share(changed[each.id] for each in decided),
-        overridden_when_right=share(changed[each.id] for each in right),
-        overridden_when_wrong=share(changed[each.id] for each in wrong),
+        ended=cell(counted["ended"]),
+        decided=cell(counted["decided"]),
+        overridden=share_of(counted["changed"] + counted["superseded"], said),
+        superseded=share_of(counted["superseded"], counted["ended"]),
+        overridden_when_right=share(each.is_changed for each in right),
+        overridden_when_wrong=share(each.is_changed for each in wrong),
         agreement=share(_pairs(work), fewest=FEWEST_PAIRS),
         dwell_median_s=round(median(dwell), 1) if len(dwell) >= FEWEST else None,
         dwell_under_floor=share(seconds < queue.dwell_floor_s for seconds in dwell),
-        timed_out=share(each.status == Review.Status.TIMED_OUT for each in reviews),
-        overflowed=share(each.status == Review.Status.OVERFLOWED for each in reviews),
-        escalated=share(each.escalated for each in reviews),
+        timed_out=share_of(counted["timed_out"], counted["ended"]),
+        overflowed=share_of(counted["overflowed"], counted["ended"]),
+        escalated=share_of(counted["escalated"], counted["ended"]),
         appeals_overturned=cell(overturned),
-        blind_switched=share(_switches(work, model, {each.id: each.decision_id for each in decided})),
+        blind_switched=share(_switches(work, model, {each.id: each.decision_id for each in cases})),
+        is_cut=said > len(cases),
     )
 
 
-def overrides_outside(system_id: uuid.UUID, since: datetime, until: datetime) -> dict[str, int | None]:
-    """Overrides of an AI system without a queue, and human decisions told of from other tools: counted apart."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What people said of an AI system's decisions outside of queues. A count of None is one to four."""
+
+    since: datetime
+    until: datetime
+    overridden: int | None
+    """By who answers for it, while no review of the decision was open."""
+    on_appeal: int | None
+    reported: int | None
+    """Human decisions in other tools, as callers tell of them."""
+
+
+def outside_of_queues(system_id: uuid.UUID, since: datetime, until: datetime) -> Outside:
+    """What no queue's measures count."""
     period = {"at__gte": since, "at__lt": until}
     made = Override.objects.filter(system_id=system_id, status=Override.Status.IN_FORCE, **period)
+    ended_one = Review.objects.filter(
+        decision_id=OuterRef("decision_id"), status=Review.Status.SUPERSEDED, closed_at__gte=OuterRef("at")
+    )
+    overridden = made.filter(~Exists(ended_one), source=Override.Source.OVERRIDE)
     told = ReportedOverride.objects.filter(system_id=system_id, created_at__gte=since, created_at__lt=until)
-    return {
-        "overridden": cell(made.filter(source=Override.Source.OVERRIDE).count()),
-        "on_appeal": cell(made.filter(source=Override.Source.APPEAL).count()),
-        "reported": cell(told.count()),
-    }
+    return Outside(
+        since=since,
+        until=until,
+        overridden=cell(overridden.count()),
+        on_appeal=cell(made.filter(source=Override.Source.APPEAL).count()),
+        reported=cell(told.count()),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,18 +206,41 @@ def cell(count: int) -> int | None:
 def share(holds: Iterable[bool], *, fewest: int = FEWEST) -> Share:
     """How many of them hold."""
     found = list(holds)
-    if len(found) < fewest:
-        return Share(share=None, n=cell(len(found)))
-    return Share(share=round(sum(found) / len(found), 4), n=len(found))
+    return share_of(sum(found), len(found), fewest=fewest)
 
 
-def _ended(queue: ReviewQueue, since: datetime, until: datetime) -> Iterable[_Ended]:
+def share_of(count: int, n: int, *, fewest: int = FEWEST) -> Share:
+    """So many of so many."""
+    if n < fewest:
+        return Share(share=None, n=cell(n))
+    return Share(share=round(count / n, 4), n=n)
+
+
+def _ended(queue: ReviewQueue, since: datetime, until: datetime) -> QuerySet[Review]:
     rows = Review.objects.filter(queue=queue, closed_at__gte=since, closed_at__lt=until)
-    rows = rows.exclude(status__in=[Review.Status.WITHDRAWN, Review.Status.SUPERSEDED])
-    rows = rows.exclude(Exists(_DRILL), rule_id=None)
-    names = ("id", "decision_id", "status", "verdict", "escalated_at")
-    for review_id, decision_id, status, verdict, escalated_at in rows.values_list(*names).iterator():
-        yield _Ended(review_id, decision_id, status, verdict, escalated_at is not None)
+    return rows.exclude(status=Review.Status.WITHDRAWN).exclude(Exists(_DRILL), rule_id=None)
+
+
+_DECIDED = ~Q(verdict="")
+_SUPERSEDED = Q(status=Review.Status.SUPERSEDED)
+_COUNTED = {
+    "ended": Count("pk"),
+    "decided": Count("pk", filter=_DECIDED),
+    "changed": Count("pk", filter=_DECIDED & ~Q(verdict=Review.Verdict.CONFIRM)),
+    "superseded": Count("pk", filter=_SUPERSEDED),
+    "timed_out": Count("pk", filter=Q(status=Review.Status.TIMED_OUT)),
+    "overflowed": Count("pk", filter=Q(status=Review.Status.OVERFLOWED)),
+    "escalated": Count("pk", filter=Q(escalated_at__isnull=False)),
+}
+
+
+def _cases(ended: QuerySet[Review]) -> list[_Case]:
+    """Those that must be read one by one, the newest first: a page must not read a year of them."""
+    found = ended.filter(_DECIDED | _SUPERSEDED).order_by("-closed_at").values_list("id", "decision_id", "verdict")
+    return [
+        _Case(review_id, decision_id, verdict != Review.Verdict.CONFIRM)
+        for review_id, decision_id, verdict in found[:MOST_CASES]
+    ]
 
 
 _DRILL = Drill.objects.filter(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from governance import memory as register_memory
 from overrides import memory
+from overrides.conditions import DecisionId
 from overrides.memory import Controls
 from overrides.review_rules import DecisionFacts, Kind, Rule, first_of, kind_of, rules_for
 from overrides.standing import Control, Mode, SwitchState, strictest
@@ -35,7 +36,7 @@ class Directive:
     earnest: SwitchState | None = field(default=None, compare=False)
     """The switch that a decision must not take effect against: `switch`, or what would count without a drill's."""
     rule: Rule | None = field(default=None, compare=False)
-    """The rule that asks for a review: before the decision takes effect, or after."""
+    """The rule that asks for a review, before the decision takes effect or after, or says how a switch's is done."""
 
     @property
     def asks_for_review(self) -> bool:
@@ -88,6 +89,25 @@ class _Directives:
             found = self.narrowed[key] = rules_for(rules, environment, facts, model_version)
             return found
 
+    def rule_for(
+        self,
+        system_id: uuid.UUID,
+        environment: str,
+        facts: DecisionFacts,
+        model_version: str,
+        decision_id: DecisionId,
+    ) -> Rule | None:
+        """The first rule that asks for a person to look at this decision."""
+        if system_id not in self.controls.rules:
+            return None
+        rules = self.rules_for(system_id, environment, facts, model_version)
+        return first_of(rules, facts, model_version, decision_id)
+
+    def make_room(self) -> None:
+        """Before one more is kept."""
+        if len(self.made) >= MAX_MADE:
+            self.made.clear()
+
 
 _newest = _Directives.of(Controls())
 
@@ -102,7 +122,8 @@ def directive_for(
 ) -> Directive:
     """The directive for one decision, now: the strictest switch, else the first rule that asks for a person.
 
-    A rule holds what is proposed; what took effect already proceeds, and is looked at afterwards.
+    A rule holds what is proposed; what took effect already proceeds, and is looked at afterwards. Where a switch has
+    everything looked at, a rule that matches still says how: two reviewers stay two.
     """
     global _newest
     controls = memory.current()
@@ -117,22 +138,23 @@ def directive_for(
         switch = directives.switch_for(place)
         if switch is not None and _stands_in(switch, system_id, model_version):
             proceed, switch = _standing_in(directives, switch), _besides_fallback(control, place)
+        if switch is not None and switch.mode is not Mode.REVIEW:
+            return _by_switch(directives, switch, place, None)
         if switch is not None:
-            return _by_switch(directives, switch, place)
-    if system_id not in controls.rules:
-        return proceed
-    rules = directives.rules_for(system_id, environment, facts, model_version)
-    rule = first_of(rules, facts, model_version, decision_id)
+            rule = directives.rule_for(system_id, environment, facts, model_version, decision_id)
+            return _by_switch(directives, switch, place, rule)
+    rule = directives.rule_for(system_id, environment, facts, model_version, decision_id)
     return proceed if rule is None else _by_rule(directives, rule, facts.phase != "proposed", proceed.mode)
 
 
-def _by_switch(directives: _Directives, switch: SwitchState, place: Place) -> Directive:
+def _by_switch(directives: _Directives, switch: SwitchState, place: Place, rule: Rule | None) -> Directive:
     earnest: SwitchState | None = switch
     if switch.drill_id is not None:  # what is done against a drill is the drill's finding, and no breach
         earnest = _besides_drills(directives.controls.control, place)
-    key = (switch.id, earnest and earnest.id)
+    key = (switch.id, earnest and earnest.id, rule and rule.id)
     found = directives.made.get(key)
     if found is None:
+        directives.make_room()
         found = directives.made[key] = Directive(
             action=ACTION_OF[switch.mode],
             mode=switch.mode.value,
@@ -140,6 +162,7 @@ def _by_switch(directives: _Directives, switch: SwitchState, place: Place) -> Di
             reason_code=switch.reason_code,
             switch=switch,
             earnest=earnest,
+            rule=rule,
         )
     return found
 
@@ -177,8 +200,7 @@ def _by_rule(directives: _Directives, rule: Rule, is_effective: bool, mode: str)
     key = (rule.id, is_effective, mode)
     found = directives.made.get(key)
     if found is None:
-        if len(directives.made) >= MAX_MADE:
-            directives.made.clear()
+        directives.make_room()
         found = directives.made[key] = Directive(
             action="proceed" if is_effective else "hold",
             mode=mode,

@@ -17,6 +17,9 @@ RULE_CHANGE_REFUSED = Kind(
 RULE_CHANGE_WITHDRAWN = Kind(
     "rule_change.withdrawn", Belongs.SCOPE, "nobody asks any more to loosen a review rule or queue"
 )
+RULE_CHANGE_EXPIRED = Kind(
+    "rule_change.expired", Belongs.SCOPE, "no second person came in time to loosen a review rule or queue"
+)
 REASONS_LISTED = Kind("reasons.listed", Belongs.SCOPE, "a new list of reasons for human decisions")
 SKILL_GIVEN = Kind("skill.given", Belongs.REGISTRY, "somebody was found able to judge a kind of case")
 SKILL_ENDED = Kind("skill.ended", Belongs.REGISTRY, "a skill counts no more")

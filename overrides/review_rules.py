@@ -14,7 +14,6 @@ __all__ = [
     "Rule",
     "Rules",
     "draw_of",
-    "first_match",
     "first_of",
     "kind_of",
     "probability_of",
@@ -50,7 +49,9 @@ class NewReview:
     system_id: uuid.UUID
     environment: str
     rule_id: uuid.UUID | None
-    """None where the mode review holds everything."""
+    """None where the mode review holds everything and no rule matches."""
+    is_by_switch: bool = False
+    """The mode review holds it: then nothing takes effect unseen, whatever its rule does at the deadline."""
     mode_epoch: str
     phase: str
     recorded_at: datetime
@@ -75,18 +76,6 @@ def read_rules() -> Rules:
         )
         found.setdefault(system_id, []).append(rule)
     return {system_id: tuple(rules) for system_id, rules in found.items()}
-
-
-def first_match(
-    rules: tuple[Rule, ...],
-    environment: str,
-    facts: DecisionFacts,
-    *,
-    model_version: str = "",
-    decision_id: DecisionId = None,
-) -> Rule | None:
-    """The first rule that asks for a person to look at this decision. A random share is drawn by the decision's id."""
-    return first_of(rules_for(rules, environment, facts, model_version), facts, model_version, decision_id)
 
 
 def rules_for(rules: tuple[Rule, ...], environment: str, facts: DecisionFacts, model_version: str) -> tuple[Rule, ...]:

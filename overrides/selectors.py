@@ -4,12 +4,10 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from audit.models import DecisionTally
 from audit.selectors import SealedDecision
 from audit.services.disclosure import scope_of
 from governance import rights
@@ -17,8 +15,10 @@ from governance.actors import person_id_of
 from governance.acts import RULES, Act
 from ledger.entries import Actor
 from ledger.models import Entry
+from overrides.claimable import claimable
 from overrides.eligibility import ON_A_CLAIMED_ITEM, had_part
 from overrides.models import (
+    ONE_DECIDES,
     OPEN,
     Appeal,
     Effect,
@@ -26,11 +26,8 @@ from overrides.models import (
     ReportedOverride,
     Review,
     ReviewAssignment,
-    ReviewQueue,
 )
 from overrides.review_errors import HiddenWhileBlind, ReviewNotFound
-from overrides.services.claiming import claimable
-from overrides.services.work import ONE_DECIDES
 
 Work = ReviewAssignment.Status
 
@@ -79,7 +76,7 @@ def my_drafts(person_id: uuid.UUID) -> QuerySet[ReviewAssignment]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Takeable:
     """How much somebody could take."""
 
     mine: int
@@ -89,14 +86,14 @@ class Waiting:
     by_queue: dict[str, int]
 
 
-def waiting_for(actor: Actor) -> Waiting:
+def takeable_by(actor: Actor) -> Takeable:
     """Counts for a reviewer's page."""
     found = claimable(actor)
     queues = found.order_by().values_list("queue__slug").annotate(Count("pk"))
     by_queue = {slug or "": number for slug, number in queues}
     oldest = found.order_by("opened_at").values_list("opened_at", flat=True).first()
     soon = timezone.now() + timedelta(hours=1)
-    return Waiting(
+    return Takeable(
         mine=my_work(actor.id).count() if actor.id else 0,
         claimable=sum(by_queue.values()),
         overdue_soon=found.filter(deadline_at__lt=soon).count(),
@@ -211,36 +208,3 @@ def has_live_claim(person_id: uuid.UUID, decision_id: uuid.UUID) -> bool:
         status=Work.CLAIMED,
         lease_until__gt=timezone.now(),
     ).exists()
-
-
-# --- queues -----------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """What the mode review would ask of the reviewers there are."""
-
-    per_hour: int
-    reviewers: int
-    waiting: int
-
-
-def review_load(system_id: uuid.UUID) -> Load:
-    """How many reviews an hour an AI system would make if everything were held, and who is there to do them."""
-    since = timezone.now() - timedelta(hours=1)
-    counted = DecisionTally.objects.filter(system_id=system_id, minute__gte=since).aggregate(n=Sum("count"))
-    roles = RULES[Act.DECISION_CONFIRM].asks
-    people = rights.in_force().filter(Q(system_id=system_id) | Q(scope="organisation"), role__in=roles)
-    return Load(
-        per_hour=counted["n"] or 0,
-        reviewers=people.values("person_id").distinct().count(),
-        waiting=Review.objects.filter(system_id=system_id, status__in=OPEN).count(),
-    )
-
-
-def queue_states() -> list[dict[str, Any]]:
-    """Each queue with what waits in it: for overviews."""
-    is_open = Q(reviews__status__in=OPEN)
-    found = ReviewQueue.objects.filter(archived_at=None).select_related("owner", "system")
-    return [
-        {"queue": queue, "waiting": queue.waiting}
-        for queue in found.annotate(waiting=Count("reviews", filter=is_open)).order_by("slug")
-    ]

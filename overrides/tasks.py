@@ -24,6 +24,7 @@ from overrides.services.deadlines import (
     withdraw_stopped,
 )
 from overrides.services.overriding import expire_overrides
+from overrides.services.rule_requests import expire_rule_changes
 
 
 @shared_task
@@ -43,7 +44,8 @@ def lapse_emergency_clears_task() -> int:
 
 @shared_task
 def void_passed_requests_task() -> int:
-    return loosening.void_passed_requests() + expire_overrides(actor=SERVER)
+    waiting = expire_overrides(actor=SERVER) + expire_rule_changes(actor=SERVER)
+    return loosening.void_passed_requests() + waiting
 
 
 @shared_task

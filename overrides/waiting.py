@@ -13,10 +13,10 @@ from governance import rights
 from governance.actors import person_id_of
 from governance.acts import Act
 from ledger.entries import Actor
+from overrides.claimable import with_free_place
 from overrides.eligibility import skills_of
 from overrides.models import OPEN, Appeal, Override, Review, ReviewAssignment, ReviewQueue
 from overrides.selectors import reviews_for
-from overrides.services.claiming import with_free_place
 
 Work = ReviewAssignment.Status
 LOOKED_AT = 2_000

@@ -11,14 +11,15 @@ from config.errors import Forbidden
 from console.pages import page, show, viewer
 from governance import rights
 from governance.acts import Act
-from governance.models import Person
-from monitoring.oversight import Dwell, Measures, dwell_in, measures, own_dwell
+from governance.models import AISystem, Person
+from monitoring.oversight import MOST_CASES, Dwell, Measures, Outside, dwell_in, measures, outside_of_queues, own_dwell
 from overrides.eligibility import ON_A_CLAIMED_ITEM
 from overrides.models import ReviewAssignment, ReviewQueue
 
 DAYS = (7, 28, 90, 366)
 USUAL = 28
 MOST_QUEUES = 20
+MOST_SYSTEMS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +31,32 @@ class QueueLine:
     dwell: list[Dwell] | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemLine:
+    """One AI system, and what no queue's measures count."""
+
+    system: AISystem
+    outside: Outside
+
+    @property
+    def counts(self) -> list[tuple[str, int | None]]:
+        """Under the names of the columns."""
+        return [
+            ("Overridden with no review open", self.outside.overridden),
+            ("Overturned on appeal", self.outside.on_appeal),
+            ("Told of from other tools", self.outside.reported),
+        ]
+
+
 @page
 @require_safe
 def oversight(request: HttpRequest) -> HttpResponse:
     person, days = viewer(request), _days(request)
     until = timezone.now()
     since = until - timedelta(days=days)
-    queues = _queues(person)
+    queues, systems = _queues(person), _systems(person)
     own = own_dwell(person, since, until)
-    if not queues and not own and not _reviews(person):
+    if not queues and not systems and not own and not _reviews(person):
         raise Forbidden("This is shown to those who answer for an AI system, to queues' owners and to auditors.")
     return show(
         request,
@@ -47,6 +65,8 @@ def oversight(request: HttpRequest) -> HttpResponse:
         days=days,
         periods=DAYS,
         lines=[_line(queue, person, since, until) for queue in queues],
+        outside=[_outside(system, since, until) for system in systems],
+        most_cases=MOST_CASES,
         own=own,
     )
 
@@ -55,6 +75,16 @@ def _line(queue: ReviewQueue, person: Person, since: datetime, until: datetime) 
     is_owner = queue.owner_id == person.pk
     dwell = dwell_in(queue, since, until) if is_owner else None
     return QueueLine(queue=queue, measures=measures(queue, since, until), dwell=dwell)
+
+
+def _outside(system: AISystem, since: datetime, until: datetime) -> SystemLine:
+    return SystemLine(system=system, outside=outside_of_queues(system.pk, since, until))
+
+
+def _systems(person: Person) -> list[AISystem]:
+    """Those somebody oversees."""
+    found, systems = AISystem.objects.order_by("name"), rights.systems_where(person, Act.OVERSIGHT_VIEW)
+    return list((found if systems is None else found.filter(pk__in=systems))[:MOST_SYSTEMS])
 
 
 def _queues(person: Person) -> list[ReviewQueue]:

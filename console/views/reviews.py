@@ -19,7 +19,7 @@ from governance.rights import as_actor
 from overrides.effective import unconfirmed_effects
 from overrides.eligibility import ON_A_CLAIMED_ITEM, skills_of
 from overrides.models import ReviewAssignment, ReviewQueue
-from overrides.selectors import appeals_to_decide, my_drafts, my_work
+from overrides.selectors import appeals_to_decide, hidden_from, my_drafts, my_work
 from overrides.services.claiming import claim, claim_next
 from overrides.waiting import owned_queues, what_waits
 
@@ -99,7 +99,9 @@ def _require_part(person: Person) -> None:
 
 
 def _unconfirmed(person: Person) -> int:
-    return len(unconfirmed_effects(rights.systems_where(person, Act.DECISION_VIEW), limit=SHOWN_EFFECTS))
+    found = unconfirmed_effects(rights.systems_where(person, Act.DECISION_VIEW), limit=SHOWN_EFFECTS)
+    hidden = hidden_from(person.pk)
+    return sum(each["decision_id"] not in hidden for each in found)
 
 
 def _share(queue: ReviewQueue) -> float | None:

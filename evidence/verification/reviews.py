@@ -18,6 +18,7 @@ from ledger.models import Log
 from overrides.models import Review, ReviewQueue, ReviewRule
 from overrides.models.review_rules import DAY_S
 from overrides.review_rules import draw_of
+from overrides.standing import Mode
 
 UNTOUCHED: dict[str, Any] = {
     **{"status": "open", "version": 1, "particulars_id": None},
@@ -36,7 +37,7 @@ def check_reviews(log: Log, decided: Sequence[tuple[StoredEntry, DecisionEntry]]
         row = found.get(name)
         if row is None:
             yield Finding("review-missing", log.origin, entry.index, table=_TABLE, row=name)
-        elif wrong := [*_wrong(row, said), *past.wrong(row), *_wrong_untouched(row)]:
+        elif wrong := [*_wrong(row, said), *past.wrong(row, said), *_wrong_untouched(row)]:
             yield Finding("review-altered", log.origin, entry.index, table=_TABLE, row=name, detail=", ".join(wrong))
 
 
@@ -55,8 +56,13 @@ def _wrong(row: Review, said: DecisionEntry) -> Iterator[str]:
         "created_at": said.at,
     }
     yield from (name for name, value in expected.items() if _text(getattr(row, name)) != value)
-    if (row.rule_id is None) != (body.directive.mode != "run"):  # a switch holds everything, a rule what it names
+    if row.rule_id is None and not _is_by_switch(said):
         yield "rule_id"
+
+
+def _is_by_switch(said: DecisionEntry) -> bool:
+    """Whether the mode review held it: that holds everything, a rule what it names, whatever else the mode is."""
+    return said.body.directive.mode == Mode.REVIEW
 
 
 def _wrong_untouched(row: Review) -> Iterator[str]:
@@ -77,13 +83,19 @@ class _Past:
         self.queues = _states(ReviewQueue, {row.queue_id for row in rows})
         self.shares = _shares({row.system_id for row in rows})
 
-    def wrong(self, row: Review) -> Iterator[str]:
+    def wrong(self, row: Review, said: DecisionEntry) -> Iterator[str]:
+        is_held = _is_by_switch(said)
         pairs = ((rule, queue) for rule in self._rules(row) for queue in self._queues(row))
-        if not any(_is_copy(row, rule, queue) and self._is_chance(row, rule) for rule, queue in pairs):
+        if not any(
+            _is_copy(row, rule, queue, is_held) and self._is_chance(row, rule, is_held) for rule, queue in pairs
+        ):
             yield "what its rule and its queue said"
 
-    def _is_chance(self, row: Review, rule: Any) -> bool:
-        """Whether it is what a rule takes after an earlier one has taken its share (see `probability_of`)."""
+    def _is_chance(self, row: Review, rule: Any, is_held: bool) -> bool:
+        """Whether it is what a rule takes after an earlier one has taken its share (see `probability_of`); a switch
+        takes everything."""
+        if is_held:
+            return row.probability == 1.0
         whole = float(rule.condition.get("share", 1)) if rule else 1.0
         taken = {0.0} | (self.shares.get(row.system_id, set()) if rule else set())
         return row.probability in {max(whole - each, 0.0) for each in taken}
@@ -124,7 +136,7 @@ def _takes(queue: Any, row: Review) -> bool:
     return row.rule_id is not None or bool(queue.is_default and queue.system_id in (None, row.system_id))
 
 
-def _is_copy(row: Review, rule: Any, queue: Any) -> bool:
+def _is_copy(row: Review, rule: Any, queue: Any, is_held: bool) -> bool:
     """Whether a review began as `open_reviews` makes one of this rule and this queue, but for its probability."""
     if rule is not None and rule.queue_id != row.queue_id:
         return False
@@ -132,7 +144,7 @@ def _is_copy(row: Review, rule: Any, queue: Any) -> bool:
     seconds = rule.deadline_s if rule else queue.deadline_s if queue else DAY_S
     expected = (
         row.opened_at + timedelta(seconds=seconds),
-        rule.on_timeout if rule else "block",
+        rule.on_timeout if rule and not is_held else "block",
         rule.reviews_required if rule else 1,
         rule.required_skill if rule else "",
         bool(rule and rule.is_blind) or draw_of(row.pk) < share,

@@ -15,8 +15,10 @@ from config.errors import FieldProblem, InvalidInput
 from governance import rights
 from governance.acts import Act
 from governance.api.authentication import IsPerson, actor_of
+from governance.errors import SystemNotFound
+from governance.models import AISystem
 from governance.scopes import ORGANISATION, Scope
-from monitoring.oversight import measures
+from monitoring.oversight import MOST_CASES, measures, outside_of_queues
 from overrides.models import ReviewQueue
 from overrides.review_errors import QueueNotFound
 
@@ -37,6 +39,7 @@ class MeasuresOutput(serializers.Serializer[Any]):
     ended = serializers.IntegerField(allow_null=True, help_text="Null: from one to four.")
     decided = serializers.IntegerField(allow_null=True, help_text="Null: from one to four.")
     overridden = ShareOutput()
+    superseded = ShareOutput(help_text="Overridden by who answers for the AI system, before reviewers were done.")
     overridden_when_right = ShareOutput()
     overridden_when_wrong = ShareOutput()
     agreement = ShareOutput()
@@ -47,6 +50,19 @@ class MeasuresOutput(serializers.Serializer[Any]):
     escalated = ShareOutput()
     appeals_overturned = serializers.IntegerField(allow_null=True)
     blind_switched = ShareOutput()
+    is_cut = serializers.BooleanField(
+        help_text=f"There were more than {MOST_CASES:,}: what single cases are read for is of the newest of them."
+    )
+
+
+class OutsideOutput(serializers.Serializer[Any]):
+    """What people said of an AI system's decisions outside of queues. Null: from one to four."""
+
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
+    overridden = serializers.IntegerField(allow_null=True)
+    on_appeal = serializers.IntegerField(allow_null=True)
+    reported = serializers.IntegerField(allow_null=True, help_text="Human decisions in other tools.")
 
 
 class Period(serializers.Serializer[Any]):
@@ -73,6 +89,22 @@ class OversightApi(APIView):
             raise QueueNotFound()
         since, until = _period(request)
         return Response(MeasuresOutput(asdict(measures(queue, since, until))).data)
+
+
+class SystemOversightApi(APIView):
+    """What no queue's measures count."""
+
+    permission_classes: Any = (IsPerson,)
+
+    @extend_schema(
+        operation_id="read_system_oversight", tags=["outcomes"], parameters=[Period], responses=OutsideOutput
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        system = AISystem.objects.filter(slug=slug).first()
+        if system is None or not rights.can(actor_of(request), Act.OVERSIGHT_VIEW, Scope.system(system.pk)):
+            raise SystemNotFound()
+        since, until = _period(request)
+        return Response(OutsideOutput(asdict(outside_of_queues(system.pk, since, until))).data)
 
 
 def _period(request: Request) -> tuple[datetime, datetime]:

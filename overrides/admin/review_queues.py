@@ -58,9 +58,18 @@ class QueueForm(ServiceForm):
         }
         help_texts = {
             "system": "Empty: for all of them.",
-            "capacity": "So many open reviews are as many as its people can look at. Empty: no limit.",
+            "capacity": "So many held decisions are as many as its people can look at. Empty: no limit.",
             "blind_share": "From 0 to 1: how far people follow the model shows there.",
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.show_hidden_initial = True
+
+    def clean(self) -> dict[str, Any]:
+        """With the names of what this person changed: what the page showed them, others may have changed since."""
+        return (super().clean() or self.cleaned_data) | {"changed": frozenset(self.changed_data)}
 
 
 @admin.register(ReviewQueue)
@@ -109,18 +118,17 @@ class ReviewQueueAdmin(RegisterAdmin[ReviewQueue]):
         return ("slug", "system") if obj else ()
 
     def carry_out(self, request: HttpRequest, original: ReviewQueue | None, cleaned: Mapping[str, Any]) -> ReviewQueue:
-        described = {name: cleaned[name] for name in SETTINGS} | {"owner_id": cleaned["owner"].pk}
+        described = {name: cleaned[name] for name in SETTINGS}
+        owner, changed = cleaned["owner"], cleaned["changed"]
         if original:
-            return update_queue(
-                actor=actor_of(request),
-                queue_id=original.pk,
-                changes={name: value for name, value in described.items() if getattr(original, name) != value},
-            ).queue
-        owner_id, system = described.pop("owner_id"), cleaned["system"]
+            changes = {name: value for name, value in described.items() if name in changed}
+            changes |= {"owner_id": owner.pk} if "owner" in changed else {}
+            return update_queue(actor=actor_of(request), queue_id=original.pk, changes=changes).queue
+        system = cleaned["system"]
         return register_queue(
             actor=actor_of(request),
             slug=cleaned["slug"],
-            owner_id=owner_id,
+            owner_id=owner.pk,
             system_id=system.pk if system else None,
             **described,
         )

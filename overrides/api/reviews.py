@@ -29,8 +29,8 @@ from overrides.selectors import (
     my_drafts,
     my_work,
     reviews_for,
+    takeable_by,
     visible_review,
-    waiting_for,
     work_shown_on,
 )
 from overrides.services.claiming import (
@@ -222,7 +222,7 @@ class ReviewCountsApi(People):
 
     @extend_schema(operation_id="count_reviews", tags=TAGS, responses=CountsOutput)
     def get(self, request: Request) -> Response:
-        return Response(CountsOutput(waiting_for(actor_of(request))).data)
+        return Response(CountsOutput(takeable_by(actor_of(request))).data)
 
 
 class ReviewItem(People):

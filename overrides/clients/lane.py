@@ -195,7 +195,10 @@ class ControlLane:
         decision_id = _uuid(found[1]) if found else None
         if self._watched is None or not seconds or decision_id is None:
             return
-        version = version_to_wait_for(await self._others.collect(scope), query_of(scope).get("version"))
+        now = await self._others.collect(scope)
+        if now is None:
+            return  # too many wait for Django: it is not asked twice, and says so itself
+        version = version_to_wait_for(now, query_of(scope).get("version"))
         if version is not None:
             await self._watched.change_of(decision_id, version, seconds)
 

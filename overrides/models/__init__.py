@@ -10,12 +10,13 @@ from overrides.models.review_rules import (
     ReviewRule,
     RuleChange,
 )
-from overrides.models.reviews import OPEN, Review, ReviewAssignment
+from overrides.models.reviews import ONE_DECIDES, OPEN, Review, ReviewAssignment
 from overrides.models.rulings import Appeal, Effect, Execution, Override, ReportedOverride
 from overrides.models.switches import ControlRecovery, LooseningRequest, Switch, SwitchChange
 from overrides.models.unknown_flags import UnknownFlag
 
 __all__ = [
+    "ONE_DECIDES",
     "OPEN",
     "Appeal",
     "BreachCount",

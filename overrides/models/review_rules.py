@@ -35,7 +35,8 @@ class ReviewQueue(GovernedRow):
     """Takes what is held without a rule: everything, while its system is in the mode review."""
     when_full = models.CharField(max_length=16, choices=WhenFull.choices, default=WhenFull.ACCEPT)
     capacity = models.PositiveIntegerField(null=True, blank=True)
-    """So many open reviews are as many as its people can look at; None: no limit."""
+    """So many held decisions are as many as its people can look at; None: no limit. What took effect already cannot be
+    turned away, and is not counted."""
     lease_s = models.PositiveIntegerField(default=600)
     claims_per_person = models.PositiveSmallIntegerField(default=5)
     deadline_s = models.PositiveIntegerField(default=DAY_S)
@@ -119,6 +120,7 @@ class RuleChange(GovernedRow):
         APPLIED = "applied"
         REFUSED = "refused"
         WITHDRAWN = "withdrawn"
+        EXPIRED = "expired"
 
     rule = models.ForeignKey(ReviewRule, models.PROTECT, null=True, blank=True, related_name="changes")
     """None for a rule that is to be put before others, and for a queue."""

@@ -53,7 +53,7 @@ class Review(GovernedRow):
     system_id = models.UUIDField()
     environment = models.CharField(max_length=100)
     rule_id = models.UUIDField(null=True, blank=True)
-    """None where the mode review holds everything."""
+    """None where the mode review holds everything and no rule matches."""
     # its own index would be one more to write while intake holds a log: `review_waits` leads with the queue
     queue = models.ForeignKey(
         ReviewQueue, models.PROTECT, null=True, blank=True, related_name="reviews", db_index=False
@@ -136,6 +136,10 @@ class Review(GovernedRow):
                 name="review_to_announce",
             ),
             models.Index("system_id", "opened_at", name="review_system"),
+            # intake writes nothing to it: what it opens has not ended
+            models.Index(
+                "queue", "closed_at", condition=models.Q(closed_at__isnull=False), name="review_ended_in_queue"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -147,6 +151,8 @@ class Review(GovernedRow):
 
 
 OPEN = (Review.Status.OPEN, Review.Status.IN_REVIEW, Review.Status.CONFLICT)
+ONE_DECIDES = 3
+"""The seat of who decides between two, or what was left to those who answer for it."""
 
 
 class ReviewAssignment(GovernedRow):

@@ -4,11 +4,11 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q
 from django.utils import timezone
 
 from audit.errors import PartNotSent
@@ -24,7 +24,8 @@ from governance.models import Person
 from ledger.entries import Actor
 from ledger.sealing import Seal, sealing
 from notices.outbox import tell
-from overrides.eligibility import ON_A_CLAIMED_ITEM, may_judge, skills_of
+from overrides.claimable import claimable
+from overrides.eligibility import ON_A_CLAIMED_ITEM, may_judge
 from overrides.models import OPEN, Review, ReviewAssignment
 from overrides.reasons import checked_reason
 from overrides.review_errors import (
@@ -43,8 +44,10 @@ from overrides.review_kinds import (
     REVIEW_RELEASED,
     REVIEW_SHOWN,
 )
+from overrides.services.sweeping import each_by_itself
 from overrides.services.work import (
-    ONE_DECIDES,
+    MAX_NOTE,
+    MAX_OUTPUT_BYTES,
     end_lapsed,
     free_seat,
     lease_of,
@@ -62,7 +65,9 @@ OFFER_STANDS = timedelta(hours=24)
 LONGEST_HOLD = timedelta(hours=24)
 LOOKED_AT = 50
 """So many candidates are tried by `claim_next`: each costs two or three look-ups."""
-MAX_DRAFT_BYTES = 200_000
+AT_ONCE = 500
+MAX_DRAFT_BYTES = 2 * MAX_OUTPUT_BYTES + 6 * MAX_NOTE + 2_000
+"""As JSON the longest answer there may be: of an output each character is escaped once, of a note each byte."""
 BEFORE_JUDGING = ("input", "context", "refs")
 """What a blind reviewer is shown: an explanation tells what it explains."""
 ALL_PARTS = ("input", "output", "explanation", "context", "refs")
@@ -138,7 +143,7 @@ def save_draft(*, actor: Actor, token: uuid.UUID, draft: Mapping[str, Any]) -> R
 
     Errors: `ReviewNotFound`, `ClaimLost`, `InvalidInput`.
     """
-    if len(json.dumps(draft).encode()) > MAX_DRAFT_BYTES:
+    if len(json.dumps(draft, ensure_ascii=False).encode()) > MAX_DRAFT_BYTES:
         detail = f"A draft has at most {MAX_DRAFT_BYTES:,} bytes."
         raise InvalidInput(errors=[FieldProblem(pointer="/draft", detail=detail)])
     with transaction.atomic():
@@ -242,15 +247,11 @@ def hand_over(*, actor: Actor, token: uuid.UUID, to_person_id: uuid.UUID) -> Rev
 def end_lapsed_claims(*, actor: Actor, now: datetime | None = None) -> int:
     """Give back what was claimed and not worked on, or by people who have left. The server's own work; returns how
     many."""
-    now, ended = now or timezone.now(), 0
+    now = now or timezone.now()
     over = Q(lease_until__lte=now) | Q(person__is_active=False)
     lapsed = ReviewAssignment.objects.filter(over, status__in=[Work.CLAIMED, Work.OFFERED])
-    for review_id in set(lapsed.values_list("review_id", flat=True)[:500]):
-        with sealing() as seal:
-            review = locked_review(review_id)
-            ended += end_lapsed(seal, review, now)
-            settle(seal, actor, review)
-    return ended
+    review_ids = set(lapsed.values_list("review_id", flat=True)[:AT_ONCE])
+    return each_by_itself("claim-lapsed", partial(_end_lapsed, actor, now=now), review_ids)
 
 
 # --- parts of the above -----------------------------------------------------------------------------------------------
@@ -262,6 +263,14 @@ def tell_now(actor: Actor) -> None:
     )
     # by id: an UPDATE over the join would lock nothing else, but Django asks for a sub-select
     Review.objects.filter(pk__in=list(decided.values_list("pk", flat=True))).update(visible_at=now)
+
+
+def _end_lapsed(actor: Actor, review_id: uuid.UUID, *, now: datetime) -> int:
+    with sealing() as seal:
+        review = locked_review(review_id)
+        ended = end_lapsed(seal, review, now)
+        settle(seal, actor, review)
+    return ended
 
 
 def _take(seal: Seal, actor: Actor, review: Review, decision: SealedDecision) -> ReviewAssignment:
@@ -336,47 +345,6 @@ def _offered_to(actor: Actor, queue_id: uuid.UUID | None) -> ReviewAssignment | 
         review__deadline_at__gt=timezone.now(),
     )
     return (offered.filter(review__queue_id=queue_id) if queue_id else offered).order_by("created_at").first()
-
-
-def claimable(actor: Actor, queue_id: uuid.UUID | None = None) -> QuerySet[Review]:
-    """Open reviews within somebody's reach with a free place, none of theirs, the one due first first.
-
-    Rights to a part of an AI system and parts they had in it are asked of each (`may_judge`).
-    """
-    now = timezone.now()
-    whole = rights.systems_where(actor, Act.DECISION_CONFIRM, given=ON_A_CLAIMED_ITEM)
-    found = Review.objects.filter(status__in=OPEN, deadline_at__gt=now)
-    if whole is not None:
-        part = rights.systems_in_part(actor, Act.DECISION_CONFIRM, given=ON_A_CLAIMED_ITEM)
-        found = found.filter(system_id__in=whole | part)
-    if queue_id:
-        found = found.filter(queue_id=queue_id)
-    found = _within_skills(found, actor)
-    had = [Work.DECLINED, Work.SUBMITTED, Work.CLAIMED, Work.OFFERED]
-    mine = ReviewAssignment.objects.filter(person_id=person_id_of(actor), status__in=had).values("review_id")
-    return with_free_place(found.exclude(pk__in=mine), now).filter(has_place=True).order_by("deadline_at", "id")
-
-
-def _within_skills(reviews: QuerySet[Review], actor: Actor) -> QuerySet[Review]:
-    """Without those that need a skill they lack, or were left to those who answer for the AI system."""
-    reviews = reviews.filter(required_skill__in=["", *skills_of(person_id_of(actor))])
-    whole = rights.systems_where(actor, Act.DECISION_CONFIRM)
-    if whole is None:
-        return reviews
-    answered_for = whole | rights.systems_in_part(actor, Act.DECISION_CONFIRM)
-    return reviews.filter(Q(escalated_at=None) | Q(system_id__in=answered_for))
-
-
-def with_free_place(reviews: QuerySet[Review], now: datetime) -> QuerySet[Any]:
-    """Annotated with `has_place`: whether one more could work on each."""
-    busy = Q(status=Work.SUBMITTED) & ~Q(decision__in=["escalate", "abstain"])
-    busy |= Q(status__in=[Work.CLAIMED, Work.OFFERED], lease_until__gt=now)
-    taken = ReviewAssignment.objects.filter(busy, review_id=OuterRef("pk")).order_by()
-    places = taken.values("review_id").annotate(places=Count("pk")).values("places")
-    by_one = Q(status=Review.Status.CONFLICT) | Q(escalated_at__isnull=False)
-    free = (by_one & ~Exists(taken.filter(seat=ONE_DECIDES))) | (~by_one & Q(taken__lt=F("reviews_required")))
-    has_place = Case(When(free, then=Value(True)), default=Value(False))
-    return reviews.annotate(taken=Coalesce(Subquery(places), 0)).annotate(has_place=has_place)
 
 
 def _candidates(actor: Actor, queue_id: uuid.UUID | None) -> Iterator[Review]:

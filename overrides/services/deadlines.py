@@ -2,7 +2,7 @@
 work: no right is asked, each is sealed."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from itertools import islice, takewhile
@@ -57,19 +57,18 @@ def apply_deadlines(*, actor: Actor, now: datetime | None = None) -> int:
 
     Returns how many.
     """
-    now, missed = now or timezone.now(), list[uuid.UUID]()
+    now, missed = now or timezone.now(), 0
     overdue = Review.objects.filter(status__in=OPEN, deadline_at__lte=now).order_by("deadline_at")
 
     def give_up(review_id: uuid.UUID) -> bool:
+        nonlocal missed
         is_missed = _give_up(actor, review_id, Review.Closing.DEADLINE, now)
-        missed.extend([review_id] if is_missed else [])
+        missed += is_missed
         return is_missed
 
     # as many as are done, not as are tried: those in trouble stay the oldest, and would be all that is ever tried
     ids = overdue.values_list("pk", flat=True).iterator(chunk_size=AT_ONCE)
-    done = each_by_itself("review-overdue", give_up, takewhile(lambda _: len(missed) < AT_ONCE, ids))
-    _alert_missed(missed)
-    return done
+    return each_by_itself("review-overdue", give_up, takewhile(lambda _: missed < AT_ONCE, ids))
 
 
 def apply_capacity(*, actor: Actor, now: datetime | None = None) -> int:
@@ -80,7 +79,9 @@ def apply_capacity(*, actor: Actor, now: datetime | None = None) -> int:
     def overflow(review_id: uuid.UUID) -> bool:
         return _give_up(actor, review_id, Review.Closing.QUEUE_FULL, now)
 
-    waiting = full.annotate(waiting=Count("reviews", filter=Q(reviews__status__in=OPEN)))
+    # what took effect already cannot be turned away: it must not take the room of what can
+    is_held = Q(reviews__status__in=OPEN, reviews__phase="proposed")
+    waiting = full.annotate(waiting=Count("reviews", filter=is_held))
     for queue in waiting.filter(waiting__gt=F("capacity")):
         last = queue.reviews.filter(status=Review.Status.OPEN, phase="proposed").order_by("-opened_at")
         beyond = queue.waiting - (queue.capacity or 0)
@@ -135,6 +136,8 @@ def _give_up(actor: Actor, review_id: uuid.UUID, closing: Review.Closing, now: d
         review.action = _action(review, closing)
         status, kind = GIVEN_UP[closing]
         _end(seal, actor, review, status, closing, kind, now)
+        if closing == Review.Closing.DEADLINE:
+            _alert_missed(review)
     return True
 
 
@@ -245,13 +248,8 @@ def _tell_holders(review: Review, now: datetime) -> None:
         tell(person_id=work.person_id, kind="review.due", fingerprint=f"review.due:{work.pk}", facts=facts)
 
 
-def _alert_missed(review_ids: Sequence[uuid.UUID]) -> None:
+def _alert_missed(review: Review) -> None:
     """One alert a queue, which counts: a night without reviewers is one matter, not a thousand."""
-    found = Review.objects.filter(pk__in=review_ids).select_related("queue")
-    each_by_itself("review-missed", _alert_one, list(found))
-
-
-def _alert_one(review: Review) -> bool:
     place = review.queue_id or review.system_id
     open_alert(
         actor=SERVER,
@@ -263,4 +261,3 @@ def _alert_one(review: Review) -> bool:
         owner_id=answerable_person(review),
         facts={"queue": review.queue.slug if review.queue else None, "review": str(review.pk)},
     )
-    return True

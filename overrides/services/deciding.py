@@ -19,7 +19,7 @@ from ledger.kinds import Kind
 from ledger.sealing import Seal, sealing
 from notices.outbox import tell
 from overrides.eligibility import ON_A_CLAIMED_ITEM
-from overrides.models import Review, ReviewAssignment
+from overrides.models import ONE_DECIDES, Review, ReviewAssignment
 from overrides.reasons import checked_reason
 from overrides.review_errors import (
     AlreadySubmitted,
@@ -41,7 +41,8 @@ from overrides.review_kinds import (
 from overrides.services.claiming import save_draft, tell_now
 from overrides.services.work import (
     JUDGEMENTS,
-    ONE_DECIDES,
+    MAX_NOTE,
+    MAX_OUTPUT_BYTES,
     Status,
     Work,
     answerable_person,
@@ -56,8 +57,6 @@ from overrides.services.work import (
 )
 
 UNDO_SPAN = timedelta(seconds=10)
-MAX_OUTPUT_BYTES = 1_048_576
-MAX_NOTE = 10_000
 Decision = ReviewAssignment.Decision
 
 

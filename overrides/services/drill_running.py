@@ -1,7 +1,7 @@
 """Running drills: thrown like a real stop, measured, and set back; a real stop in between wins."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from statistics import median
 from typing import Any
@@ -23,7 +23,7 @@ from overrides.services.drills import drill_of, locked_drill, write_drill
 from overrides.services.expecting import expected_of
 from overrides.services.sweeping import each_by_itself
 from overrides.services.switches import tighten
-from overrides.standing import InFlight, Mode
+from overrides.standing import Epoch, InFlight, Mode
 
 Status, Type, EndedBy = Drill.Status, Drill.Type, Drill.EndedBy
 REASON = "drill"
@@ -69,9 +69,9 @@ def watch_drills() -> int:
 
 
 def readings_of(drill: Drill) -> Sequence[DrillReading]:
-    """What each expected instance did so far, as the server first heard it."""
-    _read(drill)
-    return list(drill.readings.order_by("instance", "id"))
+    """What each expected instance did so far, as the server first heard it. Looking writes nothing."""
+    kept = {each.instance_id: each for each in drill.readings.order_by("instance", "id")}
+    return sorted((kept | _read_now(drill, kept)).values(), key=lambda each: (each.instance, str(each.instance_id)))
 
 
 def measures_of(drill: Drill, readings: Sequence[DrillReading]) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _watch(drill_id: uuid.UUID) -> bool:
         drill = locked_drill(drill_id)
         if drill is None or drill.status != Status.RUNNING:
             return False
-        _read(drill)
+        _keep_readings(drill)
         if drill.is_live and _real_trip(drill):
             _end(seal, SERVER, drill, EndedBy.REAL_TRIP)
         elif drill.window_ends_at <= timezone.now():
@@ -193,6 +193,7 @@ def _is_trip(drill: Drill, change: SwitchChange) -> bool:
 
 
 def _end(seal: Seal, actor: Actor, drill: Drill, why: Drill.EndedBy) -> None:
+    _keep_readings(drill)
     readings = readings_of(drill)
     if drill.is_live and not _restore(seal, actor, drill) and drill.requested_at is not None:
         why = EndedBy.REAL_TRIP
@@ -231,22 +232,33 @@ def _restore(seal: Seal, actor: Actor, drill: Drill) -> bool:
     return True
 
 
-def _read(drill: Drill) -> None:
-    """Keep the first time of each: the rows of instances move on with the next epoch."""
+def _keep_readings(drill: Drill) -> None:
+    """Keep the first time of each: the rows of instances move on with the next epoch. By one, who holds the drill."""
+    kept = {each.instance_id: each for each in drill.readings.all()}
+    found = _read_now(drill, kept).values()
+    times = ["seen_at", "applied_at", "drained_at"]
+    DrillReading.objects.bulk_create(
+        found, update_conflicts=True, unique_fields=["drill", "instance_id"], update_fields=times
+    )
+
+
+def _read_now(drill: Drill, kept: Mapping[uuid.UUID, DrillReading]) -> dict[uuid.UUID, DrillReading]:
+    """What the rows of the expected instances say by now, by instance; first times stay."""
     epoch = drill.epoch
     if epoch is None or drill.status != Status.RUNNING:
-        return
-    known = {each.instance_id: each for each in drill.readings.all()}
-    for instance in ClientInstance.objects.filter(pk__in=drill.expected.get("instances", [])):
-        reading = known.get(instance.pk) or DrillReading(
-            drill=drill, instance_id=instance.pk, instance=instance.instance
-        )
-        if instance.seen_epoch >= epoch:
-            reading.seen_at = reading.seen_at or instance.seen_at
-        if instance.applied_epoch >= epoch and (not drill.is_live or instance.obeys(Mode(drill.mode))):
-            reading.applied_at = reading.applied_at or instance.applied_at
-            reading.drained_at = reading.drained_at or instance.drained_at
-        reading.save()
+        return {}
+    instances = ClientInstance.objects.filter(pk__in=drill.expected.get("instances", []))
+    return {each.pk: _reading(drill, epoch, each, kept.get(each.pk)) for each in instances}
+
+
+def _reading(drill: Drill, epoch: Epoch, instance: ClientInstance, kept: DrillReading | None) -> DrillReading:
+    reading = kept or DrillReading(drill=drill, instance_id=instance.pk, instance=instance.instance)
+    if instance.seen_epoch >= epoch:
+        reading.seen_at = reading.seen_at or instance.seen_at
+    if instance.applied_epoch >= epoch and (not drill.is_live or instance.obeys(Mode(drill.mode))):
+        reading.applied_at = reading.applied_at or instance.applied_at
+        reading.drained_at = reading.drained_at or instance.drained_at
+    return reading
 
 
 def _spread(since: datetime, moments: Sequence[datetime]) -> dict[str, float]:

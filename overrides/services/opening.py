@@ -15,13 +15,13 @@ INSERT INTO overrides_review (
 )
 SELECT n.id, n.at, 0, n.decision_id, n.system_id, n.environment, n.rule_id, q.id, n.mode_epoch, n.phase,
     n.at, n.at + make_interval(secs => coalesce(r.deadline_s, q.deadline_s, 86400)),
-    coalesce(r.on_timeout, 'block'), coalesce(r.reviews_required, 1),
+    CASE WHEN n.by_switch THEN 'block' ELSE coalesce(r.on_timeout, 'block') END, coalesce(r.reviews_required, 1),
     coalesce(r.is_blind, false) OR n.draw < coalesce(q.blind_share, 0),
     coalesce(r.required_skill, ''), n.probability,
     'open', 1, '', '', '', '', '', 0
 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::text[],
-    %s::timestamptz[], %s::float8[], %s::float8[])
-    AS n (id, decision_id, system_id, environment, rule_id, mode_epoch, phase, at, draw, probability)
+    %s::timestamptz[], %s::float8[], %s::float8[], %s::boolean[])
+    AS n (id, decision_id, system_id, environment, rule_id, mode_epoch, phase, at, draw, probability, by_switch)
 LEFT JOIN overrides_reviewrule r ON r.id = n.rule_id
 LEFT JOIN LATERAL (
     SELECT * FROM overrides_reviewqueue c
@@ -57,6 +57,7 @@ def open_reviews(reviews: Sequence[NewReview]) -> None:
         # of the review's own bits: those of the decision have chosen it, where a share was
         [draw_of(each.review_id) for each in reviews],
         [each.probability for each in reviews],
+        [each.is_by_switch for each in reviews],
     ]
     with connection.cursor() as cursor:
         cursor.execute(OPEN_ALL, columns)

@@ -40,6 +40,8 @@ EDITABLE = frozenset(
     }
 )
 
+DEFAULTS = "review_queues"
+"""Whether a change looks at less is judged beside the queues that take what is held without a rule: one at a time."""
 LOOKED_AT = {Full.FALLBACK: 0, Full.BLOCK: 1, Full.ACCEPT: 2}
 
 
@@ -62,7 +64,7 @@ def register_queue(
     rights.require(actor, Act.REVIEW_QUEUE_MANAGE, _scope(system_id))
     _refuse_unknown(described)
     with sealing() as seal:
-        hold(f"review_queue:{slug}")
+        hold(f"review_queue:{slug}", DEFAULTS)
         queue = ReviewQueue(slug=slug, owner_id=_active(owner_id), system_id=system_id, **described)
         if queue.is_default and list(_weaker(queue, _default_without(queue))):
             detail = "It would ask for less than what takes these decisions now: make it without, then ask for it."
@@ -86,6 +88,7 @@ def update_queue(
     """
     _refuse_unknown(changes)
     with sealing() as seal:
+        hold(DEFAULTS)
         before, after = locked_queue(actor, queue_id), ReviewQueue.objects.get(pk=queue_id)
         _apply(after, changes)
         if all(getattr(after, name) == getattr(before, name) for name in changes):
@@ -108,6 +111,7 @@ def approve_queue_change(*, actor: Actor, change_id: uuid.UUID) -> ReviewQueue:
     who asked may not any more.
     """
     with sealing() as seal:
+        hold(DEFAULTS)
         change = locked_change(actor, change_id)
         if change.queue_id is None:
             raise RuleChangeNotFound()

@@ -2,7 +2,8 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -13,17 +14,19 @@ from governance.acts import Act
 from governance.changes import write
 from governance.errors import RequestVoid
 from governance.scopes import ORGANISATION, Scope
-from ledger.entries import Actor
+from ledger.entries import SERVER, Actor
 from ledger.sealing import Seal, sealing
 from notices.approvals import ask_approvers
 from overrides.models import ReviewQueue, ReviewRule, RuleChange
 from overrides.review_errors import RuleChangeNotFound, RuleChangeOver
 from overrides.review_kinds import (
     RULE_CHANGE_APPLIED,
+    RULE_CHANGE_EXPIRED,
     RULE_CHANGE_REFUSED,
     RULE_CHANGE_REQUESTED,
     RULE_CHANGE_WITHDRAWN,
 )
+from overrides.services.sweeping import each_by_itself
 
 REQUEST_COUNTS = timedelta(days=1)
 Status = RuleChange.Status
@@ -31,7 +34,9 @@ KINDS = {
     Status.APPLIED: RULE_CHANGE_APPLIED,
     Status.REFUSED: RULE_CHANGE_REFUSED,
     Status.WITHDRAWN: RULE_CHANGE_WITHDRAWN,
+    Status.EXPIRED: RULE_CHANGE_EXPIRED,
 }
+AT_ONCE = 200
 
 
 def nothing_more() -> None:
@@ -108,6 +113,17 @@ def refuse_rule_change(*, actor: Actor, change_id: uuid.UUID) -> RuleChange:
     return change
 
 
+def expire_rule_changes(*, actor: Actor, now: datetime | None = None) -> int:
+    """End requests that no second person came for in time. The server's own work: no right is asked.
+
+    Returns how many.
+    """
+    now = now or timezone.now()
+    late = RuleChange.objects.filter(status=Status.REQUESTED, expires_at__lte=now).order_by("expires_at")
+    ids = list(late.values_list("pk", flat=True)[:AT_ONCE])
+    return each_by_itself("rule-change", partial(_expire, actor), ids)
+
+
 def end(seal: Seal, actor: Actor, change: RuleChange, status: RuleChange.Status) -> None:
     change.status = status
     change.decided_by_id = actor.id
@@ -132,7 +148,19 @@ def scope_of(change: RuleChange) -> Scope:
 def _replace_earlier(seal: Seal, actor: Actor, row: ReviewRule | ReviewQueue) -> None:
     """One request a row: a new one takes the place of one that waits, or has expired unanswered."""
     for earlier in row.changes.select_for_update(no_key=True, of=("self",)).filter(status=Status.REQUESTED):
-        end(seal, actor, earlier, Status.WITHDRAWN)
+        if earlier.expires_at <= timezone.now():
+            end(seal, SERVER, earlier, Status.EXPIRED)
+        else:
+            end(seal, actor, earlier, Status.WITHDRAWN)
+
+
+def _expire(actor: Actor, change_id: uuid.UUID) -> bool:
+    with sealing() as seal:
+        change = RuleChange.objects.select_for_update(no_key=True, of=("self",)).get(pk=change_id)
+        if change.status != Status.REQUESTED:
+            return False
+        end(seal, actor, change, Status.EXPIRED)
+    return True
 
 
 def _named(change: RuleChange) -> dict[str, str]:

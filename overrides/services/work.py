@@ -15,16 +15,16 @@ from governance.selectors import accountable_of
 from ledger.entries import SERVER, Actor
 from ledger.kinds import Kind
 from ledger.sealing import Seal
-from overrides.models import Review, ReviewAssignment
+from overrides.models import ONE_DECIDES, Review, ReviewAssignment
 from overrides.review_errors import ClaimLost, ReviewNotFound
 from overrides.review_kinds import REVIEW_DETACHED, REVIEW_ENTERED, REVIEW_LAPSED
 
 Status, Work = Review.Status, ReviewAssignment.Status
 JUDGEMENTS = ("confirm", "modify", "reject")
 LEASE_S = 600
+MAX_OUTPUT_BYTES = 1_048_576
+MAX_NOTE = 10_000
 LONGEST_CLAIM = timedelta(hours=2)
-ONE_DECIDES = 3
-"""The seat of who decides between two, or what was left to those who answer for it."""
 
 
 def locked_review(review_id: uuid.UUID) -> Review:

@@ -33,6 +33,7 @@ from overrides.services.appeals import open_appeal
 from overrides.services.claiming import claim
 from overrides.services.deciding import Answer, submit
 from overrides.services.overriding import override_decision
+from overrides.services.queues import update_queue
 from overrides.waiting import what_waits
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
@@ -407,6 +408,21 @@ def test_asking_for_less_waits_for_an_approver_on_the_page(system: AISystem) -> 
     assert browser(approver).post(f"/admin/overrides/rulechange/{change.pk}/approve/").status_code == 302
     rule.refresh_from_db()
     assert rule.condition == {"confidence_below": 0.5}
+
+
+def test_an_old_page_of_a_queue_undoes_nothing_that_somebody_else_changed_since(system: AISystem) -> None:
+    client, other = browser(make_person(administrator=True)), make_person(administrator=True)
+    queue, successor = make_queue(make_person(), deadline_s=3600, lease_s=600), make_person()
+    page = f"/admin/overrides/reviewqueue/{queue.pk}/change/"
+    form = client.get(page).context["adminform"].form
+    shown = {name: form[name].value() for name in form.fields}
+    sent = shown | {f"initial-{name}": value for name, value in shown.items()} | {"lease_s": 900}
+    update_queue(actor=actor_of(other), queue_id=queue.pk, changes={"owner_id": successor.pk, "deadline_s": 60})
+    assert (
+        client.post(page, {name: value for name, value in sent.items() if value not in (None, "")}).status_code == 302
+    )
+    queue.refresh_from_db()
+    assert (queue.owner_id, queue.deadline_s, queue.lease_s) == (successor.pk, 60, 900)
 
 
 def test_queues_reasons_and_skills_are_kept_on_pages(system: AISystem) -> None:

@@ -38,8 +38,6 @@ parameter.tighten            .   a   a   .   a   .   .   .   .   .   .   .
 parameter.loosen             .   .   .   .   a   v   .   .   .   .   .   .
 card.publish                 .   v   .   a   .   .   .   .   .   .   .   .
 version.promote              .   v   .   a   .   .   .   .   .   .   .   .
-review.view                  .   a   a   .   .   .   a   .   .   .   .   .
-review.claim                 .   .   .   .   .   .   a   .   .   .   .   .
 decision.override            .   a   a   .   .   .   w   .   .   .   .   .
 decision.confirm             .   a   a   .   .   .   w   .   .   .   .   .
 appeal.decide                .   .   .   .   .   .   c   .   .   .   .   .
@@ -96,7 +94,6 @@ OF_PEOPLE_ALONE = {
     "decision.override",
     "decision.confirm",
     "appeal.decide",
-    "review.claim",
     "card.publish",
     "version.promote",
     "erase",

@@ -9,12 +9,15 @@ from rest_framework.test import APIClient
 from config.ids import new_id
 from governance.models import AISystem, Person
 from governance.services.tokens import create_token
+from ledger.entries import Actor
+from monitoring import oversight
 from monitoring.models import Outcome
-from monitoring.oversight import Measures, Share, cell, measures, share
+from monitoring.oversight import Measures, Share, cell, measures, outside_of_queues, share
 from overrides.models import Drill, Review, ReviewAssignment, ReviewQueue
+from overrides.services.overriding import override_decision, report_override
 from tests.factories.record import record_decision
-from tests.factories.register import actor_of, make_person, make_system
-from tests.factories.reviews import make_queue
+from tests.factories.register import actor_of, make_account, make_key, make_person, make_system
+from tests.factories.reviews import make_queue, open_review
 
 pytestmark = pytest.mark.django_db
 
@@ -141,6 +144,52 @@ def test_pairs_dwell_time_outs_and_blind_switches(system: AISystem, queue: Revie
     assert found.dwell_under_floor == Share(share=0.6667, n=30)
     assert found.dwell_median_s == 2.0
     assert found.blind_switched == Share(share=0.4, n=10)
+
+
+def test_a_queue_whose_work_is_overridden_by_who_answers_does_not_look_as_if_all_were_confirmed(
+    system: AISystem, queue: ReviewQueue
+) -> None:
+    for number in range(10):
+        ended(system, queue, "confirm" if number < 5 else "", status="decided" if number < 5 else "superseded")
+    found = measured(queue)
+    assert (found.ended, found.decided) == (10, 5)
+    assert (found.overridden, found.superseded) == (Share(share=0.5, n=10), Share(share=0.5, n=10))
+
+
+def test_single_cases_are_read_of_the_newest_and_the_rest_is_counted(
+    system: AISystem, queue: ReviewQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        ended(system, queue, "modify" if number < 6 else "confirm", truth="refused")
+    assert measured(queue).is_cut is False
+    monkeypatch.setattr(oversight, "MOST_CASES", 11)
+    found = measured(queue)
+    assert (found.is_cut, found.ended, found.overridden) == (True, 12, Share(share=0.5, n=12))
+    assert found.overridden_when_right == Share(share=0.4545, n=11)
+
+
+def test_what_people_say_outside_of_queues_is_counted_apart(system: AISystem, owner: Person) -> None:
+    accountable, reviewer, service = make_person(accountable=system), owner, make_account()
+    make_key(system, scopes=["feedback:write"], account=service)
+    for number in range(6):
+        decision_id = open_review(system).decision_id if number < 1 else record_decision(system, outcome="refused").id
+        override_decision(
+            actor=actor_of(accountable), decision_id=decision_id, outcome="approved", reason_code="wrong-input"
+        )
+        report_override(
+            actor=Actor("service", service.pk), decision_id=decision_id, outcome="approved",
+            occurred_at=timezone.now(),
+        )  # fmt: skip
+    now = timezone.now()
+    found = outside_of_queues(system.pk, now - timedelta(hours=1), now + timedelta(hours=1))
+    assert (found.overridden, found.on_appeal, found.reported) == (5, 0, 6)
+    answers = []
+    for person in (accountable, reviewer):
+        token = create_token(actor=actor_of(person), name="test", proven_at=timezone.now())
+        client = APIClient(headers={"Authorization": f"Bearer {token.text}"})
+        answers.append(client.get(f"/api/v1/systems/{system.slug}/oversight"))
+    assert [answer.status_code for answer in answers] == [200, 404]
+    assert {name: answers[0].json()[name] for name in ("overridden", "reported")} == {"overridden": 5, "reported": 6}
 
 
 def test_who_never_was_shown_the_models_outcome_did_not_refuse_to_follow(system: AISystem, queue: ReviewQueue) -> None:

@@ -201,3 +201,15 @@ def test_a_quiet_state_makes_nothing(held: dict[str, Controls]) -> None:
     for _ in range(3):
         ask()
     assert directives._newest.made == {}
+
+
+def test_where_a_switch_has_everything_looked_at_a_rule_says_how(held: dict[str, Controls]) -> None:
+    rule = Rule(id=uuid.uuid4(), system_id=SYSTEM, tests=compile_condition({"outcome_in": ["refused"]}))
+    review = switch(Mode.REVIEW)
+    held["now"] = of(review, rules=(rule,))
+    found, other = ask(outcome="refused"), ask()
+    assert (found.action, found.mode, found.reason_code, found.rule, found.switch) == (
+        "hold", "review", "drift", rule, review,
+    )  # fmt: skip
+    assert (other.action, other.rule) == ("hold", None)
+    assert found is ask(outcome="refused")

@@ -22,7 +22,7 @@ from notices.models import Alert
 from overrides import memory
 from overrides.clock import current_epoch
 from overrides.drill_errors import DrillNotFound, DrillNotPossible, DrillNotReady
-from overrides.models import Drill, Probe, Switch, SwitchChange
+from overrides.models import Drill, DrillReading, Probe, Switch, SwitchChange
 from overrides.services import drill_running
 from overrides.services.acknowledging import note_seen
 from overrides.services.confirming import watch_changes
@@ -263,6 +263,9 @@ def test_it_measures_who_saw_applied_drained_and_who_was_silent(crew: Crew, clie
         "b": False,
         "c": False,
     }
+    assert not DrillReading.objects.exists(), "looking writes nothing"
+    watch_drills()
+    assert (DrillReading.objects.count(), watch_drills(), DrillReading.objects.count()) == (3, 1, 3)
     send_epoch = stop(make_system()).epoch
     ack(client, crew.system, send_epoch, Mode.STOP, instance="a")
     measures = ended(crew, drill).measures

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connections
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from governance.acts import Role
@@ -28,7 +28,7 @@ from overrides.review_errors import (
     ReviewTaken,
     TooManyClaims,
 )
-from overrides.selectors import waiting_for
+from overrides.selectors import takeable_by
 from overrides.services import claiming
 from overrides.services.claiming import (
     claim,
@@ -43,6 +43,7 @@ from overrides.services.claiming import (
 )
 from overrides.services.deciding import Answer, submit
 from overrides.services.queues import give_skill
+from overrides.services.work import locked_review
 from tests.factories.register import actor_of, give_role, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
 
@@ -149,7 +150,7 @@ def test_what_one_lacks_the_skill_for_starves_nobody(
     escalated = open_review(system, rule=left)
     Review.objects.filter(pk=escalated.pk).update(escalated_at=timezone.now())
     wanted = open_review(system, rule=make_rule(system, queue, deadline_s=7200))
-    assert waiting_for(actor_of(reviewer)).claimable == 1
+    assert takeable_by(actor_of(reviewer)).claimable == 1
     work = claim_next(actor=actor_of(reviewer))
     assert work and work.review_id == wanted.pk
 
@@ -216,6 +217,24 @@ def test_activity_renews_a_lease_up_to_a_cap(system: AISystem, reviewer: Person)
             save_draft(actor=actor_of(reviewer), token=work.token, draft={})
     with time_machine.travel(started + timedelta(minutes=121)), pytest.raises(ClaimLost):
         save_draft(actor=actor_of(reviewer), token=work.token, draft={})
+
+
+def test_a_claim_in_trouble_keeps_no_other_one_from_ending(
+    system: AISystem, reviewer: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (claim(actor=actor_of(reviewer), review_id=open_review(system).pk) for _ in range(2))
+
+    def in_trouble(review_id: uuid.UUID) -> Review:
+        if review_id == first.review_id:
+            raise OperationalError("canceling statement due to lock timeout")
+        return locked_review(review_id)
+
+    monkeypatch.setattr(claiming, "locked_review", in_trouble)
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        assert end_lapsed_claims(actor=SERVER) == 1
+    for work in (first, second):
+        work.refresh_from_db()
+    assert (first.status, second.status) == ("claimed", "expired")
 
 
 def test_a_hold_keeps_it_over_lunch_and_not_for_ever(system: AISystem, reviewer: Person) -> None:

@@ -274,6 +274,19 @@ def test_an_escalated_review_is_for_who_answers_for_the_system(system: AISystem,
     assert Message.objects.filter(kind="review.escalated", person_id=owner.pk).count() == 1
 
 
+def test_the_longest_answer_there_may_be_is_kept_where_the_claim_is_lost(system: AISystem, reviewer: Person) -> None:
+    review = open_review(system)
+    work = claim(actor=actor_of(reviewer), review_id=review.pk)
+    output = '"' + '\\"' * 500_000 + '"'
+    answer = Answer(
+        decision="modify", outcome="approved", output=output, reason_code="wrong-input", note="\u00fc" * 10_000
+    )
+    with time_machine.travel(timezone.now() + timedelta(hours=1)), pytest.raises(ClaimLost):
+        submit(actor=actor_of(reviewer), token=work.token, version=1, answer=answer)
+    work.refresh_from_db()
+    assert draft_of(work)["output"] == output
+
+
 # --- time -------------------------------------------------------------------------------------------------------------
 def test_running_out_of_time_is_an_outcome_of_its_own(system: AISystem, reviewer: Person) -> None:
     review = open_review(system)
@@ -287,6 +300,26 @@ def test_running_out_of_time_is_an_outcome_of_its_own(system: AISystem, reviewer
     assert (found.status, found.action, found.source) == ("final", "stop", "timeout")
     assert work.status == "withdrawn"
     assert Alert.objects.filter(kind="review.deadline_missed").count() == 1
+
+
+def test_whoever_sweeps_may_die_between_two_and_both_are_told(
+    system: AISystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reviews = [open_review(system) for _ in range(2)]
+
+    def killed_at_the_second(review_id: uuid.UUID) -> Review:
+        if review_id == reviews[1].pk:
+            raise KeyboardInterrupt
+        return locked_review(review_id)
+
+    with time_machine.travel(reviews[-1].deadline_at + timedelta(seconds=1)):
+        monkeypatch.setattr(deadlines, "locked_review", killed_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            apply_deadlines(actor=SERVER)
+        assert Alert.objects.get(kind="review.deadline_missed").occurrences == 1
+        monkeypatch.setattr(deadlines, "locked_review", locked_review)
+        assert apply_deadlines(actor=SERVER) == 1
+    assert Alert.objects.get(kind="review.deadline_missed").occurrences == 2
 
 
 def test_many_missed_deadlines_are_one_alert_that_counts(system: AISystem) -> None:
@@ -417,6 +450,15 @@ def test_beyond_its_capacity_a_queue_does_as_it_says(system: AISystem, reviewer:
     assert [review.status for review in states[:3]] == ["open", "overflowed", "overflowed"]
     found = effective_of(states[1].decision_id)
     assert (found.status, found.action, found.source) == ("final", "stop", "timeout")
+
+
+def test_what_took_effect_already_takes_no_room_from_what_is_held(system: AISystem, reviewer: Person) -> None:
+    rule = make_rule(system, make_queue(reviewer, when_full="block", capacity=2))
+    for _ in range(3):
+        open_review(system, rule=rule, phase="effective")
+    held = open_review(system, rule=rule)
+    assert apply_capacity(actor=SERVER) == 0
+    assert Review.objects.get(pk=held.pk).status == "open"
 
 
 def test_webhooks_hear_of_a_decision_once_and_only_when_it_counts(system: AISystem, reviewer: Person) -> None:

@@ -1,9 +1,12 @@
 """Review rules: read strictly, matched in microseconds; asking for less takes two people."""
 
+import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,13 +16,15 @@ from django.utils import timezone
 from config.errors import Forbidden, InvalidInput
 from governance.errors import ApprovalForbidden
 from governance.models import AISystem, Person
+from ledger.entries import SERVER
 from ledger.models import Entry
 from overrides.clock import current_epoch
 from overrides.conditions import compile_condition, covers, draw_of, read_condition
-from overrides.models import ReasonList, ReviewRule
+from overrides.models import ReasonList, ReviewQueue, ReviewRule
 from overrides.reasons import checked_reason, reasons_in_force
 from overrides.review_errors import QueueInUse, QueueNotFound, RuleChangeNotFound, RuleChangeOver, RuleNotFound
-from overrides.review_rules import Rule, first_match, probability_of, read_rules
+from overrides.review_rules import Rule, first_of, probability_of, read_rules, rules_for
+from overrides.services import queues
 from overrides.services.queues import (
     approve_queue_change,
     archive_queue,
@@ -27,10 +32,11 @@ from overrides.services.queues import (
     register_queue,
     update_queue,
 )
-from overrides.services.rule_requests import refuse_rule_change
+from overrides.services.rule_requests import expire_rule_changes, refuse_rule_change
 from overrides.services.rules import approve_rule_change, change_rule, register_rule
 from tests.factories.register import actor_of, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule
+from tests.overrides.test_review_claims import at_once
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,18 @@ class Facts:
 def rule(condition: dict[str, Any], environment: str = "") -> Rule:
     tests = compile_condition(read_condition(condition))
     return Rule(id=uuid.uuid4(), system_id=uuid.uuid4(), environment=environment, tests=tests)
+
+
+def first_match(
+    rules: tuple[Rule, ...],
+    environment: str,
+    facts: Facts,
+    *,
+    model_version: str = "",
+    decision_id: str | uuid.UUID | None = None,
+) -> Rule | None:
+    """As directives ask: narrowed by kind, then each."""
+    return first_of(rules_for(rules, environment, facts, model_version), facts, model_version, decision_id)
 
 
 # --- pure -------------------------------------------------------------------------------------------------------------
@@ -352,6 +370,41 @@ def test_a_request_about_a_queue_is_bound_to_it_as_it_stood(operator: Person) ->
     with pytest.raises(RuleChangeOver):
         approve_queue_change(actor=actor_of(make_person(approver=True)), change_id=request.pk)
     assert refuse_rule_change(actor=admin, change_id=request.pk).status == "withdrawn"
+
+
+@pytest.mark.django_db
+def test_a_request_nobody_answers_ends_as_expired_and_is_sealed_once(operator: Person) -> None:
+    queue, admin = make_queue(operator, **FULL), actor_of(make_person(administrator=True))
+    request = update_queue(actor=admin, queue_id=queue.pk, changes={"capacity": 10}).request
+    assert request and expire_rule_changes(actor=SERVER) == 0
+    with time_machine.travel(request.expires_at + timedelta(seconds=1)):
+        assert [expire_rule_changes(actor=SERVER), expire_rule_changes(actor=SERVER)] == [1, 0]
+    request.refresh_from_db()
+    assert (request.status, request.decided_by_id) == ("expired", None)
+    assert Entry.objects.filter(about_id=request.pk, kind="rule_change.expired").count() == 1
+
+
+@pytest.mark.committing
+def test_what_a_change_of_queues_takes_away_is_judged_of_one_at_a_time(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, owner = make_system(), make_person()
+    admin = actor_of(make_person(administrator=True))
+    pair = [make_queue(owner, is_default=True, deadline_s=600, system=each) for each in (None, system)]
+    both, judge = threading.Barrier(2), queues.loosened
+
+    def judged_together(before: ReviewQueue, after: ReviewQueue) -> list[str]:
+        found = judge(before, after)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(2)
+        return found
+
+    monkeypatch.setattr(queues, "loosened", judged_together)
+    asked = at_once(
+        [partial(update_queue, actor=admin, queue_id=each.pk, changes={"is_default": False}) for each in pair]
+    )
+    assert both.broken, "two were judged at once, each beside what the other was about to change"
+    assert [each.request is None for each in asked] == [False, True]
 
 
 @pytest.mark.django_db

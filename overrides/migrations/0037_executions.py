@@ -10,7 +10,7 @@ import config.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("overrides", "0035_changes_of_queues"),
+        ("overrides", "0036_ends_of_requests"),
     ]
 
     operations = [
