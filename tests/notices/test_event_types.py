@@ -12,6 +12,14 @@ from ledger.entries import require_clear
 from notices.event_types import EventType, event_type, event_types
 from notices.models import Event
 from notices.outbox import announce
+from overrides.drill_kinds import DRILL_RESTORED
+from overrides.kinds import (
+    SWITCH_EMERGENCY_CLEARED,
+    SWITCH_LOOSENED,
+    SWITCH_REINSTATED,
+    SWITCH_STOPPED,
+    SWITCH_TIGHTENED,
+)
 from tests.factories.register import make_key, make_person, make_system
 from tests.notices.test_every_kind_has_words import Call, calls_of
 from tests.notices.test_webhooks_api import DOCS, api, browser
@@ -21,11 +29,15 @@ PASSED_ON = {
     "notices/services/alerts.py": {"alert.opened", "alert.acknowledged", "alert.closed"},
     "notices/services/fan_out.py": {"webhook.test"},
     "overrides/services/changing.py": {
-        "switch.stopped",
-        "switch.tightened",
-        "switch.loosened",
-        "switch.emergency_cleared",
-        "switch.reinstated",
+        kind.name
+        for kind in (
+            SWITCH_STOPPED,
+            SWITCH_TIGHTENED,
+            SWITCH_LOOSENED,
+            SWITCH_EMERGENCY_CLEARED,
+            SWITCH_REINSTATED,
+            DRILL_RESTORED,
+        )
     },
     "overrides/services/confirming.py": {"switch.confirmed", "switch.unconfirmed"},
     "overrides/services/effects.py": {"effect.confirmed", "effect.failed", "effect.mismatched"},
