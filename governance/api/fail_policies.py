@@ -36,7 +36,7 @@ from governance.services.systems import system_by_slug, update_system
 TAGS = ["register"]
 
 
-class FailPolicyOutput(serializers.Serializer):  # type: ignore[type-arg]
+class FailPolicyOutput(serializers.Serializer[Any]):
     """What callers do when they lose contact, and what stands in for the AI system in fallback."""
 
     max_staleness_s = serializers.IntegerField(allow_null=True, help_text="Null: what the risk class asks for.")
@@ -50,7 +50,7 @@ class FailPolicyOutput(serializers.Serializer):  # type: ignore[type-arg]
         return {"max_staleness_s": held.max_staleness_s, "safe_mode": held.safe_mode}
 
 
-class FailPolicyRequestOutput(serializers.Serializer):  # type: ignore[type-arg]
+class FailPolicyRequestOutput(serializers.Serializer[Any]):
     """A milder policy that somebody asked for."""
 
     id = serializers.UUIDField()

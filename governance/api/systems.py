@@ -28,7 +28,7 @@ class SystemPagination(KeysetPagination):
     descending = False
 
 
-class SystemOutput(serializers.Serializer):  # type: ignore[type-arg]
+class SystemOutput(serializers.Serializer[Any]):
     """What the register says about an AI system."""
 
     id = serializers.UUIDField()
@@ -49,7 +49,7 @@ class SystemOutput(serializers.Serializer):  # type: ignore[type-arg]
         return [environment.slug for environment in system.environments.all() if environment.ended_at is None]
 
 
-class SystemPage(serializers.Serializer):  # type: ignore[type-arg]
+class SystemPage(serializers.Serializer[Any]):
     """One page of AI systems."""
 
     items = SystemOutput(many=True)

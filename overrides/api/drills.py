@@ -50,7 +50,7 @@ ACTS = {"approve": approve_drill, "cancel": cancel_drill, "start": start_drill, 
 LOOSENING = frozenset({"approve", "end"})
 
 
-class FindingOutput(serializers.Serializer):  # type: ignore[type-arg]
+class FindingOutput(serializers.Serializer[Any]):
     """Something a drill showed."""
 
     id = serializers.UUIDField()
@@ -61,7 +61,7 @@ class FindingOutput(serializers.Serializer):  # type: ignore[type-arg]
     resolution = serializers.CharField()
 
 
-class DrillOutput(serializers.Serializer):  # type: ignore[type-arg]
+class DrillOutput(serializers.Serializer[Any]):
     """One drill."""
 
     id = serializers.UUIDField()
@@ -91,7 +91,7 @@ class DrillOutput(serializers.Serializer):  # type: ignore[type-arg]
         return dict(drill.measures)
 
 
-class DrillPage(serializers.Serializer):  # type: ignore[type-arg]
+class DrillPage(serializers.Serializer[Any]):
     """One page of drills, the newest first."""
 
     items = DrillOutput(many=True)
@@ -99,7 +99,7 @@ class DrillPage(serializers.Serializer):  # type: ignore[type-arg]
     previous_cursor = serializers.CharField(allow_null=True)
 
 
-class ArmedOutput(serializers.Serializer):  # type: ignore[type-arg]
+class ArmedOutput(serializers.Serializer[Any]):
     """Whether an instance would stop."""
 
     instance = serializers.CharField(source="instance.instance")

@@ -49,7 +49,7 @@ SETTERS = PersonOrKey(ServiceKey.Scope.CONTROL_TIGHTEN)
 Status = ParameterVersion.Status
 
 
-class VersionOutput(serializers.Serializer):  # type: ignore[type-arg]
+class VersionOutput(serializers.Serializer[Any]):
     """One value of a parameter: asked for, in force, or gone."""
 
     id = serializers.UUIDField()
@@ -70,7 +70,7 @@ class VersionOutput(serializers.Serializer):  # type: ignore[type-arg]
     epoch = serializers.CharField(help_text="Of all controls, when it came into force; empty until then.")
 
 
-class ParameterOutput(serializers.Serializer):  # type: ignore[type-arg]
+class ParameterOutput(serializers.Serializer[Any]):
     """A parameter, what it says now, and what waits for a second person."""
 
     id = serializers.UUIDField()
@@ -100,7 +100,7 @@ class ParameterOutput(serializers.Serializer):  # type: ignore[type-arg]
         return VersionOutput(_in(parameter, Status.PROPOSED), many=True).data  # type: ignore[return-value]
 
 
-class ParameterPage(serializers.Serializer):  # type: ignore[type-arg]
+class ParameterPage(serializers.Serializer[Any]):
     """One page of parameters."""
 
     items = ParameterOutput(many=True)
@@ -108,7 +108,7 @@ class ParameterPage(serializers.Serializer):  # type: ignore[type-arg]
     previous_cursor = serializers.CharField(allow_null=True)
 
 
-class VersionPage(serializers.Serializer):  # type: ignore[type-arg]
+class VersionPage(serializers.Serializer[Any]):
     """One page of a parameter's versions, the newest first."""
 
     items = VersionOutput(many=True)

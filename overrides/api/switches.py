@@ -131,7 +131,7 @@ def _node(request: Request, given: dict[str, Any]) -> Node:
     return Node(system_id=system.pk, **names)
 
 
-class SwitchPage(serializers.Serializer):  # type: ignore[type-arg]
+class SwitchPage(serializers.Serializer[Any]):
     """Every switch that says more than run."""
 
     items = SwitchOutput(many=True)
