@@ -15,7 +15,7 @@ for _name, _meaning, _mode in (
     ("switch.tightened", "A switch was set to a more restrictive mode than before, short of stop.", "review"),
     ("switch.loosened", "Two people set a switch to a less restrictive mode.", "run"),
     ("switch.emergency_cleared", "One person alone let a stopped system propose again, for four hours.", "review"),
-    ("switch.restored", "The end of a live drill set its switch back to what it said before.", "run"),
+    ("switch.restored", "A drill ended, and the switch says again what it said before.", "run"),
     ("switch.reinstated", "A mode that was known here outlived a database that was restored.", "review"),
 ):
     event_type(_name, _meaning, about="the switch", example=_SWITCH | {"mode": _mode})
