@@ -69,7 +69,7 @@ class ReadOnlyAdmin(ModelAdmin, Generic[M]):
 
     paginator = InfinitePaginator
     show_full_result_count = False
-    actions = ()
+    actions: Any = ()
     list_per_page = 50
 
     submit_words: ClassVar[str] = "Save"
@@ -172,7 +172,7 @@ class _ServiceTransactions(admin.ModelAdmin):  # type: ignore[type-arg]
         return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined,no-any-return]
 
 
-class ServiceAdmin(ReadOnlyAdmin[M], _ServiceTransactions):  # type: ignore[misc]
+class ServiceAdmin(ReadOnlyAdmin[M], _ServiceTransactions):
     """Pages of rows that people write, every write by a service.
 
     A subclass says who may (`may`) and which service carries out a valid form (`carry_out`); it never deletes, never

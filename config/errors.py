@@ -209,3 +209,8 @@ def _declared(parent: type[ServiceError]) -> Iterator[type[ServiceError]]:
         if "code" in vars(kind):
             yield kind
         yield from _declared(kind)
+
+
+def name_of(error: Exception) -> str:
+    """An error as logs name it."""
+    return error.code if isinstance(error, ServiceError) else type(error).__name__

@@ -54,12 +54,6 @@ def recently_proven(request: HttpRequest) -> bool:
     return is_fresh(proven_at(request))
 
 
-def require_recent(request: HttpRequest) -> None:
-    """For views without a page to interrupt. Errors: `FactorNotFresh`."""
-    if not recently_proven(request):
-        raise FactorNotFresh("This asks for a factor proven in the last 10 minutes. Reload the page and prove it.")
-
-
 def interruption(request: HttpRequest) -> HttpResponse | None:
     """The page that asks for a factor; None where one was proven recently, or is proven by this very request."""
     if recently_proven(request):

@@ -19,12 +19,12 @@ from intake.wire import CLEAR
 Scope = ServiceKey.Scope
 
 
-class GapOutput(serializers.Serializer):  # type: ignore[type-arg]
+class GapOutput(serializers.Serializer[Any]):
     first = serializers.IntegerField()
     last = serializers.IntegerField()
 
 
-class SourceOutput(serializers.Serializer):  # type: ignore[type-arg]
+class SourceOutput(serializers.Serializer[Any]):
     """One counter: how far it came, which numbers never arrived, which two decisions claim."""
 
     id = serializers.UUIDField()
@@ -50,7 +50,7 @@ class HeartbeatOutput(SourceOutput):
     )
 
 
-class SourcePage(serializers.Serializer):  # type: ignore[type-arg]
+class SourcePage(serializers.Serializer[Any]):
     """One page of sources."""
 
     items = SourceOutput(many=True)

@@ -16,14 +16,13 @@ from audit.selectors import SealedDecision, visible_decision
 from config.errors import FieldProblem, InvalidInput, ServiceError
 from config.problems import problem_fields
 from governance.api.authentication import HasScope, grant_of
-from governance.api.strict import StrictCharField, StrictSerializer
+from governance.api.strict import StrictCharField, StrictSerializer, checked
 from governance.models import ServiceKey
 from governance.register import KeyGrant
 from intake.selectors import decision_of_external_id
 from monitoring.api.outcomes import OutcomeFields, OutcomeOutput
 from monitoring.models import Outcome
 from monitoring.services.outcomes import NewOutcome, record_outcomes
-from overrides.api.callers import checked
 
 MOST = 500
 

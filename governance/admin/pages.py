@@ -1,5 +1,6 @@
 """What the register's admin pages have in common: acts with a form of their own, secrets shown once, the history."""
 
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
@@ -7,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -21,10 +22,13 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from config.admin import Act as PageAct
 from config.admin import ReadOnlyAdmin, ServiceAdmin, sentence
 from config.errors import ServiceError
+from governance import rights
+from governance.acts import Act
 from governance.admin.history import Moment, moments
 from governance.models import Person
 from governance.reauthentication import interruption
 from governance.rights import as_actor
+from governance.scopes import ORGANISATION, Scope
 from ledger.entries import Actor
 
 M = TypeVar("M", bound=Model)
@@ -66,6 +70,12 @@ def page_link(row: Model, text: object = None) -> SafeString:
     """A row's name, or another text, leading to its page."""
     page = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
     return format_html('<a href="{}">{}</a>', page, row if text is None else text)
+
+
+def person_link(person_id: uuid.UUID | None, none: str = "nobody") -> SafeString | str:
+    """A person's name leading to their page."""
+    found = Person.objects.filter(pk=person_id).first() if person_id else None
+    return page_link(found) if found else none
 
 
 class ActPages(ReadOnlyAdmin[M]):
@@ -142,7 +152,38 @@ class ActPages(ReadOnlyAdmin[M]):
         return response
 
 
-class RegisterAdmin(ActPages[M], ServiceAdmin[M]):  # type: ignore[misc]
+class SystemPages(ActPages[M]):
+    """Rows of AI systems: shown to those who may see the system, and edited by acts alone."""
+
+    system_path: ClassVar[str] = "system_id"
+    """Where the id of a row's system stands, as a look-up says it."""
+
+    added_with: ClassVar[Act | None] = None
+    """The act that lets somebody add one; None where no form adds them."""
+
+    def scope_of(self, obj: M) -> Scope:
+        found: Any = obj
+        for name in self.system_path.split("__"):
+            found = getattr(found, name)
+        return Scope.system(found) if found else ORGANISATION
+
+    def may(self, request: HttpRequest, act: PageAct, obj: M | None) -> bool:
+        person = person_of(request)
+        if act == "add":
+            return self.added_with is not None and rights.can_anywhere(person, self.added_with)
+        if act == "change":
+            return False
+        if obj is None:
+            return rights.can_anywhere(person, Act.SYSTEM_VIEW)
+        return rights.can(person, Act.SYSTEM_VIEW, self.scope_of(obj))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
+        systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
+        rows: QuerySet[M] = super().get_queryset(request)
+        return rows if systems is None else rows.filter(**{f"{self.system_path}__in": systems})
+
+
+class RegisterAdmin(ActPages[M], ServiceAdmin[M]):
     """Pages of the register: written by services, with acts and a history."""
 
     def asks_factor(self, request: HttpRequest) -> bool:

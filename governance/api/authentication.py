@@ -167,7 +167,7 @@ def _note_use_of(token: PersonToken, now: datetime) -> None:
 class PersonAuthentication(BaseAuthentication):
     """For REST framework views. `request.auth` is the `PersonGrant`, `request.user` the person.
 
-    A view that stops AI systems says `is_open_without_factor = True`, as pages do (governance/sign_in/gate.py).
+    A view that stops AI systems says `is_open_without_factor = True`; pages are named in governance/sign_in/gate.py.
     """
 
     def authenticate(self, request: Request) -> tuple[Person, PersonGrant] | None:

@@ -10,18 +10,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from governance import rights
-from governance.acts import Act
 from governance.api.authentication import (
     IsPerson,
     KeyAuthentication,
     PersonAuthentication,
     actor_of,
-    person_of,
     require_fresh,
 )
-from governance.api.strict import StrictCharField, StrictSerializer
-from governance.errors import SystemNotFound
+from governance.api.strict import StrictCharField, StrictSerializer, checked
+from governance.api.visible import visible_system
 from governance.fail_policies import LONGEST_STALENESS_S, SHORTEST_STALENESS_S, FailPolicy, fail_policy_of
 from governance.models import AISystem, FailPolicyRequest
 from governance.models.systems import clear
@@ -31,12 +28,12 @@ from governance.services.fail_policies import (
     refuse_milder_policy,
     withdraw_milder_policy,
 )
-from governance.services.systems import system_by_slug, update_system
+from governance.services.systems import update_system
 
 TAGS = ["register"]
 
 
-class FailPolicyOutput(serializers.Serializer):  # type: ignore[type-arg]
+class FailPolicyOutput(serializers.Serializer[Any]):
     """What callers do when they lose contact, and what stands in for the AI system in fallback."""
 
     max_staleness_s = serializers.IntegerField(allow_null=True, help_text="Null: what the risk class asks for.")
@@ -50,7 +47,7 @@ class FailPolicyOutput(serializers.Serializer):  # type: ignore[type-arg]
         return {"max_staleness_s": held.max_staleness_s, "safe_mode": held.safe_mode}
 
 
-class FailPolicyRequestOutput(serializers.Serializer):  # type: ignore[type-arg]
+class FailPolicyRequestOutput(serializers.Serializer[Any]):
     """A milder policy that somebody asked for."""
 
     id = serializers.UUIDField()
@@ -86,13 +83,13 @@ class FailPolicyApi(_Api):
     @extend_schema(operation_id="fail_policy_read", responses=FailPolicyOutput, tags=TAGS)
     def get(self, request: Request, slug: str) -> Response:
         """What it says itself, and what is in force."""
-        return Response(FailPolicyOutput(_system(request, slug)).data)
+        return Response(FailPolicyOutput(visible_system(request, slug)).data)
 
     @extend_schema(operation_id="fail_policy_set", request=NewPolicy, responses=FailPolicyOutput, tags=TAGS)
     def patch(self, request: Request, slug: str) -> Response:
         """Set it. Of a live AI system only to a stricter one: a milder one is asked for at `/milder`."""
-        given = _validated(self.NewPolicy, request)
-        system = _system(request, slug)
+        given = checked(self.NewPolicy, request)
+        system = visible_system(request, slug)
         return Response(
             FailPolicyOutput(update_system(actor=actor_of(request), system_id=system.pk, changes=given)).data
         )
@@ -112,8 +109,8 @@ class MilderPolicyApi(_Api):
     def post(self, request: Request, slug: str) -> Response:
         """Ask for it. Another person approves. Needs a factor proven within 10 minutes."""
         require_fresh(request)
-        given = _validated(self.MilderPolicy, request)
-        asked = ask_for_milder_policy(actor=actor_of(request), system_id=_system(request, slug).pk, **given)
+        given = checked(self.MilderPolicy, request)
+        asked = ask_for_milder_policy(actor=actor_of(request), system_id=visible_system(request, slug).pk, **given)
         return Response(FailPolicyRequestOutput(asked).data, HTTPStatus.ACCEPTED)
 
 
@@ -127,18 +124,3 @@ class MilderPolicyAnswerApi(_Api):
             require_fresh(request)
         act = {"approve": approve_milder_policy, "refuse": refuse_milder_policy, "withdraw": withdraw_milder_policy}
         return Response(FailPolicyRequestOutput(act[answer](actor=actor_of(request), request_id=request_id)).data)
-
-
-def _validated(kind: type[StrictSerializer], request: Request) -> dict[str, Any]:
-    given = kind(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
-
-
-def _system(request: Request, slug: str) -> AISystem:
-    """Errors: `SystemNotFound`, the same for one out of sight and for none."""
-    systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
-    found = system_by_slug(slug)
-    if systems is not None and found.pk not in systems:
-        raise SystemNotFound(f"No AI system has the slug '{slug}'.")
-    return found

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from config.errors import FieldProblem, InvalidInput
 from config.problems import pointer
@@ -20,7 +21,7 @@ class StrictCharField(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class StrictSerializer(serializers.Serializer[Any]):
     """Unknown fields are refused, each with its pointer: a misspelt field must not be dropped in silence."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -63,3 +64,10 @@ def _places_of_nul(value: Any, place: tuple[str | int, ...]) -> Iterator[tuple[s
         yield from ((*place, name) for name in value if NUL in name)
         for name, each in value.items():
             yield from _places_of_nul(each, (*place, name))
+
+
+def checked(kind: type[StrictSerializer], request: Request) -> dict[str, Any]:
+    """The body, strictly. Errors: REST framework's `ValidationError`, told as `invalid-input`."""
+    given = kind(data=request.data)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from config.errors import FieldProblem, InvalidInput
 from config.pagination import KeysetPagination
 from governance.api.authentication import HasScope, KeyAuthentication, grant_of
-from governance.api.strict import StrictCharField, StrictSerializer
+from governance.api.strict import StrictCharField, StrictSerializer, checked
 from governance.fail_policies import LONGEST_STALENESS_S, SHORTEST_STALENESS_S
 from governance.models import AISystem, Person, ServiceAccount, ServiceKey
 from governance.models.people import plain_address
@@ -28,7 +28,7 @@ class SystemPagination(KeysetPagination):
     descending = False
 
 
-class SystemOutput(serializers.Serializer):  # type: ignore[type-arg]
+class SystemOutput(serializers.Serializer[Any]):
     """What the register says about an AI system."""
 
     id = serializers.UUIDField()
@@ -49,7 +49,7 @@ class SystemOutput(serializers.Serializer):  # type: ignore[type-arg]
         return [environment.slug for environment in system.environments.all() if environment.ended_at is None]
 
 
-class SystemPage(serializers.Serializer):  # type: ignore[type-arg]
+class SystemPage(serializers.Serializer[Any]):
     """One page of AI systems."""
 
     items = SystemOutput(many=True)
@@ -119,18 +119,12 @@ class SystemsApi(APIView):
         decisions are recorded and flagged.
         """
         grant = grant_of(request)
-        values = _validated(self.NewAISystem, request)
+        values = checked(self.NewAISystem, request)
         accountable = _person(values.pop("accountable", None), grant)
         system, created = register_by_key(
             actor=grant.actor, key_id=grant.key.id, environment=grant.environment, accountable=accountable, **values
         )
         return Response(SystemOutput(system).data, HTTPStatus.CREATED if created else HTTPStatus.OK)
-
-
-def _validated(kind: type[StrictSerializer], request: Request) -> dict[str, Any]:
-    given = kind(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 def _person(address: str | None, grant: KeyGrant) -> Person:

@@ -18,7 +18,7 @@ from governance.models.versions import digest
 from governance.services.versions import register_version
 
 
-class VersionOutput(serializers.Serializer):  # type: ignore[type-arg]
+class VersionOutput(serializers.Serializer[Any]):
     """What the register says about a model version."""
 
     id = serializers.UUIDField()
@@ -33,7 +33,7 @@ class VersionOutput(serializers.Serializer):  # type: ignore[type-arg]
     created_at = serializers.DateTimeField()
 
 
-class VersionPage(serializers.Serializer):  # type: ignore[type-arg]
+class VersionPage(serializers.Serializer[Any]):
     """One page of model versions."""
 
     items = VersionOutput(many=True)

@@ -102,7 +102,7 @@ def refuse_milder_policy(*, actor: Actor, request_id: uuid.UUID, reason: str = "
     return request
 
 
-def withdraw_milder_policy(*, actor: Actor, request_id: uuid.UUID) -> FailPolicyRequest:
+def withdraw_milder_policy(*, actor: Actor, request_id: uuid.UUID, reason: str = "") -> FailPolicyRequest:
     """Take one's own request back. Errors: `FailPolicyRequestNotFound` (also of somebody else's),
     `FailPolicyRequestNotOpen`."""
     with sealing() as seal:
@@ -110,7 +110,7 @@ def withdraw_milder_policy(*, actor: Actor, request_id: uuid.UUID) -> FailPolicy
         if request is None or actor.type != "person" or request.requested_by_id != actor.id:
             raise FailPolicyRequestNotFound()
         _require_open(request)
-        _settle(seal, actor, request, Status.WITHDRAWN, FAIL_POLICY_WITHDRAWN, timezone.now())
+        _settle(seal, actor, request, Status.WITHDRAWN, FAIL_POLICY_WITHDRAWN, timezone.now(), reason)
     return request
 
 

@@ -26,12 +26,6 @@ OPEN_PREFIXES = ("your_sign_in", "switchboard")
 """The pages where a factor is added, and those where an AI system is stopped."""
 
 
-def without_factor(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """A page of the admin for people who have yet to add their second factor: for what stops an AI system."""
-    view.__dict__["is_open_without_factor"] = True
-    return view
-
-
 class EnrolmentGate:
     """Middleware, after the one that knows who is signed in."""
 
@@ -43,12 +37,12 @@ class EnrolmentGate:
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
         match = request.resolver_match
-        if match is None or match.namespace != "admin" or _is_open(view, match.url_name or ""):
+        if match is None or match.namespace != "admin" or _is_open(match.url_name or ""):
             return None
         if isinstance(request.user, Person) and must_enrol(request.user):
             return redirect("admin:your_sign_in")
         return None
 
 
-def _is_open(view: Any, name: str) -> bool:
-    return getattr(view, "is_open_without_factor", False) or name in OPEN or name.startswith(OPEN_PREFIXES)
+def _is_open(name: str) -> bool:
+    return name in OPEN or name.startswith(OPEN_PREFIXES)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.views import LoginView
@@ -77,12 +76,6 @@ class SignIn(LoginView):
 @sensitive_post_parameters()
 def sign_in(request: HttpRequest) -> HttpResponseBase:
     return SignIn.as_view()(request)
-
-
-class CodeForm(forms.Form):
-    """A code of an authenticator app, or a recovery code."""
-
-    code = forms.CharField(max_length=40, strip=True)
 
 
 @never_cache

@@ -11,11 +11,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from governance.api.authentication import actor_of
-from governance.api.strict import StrictCharField, StrictSerializer
+from governance.api.strict import StrictCharField, StrictSerializer, checked
 from governance.models import ServiceKey
 from monitoring.selectors import outcomes_of
 from monitoring.services.outcomes import NewOutcome, record_outcome
-from overrides.api.callers import checked, decision_for
+from overrides.api.callers import decision_for
 
 Scope = ServiceKey.Scope
 

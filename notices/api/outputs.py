@@ -10,7 +10,7 @@ from notices.models import Attempt, Delivery, WebhookEndpoint
 from notices.services.endpoints import NewSecret
 
 
-class EndpointOutput(serializers.ModelSerializer):  # type: ignore[type-arg]
+class EndpointOutput(serializers.ModelSerializer[WebhookEndpoint]):
     """What is told to an endpoint, and whether it is."""
 
     class Meta:
@@ -30,14 +30,14 @@ class EndpointOutput(serializers.ModelSerializer):  # type: ignore[type-arg]
         )
 
 
-class NewEndpointOutput(serializers.Serializer):  # type: ignore[type-arg]
+class NewEndpointOutput(serializers.Serializer[Any]):
     """An endpoint with its newest secret, which is shown this one time."""
 
     endpoint = EndpointOutput()
     secret = serializers.CharField(help_text="`whsec_...`: verifies the signature of every delivery.")
 
 
-class EndpointPage(serializers.Serializer):  # type: ignore[type-arg]
+class EndpointPage(serializers.Serializer[Any]):
     """One page of webhook endpoints."""
 
     items = EndpointOutput(many=True)
@@ -45,7 +45,7 @@ class EndpointPage(serializers.Serializer):  # type: ignore[type-arg]
     previous_cursor = serializers.CharField(allow_null=True)
 
 
-class AttemptOutput(serializers.ModelSerializer):  # type: ignore[type-arg]
+class AttemptOutput(serializers.ModelSerializer[Attempt]):
     """One try at a delivery."""
 
     class Meta:
@@ -53,7 +53,7 @@ class AttemptOutput(serializers.ModelSerializer):  # type: ignore[type-arg]
         fields = ("number", "outcome", "http_status", "duration_ms", "at")
 
 
-class DeliveryOutput(serializers.ModelSerializer):  # type: ignore[type-arg]
+class DeliveryOutput(serializers.ModelSerializer[Delivery]):
     """One event on its way to one endpoint. `event_id` is its `webhook-id`."""
 
     event_type = serializers.CharField(source="event.type")
@@ -81,7 +81,7 @@ class DeliveryOutput(serializers.ModelSerializer):  # type: ignore[type-arg]
         return serializers.DateTimeField().to_representation(delivery.next_attempt_at) if waits else None
 
 
-class DeliveryPage(serializers.Serializer):  # type: ignore[type-arg]
+class DeliveryPage(serializers.Serializer[Any]):
     """One page of deliveries, the newest first."""
 
     items = DeliveryOutput(many=True)
@@ -89,7 +89,7 @@ class DeliveryPage(serializers.Serializer):  # type: ignore[type-arg]
     previous_cursor = serializers.CharField(allow_null=True)
 
 
-class EventTypeOutput(serializers.Serializer):  # type: ignore[type-arg]
+class EventTypeOutput(serializers.Serializer[Any]):
     """A type of events."""
 
     name = serializers.CharField()
@@ -98,7 +98,7 @@ class EventTypeOutput(serializers.Serializer):  # type: ignore[type-arg]
     example: Any = serializers.DictField(help_text="`facts` as an event of this type may have them.")
 
 
-class EventTypesOutput(serializers.Serializer):  # type: ignore[type-arg]
+class EventTypesOutput(serializers.Serializer[Any]):
     """All types of events."""
 
     items = EventTypeOutput(many=True)

@@ -9,7 +9,7 @@ from django.db import OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from config.errors import FieldProblem, Forbidden, InvalidInput, ServiceError, Unavailable
+from config.errors import FieldProblem, Forbidden, InvalidInput, Unavailable, name_of
 from governance import rights
 from governance.acts import Act
 from governance.locks import hold
@@ -92,7 +92,7 @@ def open_alert(
                 _count(known, occurrences)
             return known
     except CANNOT_SEAL_NOW as error:
-        logger.warning("notices.alert_not_sealed", kind=kind, fingerprint=fingerprint, error=_name_of(error))
+        logger.warning("notices.alert_not_sealed", kind=kind, fingerprint=fingerprint, error=name_of(error))
         return _open_unsealed(alert, closed_too=once)
 
 
@@ -221,7 +221,7 @@ def seal_waiting_alerts() -> int:
                 is_written = seal_late(seal, alert)
             sealed += is_written  # only now: the log is locked at the end of the block
         except CANNOT_SEAL_NOW as error:
-            logger.warning("notices.alert_not_sealed", alert_id=str(alert_id), error=_name_of(error))
+            logger.warning("notices.alert_not_sealed", alert_id=str(alert_id), error=name_of(error))
     return sealed
 
 
@@ -231,10 +231,6 @@ def seal_late(seal: Seal, alert: Alert) -> bool:
     alert.seal_pending = False
     write_alert(seal, SERVER, ALERT_OPENED, alert)
     return True
-
-
-def _name_of(error: Exception) -> str:
-    return error.code if isinstance(error, ServiceError) else type(error).__name__
 
 
 def acknowledge_alert(*, actor: Actor, alert_id: uuid.UUID) -> Alert:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from config.errors import FieldProblem, Forbidden, InvalidInput
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import Act
 from governance.credentials import secret_digest
 from governance.errors import SystemNotFound
@@ -68,7 +69,7 @@ def register_endpoint(
     endpoint = WebhookEndpoint(
         name=name.strip(),
         url=url.strip(),
-        owner_id=owner.pk if owner else _person(actor),
+        owner_id=owner.pk if owner else person_id_of(actor),
         system_ids=_existing([system.pk for system in systems]),
         event_types=list(dict.fromkeys(event_types)),
         format=format,
@@ -174,12 +175,6 @@ def may_manage(who: Actor | Person, endpoint: WebhookEndpoint | None) -> bool:
     """Whether somebody may change it: in each of its AI systems; where it names none, in the organisation."""
     scopes = [Scope.system(each) for each in endpoint.system_ids] if endpoint else []
     return all(rights.can(who, Act.WEBHOOK_MANAGE, scope) for scope in scopes or [ORGANISATION])
-
-
-def _person(actor: Actor) -> uuid.UUID:
-    if actor.type != "person" or actor.id is None:
-        raise Forbidden()  # a person answers for what leaves the house
-    return actor.id
 
 
 def _require(actor: Actor, endpoint: WebhookEndpoint | None) -> None:

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -19,13 +18,14 @@ from unfold.widgets import (
     UnfoldAdminTextareaWidget,
 )
 
-from config.admin import Act as PageAct
 from config.admin import ServiceForm
 from governance import rights
 from governance.acts import Act
-from governance.admin.pages import ReasonForm, RegisterAdmin, actor_of, page_link, person_of
+from governance.admin.pages import ReasonForm, RegisterAdmin, SystemPages, actor_of, page_link, person_link, person_of
+from governance.admin.requests import ApprovalPages
 from governance.models import Person
-from governance.scopes import ORGANISATION, Scope
+from governance.scopes import Scope
+from ledger.entries import Actor
 from overrides.models import Drill, DrillFinding
 from overrides.services.drill_debts import drill_debts
 from overrides.services.drill_running import end_drill, measures_of, readings_of, start_drill
@@ -98,7 +98,7 @@ class ResolutionForm(forms.Form):
 
 
 @admin.register(Drill)
-class DrillAdmin(RegisterAdmin[Drill]):
+class DrillAdmin(ApprovalPages[Drill], RegisterAdmin[Drill]):
     about = (
         "Drills show that a stop is obeyed before it is needed: quarterly for high risk, yearly for others. One in "
         "production throws the real switch, marked as a drill, and sets it back."
@@ -108,6 +108,8 @@ class DrillAdmin(RegisterAdmin[Drill]):
     list_select_related = ("system",)
     list_before_template = "overrides/admin/drill_debts.html"
     change_form_outer_before_template = "overrides/admin/drill.html"
+    added_with = Act.DRILL_PLAN
+    asked_by_field = "planned_by_id"
     actions_detail = ("approve", "start", "end", "finding", "conclude", "cancel", "show_history")
     page_fields = (
         "linked_system",
@@ -130,22 +132,6 @@ class DrillAdmin(RegisterAdmin[Drill]):
 
     class Media:
         css = {"all": ["overrides/parameters.css"]}
-
-    def may(self, request: HttpRequest, act: PageAct, obj: Drill | None) -> bool:
-        person, scope = person_of(request), Scope.system(obj.system_id) if obj else ORGANISATION
-        match act:
-            case "add":
-                return rights.can_anywhere(person, Act.DRILL_PLAN)
-            case "change":
-                return False
-            case "view" if obj:
-                return rights.can(person, Act.SYSTEM_VIEW, scope)
-        return rights.can_anywhere(person, Act.SYSTEM_VIEW)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Drill]:
-        systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
-        rows: QuerySet[Drill] = super().get_queryset(request)
-        return rows if systems is None else rows.filter(system_id__in=systems)
 
     def get_form(self, request: HttpRequest, obj: Drill | None = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
@@ -172,11 +158,9 @@ class DrillAdmin(RegisterAdmin[Drill]):
         )
 
     def acts_for(self, request: HttpRequest, obj: Drill) -> Iterable[str]:
-        person, scope = person_of(request), Scope.system(obj.system_id)
-        waits = obj.is_live and obj.status == Status.PLANNED
-        if waits and rights.may_approve(person, Act.DRILL_RUN_LIVE, scope, requested_by=obj.planned_by_id):
+        if self.waits(obj) and self.may_approve(request, obj):
             yield "approve"
-        if not rights.can(person, Act.DRILL_PLAN, scope):
+        if not rights.can(person_of(request), Act.DRILL_PLAN, self.scope_of(obj)):
             return
         if obj.status == (Status.APPROVED if obj.is_live else Status.PLANNED):
             yield "start"
@@ -188,6 +172,21 @@ class DrillAdmin(RegisterAdmin[Drill]):
             yield "finding"
         if obj.status == Status.ENDED:
             yield "conclude"
+
+    def waits(self, obj: Drill) -> bool:
+        return obj.is_live and obj.status == Status.PLANNED
+
+    def act_of(self, obj: Drill) -> Act:
+        return Act.DRILL_RUN_LIVE
+
+    def what_it_does(self, obj: Drill) -> str:
+        return (
+            "Within its window somebody may throw the real switch, marked as a drill. You agree to its end too: what "
+            "the switch said before then holds again. A real stop in between wins and stays."
+        )
+
+    def carry_out_approval(self, actor: Actor, obj: Drill) -> object:
+        return approve_drill(actor=actor, drill_id=obj.pk)
 
     def render_change_form(
         self,
@@ -206,19 +205,6 @@ class DrillAdmin(RegisterAdmin[Drill]):
         debts = drill_debts(rights.systems_where(person_of(request), Act.SYSTEM_VIEW))
         overdue = [each for each in debts if each.is_overdue(now)]
         return super().changelist_view(request, {"overdue": overdue} | (extra_context or {}))
-
-    @action(description="Approve", icon="how_to_reg", url_path="approve")
-    def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self.act(
-            request,
-            object_id,
-            name="approve",
-            asks_factor=True,
-            title="Approve",
-            carry_out=lambda row, given: approve_drill(actor=actor_of(request), drill_id=row.pk),
-            explanation="Within its window somebody may throw the real switch, marked as a drill. You agree to its end "
-            "too: what the switch said before then holds again. A real stop in between wins and stays.",
-        )
 
     @action(description="Start", icon="play_arrow", url_path="start")
     def start(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -303,34 +289,22 @@ class DrillAdmin(RegisterAdmin[Drill]):
 
     @admin.display(description="Planned by")
     def planned_by(self, row: Drill) -> SafeString | str:
-        return _person(row.planned_by_id)
+        return person_link(row.planned_by_id)
 
     @admin.display(description="Approved by")
     def approved_by(self, row: Drill) -> SafeString | str:
-        return _person(row.approved_by_id) if row.is_live else "not needed"
+        return person_link(row.approved_by_id) if row.is_live else "not needed"
 
 
 @admin.register(DrillFinding)
-class DrillFindingAdmin(RegisterAdmin[DrillFinding]):
+class DrillFindingAdmin(SystemPages[DrillFinding]):
     about = "What drills showed, who sees to it, and by when."
     list_display = ("drill", "owner", "due_on", "closed_at")
     list_select_related = ("drill__system",)
     fields = ("linked_drill", "text", "owner", "due_on", "closed_at", "resolution")
     readonly_fields = fields
+    system_path = "drill__system_id"
     actions_detail = ("close", "show_history")
-
-    def may(self, request: HttpRequest, act: PageAct, obj: DrillFinding | None) -> bool:
-        person = person_of(request)
-        if act != "view":
-            return False
-        if obj is None:
-            return rights.can_anywhere(person, Act.SYSTEM_VIEW)
-        return rights.can(person, Act.SYSTEM_VIEW, Scope.system(obj.drill.system_id))
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[DrillFinding]:
-        systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
-        rows: QuerySet[DrillFinding] = super().get_queryset(request)
-        return rows if systems is None else rows.filter(drill__system_id__in=systems)
 
     def acts_for(self, request: HttpRequest, obj: DrillFinding) -> Iterable[str]:
         person = person_of(request)
@@ -354,7 +328,7 @@ class DrillFindingAdmin(RegisterAdmin[DrillFinding]):
 
     @admin.display(description="Owner")
     def owner(self, row: DrillFinding) -> SafeString | str:
-        return _person(row.owner_id)
+        return person_link(row.owner_id)
 
 
 def _shown(drill: Drill) -> dict[str, Any]:
@@ -371,8 +345,3 @@ def _shown(drill: Drill) -> dict[str, Any]:
         "findings": list(drill.findings.all()),
         "is_running": is_running,
     }
-
-
-def _person(person_id: Any) -> SafeString | str:
-    found = Person.objects.filter(pk=person_id).first() if person_id else None
-    return page_link(found) if found else "nobody"

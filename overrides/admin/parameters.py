@@ -5,21 +5,19 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from config.admin import Act as PageAct
 from config.errors import ServiceError
 from config.moments import moment
 from governance import rights
 from governance.acts import RULES, Act, role_names
-from governance.admin.pages import RegisterAdmin, actor_of, page_link, person_of
+from governance.admin.pages import RegisterAdmin, SystemPages, actor_of, page_link, person_of
 from governance.reauthentication import interruption
-from governance.scopes import ORGANISATION, Scope
+from governance.scopes import Scope
 from overrides.admin.parameter_forms import ChangeForm, DefinitionForm, EndingForm, bounds_in_words
 from overrides.models import Parameter, ParameterVersion
 from overrides.parameter_charts import bound_share, step_line
@@ -40,7 +38,7 @@ ALONE = {
 
 
 @admin.register(Parameter)
-class ParameterAdmin(RegisterAdmin[Parameter]):
+class ParameterAdmin(SystemPages[Parameter], RegisterAdmin[Parameter]):
     about = (
         "Parameters are values that people set while an AI system runs: a threshold, a sampling rate, a limit. "
         "Towards the safe side one person sets them, away from it two do."
@@ -49,6 +47,7 @@ class ParameterAdmin(RegisterAdmin[Parameter]):
     list_filter = ("system", "environment")
     list_select_related = ("system",)
     search_fields = ("name",)
+    added_with = Act.PARAMETER_DEFINE
     actions_detail = ("change_value", "retire", "show_history")
     change_form_outer_before_template = "overrides/admin/parameter.html"
     add_fields = (
@@ -80,22 +79,6 @@ class ParameterAdmin(RegisterAdmin[Parameter]):
 
     class Media:
         css = {"all": ["overrides/parameters.css"]}
-
-    def may(self, request: HttpRequest, act: PageAct, obj: Parameter | None) -> bool:
-        person, scope = person_of(request), Scope.system(obj.system_id) if obj else ORGANISATION
-        match act:
-            case "add":
-                return rights.can_anywhere(person, Act.PARAMETER_DEFINE)
-            case "change":
-                return False
-            case "view" if obj:
-                return rights.can(person, Act.SYSTEM_VIEW, scope)
-        return rights.can_anywhere(person, Act.SYSTEM_VIEW)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Parameter]:
-        systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
-        rows: QuerySet[Parameter] = super().get_queryset(request)
-        return rows if systems is None else rows.filter(system_id__in=systems)
 
     def get_form(self, request: HttpRequest, obj: Parameter | None = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:

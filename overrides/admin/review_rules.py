@@ -5,23 +5,23 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Case, QuerySet, When
+from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from config.admin import Act as PageAct
 from config.admin import sentence
 from config.errors import ServiceError
 from config.problems import as_service_error
 from governance import rights
 from governance.acts import Act
-from governance.admin.pages import ActPages, ReasonForm, RegisterAdmin, actor_of, page_link, person_of
+from governance.admin.pages import ReasonForm, RegisterAdmin, SystemPages, actor_of, page_link, person_of
+from governance.admin.requests import RequestPages
 from governance.models import Person
 from governance.reauthentication import interruption
-from governance.scopes import ORGANISATION, Scope
+from governance.scopes import Scope
 from ledger.entries import Actor
 from overrides.admin.review_forms import SETTINGS, TESTS, ChangeRuleForm, NewRuleForm, as_typed
 from overrides.catching import would_catch
@@ -53,7 +53,7 @@ WORDS = {
 
 
 @admin.register(ReviewRule)
-class ReviewRuleAdmin(RegisterAdmin[ReviewRule]):
+class ReviewRuleAdmin(SystemPages[ReviewRule], RegisterAdmin[ReviewRule]):
     about = (
         "Review rules say which decisions a person must look at. Asking for more takes one person and is in force "
         "within two seconds; asking for less waits for a second one."
@@ -62,6 +62,7 @@ class ReviewRuleAdmin(RegisterAdmin[ReviewRule]):
     list_filter = ("system", "queue")
     list_select_related = ("system", "queue")
     search_fields = ("name",)
+    added_with = Act.REVIEW_RULE_TIGHTEN
     actions_detail = ("change", "archive", "show_history")
     change_form_outer_before_template = "overrides/admin/rule.html"
     page_fields = (
@@ -77,22 +78,6 @@ class ReviewRuleAdmin(RegisterAdmin[ReviewRule]):
         "order",
         "shown_state",
     )
-
-    def may(self, request: HttpRequest, act: PageAct, obj: ReviewRule | None) -> bool:
-        person, scope = person_of(request), Scope.system(obj.system_id) if obj else ORGANISATION
-        match act:
-            case "add":
-                return rights.can_anywhere(person, Act.REVIEW_RULE_TIGHTEN)
-            case "change":
-                return False
-            case "view" if obj:
-                return rights.can(person, Act.SYSTEM_VIEW, scope)
-        return rights.can_anywhere(person, Act.SYSTEM_VIEW)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewRule]:
-        systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
-        rows: QuerySet[ReviewRule] = super().get_queryset(request)
-        return rows if systems is None else rows.filter(system_id__in=systems)
 
     def get_ordering(self, request: HttpRequest) -> Any:
         return (Case(When(archived_at=None, then=0), default=1), "system", "order")
@@ -204,64 +189,37 @@ class ReviewRuleAdmin(RegisterAdmin[ReviewRule]):
 
 
 @admin.register(RuleChange)
-class RuleChangeAdmin(ActPages[RuleChange]):
+class RuleChangeAdmin(RequestPages[RuleChange]):
     about = (
         "Changes after which less would be looked at, by a rule or in a queue. Each waits a day for a second person."
     )
     list_display = ("shown_rule", "system", "what", "shown_status", "asked_by", "expires_at")
     list_filter = ("status", "system")
     list_select_related = ("rule", "queue", "system")
+    waiting_status = Status.REQUESTED
     fields = ("shown_rule", "system", "what", "shown_changes", "status", "asked_by", "expires_at", "decided_at")
     readonly_fields = fields
-    actions_detail = ("approve", "refuse", "show_history")
 
-    def may(self, request: HttpRequest, act: PageAct, obj: RuleChange | None) -> bool:
-        person = person_of(request)
-        if obj is None:
-            return rights.can_anywhere(person, Act.SYSTEM_VIEW)
-        return rights.can(person, Act.SYSTEM_VIEW, scope_of(obj))
+    def scope_of(self, obj: RuleChange) -> Scope:
+        return scope_of(obj)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[RuleChange]:
-        systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
-        rows: QuerySet[RuleChange] = super().get_queryset(request).select_related("rule", "queue", "system")
-        return rows if systems is None else rows.filter(system_id__in=systems)
+    def act_of(self, obj: RuleChange) -> Act:
+        return act_of(obj)
 
-    def get_ordering(self, request: HttpRequest) -> Any:
-        return (Case(When(status=Status.REQUESTED, then=0), default=1).asc(), "-id")
+    def waits(self, obj: RuleChange) -> bool:
+        return super().waits(obj) and obj.expires_at > timezone.now()
 
-    def acts_for(self, request: HttpRequest, obj: RuleChange) -> Iterable[str]:
-        if obj.status != Status.REQUESTED or obj.expires_at <= timezone.now():
-            return
-        person = person_of(request)
-        if rights.may_approve(person, act_of(obj), scope_of(obj), requested_by=obj.requested_by_id):
-            yield from ("approve", "refuse")
-        elif obj.requested_by_id == person.pk:
-            yield "refuse"
+    def what_it_does(self, obj: RuleChange) -> str:
+        return f"Less is looked at from then on: {self.what(obj)}."
 
-    @action(description="Approve", icon="how_to_reg", url_path="approve")
-    def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        found = self.get_object(request, object_id)
-        return self.act(
-            request,
-            object_id,
-            name="approve",
-            asks_factor=True,
-            title="Approve",
-            carry_out=lambda row, given: _approve(actor_of(request), row),
-            explanation=f"Less is looked at from then on: {self.what(found)}." if found else "",
-            done="It is in force.",
-        )
+    def carry_out_approval(self, actor: Actor, obj: RuleChange) -> object:
+        approve = approve_queue_change if obj.queue_id else approve_rule_change
+        return approve(actor=actor, change_id=obj.pk)
 
-    @action(description="Refuse or take back", icon="block", url_path="refuse")
-    def refuse(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self.act(
-            request,
-            object_id,
-            name="refuse",
-            title="Refuse or take back",
-            carry_out=lambda row, given: refuse_rule_change(actor=actor_of(request), change_id=row.pk),
-            done="It stays as it is.",
-        )
+    def carry_out_refusal(self, actor: Actor, obj: RuleChange, reason: str) -> object:
+        return refuse_rule_change(actor=actor, change_id=obj.pk, reason=reason)
+
+    carry_out_withdrawal = carry_out_refusal
 
     @admin.display(description="Rule or queue")
     def shown_rule(self, row: RuleChange) -> SafeString | str:
@@ -282,15 +240,6 @@ class RuleChangeAdmin(ActPages[RuleChange]):
     )
     def shown_status(self, row: RuleChange) -> tuple[str, str]:
         return row.status, row.get_status_display()
-
-    @admin.display(description="Asked by")
-    def asked_by(self, row: RuleChange) -> str:
-        return _person_in_words(row.requested_by_id)
-
-
-def _approve(actor: Actor, row: RuleChange) -> object:
-    approve = approve_queue_change if row.queue_id else approve_rule_change
-    return approve(actor=actor, change_id=row.pk)
 
 
 def _queue_in_words(queue_id: Any) -> str:

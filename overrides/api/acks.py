@@ -55,7 +55,7 @@ class Acks(StrictSerializer):
     acks = serializers.ListField(child=AckInput(), allow_empty=False, max_length=MOST_AT_ONCE)
 
 
-class AckOutput(serializers.Serializer):  # type: ignore[type-arg]
+class AckOutput(serializers.Serializer[Any]):
     """The epoch that holds now, and when to be heard of again."""
 
     epoch = serializers.CharField()

@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from governance.api.authentication import IsPerson, actor_of
-from governance.api.strict import StrictCharField, StrictSerializer
+from governance.api.strict import StrictCharField, StrictSerializer, checked
 from governance.models import ServiceKey
-from overrides.api.callers import checked, decision_for
+from overrides.api.callers import decision_for
 from overrides.api.effective import with_raw_output
 from overrides.models import Appeal
 from overrides.selectors import appeals_to_decide

@@ -1,7 +1,6 @@
 """Who calls about a decision, and whether they may know of it: keys by their reach, people by their rights."""
 
 import uuid
-from typing import Any
 
 from rest_framework.request import Request
 
@@ -12,7 +11,6 @@ from audit.services.disclosure import scope_of
 from governance import rights
 from governance.acts import Act
 from governance.api.authentication import actor_of
-from governance.api.strict import StrictSerializer
 from governance.errors import KeyOutOfScope
 from governance.register import KeyGrant
 from overrides.selectors import require_unhidden
@@ -32,10 +30,3 @@ def decision_for(request: Request, decision_id: uuid.UUID, *scopes: str) -> Seal
         raise DecisionNotFound()
     require_unhidden(actor, decision_id)
     return decision
-
-
-def checked(kind: type[StrictSerializer], request: Request) -> dict[str, Any]:
-    """The body, strictly. Errors: REST framework's `ValidationError`, told as `invalid-input`."""
-    given = kind(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)

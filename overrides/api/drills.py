@@ -24,11 +24,10 @@ from governance.api.authentication import (
     person_of,
     require_fresh,
 )
-from governance.api.strict import StrictCharField, StrictSerializer
-from governance.errors import SystemNotFound
-from governance.models import AISystem, Person, ServiceKey
+from governance.api.strict import StrictCharField, StrictSerializer, checked
+from governance.api.visible import visible_system
+from governance.models import Person, ServiceKey
 from governance.register import KeyGrant
-from governance.services.systems import system_by_slug
 from overrides.api.admission import PersonOrKey
 from overrides.drill_errors import DrillNotFound
 from overrides.models import Drill, DrillFinding
@@ -50,7 +49,7 @@ ACTS = {"approve": approve_drill, "cancel": cancel_drill, "start": start_drill, 
 LOOSENING = frozenset({"approve", "end"})
 
 
-class FindingOutput(serializers.Serializer):  # type: ignore[type-arg]
+class FindingOutput(serializers.Serializer[Any]):
     """Something a drill showed."""
 
     id = serializers.UUIDField()
@@ -61,7 +60,7 @@ class FindingOutput(serializers.Serializer):  # type: ignore[type-arg]
     resolution = serializers.CharField()
 
 
-class DrillOutput(serializers.Serializer):  # type: ignore[type-arg]
+class DrillOutput(serializers.Serializer[Any]):
     """One drill."""
 
     id = serializers.UUIDField()
@@ -91,7 +90,7 @@ class DrillOutput(serializers.Serializer):  # type: ignore[type-arg]
         return dict(drill.measures)
 
 
-class DrillPage(serializers.Serializer):  # type: ignore[type-arg]
+class DrillPage(serializers.Serializer[Any]):
     """One page of drills, the newest first."""
 
     items = DrillOutput(many=True)
@@ -99,7 +98,7 @@ class DrillPage(serializers.Serializer):  # type: ignore[type-arg]
     previous_cursor = serializers.CharField(allow_null=True)
 
 
-class ArmedOutput(serializers.Serializer):  # type: ignore[type-arg]
+class ArmedOutput(serializers.Serializer[Any]):
     """Whether an instance would stop."""
 
     instance = serializers.CharField(source="instance.instance")
@@ -138,8 +137,8 @@ class DrillsApi(_Api):
     @extend_schema(operation_id="drills_plan", request=NewDrill, responses={201: DrillOutput}, tags=TAGS)
     def post(self, request: Request) -> Response:
         """Plan one. A live one waits for a second person."""
-        given = _validated(self.NewDrill, request)
-        system = _system(request, given.pop("system"))
+        given = checked(self.NewDrill, request)
+        system = visible_system(request, given.pop("system"))
         if (seconds := given.pop("window_s", None)) is not None:
             given["window"] = timedelta(seconds=seconds)
         for name, kind in (("mode", Mode), ("in_flight", InFlight)):
@@ -185,7 +184,7 @@ class DrillConclusionApi(_Api):
     @extend_schema(operation_id="drills_conclude", request=Conclusion, responses=DrillOutput, tags=TAGS)
     def post(self, request: Request, drill_id: uuid.UUID) -> Response:
         """Conclude it, once it has ended."""
-        given = _validated(self.Conclusion, request)
+        given = checked(self.Conclusion, request)
         return Response(DrillOutput(conclude_drill(actor=actor_of(request), drill_id=drill_id, **given)).data)
 
 
@@ -200,7 +199,7 @@ class DrillFindingsApi(_Api):
     @extend_schema(operation_id="drill_findings_add", request=NewFinding, responses={201: FindingOutput}, tags=TAGS)
     def post(self, request: Request, drill_id: uuid.UUID) -> Response:
         """Add one."""
-        given = _validated(self.NewFinding, request)
+        given = checked(self.NewFinding, request)
         owner = Person.objects.filter(pk=given.pop("owner"), is_active=True).first()
         if owner is None:
             raise InvalidInput(errors=[FieldProblem(pointer="/owner", detail="Nobody in the register has this id.")])
@@ -217,7 +216,7 @@ class DrillFindingApi(_Api):
     @extend_schema(operation_id="drill_findings_close", request=Closing, responses=FindingOutput, tags=TAGS)
     def post(self, request: Request, finding_id: uuid.UUID) -> Response:
         """Say that it was dealt with, and how."""
-        given = _validated(self.Closing, request)
+        given = checked(self.Closing, request)
         found: DrillFinding = close_finding(actor=actor_of(request), finding_id=finding_id, **given)
         return Response(FindingOutput(found).data)
 
@@ -235,33 +234,14 @@ class ArmedApi(_Api):
     )
     def get(self, request: Request) -> Response:
         """Every instance heard within a day (to a key: of its environment): armed, or since when it is not."""
-        system = _system(request, request.query_params.get("system", ""))
+        system = visible_system(request, request.query_params.get("system", ""))
         found, grant = armed_instances(system.pk), request.auth
         if isinstance(grant, KeyGrant):
             found = [each for each in found if each.instance.environment == grant.environment]
         return Response(ArmedOutput(found, many=True).data)
 
 
-def _validated(kind: type[StrictSerializer], request: Request) -> dict[str, Any]:
-    given = kind(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
-
-
 def _within_reach(request: Request) -> QuerySet[Drill]:
     systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
     rows = Drill.objects.select_related("system").prefetch_related("findings")
     return rows if systems is None else rows.filter(system_id__in=systems)
-
-
-def _system(request: Request, slug: str) -> AISystem:
-    """Errors: `SystemNotFound`, the same for one out of reach and for none."""
-    found = system_by_slug(slug)
-    if isinstance(request.auth, KeyGrant):
-        is_reached = found.pk in request.auth.system_ids
-    else:
-        systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
-        is_reached = systems is None or found.pk in systems
-    if not is_reached:
-        raise SystemNotFound(f"No AI system has the slug '{slug}'.")
-    return found

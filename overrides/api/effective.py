@@ -14,12 +14,12 @@ from rest_framework.views import APIView
 from audit.selectors import SealedDecision
 from audit.services.disclosure import may_read_payload, note_view
 from governance.api.authentication import IsPerson, actor_of, grant_of
-from governance.api.strict import StrictCharField, StrictSerializer
+from governance.api.strict import StrictCharField, StrictSerializer, checked
 from governance.models import ServiceKey
 from governance.register import KeyGrant
 from ledger.entries import Actor
 from overrides.api.acks import instance_name
-from overrides.api.callers import checked, decision_for
+from overrides.api.callers import decision_for
 from overrides.effective import Effective, effective_of
 from overrides.eligibility import ON_A_CLAIMED_ITEM
 from overrides.models import Effect, Override

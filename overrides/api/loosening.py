@@ -12,10 +12,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from governance.api.authentication import actor_of, require_fresh
-from governance.api.strict import StrictCharField, StrictSerializer
+from governance.api.strict import StrictCharField, StrictSerializer, checked
 from governance.models.systems import clear
 from overrides.api.states import MODES, ChangeOutput, LooseningOutput, change_json, loosening_json
-from overrides.api.switches import BOTH, NONE, EpochField, validated
+from overrides.api.switches import BOTH, NONE, EpochField
 from overrides.services.confirming import confirmation_of
 from overrides.services.loosening import (
     LIFE,
@@ -55,7 +55,7 @@ class LooseningApi(Loosening):
     @extend_schema(operation_id="control_loosen", request=Loosen, responses={201: LooseningOutput}, tags=["control"])
     def post(self, request: Request) -> Response:
         """Ask to set a switch to a less restrictive mode. Somebody else must approve before it expires."""
-        given = validated(self.Loosen, request)
+        given = checked(self.Loosen, request)
         life = timedelta(seconds=given.pop("life_s"))
         asked = request_loosening(actor=actor_of(request), **given | {"mode": Mode(given["mode"]), "life": life})
         return Response(loosening_json(asked), HTTPStatus.CREATED)
@@ -80,7 +80,7 @@ class LooseningRefuseApi(Loosening):
     @extend_schema(operation_id="control_loosen_refuse", request=Refuse, responses=LooseningOutput, tags=["control"])
     def post(self, request: Request, request_id: uuid.UUID) -> Response:
         """Refuse a request, as somebody who could have approved it."""
-        given = validated(self.Refuse, request)
+        given = checked(self.Refuse, request)
         return Response(loosening_json(refuse_loosening(actor=actor_of(request), request_id=request_id, **given)))
 
 

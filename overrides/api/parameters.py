@@ -1,7 +1,6 @@
 """Parameters over the API: people with personal tokens; keys read them, and move them towards safety."""
 
 import uuid
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -24,12 +23,11 @@ from governance.api.authentication import (
     person_of,
     require_fresh,
 )
-from governance.api.strict import StrictCharField, StrictSerializer
-from governance.errors import SystemNotFound
-from governance.models import AISystem, ServiceKey
+from governance.api.strict import StrictCharField, StrictSerializer, checked
+from governance.api.visible import visible_system
+from governance.models import ServiceKey
 from governance.models.systems import clear, slug
 from governance.register import KeyGrant
-from governance.services.systems import system_by_slug
 from overrides.api.admission import PersonOrKey
 from overrides.models import Parameter, ParameterVersion
 from overrides.parameter_errors import ParameterNotFound
@@ -49,7 +47,7 @@ SETTERS = PersonOrKey(ServiceKey.Scope.CONTROL_TIGHTEN)
 Status = ParameterVersion.Status
 
 
-class VersionOutput(serializers.Serializer):  # type: ignore[type-arg]
+class VersionOutput(serializers.Serializer[Any]):
     """One value of a parameter: asked for, in force, or gone."""
 
     id = serializers.UUIDField()
@@ -70,7 +68,7 @@ class VersionOutput(serializers.Serializer):  # type: ignore[type-arg]
     epoch = serializers.CharField(help_text="Of all controls, when it came into force; empty until then.")
 
 
-class ParameterOutput(serializers.Serializer):  # type: ignore[type-arg]
+class ParameterOutput(serializers.Serializer[Any]):
     """A parameter, what it says now, and what waits for a second person."""
 
     id = serializers.UUIDField()
@@ -100,7 +98,7 @@ class ParameterOutput(serializers.Serializer):  # type: ignore[type-arg]
         return VersionOutput(_in(parameter, Status.PROPOSED), many=True).data  # type: ignore[return-value]
 
 
-class ParameterPage(serializers.Serializer):  # type: ignore[type-arg]
+class ParameterPage(serializers.Serializer[Any]):
     """One page of parameters."""
 
     items = ParameterOutput(many=True)
@@ -108,7 +106,7 @@ class ParameterPage(serializers.Serializer):  # type: ignore[type-arg]
     previous_cursor = serializers.CharField(allow_null=True)
 
 
-class VersionPage(serializers.Serializer):  # type: ignore[type-arg]
+class VersionPage(serializers.Serializer[Any]):
     """One page of a parameter's versions, the newest first."""
 
     items = VersionOutput(many=True)
@@ -164,8 +162,8 @@ class ParametersApi(_Api):
     @extend_schema(operation_id="parameters_define", request=NewParameter, responses={201: ParameterOutput}, tags=TAGS)
     def post(self, request: Request) -> Response:
         """Define a parameter. Its default is in force at once."""
-        given = _validated(self.NewParameter, request)
-        system, value_type = _system(given.pop("system"), request), given.pop("type")
+        given = checked(self.NewParameter, request)
+        system, value_type = visible_system(request, given.pop("system")), given.pop("type")
         made = define_parameter(actor=actor_of(request), system_id=system.pk, value_type=value_type, **given)
         return Response(ParameterOutput(_parameter(request, made.pk)).data, HTTPStatus.CREATED)
 
@@ -216,7 +214,7 @@ class ParameterChangesApi(_Api):
         what would hold without the change; a key sets parameters of its own environment alone. Asking for a less safe
         value needs a token of a factor proven within 10 minutes.
         """
-        given = _validated(self.NewValue, request)
+        given = checked(self.NewValue, request)
         parameter = _parameter(request, parameter_id)
         ends = given.get("expires_at")
         if parameter.retired_at is None and takes_two(parameter=parameter, value=given["value"], expires_at=ends):
@@ -237,7 +235,7 @@ class ParameterRetirementApi(_Api):
     def post(self, request: Request, parameter_id: uuid.UUID) -> Response:
         """Ask that it is not given out any more. Always waits for another person."""
         require_fresh(request)
-        given = _validated(self.Ending, request)
+        given = checked(self.Ending, request)
         version = ask_to_retire_parameter(actor=actor_of(request), parameter_id=parameter_id, **given)
         return Response(VersionOutput(version).data, HTTPStatus.ACCEPTED)
 
@@ -258,7 +256,7 @@ class ParameterRefusalApi(_Api):
     @extend_schema(operation_id="parameter_changes_refuse", request=Why, responses=VersionOutput, tags=TAGS)
     def post(self, request: Request, version_id: uuid.UUID) -> Response:
         """Refuse, as the second person."""
-        given = _validated(Why, request)
+        given = checked(Why, request)
         return Response(VersionOutput(refuse_change(actor=actor_of(request), version_id=version_id, **given)).data)
 
 
@@ -268,15 +266,8 @@ class ParameterWithdrawalApi(_Api):
     @extend_schema(operation_id="parameter_changes_withdraw", request=Why, responses=VersionOutput, tags=TAGS)
     def post(self, request: Request, version_id: uuid.UUID) -> Response:
         """Take one's own request back."""
-        given = _validated(Why, request)
+        given = checked(Why, request)
         return Response(VersionOutput(withdraw_change(actor=actor_of(request), version_id=version_id, **given)).data)
-
-
-def _validated(kind: type[StrictSerializer], request: Request) -> dict[str, Any]:
-    body = request.data if isinstance(request.data, Mapping) or request.data else {}
-    given = kind(data=body)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 def _within_reach(request: Request) -> QuerySet[Parameter]:
@@ -302,13 +293,4 @@ def _parameter(request: Request, parameter_id: uuid.UUID) -> Parameter:
     found = _within_reach(request).filter(pk=parameter_id).first()
     if found is None:
         raise ParameterNotFound()
-    return found
-
-
-def _system(name: str, request: Request) -> AISystem:
-    """Errors: `SystemNotFound`, the same for one out of sight and for none."""
-    systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
-    found = system_by_slug(name)
-    if systems is not None and found.pk not in systems:
-        raise SystemNotFound(f"No AI system has the slug '{name}'.")
     return found

@@ -17,9 +17,8 @@ from audit.services.disclosure import DisclosedPart
 from config.errors import FieldProblem, InvalidInput
 from config.pagination import KeysetPagination
 from governance.api.authentication import IsPerson, actor_of, person_of
-from governance.api.strict import StrictCharField, StrictSerializer
+from governance.api.strict import StrictCharField, StrictSerializer, checked
 from ledger.entries import Actor
-from overrides.api.callers import checked
 from overrides.api.effective import with_raw_output
 from overrides.models import Review, ReviewAssignment, ReviewQueue
 from overrides.reasons import reasons_in_force

@@ -12,11 +12,8 @@ from rest_framework.response import Response
 from governance import rights
 from governance.acts import Act
 from governance.api.authentication import actor_of, require_fresh
-from governance.api.strict import StrictCharField, StrictSerializer
-from governance.errors import SystemNotFound
-from governance.models import AISystem
-from governance.scopes import Scope
-from overrides.api.callers import checked
+from governance.api.strict import StrictCharField, StrictSerializer, checked
+from governance.api.visible import visible_system
 from overrides.api.reviews import People
 from overrides.models import OnTimeout, ReviewQueue, ReviewRule, RuleChange
 from overrides.reasons import reasons_in_force
@@ -194,13 +191,13 @@ class RulesApi(People):
         parameters=[OpenApiParameter("system", str, required=True, description="AI system, by slug.")],
     )
     def get(self, request: Request) -> Response:
-        system = _system(request, request.query_params.get("system", ""))
+        system = visible_system(request, request.query_params.get("system", ""))
         return Response(RuleOutput(ReviewRule.objects.filter(system=system, archived_at=None), many=True).data)
 
     @extend_schema(operation_id="register_review_rule", tags=TAGS, request=NewRule, responses={201: AskedOutput})
     def post(self, request: Request) -> Response:
         values = checked(self.NewRule, request)
-        system = _system(request, values.pop("system"))
+        system = visible_system(request, values.pop("system"))
         asked = register_rule(
             actor=actor_of(request),
             system_id=system.pk,
@@ -258,11 +255,4 @@ def _queue(slug: str) -> ReviewQueue:
     found = ReviewQueue.objects.filter(slug=slug, archived_at=None).first()
     if found is None:
         raise QueueNotFound()
-    return found
-
-
-def _system(request: Request, slug: str) -> AISystem:
-    found = AISystem.objects.filter(slug=slug).first()
-    if found is None or not rights.can(actor_of(request), Act.SYSTEM_VIEW, Scope.system(found.pk)):
-        raise SystemNotFound()
     return found

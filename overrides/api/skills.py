@@ -13,8 +13,7 @@ from config.errors import FieldProblem, Forbidden, InvalidInput
 from governance import rights
 from governance.acts import Act
 from governance.api.authentication import actor_of, person_of
-from governance.api.strict import StrictCharField, StrictSerializer
-from overrides.api.callers import checked
+from governance.api.strict import StrictCharField, StrictSerializer, checked
 from overrides.api.reviews import People
 from overrides.models import ReviewerSkill
 from overrides.services.queues import end_skill, give_skill

@@ -14,7 +14,7 @@ MODES = [mode.value for mode in Mode]
 IN_FLIGHT = [each.value for each in InFlight]
 
 
-class ScopeOutput(serializers.Serializer):  # type: ignore[type-arg]
+class ScopeOutput(serializers.Serializer[Any]):
     """The node of the scope tree that a switch names; null means all."""
 
     system = serializers.CharField(allow_null=True)
@@ -23,7 +23,7 @@ class ScopeOutput(serializers.Serializer):  # type: ignore[type-arg]
     capability = serializers.CharField(allow_null=True)
 
 
-class SwitchOutput(serializers.Serializer):  # type: ignore[type-arg]
+class SwitchOutput(serializers.Serializer[Any]):
     """A switch as it stands."""
 
     id = serializers.UUIDField()
@@ -38,7 +38,7 @@ class SwitchOutput(serializers.Serializer):  # type: ignore[type-arg]
     sealed = serializers.BooleanField()
 
 
-class InstanceOutput(serializers.Serializer):  # type: ignore[type-arg]
+class InstanceOutput(serializers.Serializer[Any]):
     """One running instance of a client and what it last said."""
 
     instance = serializers.CharField()
@@ -52,7 +52,7 @@ class InstanceOutput(serializers.Serializer):  # type: ignore[type-arg]
     drained_at = serializers.DateTimeField(allow_null=True)
 
 
-class ChangeOutput(serializers.Serializer):  # type: ignore[type-arg]
+class ChangeOutput(serializers.Serializer[Any]):
     """A change of a switch and how far it is confirmed: so many of so many expected."""
 
     id = serializers.UUIDField()
@@ -78,7 +78,7 @@ class ConfirmationOutput(ChangeOutput):
     )
 
 
-class TightenedOutput(serializers.Serializer):  # type: ignore[type-arg]
+class TightenedOutput(serializers.Serializer[Any]):
     """The switch, and the change that made it so."""
 
     switch = SwitchOutput()
@@ -87,7 +87,7 @@ class TightenedOutput(serializers.Serializer):  # type: ignore[type-arg]
     sealed = serializers.BooleanField()
 
 
-class LooseningOutput(serializers.Serializer):  # type: ignore[type-arg]
+class LooseningOutput(serializers.Serializer[Any]):
     """A request to set a switch to a less restrictive mode."""
 
     id = serializers.UUIDField()

@@ -21,7 +21,7 @@ from governance.api.authentication import (
     actor_of,
     require_fresh,
 )
-from governance.api.strict import StrictCharField, StrictSerializer
+from governance.api.strict import StrictCharField, StrictSerializer, checked
 from governance.errors import KeyOutOfScope
 from governance.models import AISystem, ServiceKey
 from governance.models.systems import clear, slug
@@ -59,13 +59,6 @@ class EpochField(StrictCharField):
         return found
 
 
-def validated(kind: type[StrictSerializer], request: Request) -> dict[str, Any]:
-    """The body of a request as a serializer reads it. Errors: REST framework's `ValidationError`."""
-    given = kind(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
-
-
 class TightenApi(APIView):
     """Set a switch to a more restrictive mode."""
 
@@ -100,7 +93,7 @@ class TightenApi(APIView):
         `sealed` is false where the log takes no entry now: the switch is in force all the same.
         """
         actor = actor_of(request)
-        given = validated(self.Tighten, request)
+        given = checked(self.Tighten, request)
         done = tighten(
             actor=actor,
             node=_node(request, given),
@@ -131,7 +124,7 @@ def _node(request: Request, given: dict[str, Any]) -> Node:
     return Node(system_id=system.pk, **names)
 
 
-class SwitchPage(serializers.Serializer):  # type: ignore[type-arg]
+class SwitchPage(serializers.Serializer[Any]):
     """Every switch that says more than run."""
 
     items = SwitchOutput(many=True)
@@ -212,5 +205,5 @@ class EmergencyClearApi(APIView):
     def post(self, request: Request) -> Response:
         """For whoever is appointed to. Everybody else who is, is told; somebody else looks at it afterwards."""
         require_fresh(request)
-        change = emergency_clear(actor=actor_of(request), **validated(self.EmergencyClear, request))
+        change = emergency_clear(actor=actor_of(request), **checked(self.EmergencyClear, request))
         return Response(change_json(confirmation_of(change)), HTTPStatus.CREATED)

@@ -98,7 +98,7 @@ def require_second(actor: Actor, change: RuleChange) -> None:
         raise RequestVoid()
 
 
-def refuse_rule_change(*, actor: Actor, change_id: uuid.UUID) -> RuleChange:
+def refuse_rule_change(*, actor: Actor, change_id: uuid.UUID, reason: str = "") -> RuleChange:
     """Refuse what asks for less, as the second person; or take one's own request back.
 
     Errors: `RuleChangeNotFound`, `RuleChangeOver`, `ApprovalForbidden`.
@@ -106,10 +106,10 @@ def refuse_rule_change(*, actor: Actor, change_id: uuid.UUID) -> RuleChange:
     with sealing() as seal:
         change = locked_change(actor, change_id)
         if actor.id == change.requested_by_id:
-            end(seal, actor, change, Status.WITHDRAWN)
+            end(seal, actor, change, Status.WITHDRAWN, reason)
             return change
         rights.require_approval(actor, act_of(change), scope_of(change), requested_by=change.requested_by_id)
-        end(seal, actor, change, Status.REFUSED)
+        end(seal, actor, change, Status.REFUSED, reason)
     return change
 
 
@@ -124,12 +124,12 @@ def expire_rule_changes(*, actor: Actor, now: datetime | None = None) -> int:
     return each_by_itself("rule-change", partial(_expire, actor), ids)
 
 
-def end(seal: Seal, actor: Actor, change: RuleChange, status: RuleChange.Status) -> None:
+def end(seal: Seal, actor: Actor, change: RuleChange, status: RuleChange.Status, reason: str = "") -> None:
     change.status = status
     change.decided_by_id = actor.id
     change.decided_at = timezone.now()
     facts = _named(change) | {"status": str(status)}
-    write(seal, actor=actor, kind=KINDS[status], row=change, system_id=change.system_id, facts=facts)
+    write(seal, actor=actor, kind=KINDS[status], row=change, system_id=change.system_id, facts=facts, reason=reason)
 
 
 def applied_facts(change: RuleChange) -> dict[str, Any]:

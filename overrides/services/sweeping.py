@@ -6,7 +6,7 @@ from typing import TypeVar
 import structlog
 from django.db import Error
 
-from config.errors import ServiceError, Unavailable
+from config.errors import Unavailable, name_of
 from ledger.errors import LogClosed, LogNotFound
 
 CANNOT_SEAL_NOW = (Unavailable, LogNotFound, LogClosed, Error)
@@ -28,8 +28,3 @@ def each_by_itself(what: str, act: Callable[[T], int], rows: Iterable[T]) -> int
             # a fault of ours in one row: said aloud, and no reason to leave the others as they are
             log.exception("control.sweep_broken", what=what, row=name)
     return done
-
-
-def name_of(error: Exception) -> str:
-    """An error as logs name it."""
-    return error.code if isinstance(error, ServiceError) else type(error).__name__

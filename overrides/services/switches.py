@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from config.errors import FieldProblem, Forbidden, InvalidInput
+from config.errors import FieldProblem, Forbidden, InvalidInput, name_of
 from governance import rights
 from governance.acts import Act
 from governance.models.systems import clear
@@ -30,7 +30,7 @@ from overrides.services.changing import (
 )
 from overrides.services.loosening import void_requests
 from overrides.services.recovery import recover_if_restored
-from overrides.services.sweeping import each_by_itself, name_of
+from overrides.services.sweeping import each_by_itself
 from overrides.standing import LAPSED, Epoch, InFlight, Mode, Node
 
 WAITING_AT_ONCE = 500

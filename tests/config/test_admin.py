@@ -23,7 +23,7 @@ class ReadOnlySessions(ReadOnlyAdmin[Session]):
         return True
 
 
-class SessionsByService(ReadOnlySessions, ServiceAdmin[Session]):  # type: ignore[misc]
+class SessionsByService(ReadOnlySessions, ServiceAdmin[Session]):
     fields = ("session_key",)
     seen: list[tuple[Session | None, dict[str, Any], bool]]
 
