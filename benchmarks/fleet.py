@@ -1,5 +1,7 @@
-"""In a process of its own: many clients of the SDK, each with its stream and its threads, saying when it obeys what."""
+"""In a process of its own: many clients of the SDK, each as an installation of its own would be (stream, threads,
+state folder), saying from when on its evaluation gives the new answer."""
 
+import functools
 import tempfile
 import threading
 import time
@@ -22,17 +24,18 @@ def main() -> None:
         for client in clients:
             if not client.wait_ready(READY_SECONDS):
                 raise RuntimeError(f"a client had no state: {client.health()}")
-            client.on_change(_tell)
+            client.on_change(functools.partial(_tell, client))
         say(ready=len(clients))
         wait_for_the_end()
         for client in clients:
             client.close(0.1)
 
 
-def _tell(change: Change) -> None:
-    at = time.monotonic()
+def _tell(client: Client, change: Change) -> None:
+    """What counts is what the next caller is answered, not what the change says."""
+    mode, at = client.mode(), time.monotonic()
     with _voice:
-        say(mode=change.after.value, epoch=change.epoch, at=at)
+        say(mode=mode.value, epoch=change.epoch, at=at)
 
 
 if __name__ == "__main__":

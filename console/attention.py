@@ -25,6 +25,7 @@ from overrides.models import (
 )
 from overrides.parameters import standing_of
 from overrides.services.drill_debts import Debt, drill_debts
+from overrides.services.rule_requests import act_of
 
 DAY = timedelta(days=1)
 Change = SwitchChange.Status
@@ -99,7 +100,7 @@ def _open_requests(now: datetime) -> Iterator[tuple[Act, uuid.UUID | None, uuid.
     )
     yield from ((Act.PARAMETER_LOOSEN, *row) for row in parameters.values_list("parameter__system_id", who))
     rules = RuleChange.objects.filter(status=RuleChange.Status.REQUESTED, expires_at__gt=now)
-    yield from ((Act.REVIEW_RULE_LOOSEN, *row) for row in rules.values_list("system_id", who))
+    yield from ((act_of(change), change.system_id, change.requested_by_id) for change in rules)
     policies = FailPolicyRequest.objects.filter(status=FailPolicyRequest.Status.OPEN, expires_at__gt=now)
     yield from ((Act.FAIL_POLICY_LOOSEN, *row) for row in policies.values_list("system_id", who))
 

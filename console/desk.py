@@ -22,11 +22,11 @@ from overrides.conditions import condition_in_words
 from overrides.models import Review, ReviewAssignment, ReviewRule
 from overrides.reasons import reasons_in_force
 from overrides.selectors import hidden_from, judgements_between
-from overrides.services.claiming import begin_item, parts_to_judge
+from overrides.services.claiming import BEFORE_JUDGING, begin_item, parts_to_judge
 from overrides.services.deciding import UNDO_SPAN
+from overrides.services.work import JUDGEMENTS
 
 Work = ReviewAssignment.Status
-SEEN_FIRST = ("input", "context", "refs")
 OFFERED_OUTCOMES = 9
 """As many as there are number keys."""
 COLLEAGUES = 200
@@ -103,8 +103,8 @@ def item_for(person: Person, token: uuid.UUID) -> Item:
         version=ModelVersion.objects.filter(pk=version_id).first() if version_id else None,
         rule=ReviewRule.objects.filter(pk=review.rule_id).first() if review.rule_id else None,
         due=due_of(review),
-        before=[shown_part(part) for part in parts if part.name in SEEN_FIRST],
-        after=[shown_part(part) for part in parts if part.name not in SEEN_FIRST],
+        before=[shown_part(part) for part in parts if part.name in BEFORE_JUDGING],
+        after=[shown_part(part) for part in parts if part.name not in BEFORE_JUDGING],
         output_text=next((part.data.decode() for part in parts if part.name == "output"), ""),
         subject=subject_in(parts),
         is_erased=is_erased,
@@ -179,7 +179,7 @@ def just_handed_in(person: Person, token: str | uuid.UUID | None) -> HandedIn | 
     except ValueError:
         return None
     work = ReviewAssignment.objects.filter(token=wanted, person=person, status=Work.SUBMITTED).first()
-    if work is None or work.ended_at is None or work.decision not in ("confirm", "modify", "reject"):
+    if work is None or work.ended_at is None or work.decision not in JUDGEMENTS:
         return None
     until = work.ended_at + UNDO_SPAN
     if until <= timezone.now():

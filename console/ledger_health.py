@@ -60,16 +60,26 @@ class LogState:
 
 def log_states() -> list[LogState]:
     """All logs, each compared with what this host has signed."""
+    # the head store first: it is advanced after the commit, so whatever it has is in the database by then
+    signed = _signed()
     with connection.cursor() as cursor:
         cursor.execute(LOGS)
-        return [_state(row) for row in cursor.fetchall()]
+        return [_state(row, signed) for row in cursor.fetchall()]
+
+
+def _signed() -> dict[uuid.UUID, StoredHead] | None:
+    """None: it cannot be read."""
+    try:
+        return head_store().heads()
+    except HeadStoreUnavailable:
+        return None
 
 
 def troubled_logs() -> list[LogState]:
     return [log for log in log_states() if not log.is_well]
 
 
-def _state(row: tuple[Any, ...]) -> LogState:
+def _state(row: tuple[Any, ...], signed: dict[uuid.UUID, StoredHead] | None) -> LogState:
     log_id, size, root = row[0], row[6], bytes(row[7]) if row[7] else None
     findings = row[12] if isinstance(row[12], list) else []
     return LogState(
@@ -86,17 +96,20 @@ def _state(row: tuple[Any, ...]) -> LogState:
         audit_started_at=row[10],
         audit_finished_at=row[11],
         findings=findings,
-        trouble=_trouble(log_id, size, root)
+        trouble=_trouble(log_id, size, root, signed)
         or (f"the self-audit found {len(findings)} mismatches" if findings else ""),
     )
 
 
-def _trouble(log_id: uuid.UUID, size: int, root: bytes | None) -> str:
+def _trouble(log_id: uuid.UUID, size: int, root: bytes | None, signed: dict[uuid.UUID, StoredHead] | None) -> str:
+    unreadable = "the head store cannot be read, so nothing can be sealed"
+    if signed is None:
+        return unreadable
     try:
-        signed = head_store().head(log_id)
+        # a log that was opened since the store was read is not among them
+        return _difference(signed.get(log_id) or head_store().head(log_id), size, root)
     except HeadStoreUnavailable:
-        return "the head store cannot be read, so nothing can be sealed"
-    return _difference(signed, size, root)
+        return unreadable
 
 
 def _difference(signed: StoredHead | None, size: int, root: bytes | None) -> str:

@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from console import alert_words  # noqa: F401 - its declarations are what it is imported for
 from console.views import (
     accountability,
+    clients,
     decision,
     decisions,
     demo,
@@ -60,6 +61,7 @@ urlpatterns: list[URLPattern] = [
     # who has no second factor yet may stop, and may not loosen: the names say which is which
     path("switchboard/", switchboard.switchboard, name="switchboard"),
     path("switchboard/live", switchboard.live, name="switchboard_live"),
+    path("switchboard/clients/", clients.clients, name="switchboard_clients"),
     path("switchboard/tighten", switchboard.tighten_page, name="switchboard_tighten"),
     path("switchboard/changes/<uuid:change_id>/", switchboard.change, name="switchboard_change"),
     path("switchboard/changes/<uuid:change_id>/live", switchboard.change_live, name="switchboard_change_live"),

@@ -33,6 +33,7 @@ class Act(enum.StrEnum):
     EFFECT_CONFIRM = "effect.confirm"
     OUTCOME_REPORT = "outcome.report"
     REVIEW_QUEUE_MANAGE = "review_queue.manage"
+    REVIEW_QUEUE_LOOSEN = "review_queue.loosen"
     REVIEW_RULE_TIGHTEN = "review_rule.tighten"
     REVIEW_RULE_LOOSEN = "review_rule.loosen"
     OVERSIGHT_VIEW = "oversight.view"
@@ -171,6 +172,7 @@ RULES: dict[Act, Rule] = {
     Act.EFFECT_CONFIRM: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
     Act.OUTCOME_REPORT: _rule(Role.REVIEWER, Role.TECHNICAL_OWNER, *OWNERS, by_key=(KeyScope.FEEDBACK_WRITE,)),
     Act.REVIEW_QUEUE_MANAGE: _rule(Role.ADMINISTRATOR, *OWNERS),
+    Act.REVIEW_QUEUE_LOOSEN: _rule(Role.ADMINISTRATOR, *OWNERS, approves=(Role.APPROVER,)),
     Act.REVIEW_RULE_TIGHTEN: _rule(Role.OPERATOR, *OWNERS),
     Act.REVIEW_RULE_LOOSEN: _rule(Role.OPERATOR, *OWNERS, approves=(Role.APPROVER,)),
     Act.OVERSIGHT_VIEW: _rule(*OWNERS, Role.AUDITOR, Role.INVESTIGATOR, Role.DPO),

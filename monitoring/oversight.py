@@ -18,6 +18,7 @@ from audit.models import Decision
 from governance.models import Person
 from monitoring.selectors import known_outcomes
 from overrides.models import Appeal, Drill, Override, ReportedOverride, Review, ReviewAssignment, ReviewQueue
+from overrides.services.work import JUDGEMENTS
 from overrides.standing import Mode
 
 FEWEST = 10
@@ -44,7 +45,7 @@ class Measures:
 
     since: datetime
     until: datetime
-    ended: int
+    ended: int | None
     decided: int | None
     overridden: Share
     overridden_when_right: Share
@@ -90,7 +91,7 @@ def measures(queue: ReviewQueue, since: datetime, until: datetime) -> Measures:
     return Measures(
         since=since,
         until=until,
-        ended=len(reviews),
+        ended=cell(len(reviews)),
         decided=cell(len(decided)),
         overridden=share(changed[each.id] for each in decided),
         overridden_when_right=share(changed[each.id] for each in right),
@@ -142,7 +143,7 @@ def dwell_in(queue: ReviewQueue, since: datetime, until: datetime) -> list[Dwell
 def _dwells(since: datetime, until: datetime, **where: Any) -> list[Dwell]:
     rows = ReviewAssignment.objects.filter(
         status=ReviewAssignment.Status.SUBMITTED,
-        decision__in=["confirm", "modify", "reject"],
+        decision__in=JUDGEMENTS,
         shown_at__isnull=False,
         ended_at__gte=since,
         ended_at__lt=until,
@@ -205,7 +206,7 @@ def _work(review_ids: list[uuid.UUID]) -> list[dict[str, Any]]:
     rows = ReviewAssignment.objects.filter(
         review_id__in=review_ids,
         status=ReviewAssignment.Status.SUBMITTED,
-        decision__in=["confirm", "modify", "reject"],
+        decision__in=JUDGEMENTS,
     )
     names = (
         "review_id",

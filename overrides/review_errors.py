@@ -13,7 +13,8 @@ class QueueInUse(Conflict):
     code = "review-queue-in-use"
     title = "This queue is still needed"
     meaning = (
-        "Rules send decisions there, or reviews wait in it. Change the rules and let the reviews be decided first."
+        "Rules send decisions there, reviews wait in it, or it takes what is held without a rule. Change that, and let "
+        "the reviews be decided first."
     )
 
 
@@ -26,15 +27,15 @@ class RuleNotFound(NotFound):
 class RuleChangeNotFound(NotFound):
     code = "rule-change-not-found"
     title = "There is no such request"
-    meaning = "No request to loosen a review rule of this id is within reach of whoever is asking."
+    meaning = "No request of this id to loosen a review rule or queue is within reach of whoever is asking."
 
 
 class RuleChangeOver(Conflict):
     code = "rule-change-over"
     title = "This request does not count any more"
     meaning = (
-        "A request to loosen a review rule is bound to the rule as it stood, and expires after a day. It was decided "
-        "already, it expired, or the rule changed meanwhile. Ask anew."
+        "A request to loosen a review rule or queue is bound to what it stands on, and expires after a day. It was "
+        "decided already, it expired, or the rule, the queue or rules beside it changed meanwhile. Ask anew."
     )
 
 
@@ -119,7 +120,9 @@ class OverrideNotFound(NotFound):
 class OverrideNotWaiting(Conflict):
     code = "override-not-waiting"
     title = "This override waits for nobody"
-    meaning = "It was agreed to or refused already, or another one waits for this decision."
+    meaning = (
+        "It was agreed to or refused already, nobody came for it in seven days, or another one waits for this decision."
+    )
 
 
 class AppealNotFound(NotFound):

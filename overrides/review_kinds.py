@@ -7,10 +7,16 @@ QUEUE_UPDATED = Kind("review_queue.updated", Belongs.SCOPE, "a queue of reviews,
 RULE_REGISTERED = Kind("review_rule.registered", Belongs.SYSTEM, "more decisions must be looked at by a person")
 RULE_UPDATED = Kind("review_rule.updated", Belongs.SYSTEM, "which decisions must be looked at changed")
 RULE_ARCHIVED = Kind("review_rule.archived", Belongs.SYSTEM, "a review rule asks for nothing any more")
-RULE_CHANGE_REQUESTED = Kind("rule_change.requested", Belongs.SYSTEM, "somebody asked to loosen a review rule")
-RULE_CHANGE_APPLIED = Kind("rule_change.applied", Belongs.SYSTEM, "a second person agreed to loosen a review rule")
-RULE_CHANGE_REFUSED = Kind("rule_change.refused", Belongs.SYSTEM, "a second person refused to loosen a review rule")
-RULE_CHANGE_WITHDRAWN = Kind("rule_change.withdrawn", Belongs.SYSTEM, "nobody asks any more to loosen a review rule")
+RULE_CHANGE_REQUESTED = Kind("rule_change.requested", Belongs.SCOPE, "somebody asked to loosen a review rule or queue")
+RULE_CHANGE_APPLIED = Kind(
+    "rule_change.applied", Belongs.SCOPE, "a second person agreed to loosen a review rule or queue"
+)
+RULE_CHANGE_REFUSED = Kind(
+    "rule_change.refused", Belongs.SCOPE, "a second person refused to loosen a review rule or queue"
+)
+RULE_CHANGE_WITHDRAWN = Kind(
+    "rule_change.withdrawn", Belongs.SCOPE, "nobody asks any more to loosen a review rule or queue"
+)
 REASONS_LISTED = Kind("reasons.listed", Belongs.SCOPE, "a new list of reasons for human decisions")
 SKILL_GIVEN = Kind("skill.given", Belongs.REGISTRY, "somebody was found able to judge a kind of case")
 SKILL_ENDED = Kind("skill.ended", Belongs.REGISTRY, "a skill counts no more")

@@ -16,6 +16,12 @@ def reviews_due(facts: dict[str, Any]) -> Letter:
     return Letter("Reviews are waiting", [line], reverse("admin:reviews"))
 
 
+@letter("review.due")
+def review_due(facts: dict[str, Any]) -> Letter:
+    line = "It has used four fifths of its time. When it is over, what its rule says is applied. Your draft is kept."
+    return Letter("A review you hold is nearly out of time", [line], reverse("admin:reviews"))
+
+
 @letter("review.offered")
 def review_offered(facts: dict[str, Any]) -> Letter:
     line = "A colleague handed it to you. It is yours alone for 24 hours."

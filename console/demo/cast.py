@@ -72,6 +72,12 @@ STAFF = (
         on_each_system=(Role.REVIEWER,),
         may="the second pair of eyes, and appeals",
     ),
+    Member(
+        "Demo Busy Colleague",
+        "demo-colleague",
+        on_each_system=(Role.REVIEWER,),
+        may="simulated: decides what has waited for 8 minutes",
+    ),
     Member("Demo Investigator", "demo-investigator", everywhere=(Role.INVESTIGATOR,), may="cases, holds"),
     Member("Demo Internal Auditor", "demo-auditor", everywhere=(Role.AUDITOR,), may="sees the record, exports it"),
     Member("Demo Data Protection Officer", "demo-dpo", everywhere=(Role.DPO,), may="payloads, erasure"),
@@ -81,6 +87,7 @@ STAFF = (
 EVERYBODY = (ADMINISTRATOR, SECOND_ADMINISTRATOR, *STAFF)
 ENGINEER, OPERATOR, DEPUTY = "demo-engineer", "demo-operator", "demo-deputy"
 REVIEWERS = ("demo-reviewer", "demo-second-reviewer")
+COLLEAGUE = "demo-colleague"
 
 SYSTEMS = (
     System(

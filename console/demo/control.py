@@ -8,15 +8,19 @@ from django.utils import timezone
 from console.demo.stream import ASKING_CHANNEL, HELD_BELOW, MOST, THRESHOLD
 from governance.models import AISystem, Person
 from governance.rights import as_actor
+from ledger.sealing import sealing
+from overrides.drill_kinds import DRILL_CONCLUDED
 from overrides.models import Drill, ReviewQueue
-from overrides.services.drills import plan_drill
+from overrides.services.drills import plan_drill, write_drill
 from overrides.services.parameters import define_parameter
 from overrides.services.queues import give_skill, register_queue
 from overrides.services.rules import register_rule
 
-HELD_FOR_S = 15 * 60
+HELD_FOR_S = 30 * 60
 """As long as a customer may wait at the counter. The demonstration's service waits a little longer."""
 SKILL = "recruiting-law"
+SINCE_LAST_DRILL = timedelta(days=110)
+"""More than the quarter that high risk asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ def set_up(crew: Crew, systems: dict[str, AISystem], owners: dict[str, Person]) 
         )  # fmt: skip
         _rule(crew, systems[slug], queue)
     _skills(crew)
+    _drilled_long_ago(crew, systems["cv-triage"])
     plan_drill(
         actor=as_actor(crew.operator), system_id=systems["credit-limits"].pk, drill_type=Drill.Type.TABLE_TOP,
         starts_at=timezone.now() + timedelta(days=7),
@@ -79,3 +84,20 @@ def _rule(crew: Crew, system: AISystem, queue: ReviewQueue) -> None:
 def _skills(crew: Crew) -> None:
     for reviewer in crew.reviewers:
         give_skill(actor=as_actor(crew.administrator), person_id=reviewer.pk, skill=SKILL)
+
+
+def _drilled_long_ago(crew: Crew, system: AISystem) -> None:
+    """A drill before the demonstration's time, which makes the next one overdue: nothing else here is back-dated."""
+    began = timezone.now() - SINCE_LAST_DRILL
+    drill = plan_drill(
+        actor=as_actor(crew.operator), system_id=system.pk, drill_type=Drill.Type.TABLE_TOP, starts_at=timezone.now(),
+        expectation="Team leads know who turns the proposals off in the applicant tracker.",
+    )  # fmt: skip
+    drill.starts_at, drill.window_ends_at = began, began + timedelta(hours=1)
+    drill.status, drill.conclusion = Drill.Status.CONCLUDED, Drill.Conclusion.PASSED
+    drill.started_by_id = drill.concluded_by_id = crew.operator.pk
+    drill.started_at, drill.ended_at = began, began + timedelta(minutes=40)
+    drill.concluded_at, drill.ended_by = drill.ended_at, Drill.EndedBy.PERSON
+    drill.conclusion_note = "They did, and the list of contacts was out of date; it was put right the same day."
+    with sealing() as seal:
+        write_drill(seal, actor=as_actor(crew.operator), kind=DRILL_CONCLUDED, drill=drill)

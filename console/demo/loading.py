@@ -10,6 +10,7 @@ from django.conf import settings
 
 from console.demo.cast import (
     ADMINISTRATOR,
+    COLLEAGUE,
     ENGINEER,
     OPERATOR,
     REVIEWERS,
@@ -147,7 +148,7 @@ def _register(system: System, people: dict[str, Person]) -> AISystem:
 
 
 def _crew(people: dict[str, Person]) -> Crew:
-    reviewers = tuple(people[name] for name in REVIEWERS)
+    reviewers = tuple(people[name] for name in (*REVIEWERS, COLLEAGUE))
     return Crew(people[ADMINISTRATOR.mailbox], people[ENGINEER], people[OPERATOR], reviewers)
 
 

@@ -21,7 +21,7 @@ from answerable import AnswerableError, Change, Client, Decision, Held, Stopped,
 from console.demo.stream import ASKING_CHANNEL, MOST, THRESHOLD, chance, credit_limit
 
 SYSTEM, CAPABILITY = "credit-limits", "limit-increase"
-PATIENCE = 16 * 60.0
+PATIENCE = 31 * 60.0
 """Longer than a review may take (console.demo.control): what nobody decides in time is told too."""
 WAITING_AT_ONCE = 40
 

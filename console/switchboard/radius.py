@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db.models import Q, Sum
 from django.utils import timezone
@@ -123,11 +124,18 @@ SHORTEST_LOOK_S = 120
 
 
 def review_load(node: Node) -> ReviewLoad:
-    """How many an hour it would be, by the last day, and who there is to look at them."""
+    """How many an hour it would be, and who there is to look at them."""
     ids = [each.pk for each in _reached(node)]
-    counted = DecisionTally.objects.filter(system_id__in=ids, minute__gte=timezone.now() - DAY)
-    total = counted.aggregate(total=Sum("count"))["total"] or 0
-    return ReviewLoad(an_hour=total / 24, reviewers=_reviewers(ids), queue=_queue(node))
+    return ReviewLoad(an_hour=_an_hour(ids), reviewers=_reviewers(ids), queue=_queue(node))
+
+
+def _an_hour(ids: Collection[uuid.UUID]) -> float:
+    """The last hour or the mean of the last day, whichever is more: what went live today has no day behind it."""
+    now = timezone.now()
+    counted = DecisionTally.objects.filter(system_id__in=ids, minute__gte=now - DAY)
+    in_last_hour = Sum("count", filter=Q(minute__gte=now - timedelta(hours=1)))
+    found = counted.aggregate(day=Sum("count"), hour=in_last_hour)
+    return max((found["day"] or 0) / 24, found["hour"] or 0)
 
 
 def _reviewers(ids: Collection[uuid.UUID]) -> int:

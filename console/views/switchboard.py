@@ -16,6 +16,7 @@ from console.pages import page, show, viewer
 from console.switchboard import words
 from console.switchboard.answers import Answer, Times, client_lines, times_of
 from console.switchboard.board import board_of
+from console.switchboard.clients import unknown_flags
 from console.switchboard.forms import TightenForm
 from console.switchboard.names import names_of
 from console.switchboard.places import Place, node_of, place_of
@@ -23,6 +24,7 @@ from console.switchboard.radius import lacks_fallback, radius_of, review_load
 from governance import rights
 from governance.acts import Act
 from governance.models import AISystem, Person
+from governance.rights import held_by
 from overrides import switch_selectors as selectors
 from overrides.errors import ChangeNotFound
 from overrides.models import Switch, SwitchChange
@@ -37,12 +39,13 @@ TIGHTER = [mode for mode in Mode if mode is not Mode.RUN]
 @require_safe
 def switchboard(request: HttpRequest) -> HttpResponse:
     """All that one may see. Its live part is asked for again every second."""
-    asked = request.GET.get("q", "").strip()[:100]
+    asked, person = request.GET.get("q", "").strip()[:100], viewer(request)
     return show(
         request,
         "switchboard/board.html",
         title="Switchboard",
-        board=board_of(viewer(request), asked),
+        board=board_of(person, asked),
+        missing_flags=unknown_flags(held_by(person).systems_touched()).count(),
         asked=asked,
         live=_live_address("admin:switchboard_live", asked),
         now=timezone.now(),

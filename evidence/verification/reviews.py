@@ -75,10 +75,18 @@ class _Past:
         rows = list(reviews)
         self.rules = _states(ReviewRule, {row.rule_id for row in rows})
         self.queues = _states(ReviewQueue, {row.queue_id for row in rows})
+        self.shares = _shares({row.system_id for row in rows})
 
     def wrong(self, row: Review) -> Iterator[str]:
-        if not any(_is_copy(row, rule, queue) for rule in self._rules(row) for queue in self._queues(row)):
+        pairs = ((rule, queue) for rule in self._rules(row) for queue in self._queues(row))
+        if not any(_is_copy(row, rule, queue) and self._is_chance(row, rule) for rule, queue in pairs):
             yield "what its rule and its queue said"
+
+    def _is_chance(self, row: Review, rule: Any) -> bool:
+        """Whether it is what a rule takes after an earlier one has taken its share (see `probability_of`)."""
+        whole = float(rule.condition.get("share", 1)) if rule else 1.0
+        taken = {0.0} | (self.shares.get(row.system_id, set()) if rule else set())
+        return row.probability in {max(whole - each, 0.0) for each in taken}
 
     def _rules(self, row: Review) -> list[Any]:
         found = self.rules.get(row.rule_id, [])
@@ -96,6 +104,17 @@ def _states(model: Any, ids: set[uuid.UUID | None]) -> dict[uuid.UUID | None, li
     return found
 
 
+def _shares(system_ids: set[uuid.UUID]) -> dict[uuid.UUID, set[float]]:
+    """The random shares that rules of these AI systems ever asked for."""
+    found: dict[uuid.UUID, set[float]] = {}
+    for system_id, condition in ReviewRule.history.filter(system_id__in=system_ids).values_list(
+        "system_id", "condition"
+    ):
+        if "share" in condition:
+            found.setdefault(system_id, set()).add(float(condition["share"]))
+    return found
+
+
 def _is_for(rule: Any, row: Review) -> bool:
     return bool(rule.system_id == row.system_id and rule.environment in ("", row.environment))
 
@@ -106,7 +125,7 @@ def _takes(queue: Any, row: Review) -> bool:
 
 
 def _is_copy(row: Review, rule: Any, queue: Any) -> bool:
-    """Whether a review began as `open_reviews` makes one of this rule and this queue."""
+    """Whether a review began as `open_reviews` makes one of this rule and this queue, but for its probability."""
     if rule is not None and rule.queue_id != row.queue_id:
         return False
     share = queue.blind_share if queue else 0.0
@@ -116,7 +135,6 @@ def _is_copy(row: Review, rule: Any, queue: Any) -> bool:
         rule.on_timeout if rule else "block",
         rule.reviews_required if rule else 1,
         rule.required_skill if rule else "",
-        float(rule.condition.get("share", 1)) if rule else 1.0,
         bool(rule and rule.is_blind) or draw_of(row.pk) < share,
     )
     began = (
@@ -124,7 +142,6 @@ def _is_copy(row: Review, rule: Any, queue: Any) -> bool:
         row.on_timeout,
         row.reviews_required,
         row.required_skill,
-        row.probability,
         row.is_blind,
     )
     return began == expected

@@ -34,8 +34,8 @@ class MeasuresOutput(serializers.Serializer[Any]):
 
     since = serializers.DateTimeField()
     until = serializers.DateTimeField()
-    ended = serializers.IntegerField()
-    decided = serializers.IntegerField(allow_null=True)
+    ended = serializers.IntegerField(allow_null=True, help_text="Null: from one to four.")
+    decided = serializers.IntegerField(allow_null=True, help_text="Null: from one to four.")
     overridden = ShareOutput()
     overridden_when_right = ShareOutput()
     overridden_when_wrong = ShareOutput()

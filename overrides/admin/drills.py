@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -53,12 +53,23 @@ class PlanForm(ServiceForm):
         widget=UnfoldAdminIntegerFieldWidget(),
     )
     participants = forms.ModelMultipleChoiceField(
-        Person.objects.filter(is_active=True), required=False, widget=UnfoldAdminSelectMultipleWidget
+        Person.objects.filter(is_active=True),
+        required=False,
+        label="Who takes part",
+        help_text="Several: with Ctrl or Shift.",
+        widget=UnfoldAdminSelectMultipleWidget({"size": 8}),
     )
 
     class Meta:
         model = Drill
         fields = ("system", "environment", "type", "mode", "in_flight", "starts_at", "expectation")
+        labels: ClassVar = {"system": "AI system", "mode": "Mode to practise", "in_flight": "Work under way"}
+        help_texts: ClassVar = {
+            "environment": "A live drill names one. Empty: every one.",
+            "mode": "What the switch is set to, or would be.",
+            "in_flight": "What becomes of what clients have begun.",
+            "expectation": "Who does what, and within which time: the drill measures itself on it.",
+        }
 
     def _get_validation_exclusions(self) -> set[str]:
         # people are rows here and ids there: the service's affair

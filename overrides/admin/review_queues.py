@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -17,7 +19,7 @@ from governance import rights
 from governance.acts import Act
 from governance.admin.pages import ReasonForm, RegisterAdmin, actor_of, person_of
 from governance.scopes import ORGANISATION, Scope
-from overrides.models import OPEN, ReviewerSkill, ReviewQueue
+from overrides.models import OPEN, ReviewerSkill, ReviewQueue, RuleChange
 from overrides.reasons import DECISIONS, reasons_in_force
 from overrides.services.queues import (
     archive_queue,
@@ -63,12 +65,17 @@ class QueueForm(ServiceForm):
 
 @admin.register(ReviewQueue)
 class ReviewQueueAdmin(RegisterAdmin[ReviewQueue]):
-    about = "Reviews wait in queues. Each has an owner, who is told before deadlines, and says what it does when full."
+    about = (
+        "Reviews wait in queues. Each has an owner, who is told before deadlines, and says what it does when full. "
+        "A change after which less would be looked at (less room, no more taken when full, more time, fewer blind) "
+        "waits for a second person."
+    )
     form = QueueForm
     list_display = ("slug", "system", "owner", "waiting", "capacity", "when_full", "shown_state")
     list_filter = ("system",)
     list_select_related = ("system", "owner")
     actions_detail = ("archive", "reasons", "show_history")
+    change_form_outer_before_template = "overrides/admin/queue.html"
 
     def may(self, request: HttpRequest, act: PageAct, obj: ReviewQueue | None) -> bool:
         person = person_of(request)
@@ -104,7 +111,11 @@ class ReviewQueueAdmin(RegisterAdmin[ReviewQueue]):
     def carry_out(self, request: HttpRequest, original: ReviewQueue | None, cleaned: Mapping[str, Any]) -> ReviewQueue:
         described = {name: cleaned[name] for name in SETTINGS} | {"owner_id": cleaned["owner"].pk}
         if original:
-            return update_queue(actor=actor_of(request), queue_id=original.pk, changes=described)
+            return update_queue(
+                actor=actor_of(request),
+                queue_id=original.pk,
+                changes={name: value for name, value in described.items() if getattr(original, name) != value},
+            ).queue
         owner_id, system = described.pop("owner_id"), cleaned["system"]
         return register_queue(
             actor=actor_of(request),
@@ -113,6 +124,28 @@ class ReviewQueueAdmin(RegisterAdmin[ReviewQueue]):
             system_id=system.pk if system else None,
             **described,
         )
+
+    def asks_factor(self, request: HttpRequest) -> bool:
+        # which changes wait for a second person shows in the service alone: all of them ask, making a queue does not
+        return request.resolver_match is not None and "object_id" in request.resolver_match.kwargs
+
+    def response_change(self, request: HttpRequest, obj: ReviewQueue) -> HttpResponse:
+        if not _waiting(obj, requested_by_id=person_of(request).pk):
+            return super().response_change(request, obj)
+        messages.warning(request, "Less would be looked at, so it waits for a second person.")
+        return redirect(self.page_of(obj))
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: ReviewQueue | None = None,
+    ) -> HttpResponse:
+        waiting = {"waiting": _waiting(obj)} if obj else {}
+        return super().render_change_form(request, context | waiting, add, change, form_url, obj)
 
     def acts_for(self, request: HttpRequest, obj: ReviewQueue) -> Iterable[str]:
         if obj.archived_at is None and rights.can(person_of(request), Act.REVIEW_QUEUE_MANAGE, _scope(obj)):
@@ -236,6 +269,12 @@ class ReviewerSkillAdmin(RegisterAdmin[ReviewerSkill]):
             carry_out=lambda row, given: end_skill(actor=actor_of(request), person_id=row.person_id, skill=row.skill),
             explanation="They are given nothing any more that asks for it; what they decided stays.",
         )
+
+
+def _waiting(queue: ReviewQueue, **by: Any) -> RuleChange | None:
+    """What waits for a second person, and is still about the queue as it stands."""
+    waits = queue.changes.filter(status=RuleChange.Status.REQUESTED, expires_at__gt=timezone.now(), **by)
+    return waits.filter(rule_revision=queue.revision).first()
 
 
 def _scope(queue: ReviewQueue) -> Scope:

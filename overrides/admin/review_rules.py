@@ -20,20 +20,17 @@ from governance import rights
 from governance.acts import Act
 from governance.admin.pages import ActPages, ReasonForm, RegisterAdmin, actor_of, page_link, person_of
 from governance.models import Person
+from governance.reauthentication import interruption
 from governance.scopes import ORGANISATION, Scope
+from ledger.entries import Actor
 from overrides.admin.review_forms import SETTINGS, TESTS, ChangeRuleForm, NewRuleForm, as_typed
 from overrides.catching import would_catch
 from overrides.conditions import condition_in_words
 from overrides.models import ReviewQueue, ReviewRule, RuleChange
 from overrides.selectors import hidden_from
-from overrides.services.rules import (
-    Asked,
-    approve_rule_change,
-    change_rule,
-    loosened,
-    refuse_rule_change,
-    register_rule,
-)
+from overrides.services.queues import approve_queue_change
+from overrides.services.rule_requests import act_of, refuse_rule_change, scope_of
+from overrides.services.rules import Asked, approve_rule_change, change_rule, loosened, register_rule
 
 Status = RuleChange.Status
 WORDS = {
@@ -47,6 +44,11 @@ WORDS = {
     "required_skill": "the skill asked for",
     "order": "when it is tried",
     "queue_id": "another queue",
+    # of a queue
+    "when_full": "what it does when it is full",
+    "capacity": "less room",
+    "blind_share": "fewer of them blind",
+    "is_default": "where what is held without a rule goes",
 }
 
 
@@ -130,7 +132,10 @@ class ReviewRuleAdmin(RegisterAdmin[ReviewRule]):
         is_sent = request.method == "POST"
         form = ChangeRuleForm(request.POST if is_sent else None, initial=as_typed(obj))
         verdict = _verdict(obj, form, request) if is_sent and form.is_valid() else None
-        if verdict and request.POST.get("read") == verdict["read"] and (asked := _change(request, obj, form)):
+        is_read = verdict is not None and request.POST.get("read") == verdict["read"]
+        if is_read and verdict and verdict["looser"] and (asking := interruption(request)):
+            return asking
+        if is_read and (asked := _change(request, obj, form)):
             messages.success(request, "It waits for a second person." if asked.request else "It is in force.")
             return redirect(self.page_of(obj))
         context = {"form": form, "verdict": None if form.errors else verdict}
@@ -143,6 +148,7 @@ class ReviewRuleAdmin(RegisterAdmin[ReviewRule]):
             request,
             object_id,
             name="archive",
+            asks_factor=True,
             title="Ask to archive it",
             form_class=ReasonForm,
             carry_out=lambda row, given: change_rule(
@@ -199,10 +205,12 @@ class ReviewRuleAdmin(RegisterAdmin[ReviewRule]):
 
 @admin.register(RuleChange)
 class RuleChangeAdmin(ActPages[RuleChange]):
-    about = "Changes that ask for less than a review rule does. Each waits a day for a second person."
+    about = (
+        "Changes after which less would be looked at, by a rule or in a queue. Each waits a day for a second person."
+    )
     list_display = ("shown_rule", "system", "what", "shown_status", "asked_by", "expires_at")
     list_filter = ("status", "system")
-    list_select_related = ("rule", "system")
+    list_select_related = ("rule", "queue", "system")
     fields = ("shown_rule", "system", "what", "shown_changes", "status", "asked_by", "expires_at", "decided_at")
     readonly_fields = fields
     actions_detail = ("approve", "refuse", "show_history")
@@ -211,11 +219,11 @@ class RuleChangeAdmin(ActPages[RuleChange]):
         person = person_of(request)
         if obj is None:
             return rights.can_anywhere(person, Act.SYSTEM_VIEW)
-        return rights.can(person, Act.SYSTEM_VIEW, Scope.system(obj.system_id))
+        return rights.can(person, Act.SYSTEM_VIEW, scope_of(obj))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RuleChange]:
         systems = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
-        rows: QuerySet[RuleChange] = super().get_queryset(request).select_related("rule", "system")
+        rows: QuerySet[RuleChange] = super().get_queryset(request).select_related("rule", "queue", "system")
         return rows if systems is None else rows.filter(system_id__in=systems)
 
     def get_ordering(self, request: HttpRequest) -> Any:
@@ -224,8 +232,8 @@ class RuleChangeAdmin(ActPages[RuleChange]):
     def acts_for(self, request: HttpRequest, obj: RuleChange) -> Iterable[str]:
         if obj.status != Status.REQUESTED or obj.expires_at <= timezone.now():
             return
-        person, scope = person_of(request), Scope.system(obj.system_id)
-        if rights.may_approve(person, Act.REVIEW_RULE_LOOSEN, scope, requested_by=obj.requested_by_id):
+        person = person_of(request)
+        if rights.may_approve(person, act_of(obj), scope_of(obj), requested_by=obj.requested_by_id):
             yield from ("approve", "refuse")
         elif obj.requested_by_id == person.pk:
             yield "refuse"
@@ -237,8 +245,9 @@ class RuleChangeAdmin(ActPages[RuleChange]):
             request,
             object_id,
             name="approve",
+            asks_factor=True,
             title="Approve",
-            carry_out=lambda row, given: approve_rule_change(actor=actor_of(request), change_id=row.pk),
+            carry_out=lambda row, given: _approve(actor_of(request), row),
             explanation=f"Less is looked at from then on: {self.what(found)}." if found else "",
             done="It is in force.",
         )
@@ -251,12 +260,13 @@ class RuleChangeAdmin(ActPages[RuleChange]):
             name="refuse",
             title="Refuse or take back",
             carry_out=lambda row, given: refuse_rule_change(actor=actor_of(request), change_id=row.pk),
-            done="The rule stays as it is.",
+            done="It stays as it is.",
         )
 
-    @admin.display(description="Rule")
+    @admin.display(description="Rule or queue")
     def shown_rule(self, row: RuleChange) -> SafeString | str:
-        return page_link(row.rule) if row.rule else "a new rule, before others"
+        found = row.rule or row.queue
+        return page_link(found) if found else "a new rule, before others"
 
     @admin.display(description="Asks for less in")
     def what(self, row: RuleChange) -> str:
@@ -275,16 +285,25 @@ class RuleChangeAdmin(ActPages[RuleChange]):
 
     @admin.display(description="Asked by")
     def asked_by(self, row: RuleChange) -> str:
-        return str(Person.objects.filter(pk=row.requested_by_id).first() or "a former member of staff")
+        return _person_in_words(row.requested_by_id)
+
+
+def _approve(actor: Actor, row: RuleChange) -> object:
+    approve = approve_queue_change if row.queue_id else approve_rule_change
+    return approve(actor=actor, change_id=row.pk)
 
 
 def _queue_in_words(queue_id: Any) -> str:
     return ReviewQueue.objects.get(pk=queue_id).slug
 
 
+def _person_in_words(person_id: Any) -> str:
+    return str(Person.objects.filter(pk=person_id).first() or "a former member of staff")
+
+
 def _said(row: RuleChange, name: str, value: Any) -> str:
-    before = getattr(row.rule, name, None) if row.rule and name != "archived" else None
-    words = {"condition": condition_in_words, "queue_id": _queue_in_words}.get(name, str)
+    before = getattr(row.rule or row.queue, name, None) if name != "archived" else None
+    words = {"condition": condition_in_words, "queue_id": _queue_in_words, "owner_id": _person_in_words}.get(name, str)
     was = f" (was {words(before)})" if before is not None and row.status == Status.REQUESTED else ""
     return f"{name.removesuffix('_id').removesuffix('_s').replace('_', ' ')}: {words(value)}{was}"
 

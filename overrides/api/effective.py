@@ -167,7 +167,7 @@ class WithdrawApi(APIView):
     @extend_schema(operation_id="withdraw_review", tags=["human control"], request=None, responses=EffectiveOutput)
     def post(self, request: Request, decision_id: uuid.UUID) -> Response:
         decision = decision_for(request, decision_id, Scope.DECISIONS_WRITE)
-        grant_of(request)
+        grant_of(request)  # the caller's act: people decide or override
         withdraw_review(actor=actor_of(request), decision_id=decision_id)
         found = effective_of(decision_id, decision=decision)
         return Response(EffectiveOutput(described_effective(found, with_output=False)).data)

@@ -158,7 +158,7 @@ def _work(work: ReviewAssignment, actor: Actor) -> dict[str, Any]:
 
 
 def _item(work: ReviewAssignment, decision: SealedDecision, parts: list[DisclosedPart], actor: Actor) -> dict[str, Any]:
-    is_unseen = work.is_blind and work.first_at is None
+    is_unseen = work.is_unseen
     body = decision.body
     return {
         "work": _work(work, actor),

@@ -21,14 +21,9 @@ from overrides.api.reviews import People
 from overrides.models import OnTimeout, ReviewQueue, ReviewRule, RuleChange
 from overrides.reasons import reasons_in_force
 from overrides.review_errors import QueueNotFound
-from overrides.services.queues import publish_reasons, register_queue, update_queue
-from overrides.services.rules import (
-    Asked,
-    approve_rule_change,
-    change_rule,
-    refuse_rule_change,
-    register_rule,
-)
+from overrides.services.queues import approve_queue_change, publish_reasons, register_queue, update_queue
+from overrides.services.rule_requests import refuse_rule_change
+from overrides.services.rules import Asked, approve_rule_change, change_rule, register_rule
 
 TAGS = ["review rules"]
 
@@ -67,6 +62,7 @@ class RuleOutput(serializers.Serializer[Any]):
 class RuleChangeOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     rule_id = serializers.UUIDField(allow_null=True)
+    queue_id = serializers.UUIDField(allow_null=True)
     status = serializers.ChoiceField(choices=RuleChange.Status.choices)
     changes = serializers.JSONField()
     loosens = serializers.ListField(child=serializers.CharField())
@@ -78,6 +74,13 @@ class AskedOutput(serializers.Serializer[Any]):
     """What became of it: in force, or waiting for a second person (`request`)."""
 
     rule = RuleOutput(allow_null=True)
+    request = RuleChangeOutput(allow_null=True)
+
+
+class QueueAskedOutput(serializers.Serializer[Any]):
+    """What became of it: in force, or waiting for a second person (`request`)."""
+
+    queue = QueueOutput()
     request = RuleChangeOutput(allow_null=True)
 
 
@@ -127,16 +130,34 @@ class QueuesApi(People):
 
 
 class QueueItem(People):
-    """One queue."""
+    """One queue. What would have less looked at waits for a second person: 202."""
 
     class Changes(_QueueFields):
         owner_id = serializers.UUIDField(required=False)
 
-    @extend_schema(operation_id="update_review_queue", tags=TAGS, request=Changes, responses=QueueOutput)
+    @extend_schema(
+        operation_id="update_review_queue",
+        tags=TAGS,
+        request=Changes,
+        responses={200: QueueAskedOutput, 202: QueueAskedOutput},
+    )
     def patch(self, request: Request, slug: str) -> Response:
-        changes = checked(self.Changes, request)
-        queue = update_queue(actor=actor_of(request), queue_id=_queue(slug).pk, changes=changes)
-        return Response(QueueOutput(queue).data)
+        asked = update_queue(
+            actor=actor_of(request),
+            queue_id=_queue(slug).pk,
+            changes=checked(self.Changes, request),
+            before_asking=lambda: require_fresh(request),
+        )
+        return Response(QueueAskedOutput(asked).data, HTTPStatus.ACCEPTED if asked.request else HTTPStatus.OK)
+
+
+class QueueChangeApproveApi(People):
+    """A second person agrees that a queue looks at less."""
+
+    @extend_schema(operation_id="approve_queue_change", tags=TAGS, request=None, responses=QueueOutput)
+    def post(self, request: Request, change_id: uuid.UUID) -> Response:
+        require_fresh(request)
+        return Response(QueueOutput(approve_queue_change(actor=actor_of(request), change_id=change_id)).data)
 
 
 class ReasonsApi(People):
@@ -219,7 +240,7 @@ class RuleChangeApproveApi(People):
 
 
 class RuleChangeRefuseApi(People):
-    """A second person refuses, or whoever asked takes it back."""
+    """A second person refuses what a rule or a queue was to look at less, or whoever asked takes it back."""
 
     @extend_schema(operation_id="refuse_rule_change", tags=TAGS, request=None, responses=RuleChangeOutput)
     def post(self, request: Request, change_id: uuid.UUID) -> Response:

@@ -112,7 +112,7 @@ class ReviewRule(GovernedRow):
 
 
 class RuleChange(GovernedRow):
-    """A loosening of a review rule that waits for a second person. Bound to the rule as it stood."""
+    """A loosening of a review rule, or of a queue, that waits for a second person. Bound to the row as it stood."""
 
     class Status(models.TextChoices):
         REQUESTED = "requested"
@@ -121,9 +121,12 @@ class RuleChange(GovernedRow):
         WITHDRAWN = "withdrawn"
 
     rule = models.ForeignKey(ReviewRule, models.PROTECT, null=True, blank=True, related_name="changes")
-    """None for a rule that is to be put before others."""
-    system = models.ForeignKey(AISystem, models.PROTECT, related_name="+")
+    """None for a rule that is to be put before others, and for a queue."""
+    queue = models.ForeignKey(ReviewQueue, models.PROTECT, null=True, blank=True, related_name="changes")
+    system = models.ForeignKey(AISystem, models.PROTECT, null=True, blank=True, related_name="+")
+    """None for a queue of all AI systems."""
     rule_revision = models.PositiveIntegerField(default=0)
+    """Of the rule or the queue."""
     changes = models.JSONField()
     loosens = models.JSONField()
     """Names of what becomes looser."""
@@ -137,10 +140,18 @@ class RuleChange(GovernedRow):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint("rule", condition=models.Q(status="requested"), name="rule_change_one_at_a_time"),
+            models.UniqueConstraint("queue", condition=models.Q(status="requested"), name="queue_change_one_at_a_time"),
+            models.CheckConstraint(
+                condition=models.Q(queue__isnull=True) | models.Q(rule__isnull=True), name="rule_change_of_one_thing"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(system__isnull=False) | models.Q(queue__isnull=False),
+                name="rule_change_of_a_rule_has_system",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"change of {self.rule}"
+        return f"change of {self.queue or self.rule or 'the rules'}"
 
 
 class ReasonList(GovernedRow):

@@ -24,7 +24,6 @@ class Override(GovernedRow):
         """No second person came in time."""
 
     ERASABLE_FIELDS = ("output", "note")
-    UNSEALED_FIELDS = ("announced_at",)
 
     decision_id = models.UUIDField()
     system_id = models.UUIDField()
@@ -39,7 +38,6 @@ class Override(GovernedRow):
     has_output = models.BooleanField(default=False)
     output = models.TextField(blank=True)
     note = models.TextField(blank=True)
-    announced_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]

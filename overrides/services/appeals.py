@@ -24,8 +24,8 @@ from overrides.reasons import checked_reason
 from overrides.review_errors import AppealExists, AppealNotFound, AppealNotOpen, RemedyNotSeen
 from overrides.review_kinds import APPEAL_OPENED, APPEAL_OVERTURNED, APPEAL_REMEDIED, APPEAL_UPHELD
 from overrides.selectors import require_unhidden
-from overrides.services.deciding import check_texts
-from overrides.services.overriding import AHEAD, check_outcome, hold_decision, put_in_force, refuse_what_holds
+from overrides.services.deciding import check_outcome, check_texts
+from overrides.services.overriding import AHEAD, hold_decision, put_in_force, refuse_what_holds
 
 UPHELD, OVERTURNED = "upheld", "overturned"
 NO_PART = frozenset({Condition.NO_PART_IN_IT})

@@ -38,6 +38,7 @@ STAGES = (80, 50)
 
 def tell_of_deadlines(*, actor: Actor, now: datetime | None = None) -> int:
     """Tell who answers for reviews that half, or four fifths, of the time has run. Once an hour and queue, not a flood.
+    After four fifths whoever holds one is told too, once.
 
     Returns for how many reviews it was due.
     """
@@ -222,6 +223,8 @@ def _allowed(review: Review, system: AISystem) -> str:
 
 def _tell_once(review: Review, stage: int, now: datetime) -> bool:
     _tell(review, stage, now)
+    if stage == STAGES[0]:
+        _tell_holders(review, now)
     return bool(Review.objects.filter(pk=review.pk).update(told_share=stage))
 
 
@@ -233,6 +236,13 @@ def _tell(review: Review, stage: int, now: datetime) -> None:
     hour = now.strftime("%Y-%m-%dT%H")
     facts = {"review": str(review.pk), "share": stage, "queue": review.queue.slug if review.queue else None}
     tell(person_id=person_id, kind="reviews.due", fingerprint=f"reviews.due:{place}:{stage}:{hour}", facts=facts)
+
+
+def _tell_holders(review: Review, now: datetime) -> None:
+    held = review.assignments.filter(status__in=[Work.CLAIMED, Work.OFFERED], lease_until__gt=now)
+    for work in held:
+        facts = {"review": str(review.pk), "decision": str(review.decision_id)}
+        tell(person_id=work.person_id, kind="review.due", fingerprint=f"review.due:{work.pk}", facts=facts)
 
 
 def _alert_missed(review_ids: Sequence[uuid.UUID]) -> None:

@@ -77,7 +77,7 @@ def judge_blind(*, actor: Actor, token: uuid.UUID, outcome: str) -> ReviewAssign
 
     Errors: `ReviewNotFound`, `ClaimLost`, `InvalidInput`.
     """
-    _require_outcome(outcome)
+    check_outcome(outcome)
     with sealing() as seal:
         review, work = live_work(actor, token)
         if work.first_at is None:
@@ -152,8 +152,7 @@ def _submit(seal: Seal, actor: Actor, token: uuid.UUID, version: int, answer: An
 def _in_words_of(review: Review, work: ReviewAssignment, answer: Answer) -> Answer:
     """As it is stored: a blind judgement that meets the model's is a confirmation, a confirmation has its reason."""
     original = decision_by_id(review.decision_id).body.outcome
-    is_unseen = work.is_blind and work.first_at is None
-    if is_unseen and answer.decision == Decision.CONFIRM:
+    if work.is_unseen and answer.decision == Decision.CONFIRM:
         detail = "You have not seen what the model decided. Say what you would decide."
         raise InvalidInput(errors=[FieldProblem(pointer="/decision", detail=detail, expected="modify, with outcome")])
     if answer.decision == Decision.MODIFY and answer.outcome == original and not answer.output:
@@ -168,7 +167,7 @@ def _in_words_of(review: Review, work: ReviewAssignment, answer: Answer) -> Answ
 
 def _write_answer(seal: Seal, actor: Actor, review: Review, work: ReviewAssignment, answer: Answer) -> None:
     now = timezone.now()
-    if work.is_blind and work.first_at is None and answer.decision in JUDGEMENTS:
+    if work.is_unseen and answer.decision in JUDGEMENTS:
         work.first_at = now
         original = decision_by_id(review.decision_id).body.outcome
         work.first_outcome = answer.outcome or (original if answer.decision == Decision.CONFIRM else "")
@@ -303,14 +302,15 @@ def _check(answer: Answer) -> None:
         problem = FieldProblem(pointer="/decision", detail=detail, expected=", ".join(Decision.values))
         raise InvalidInput(errors=[problem])
     if answer.decision == Decision.MODIFY:
-        _require_outcome(answer.outcome)
+        check_outcome(answer.outcome)
     elif answer.outcome or answer.output:
         detail = "Only a decision to modify carries another outcome or output."
         raise InvalidInput(errors=[FieldProblem(pointer="/outcome" if answer.outcome else "/output", detail=detail)])
     check_texts(answer.output, answer.note)
 
 
-def _require_outcome(outcome: str) -> None:
+def check_outcome(outcome: str) -> None:
+    """Errors: `InvalidInput`."""
     if not CLEAR.fullmatch(outcome):
         detail = "Say the outcome as a category."
         expected = "1 to 100 of A-Z, a-z, 0-9 and _.:/+-"

@@ -20,8 +20,8 @@ from notices.services import open_alert
 from overrides.effective import Effective, effective_of, fell_back
 from overrides.models import Appeal, Effect
 from overrides.review_kinds import APPEAL_REMEDIED, EFFECT_CONFIRMED, EFFECT_FAILED, EFFECT_MISMATCHED
-from overrides.services.deciding import check_texts
-from overrides.services.overriding import account_of, check_outcome, check_past, hold_decision
+from overrides.services.deciding import check_outcome, check_texts
+from overrides.services.overriding import account_of, check_past, hold_decision
 
 Status = Effect.Status
 KINDS = {

@@ -15,7 +15,7 @@ from governance.acts import Act, Condition
 from governance.changes import write
 from governance.errors import RequestVoid
 from governance.locks import hold
-from ledger.entries import CLEAR, Actor
+from ledger.entries import SERVER, Actor
 from ledger.sealing import Seal, sealing
 from notices.outbox import announce
 from overrides.effective import Effective, effective_of
@@ -32,7 +32,7 @@ from overrides.review_kinds import (
     REVIEW_SUPERSEDED,
 )
 from overrides.selectors import may_override, require_unhidden
-from overrides.services.deciding import check_texts
+from overrides.services.deciding import check_outcome, check_texts
 from overrides.services.sweeping import each_by_itself
 from overrides.services.work import detach_all, locked_review, write_review
 
@@ -64,8 +64,12 @@ def override_decision(
     with sealing() as seal:
         hold_decision(decision_id)
         refuse_what_holds(effective_of(decision_id, decision=decision), outcome, output)
-        if Override.objects.filter(decision_id=decision_id, status=Override.Status.REQUESTED).exists():
+        requested = Override.objects.filter(decision_id=decision_id, status=Override.Status.REQUESTED)
+        earlier = requested.select_for_update(no_key=True).first()
+        if earlier and waits(earlier):
             raise OverrideNotWaiting("Another override of this decision waits for its second reviewer.")
+        if earlier:
+            _write_expired(seal, SERVER, earlier)  # the sweep has not come by yet
         made = Override(
             decision_id=decision_id,
             system_id=decision.system_id,
@@ -159,6 +163,11 @@ def report_override(
     return made
 
 
+def waits(made: Override) -> bool:
+    """Whether a second reviewer may still agree to it."""
+    return made.status == Override.Status.REQUESTED and made.at > timezone.now() - REQUEST_COUNTS
+
+
 # --- shared with appeals ----------------------------------------------------------------------------------------------
 def hold_decision(decision_id: uuid.UUID) -> None:
     """What people say of one decision comes one after the other."""
@@ -200,14 +209,6 @@ def refuse_what_holds(found: Effective, outcome: str, output: str) -> None:
         raise InvalidInput(errors=[FieldProblem(pointer="/outcome", detail=detail)])
 
 
-def check_outcome(outcome: str) -> None:
-    """Errors: `InvalidInput`."""
-    if not CLEAR.fullmatch(outcome):
-        expected = "1 to 100 of A-Z, a-z, 0-9 and _.:/+-"
-        problem = FieldProblem(pointer="/outcome", detail="Say the outcome as a category.", expected=expected)
-        raise InvalidInput(errors=[problem])
-
-
 def account_of(actor: Actor, act: Act, decision: SealedDecision) -> uuid.UUID:
     rights.require(actor, act, scope_of(decision))
     if actor.id is None:
@@ -247,7 +248,7 @@ def _waiting(actor: Actor, override_id: uuid.UUID, *, own_too: bool = False) -> 
     decision = decision_by_id(made.decision_id)
     if not rights.can(actor, Act.DECISION_VIEW, scope_of(decision)):
         raise OverrideNotFound()
-    if made.status != Override.Status.REQUESTED or made.at <= timezone.now() - REQUEST_COUNTS:
+    if not waits(made):
         raise OverrideNotWaiting()
     if not (own_too and made.person_id == actor.id):
         rights.require_approval(
@@ -261,9 +262,13 @@ def _expire(actor: Actor, override_id: uuid.UUID) -> bool:
         made = Override.objects.select_for_update(no_key=True).get(pk=override_id)
         if made.status != Override.Status.REQUESTED:
             return False
-        made.status = Override.Status.EXPIRED
-        write_override(seal, actor, made, OVERRIDE_EXPIRED)
+        _write_expired(seal, actor, made)
     return True
+
+
+def _write_expired(seal: Seal, actor: Actor, made: Override) -> None:
+    made.status = Override.Status.EXPIRED
+    write_override(seal, actor, made, OVERRIDE_EXPIRED)
 
 
 def _supersede(seal: Seal, actor: Actor, decision_id: uuid.UUID) -> None:

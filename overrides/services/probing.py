@@ -1,11 +1,12 @@
 """Between drills: would everybody hear a stop? An epoch that changes nothing goes out, and who applies it is armed."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from governance.models import AISystem, ServiceKey
@@ -53,8 +54,18 @@ def send_probe() -> Epoch | None:
 def armed_instances(system_id: uuid.UUID, now: datetime | None = None) -> Sequence[Armed]:
     """Every instance that was heard within a day, and whether it would stop."""
     now = now or timezone.now()
+    return judged(heard_lately(now).filter(system_id=system_id), now)
+
+
+def heard_lately(now: datetime) -> QuerySet[ClientInstance]:
+    """The instances of all AI systems that were heard within a day."""
+    return ClientInstance.objects.filter(heard_at__gte=now - SHOWN).order_by("instance", "id")
+
+
+def judged(instances: Iterable[ClientInstance], now: datetime) -> Sequence[Armed]:
+    """Whether each of these would stop."""
+    rows = list(instances)
     probes = list(Probe.objects.filter(sent_at__lte=now - PATIENCE).order_by("generation", "number"))
-    rows = ClientInstance.objects.filter(system_id=system_id, heard_at__gte=now - SHOWN).order_by("instance", "id")
     used = dict(ServiceKey.objects.filter(pk__in={row.key_id for row in rows}).values_list("pk", "last_used_at"))
     return [judge(row, probes, used.get(row.key_id), now) for row in rows]
 

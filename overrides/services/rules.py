@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -12,7 +11,6 @@ from config.errors import FieldProblem, InvalidInput
 from governance import rights
 from governance.acts import Act
 from governance.changes import write
-from governance.errors import RequestVoid
 from governance.models import AISystem
 from governance.scopes import Scope
 from governance.services.systems import locked_system
@@ -21,18 +19,10 @@ from ledger.kinds import Kind
 from ledger.sealing import Seal, sealing
 from overrides.clock import advance_epoch
 from overrides.conditions import covers, read_condition
-from overrides.eligibility import person_id_of
 from overrides.models import OnTimeout, ReviewQueue, ReviewRule, RuleChange
 from overrides.review_errors import QueueNotFound, RuleChangeNotFound, RuleChangeOver, RuleNotFound
-from overrides.review_kinds import (
-    RULE_ARCHIVED,
-    RULE_CHANGE_APPLIED,
-    RULE_CHANGE_REFUSED,
-    RULE_CHANGE_REQUESTED,
-    RULE_CHANGE_WITHDRAWN,
-    RULE_REGISTERED,
-    RULE_UPDATED,
-)
+from overrides.review_kinds import RULE_ARCHIVED, RULE_REGISTERED, RULE_UPDATED
+from overrides.services.rule_requests import applied_facts, ask, end, locked_change, nothing_more, require_second
 
 EDITABLE = frozenset(
     {
@@ -48,7 +38,6 @@ EDITABLE = frozenset(
         "reviews_required",
     }
 )
-REQUEST_COUNTS = timedelta(days=1)
 MAY_ALLOW = (AISystem.RiskClass.MINIMAL, AISystem.RiskClass.LIMITED)
 SEVERITY = {OnTimeout.ALLOW: 0, OnTimeout.FALLBACK: 1, OnTimeout.BLOCK: 2}
 
@@ -61,12 +50,8 @@ class Asked:
     request: RuleChange | None = None
 
 
-def _ready() -> None:
-    """Nothing more is asked of whoever asks for less."""
-
-
 def register_rule(
-    *, actor: Actor, system_id: uuid.UUID, values: Mapping[str, Any], before_asking: Callable[[], object] = _ready
+    *, actor: Actor, system_id: uuid.UUID, values: Mapping[str, Any], before_asking: Callable[[], object] = nothing_more
 ) -> Asked:
     """Have more decisions looked at. `values`: columns named in `EDITABLE`; without `order` it is tried last.
 
@@ -82,8 +67,9 @@ def register_rule(
         rule = ReviewRule(system=system, **_with_order(system, dict(values)))
         _check(rule)
         if _weakens_later_ones(rule):
+            rights.require(actor, Act.REVIEW_RULE_LOOSEN, Scope.system(system_id))
             before_asking()
-            return Asked(rule=None, request=_request(seal, actor, rule, None, dict(values), ["order"]))
+            return Asked(rule=None, request=ask(seal, actor, system_id=system_id, changes=values, loosens=["order"]))
         _write(seal, actor, RULE_REGISTERED, rule)
     return Asked(rule=rule)
 
@@ -94,7 +80,7 @@ def change_rule(
     rule_id: uuid.UUID,
     changes: Mapping[str, Any],
     reason: str = "",
-    before_asking: Callable[[], object] = _ready,
+    before_asking: Callable[[], object] = nothing_more,
 ) -> Asked:
     """Change a rule. What asks for more is in force at once; what asks for less, or where that cannot be told, waits.
     So does one that takes decisions from a stricter rule after it.
@@ -108,14 +94,15 @@ def change_rule(
         _apply(after, changes)
         if not after.archived_at:
             _check(after)
-        looser = list(loosened(before, after))
-        if not looser and _reaches_further(before, after) and _weakens_later_ones(after):
-            looser = ["order"]
-        if looser:
-            rights.require(actor, Act.REVIEW_RULE_LOOSEN, Scope.system(after.system_id))
+        scope = Scope.system(after.system_id)
+        if looser := loosened(before, after):
+            rights.require(actor, Act.REVIEW_RULE_LOOSEN, scope)
             before_asking()
-            return Asked(rule=before, request=_request(seal, actor, after, before, dict(changes), looser, reason))
-        rights.require(actor, Act.REVIEW_RULE_TIGHTEN, Scope.system(after.system_id))
+            request = ask(
+                seal, actor, rule=before, system_id=after.system_id, changes=changes, loosens=looser, reason=reason
+            )
+            return Asked(rule=before, request=request)
+        rights.require(actor, Act.REVIEW_RULE_TIGHTEN, scope)
         _write(seal, actor, RULE_UPDATED, after, reason=reason)
     return Asked(rule=after)
 
@@ -128,37 +115,35 @@ def approve_rule_change(*, actor: Actor, change_id: uuid.UUID) -> ReviewRule:
     """
     with sealing() as seal:
         advance_epoch()
-        change = _locked_change(actor, change_id)
-        scope = Scope.system(change.system_id)
-        rights.require_approval(actor, Act.REVIEW_RULE_LOOSEN, scope, requested_by=change.requested_by_id)
-        if not rights.can(Actor("person", change.requested_by_id), Act.REVIEW_RULE_LOOSEN, scope):
-            raise RequestVoid()
-        rule = _rule_of(change)
+        change = locked_change(actor, change_id)
+        if change.system_id is None or change.queue_id:
+            raise RuleChangeNotFound()
+        require_second(actor, change)
+        before, rule = _as_asked(change, change.system_id), _as_asked(change, change.system_id)
         _apply(rule, change.changes)
         if not rule.archived_at:
             _check(rule)
-        _end(seal, actor, change, RuleChange.Status.APPLIED, RULE_CHANGE_APPLIED)
-        kind = RULE_ARCHIVED if rule.archived_at else RULE_REGISTERED if rule._state.adding else RULE_UPDATED
-        _write(seal, actor, kind, rule, facts={"request": str(change.pk), "requested_by": str(change.requested_by_id)})
+        if _is_overtaken(change, before, rule):
+            raise RuleChangeOver("Other rules of the AI system were added or changed since it was asked for. Ask anew.")
+        end(seal, actor, change, RuleChange.Status.APPLIED)
+        kind = RULE_ARCHIVED if rule.archived_at else RULE_UPDATED if change.rule_id else RULE_REGISTERED
+        _write(seal, actor, kind, rule, facts=applied_facts(change))
     return rule
 
 
-def refuse_rule_change(*, actor: Actor, change_id: uuid.UUID) -> RuleChange:
-    """Refuse to loosen a rule, as the second person; or take one's own request back. Errors: as approving."""
-    with sealing() as seal:
-        change = _locked_change(actor, change_id)
-        if actor.id == change.requested_by_id:
-            _end(seal, actor, change, RuleChange.Status.WITHDRAWN, RULE_CHANGE_WITHDRAWN)
-            return change
-        scope = Scope.system(change.system_id)
-        rights.require_approval(actor, Act.REVIEW_RULE_LOOSEN, scope, requested_by=change.requested_by_id)
-        _end(seal, actor, change, RuleChange.Status.REFUSED, RULE_CHANGE_REFUSED)
-    return change
-
-
 # --- what is looser ---------------------------------------------------------------------------------------------------
-def loosened(before: ReviewRule, after: ReviewRule) -> Iterator[str]:
-    """Names of what asks for less than before; what cannot be told counts as less."""
+def loosened(before: ReviewRule, after: ReviewRule) -> list[str]:
+    """Names of what asks for less than before, of this rule or (`order`) of stricter ones that it takes decisions from.
+
+    What cannot be told counts as less.
+    """
+    looser = list(_of_itself(before, after))
+    if "order" not in looser and _reaches_further(before, after) and _weakens_later_ones(after):
+        looser.append("order")
+    return looser
+
+
+def _of_itself(before: ReviewRule, after: ReviewRule) -> Iterator[str]:
     if after.archived_at and not before.archived_at:
         yield "archived"
     if after.environment not in ("", before.environment):
@@ -187,6 +172,8 @@ def _weaker(rule: ReviewRule, than: ReviewRule) -> Iterator[str]:
 
 def _reaches_further(before: ReviewRule, after: ReviewRule) -> bool:
     """Whether it may take decisions that it left to later rules until now."""
+    if after.archived_at:
+        return False
     is_wider = not covers(before.condition, after.condition)
     return is_wider or before.environment not in ("", after.environment)
 
@@ -247,58 +234,9 @@ def _problems(rule: ReviewRule) -> Iterator[FieldProblem]:
         yield FieldProblem(pointer="/on_timeout", detail="The AI system has declared nothing that stands in for it.")
 
 
-def _request(
-    seal: Seal,
-    actor: Actor,
-    after: ReviewRule,
-    before: ReviewRule | None,
-    changes: dict[str, Any],
-    looser: list[str],
-    reason: str = "",
-) -> RuleChange:
-    rights.require(actor, Act.REVIEW_RULE_LOOSEN, Scope.system(after.system_id))
-    if before:
-        _replace_earlier(seal, actor, before)
-    change = RuleChange(
-        rule=before,
-        system_id=after.system_id,
-        rule_revision=before.revision if before else 0,
-        changes={name: str(value) if isinstance(value, uuid.UUID) else value for name, value in changes.items()},
-        loosens=looser,
-        requested_by_id=person_id_of(actor),
-        expires_at=timezone.now() + REQUEST_COUNTS,
-    )
-    facts = {"rule": str(after.pk), "loosens": looser}
-    write(
-        seal,
-        actor=actor,
-        kind=RULE_CHANGE_REQUESTED,
-        row=change,
-        system_id=after.system_id,
-        facts=facts,
-        reason=reason,
-    )
-    return change
-
-
-def _replace_earlier(seal: Seal, actor: Actor, rule: ReviewRule) -> None:
-    """One request a rule: a new one takes the place of one that waits, or has expired unanswered."""
-    for earlier in rule.changes.select_for_update(no_key=True).filter(status=RuleChange.Status.REQUESTED):
-        _end(seal, actor, earlier, RuleChange.Status.WITHDRAWN, RULE_CHANGE_WITHDRAWN)
-
-
-def _locked_change(actor: Actor, change_id: uuid.UUID) -> RuleChange:
-    change = RuleChange.objects.select_for_update(no_key=True, of=("self",)).filter(pk=change_id).first()
-    if change is None or not rights.can(actor, Act.SYSTEM_VIEW, Scope.system(change.system_id)):
-        raise RuleChangeNotFound()
-    if change.status != RuleChange.Status.REQUESTED or change.expires_at <= timezone.now():
-        raise RuleChangeOver()
-    return change
-
-
-def _rule_of(change: RuleChange) -> ReviewRule:
+def _as_asked(change: RuleChange, system_id: uuid.UUID) -> ReviewRule:
     """The rule as it was when the change was asked for. Errors: `RuleChangeOver` where it is another by now."""
-    system = locked_system(change.system_id)
+    system = locked_system(system_id)
     if change.rule_id is None:
         return ReviewRule(system=system)
     rule = ReviewRule.objects.get(pk=change.rule_id)
@@ -307,11 +245,12 @@ def _rule_of(change: RuleChange) -> ReviewRule:
     return rule
 
 
-def _end(seal: Seal, actor: Actor, change: RuleChange, status: RuleChange.Status, kind: Kind) -> None:
-    change.status = status
-    change.decided_by_id = actor.id
-    change.decided_at = timezone.now()
-    write(seal, actor=actor, kind=kind, row=change, system_id=change.system_id, facts={"status": str(status)})
+def _is_overtaken(change: RuleChange, before: ReviewRule, after: ReviewRule) -> bool:
+    """Whether it changes what other rules catch, and these are not those that whoever asked knew."""
+    if change.rule_id and "order" not in loosened(before, after):
+        return False
+    others = ReviewRule.history.exclude(id=before.pk)
+    return bool(others.filter(system_id=change.system_id, history_date__gt=change.created_at).exists())
 
 
 def _write(

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from answerable import Client
 from answerable.testing import FakeServer
@@ -43,8 +44,8 @@ def main() -> None:
         for n in range(SWITCHES):
             server.set_mode("credit", "stop", model_version=f"0.{n}", capability=f"c{n}")
         _evaluation(server, Path(folder))
-        for durability in ("process", "power"):
-            _recording(server, Path(folder) / durability, durability)
+        _recording(server, Path(folder) / "process", "process")
+        _recording(server, Path(folder) / "power", "power")
         _propagation(server, Path(folder) / "many")
 
 
@@ -58,13 +59,13 @@ def _evaluation(server: FakeServer, folder: Path) -> None:
         print(f"  client.param('x', 1)             {per_call(lambda: client.param('x', 1), 200_000):6.2f}")
 
 
-def _recording(server: FakeServer, folder: Path, durability: str) -> None:
+def _recording(server: FakeServer, folder: Path, durability: Literal["process", "power"]) -> None:
     def record() -> None:
         client.record(input=PAYLOAD, output={"limit": 1}, outcome="approved", confidence=0.5)
 
     with Client(
         server.url, server.key, system="credit", model_version="2.1", spool_dir=folder,
-        durability=durability,  # type: ignore[arg-type]
+        durability=durability,
     ) as client:  # fmt: skip
         client.wait_ready(5)
         print(f"\nclient.record(), 1 KB, durability={durability}: {latencies(record, 3000)}")

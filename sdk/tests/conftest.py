@@ -10,3 +10,9 @@ from tests.helpers import SYSTEM
 def server() -> Iterator[FakeServer]:
     with FakeServer(systems=(SYSTEM,)) as found:
         yield found
+
+
+@pytest.fixture
+def _quick_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("answerable._sender.random.uniform", lambda low, high: min(high, 0.02))
+    monkeypatch.setattr("answerable._sender.PAUSE", 0.05)

@@ -1,9 +1,12 @@
 """What the tests share: a client that tells everything, and claims about records."""
 
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from answerable import Client
+from answerable import AsyncClient, Client
 from answerable.testing import FakeServer
 
 SYSTEM = "credit-limit"
@@ -26,3 +29,18 @@ def numbers(server: FakeServer) -> list[int]:
 
 def record_number(client: Client, n: int) -> str:
     return client.record(input={"n": n}, output={}, outcome="approved")
+
+
+def becomes(client: Client | AsyncClient, mode: str, timeout: float = 5.0, **scope: Any) -> float:
+    """Wait for a mode; the seconds that it took."""
+    began = time.monotonic()
+    while client.mode(**scope) != mode:
+        assert time.monotonic() - began < timeout, client.health()
+        time.sleep(0.001)
+    return time.monotonic() - began
+
+
+def later(act: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=act)
+    thread.start()
+    return thread

@@ -10,20 +10,16 @@ from typing import Any
 
 import pytest
 
-from answerable import Change, Client, FailPolicy, Mode
-from answerable._break_glass import STOP_ALL, BreakGlass, Line, read_lines
+from answerable import Change, FailPolicy, Mode
+from answerable._break_glass import BreakGlass
+from answerable._control import Control
+from answerable._last_known import LastKnownFile
+from answerable._modes import Epoch
+from answerable._state import read_state
 from answerable.testing import FakeServer
-from tests.helpers import AWAY, SYSTEM, client_for
+from tests.helpers import AWAY, SYSTEM, becomes, client_for
 
 PATIENT = FailPolicy(max_staleness_s=1000, safe_mode=Mode.REVIEW, cold_start=Mode.REVIEW)
-
-
-def becomes(client: Client, mode: str, timeout: float = 5.0, **scope: Any) -> float:
-    began = time.monotonic()
-    while client.mode(**scope) != mode:
-        assert time.monotonic() - began < timeout, client.health()
-        time.sleep(0.001)
-    return time.monotonic() - began
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -166,6 +162,45 @@ def test_what_the_server_called_stale_is_stale_after_a_restart_too(server: FakeS
         assert (client.mode(), client.health().is_stale) == ("review", True)
 
 
+def test_an_older_state_that_the_server_calls_stale_makes_nothing_fresh(server: FakeServer, tmp_path: Path) -> None:
+    before = server.book.epoch
+    with client_for(server, tmp_path, fail_policy=PATIENT) as client:
+        assert client.wait_ready(3)
+        server.set_mode(SYSTEM, "run", capability="another")
+        control, file = client._engine_now().control, client._settings.folder / "control.json"
+        server.wait_for(lambda _: file.exists() and json.loads(file.read_bytes())["epoch"] == client.epoch != before)
+        state = control.state
+        assert state is not None
+        client._engine_now().listener.stop()
+        os.utime(file, (time.time() - 5000, time.time() - 5000))
+        control.apply(read_state({**state.document, "epoch": before, "is_stale": True}))
+    assert time.time() - file.stat().st_mtime > 4000
+
+
+def test_a_stop_is_obeyed_and_told_before_the_disk_is_touched(tmp_path: Path) -> None:
+    """A disk that takes seconds, and a listener that fails: neither keeps the other from its turn."""
+    heard: list[str] = []
+
+    class SlowDisk(LastKnownFile):
+        def write(self, document: Any, epoch: Epoch) -> None:
+            heard.append(f"written under {control.mode()}")
+
+    control = Control(
+        system=SYSTEM, environment=None, model_version=None, policy=PATIENT, report=print,
+        last_known=SlowDisk(None, print), break_glass=BreakGlass(None, print),
+    )  # fmt: skip
+
+    def ends(change: Change) -> None:
+        heard.append(f"told of {change.after}, obeying {control.mode()}")
+        raise SystemExit
+
+    control.on_change(ends)
+    document = {"epoch": "1.1", "generated_at": "2026-11-21T12:00:00Z", "systems": {SYSTEM: {"mode": "stop"}}}
+    with pytest.raises(SystemExit):
+        control.apply(read_state(document))
+    assert heard == ["told of stop, obeying stop", "written under stop"]
+
+
 def test_an_old_file_is_stale_and_a_clock_that_went_back_makes_it_so(server: FakeServer, tmp_path: Path) -> None:
     with client_for(server, tmp_path, fail_policy=PATIENT) as client:
         assert client.wait_ready(3)
@@ -294,67 +329,6 @@ def test_an_unknown_system_follows_the_fail_policy_and_is_told(server: FakeServe
         assert client.wait_ready(3)
         assert client.mode("typo") == "stop"
     assert any("'typo'" in str(each) for each in told)
-
-
-# --- the break-glass file -----------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("* stop", Line(Mode.STOP)), ("credit review", Line(Mode.REVIEW, "credit")),
-        ("credit/prod stop", Line(Mode.STOP, "credit", "prod")),
-        ("credit@2.1 fallback", Line(Mode.FALLBACK, "credit", None, "2.1")),
-        ("credit/prod@a/b:c stop", Line(Mode.STOP, "credit", "prod", "a/b:c")),
-        ("credit:increase  STOP  # now", Line(Mode.STOP, "credit", None, None, "increase")),
-        ("\ufeff* stop".lstrip("\ufeff"), Line(Mode.STOP)),
-    ],
-)  # fmt: skip
-def test_lines_are_read(text: str, line: Line) -> None:
-    assert read_lines(f"# a comment\n\n{text}\n") == ((line,), [])
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("credit stpo", Line(Mode.STOP, "credit")), ("credit", Line(Mode.STOP, "credit")),
-        ("my credit system stop", Line(Mode.STOP)), ("Credit! review", Line(Mode.REVIEW)),
-        ("stop", Line(Mode.STOP)), ("review", Line(Mode.REVIEW)),
-    ],
-)  # fmt: skip
-def test_a_line_that_cannot_be_read_is_told_and_tightens(text: str, line: Line) -> None:
-    lines, wrong = read_lines(text)
-    assert lines == (line,)
-    assert wrong
-
-
-def test_a_file_that_cannot_be_read_stops_everything(tmp_path: Path) -> None:
-    told: list[Exception] = []
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    (tmp_path / "large").write_text("# x\n" * 20_000)
-    for name in ("folder", "binary", "large"):
-        glass = BreakGlass(tmp_path / name, told.append)
-        assert glass.look() and glass.lines == STOP_ALL
-    assert len(told) == 3
-
-
-def test_breaking_the_glass_works_without_the_service_and_is_told_on_contact(
-    server: FakeServer, tmp_path: Path
-) -> None:
-    glass = tmp_path / "glass"
-    with client_for(server, tmp_path, break_glass=glass) as client:
-        assert client.wait_ready(3)
-        server.close()
-        glass.write_text(f"{SYSTEM} stop\n")
-        assert becomes(client, "stop") < 1.5
-        server.start()
-        server.wait_for(lambda s: any(a["applied_by"] == "file" and a["file_mode"] == "stop" for a in s.acks), 15)
-        glass.write_text(f"{SYSTEM} run\n")
-        becomes(client, "run")
-        server.set_mode(SYSTEM, "stop")
-        becomes(client, "stop")
-        glass.unlink()
-        time.sleep(1.1)
-        assert client.mode() == "stop"
 
 
 def test_many_readers_and_many_changes_never_see_a_freer_mode(server: FakeServer, tmp_path: Path) -> None:

@@ -1,9 +1,6 @@
 """Asking before acting: the body runs only where it may, on what a human decided, and what was done is told."""
 
-import asyncio
-import threading
 import time
-from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -12,30 +9,13 @@ import pytest
 
 from answerable import (
     AsyncClient,
-    Client,
-    FailPolicy,
     Held,
-    Mode,
-    ServiceRefused,
     Stopped,
     UseFallback,
     current_decision,
 )
 from answerable.testing import FakeServer
-from tests.helpers import AWAY, FACTS, KEY, SYSTEM, client_for
-
-
-def becomes(client: Any, mode: str) -> None:
-    until = time.monotonic() + 5
-    while client.mode() != mode:
-        assert time.monotonic() < until, client.health()
-        time.sleep(0.002)
-
-
-def later(act: Callable[[], object]) -> threading.Thread:
-    thread = threading.Thread(target=act)
-    thread.start()
-    return thread
+from tests.helpers import FACTS, SYSTEM, becomes, client_for, later
 
 
 def test_proceed_runs_the_body_and_confirms_the_effect(server: FakeServer, tmp_path: Path) -> None:
@@ -209,151 +189,6 @@ def test_work_that_may_drain_goes_on(server: FakeServer, tmp_path: Path) -> None
         decision.check()
 
 
-# --- a service that does not answer -------------------------------------------------------------------------------
-@pytest.mark.parametrize(("risk", "action"), [("high", "stop"), ("medium", "hold"), ("low", "proceed")])
-def test_without_the_service_the_fail_policy_answers_and_the_record_waits(
-    tmp_path: Path, risk: Any, action: str
-) -> None:
-    with client_for(AWAY, tmp_path, risk=risk) as client:
-        directive = client.decide(**FACTS, timeout=0.3)
-        assert (directive.action, directive.answered_by) == (action, "local")
-        assert client.health().waiting == 1
-
-
-def test_intake_that_fails_leaves_the_fresh_state_in_force(server: FakeServer, tmp_path: Path) -> None:
-    with client_for(server, tmp_path) as client:
-        assert client.wait_ready(3)
-        server.fail(times=50, path="/api/v1/decisions", status=503)
-        began = time.monotonic()
-        directive = client.decide(**FACTS, timeout=0.5)
-        assert time.monotonic() - began < 1.0
-        assert (directive.action, directive.mode, directive.answered_by) == ("proceed", Mode.RUN, "local")
-        server.faults.clear()
-        assert client.flush()
-    assert [each["control_epoch"] for each in server.records] == [directive.epoch]
-
-
-def test_code_may_be_stricter_about_what_nobody_answered(server: FakeServer, tmp_path: Path) -> None:
-    policy = FailPolicy(1000, Mode.STOP, Mode.STOP, unanswered=Mode.REVIEW)
-    with client_for(server, tmp_path, fail_policy=policy) as client:
-        assert client.wait_ready(3)
-        server.fail(times=50, path="/api/v1/decisions", hang_up=True)
-        assert client.decide(**FACTS, timeout=0.3).action == "hold"
-
-
-@pytest.mark.parametrize("fault", [{"body": b"{}"}, {"body": b"<html>"}, {"truncate": True}, {"delay": 2.0}])
-def test_half_an_answer_is_no_permission(server: FakeServer, tmp_path: Path, fault: dict[str, Any]) -> None:
-    policy = FailPolicy(1000, Mode.STOP, Mode.STOP, unanswered=Mode.STOP)
-    with client_for(server, tmp_path, fail_policy=policy) as client:
-        server.fail(times=50, path="/api/v1/decisions", **fault)
-        began = time.monotonic()
-        assert client.decide(**FACTS, timeout=0.5).action == "stop"
-        assert time.monotonic() - began < 1.0
-        server.faults.clear()
-
-
-def test_a_directive_that_is_unknown_stops(server: FakeServer, tmp_path: Path) -> None:
-    body = b'{"id": "x", "directive": {"action": "ponder", "mode": "dream"}}'
-    with client_for(server, tmp_path) as client:
-        server.fail(path="/api/v1/decisions", status=201, body=body)
-        assert client.decide(**FACTS).action == "stop"
-
-
-def test_a_decision_that_was_not_answered_is_asked_for_again_under_its_id(server: FakeServer, tmp_path: Path) -> None:
-    with client_for(server, tmp_path) as client:
-        server.fail(path="/api/v1/decisions", truncate=True)
-        assert client.decide(**FACTS).action == "proceed"
-        assert client.flush()
-    assert (len(server.records), server.repeats, server.conflicts) == (1, 1, [])
-
-
-def test_a_record_that_is_refused_is_not_permitted_by_that(server: FakeServer, tmp_path: Path) -> None:
-    server.refuse_when(lambda record: "odd")
-    policy = FailPolicy(1000, Mode.STOP, Mode.STOP, unanswered=Mode.REVIEW)
-    with client_for(server, tmp_path, fail_policy=policy) as client:
-        assert client.wait_ready(3)
-        assert client.decide(**FACTS).action == "hold"
-        assert client.decide(input=object(), output={}, outcome="x").action == "hold"
-        assert len(client.dead_letters()) == 1
-
-
-def test_an_effect_is_kept_until_its_decision_has_arrived(server: FakeServer, tmp_path: Path) -> None:
-    with client_for(server, tmp_path, risk="low") as client:
-        assert client.wait_ready(3)
-        server.close()
-        with client.guard(**FACTS, timeout=0.2) as decision:
-            pass
-        assert client.health().waiting_effects == 1
-        server.start()
-        client.flush(15)
-        assert client.health().waiting_effects == 0
-    assert [each["outcome"] for each in server.effects(decision.id)] == ["approved"]
-
-
-def test_asking_for_what_is_effective_may_raise(server: FakeServer, tmp_path: Path) -> None:
-    with client_for(server, tmp_path) as client, pytest.raises(ServiceRefused):
-        client.effective("01a1fd9c-bc38-7026-93b0-108ba8d1b7e3")
-
-
-# --- asyncio ------------------------------------------------------------------------------------------------------
-def async_client(server: FakeServer, folder: Path) -> AsyncClient:
-    return AsyncClient(server.url, KEY, system=SYSTEM, model_version="2.1", spool_dir=folder, poll_s=0.1)
-
-
-def test_asyncio_has_the_same(server: FakeServer, tmp_path: Path) -> None:
-    server.hold_when(lambda record: record["outcome"] == "big")
-
-    async def main() -> None:
-        async with async_client(server, tmp_path) as client:
-            assert await client.wait_ready(3)
-            await asyncio.gather(*(client.record(**FACTS) for _ in range(100)))
-            async with client.guard(**FACTS) as decision:
-                assert decision.outcome == "approved"
-            human = later(lambda: server.answer(server.wait_for_held()[0], "small"))
-            async with client.guard(**{**FACTS, "outcome": "big"}, wait=10) as decision:
-                assert decision.outcome == "small"
-            human.join()
-            with pytest.raises(Held):
-                async with client.guard(**{**FACTS, "outcome": "big"}):
-                    pytest.fail("the body ran")
-
-            async def by_hand(n: int) -> str:
-                return f"by hand {n}"
-
-            @client.guard(describe=lambda n: FACTS, fallback=by_hand)
-            async def act(n: int) -> str:
-                return f"acted {n}"
-
-            assert await act(1) == "acted 1"
-            server.set_mode(SYSTEM, "fallback")
-            assert await act(2) == "by hand 2"
-            assert await client.flush()
-
-    asyncio.run(main())
-    assert len(server.records) == 105
-    assert not server.conflicts
-
-
-def test_a_service_that_sleeps_does_not_stop_the_loop(server: FakeServer, tmp_path: Path) -> None:
-    async def main() -> float:
-        async with async_client(server, tmp_path) as client:
-            assert await client.wait_ready(3)
-            server.fail(path="/api/v1/decisions", delay=0.5)
-            asked = asyncio.ensure_future(client.decide(**FACTS))
-            worst, last = 0.0, time.monotonic()
-            while not asked.done():
-                await asyncio.sleep(0.005)
-                worst, last = max(worst, time.monotonic() - last), time.monotonic()
-            return worst
-
-    assert asyncio.run(main()) < 0.25
-
-
-def test_both_clients_offer_the_same() -> None:
-    names = {name for name in dir(Client) if not name.startswith("_")}
-    assert names | {"aclose"} == {name for name in dir(AsyncClient) if not name.startswith("_")}
-
-
 class Outcome(Enum):
     APPROVED = "approved"
 
@@ -401,44 +236,7 @@ def test_what_would_run_later_is_not_guarded_by_the_wrong_client(server: FakeSer
     with client_for(server, tmp_path) as client, pytest.raises(TypeError):
         client.guard(**FACTS)(later_on)
     other = AsyncClient(server.url, server.key, system=SYSTEM, model_version="1", spool_dir=tmp_path)
+    plain: Any = print  # as a caller without types would give it
     with pytest.raises(TypeError):
-        other.guard(**FACTS)(lambda: None)
+        other.guard(**FACTS)(plain)
     other.close()
-
-
-def test_an_asyncio_client_used_after_its_end_is_opened_again(server: FakeServer, tmp_path: Path) -> None:
-    async def run() -> None:
-        client = AsyncClient(server.url, server.key, system=SYSTEM, model_version="1", spool_dir=tmp_path)
-        await client.record(**FACTS)
-        await client.aclose()
-        await client.record(**FACTS)
-        assert await client.flush()
-        await client.aclose()
-
-    asyncio.run(run())
-    assert len(server.records) == 2
-
-
-def test_a_cancelled_task_and_slow_answers_lose_and_delay_no_record(server: FakeServer, tmp_path: Path) -> None:
-    async def run() -> float:
-        async with AsyncClient(
-            AWAY, KEY, system=SYSTEM, model_version="1", spool_dir=tmp_path, decide_timeout=1, close_timeout=0.1
-        ) as client:
-            asking = [asyncio.create_task(client.decide(**FACTS)) for _ in range(12)]
-            await asyncio.sleep(0.2)
-            began = time.monotonic()
-            await client.record(**FACTS)
-            took = time.monotonic() - began
-            before = client.health().recorded
-            writing = [asyncio.create_task(client.record(**FACTS)) for _ in range(50)]
-            await asyncio.sleep(0)
-            for each in writing:
-                each.cancel()
-            until = time.monotonic() + 5
-            while client.health().recorded < before + 50 and time.monotonic() < until:
-                await asyncio.sleep(0.01)
-            assert client.health().recorded == before + 50
-            await asyncio.gather(*asking)
-            return took
-
-    assert asyncio.run(run()) < 0.5

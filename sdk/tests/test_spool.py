@@ -245,3 +245,19 @@ def test_effects_count_in_the_bytes_that_a_spool_may_hold(tmp_path: Path) -> Non
     spool.remove_effect(effect.number)
     spool.remove_effect(effect.number)
     assert (spool.bytes, spool.effects) == (0, 0)
+
+
+def test_a_spool_that_is_merely_looked_at_grows_no_younger(tmp_path: Path) -> None:
+    """Else one that nobody uses would never be old enough to be removed."""
+    left = shelf(tmp_path)
+    spool = left.open()
+    path = spool.path
+    spool.add("id-1", b"{}")
+    spool.remove([1])
+    spool.close()
+    assert path is not None
+    os.utime(path, (1_000_000, 1_000_000))
+    for _ in range(2):
+        [found] = left.left_behind()
+        found.close()
+    assert path.stat().st_mtime == 1_000_000

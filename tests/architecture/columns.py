@@ -278,11 +278,11 @@ COLUMNS: dict[str, dict[str, str]] = {
         " on_timeout order archived_at",
     ),
     "overrides.RuleChange": {
-        PLAIN: f"{ROW} rule_id system_id rule_revision changes loosens status decided_at expires_at",
+        PLAIN: f"{ROW} rule_id queue_id system_id rule_revision changes loosens status decided_at expires_at",
         PERSON: "requested_by_id decided_by_id",
     },
     "overrides.HistoricalRuleChange": history(
-        plain="rule_id system_id rule_revision changes loosens status decided_at expires_at",
+        plain="rule_id queue_id system_id rule_revision changes loosens status decided_at expires_at",
         person="requested_by_id decided_by_id",
     ),
     "overrides.ReasonList": {PLAIN: f"{ROW} queue_id version codes"},
@@ -315,7 +315,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         case="first_outcome decision outcome reason_code",
     ),
     "overrides.Override": {
-        PLAIN: f"{ROW} decision_id system_id source status at has_output announced_at",
+        PLAIN: f"{ROW} decision_id system_id source status at has_output",
         PERSON: "person_id second_person_id",
         CASE: "outcome reason_code",
         PARTICULARS: "output note",

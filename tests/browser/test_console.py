@@ -50,6 +50,7 @@ def signed_in(page: Page, live_server: LiveServer, decision: SealedDecision) -> 
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Decisions by outcome")).to_be_visible()
+    page.wait_for_load_state("networkidle")  # the first page of a browser is loaded again, in its time zone
     return page
 
 

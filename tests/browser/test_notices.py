@@ -22,6 +22,7 @@ def admin(page: Page, live_server: LiveServer) -> Person:
     person = with_password(make_person(name="Ada Lindqvist", email="ada@example.org", administrator=True))
     give_password(page, str(live_server.url).replace("127.0.0.1", "localhost"))
     expect(page.get_by_role("link", name="Alerts").first).to_be_attached()
+    page.wait_for_load_state("networkidle")  # the first page of a browser is loaded again, in its time zone
     return person
 
 

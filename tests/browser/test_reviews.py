@@ -79,8 +79,8 @@ def sign_in(page: Page, address: str, email: str = "rosa@example.org") -> None:
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_load_state("networkidle")  # the first page of a browser is loaded again, in its time zone
     expect(page.get_by_role("heading", name="What waits")).to_be_visible()
+    page.wait_for_load_state("networkidle")  # the first page of a browser is loaded again, in its time zone
 
 
 def begin(page: Page, address: str) -> str:

@@ -2,18 +2,20 @@
 
 import json
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from audit.models import Decision
 from console.demo.cast import EVERYBODY, SYSTEMS
+from console.demo.colleague import BEGINS_AFTER, Colleague
 from console.demo.loading import load
 from console.demo.past import ANSWERS
 from console.demo.stream import PAGES, SOURCE, close_call, credit_limit, cv_triage, mishaps, next_record, support_draft
@@ -29,6 +31,7 @@ from monitoring.models import Outcome
 from overrides.models import Appeal, Override, Parameter, Review, ReviewRule
 from overrides.services.drill_debts import drill_debts
 from tests.factories.register import make_person
+from tests.factories.reviews import open_review
 
 
 @pytest.fixture
@@ -49,6 +52,7 @@ def test_the_demonstration_is_whole_and_its_systems_are_live(folder: Path) -> No
     assert set(Parameter.objects.values_list("name", flat=True)) == {"max-amount", "threshold"}
     assert ReviewRule.objects.count() == 2
     assert [debt.system.slug for debt in drill_debts() if debt.planned_at] == ["credit-limits"]
+    assert [debt.system.slug for debt in drill_debts() if debt.is_overdue(timezone.now())] == ["cv-triage"]
     asking = authenticate_key(f"Bearer {credentials.service_key}")
     assert asking.key.system_ids == {AISystem.objects.get(slug="credit-limits").pk}
     grant = authenticate_key(f"Bearer {credentials.key}")
@@ -81,7 +85,7 @@ def test_there_is_one_login_for_each_role_and_a_stranger() -> None:
     assert held | appointed_otherwise >= {each for each in Role if each != "emergency_operator"}
     alone = [member for member in EVERYBODY if member.mailbox != "demo"]
     assert all(len({*member.everywhere, *member.on_each_system}) <= 1 for member in alone)
-    assert len([member for member in alone if Role.REVIEWER in member.on_each_system]) == 2
+    assert len([member for member in alone if Role.REVIEWER in member.on_each_system]) == 3
 
 
 def test_records_are_believable_json_for_the_wire() -> None:
@@ -159,3 +163,21 @@ def test_the_stream_is_recorded_over_http(folder: Path, live_server: LiveServer,
     assert sorted(codes) == ["decision-conflict", "invalid-decision", "invalid-decision"]
     assert Source.objects.get().slug == SOURCE
     assert alert_conflicts() == 1
+
+
+@pytest.mark.django_db
+def test_the_colleague_decides_what_waited_and_leaves_the_rest(folder: Path) -> None:
+    load()
+    system = AISystem.objects.get(slug="credit-limits")
+    rule = ReviewRule.objects.get(name="close-calls")
+    waited, young = open_review(system, rule=rule), open_review(system, rule=rule)
+    blind_rule = ReviewRule.objects.get(name="declines-checked-blind")
+    blind = open_review(AISystem.objects.get(slug="cv-triage"), rule=blind_rule, outcome="declined")
+    for review in (waited, blind):
+        Review.objects.filter(pk=review.pk).update(opened_at=timezone.now() - BEGINS_AFTER - timedelta(seconds=1))
+    colleague = Colleague()
+    for _ in range(4):
+        colleague.busy_until = timezone.now()
+        colleague.look()
+    assert {Review.objects.get(pk=each.pk).status for each in (waited, blind)} == {"decided"}
+    assert Review.objects.get(pk=young.pk).status == "open"

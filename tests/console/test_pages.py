@@ -18,6 +18,7 @@ from django.utils import timezone
 from audit.flags import Flag
 from audit.models import Decision
 from audit.services.tallying import tally_decisions
+from console import ledger_health
 from console.decision_rows import FLAG_WORDS
 from governance.models import AISystem, Person
 from governance.services.versions import register_version
@@ -336,3 +337,32 @@ def test_flags_are_said_in_words(owner: Person, system: AISystem) -> None:
         page = browser(owner).get(path).content.decode()
         for words in ("responsibility not accepted", "AI system not live", "of a later release"):
             assert words in page
+
+
+class Racing:
+    """The head store of a host that seals on and on: around every look at it."""
+
+    def __init__(self, seal: Any) -> None:
+        self.seal, self.store = seal, head_store()
+
+    def heads(self) -> Any:
+        return self._sealing(self.store.heads)
+
+    def head(self, log_id: uuid.UUID) -> Any:
+        return self._sealing(lambda: self.store.head(log_id))
+
+    def _sealing(self, look: Any) -> Any:
+        self.seal()
+        found = look()
+        self.seal()
+        return found
+
+
+@pytest.mark.committing
+def test_what_is_sealed_while_the_logs_are_looked_at_is_no_trouble(
+    system: AISystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_decision(system)
+    racing = Racing(lambda: record_decision(system))
+    monkeypatch.setattr(ledger_health, "head_store", lambda: racing)
+    assert [state.trouble for state in ledger_health.log_states()] == [""] * 2

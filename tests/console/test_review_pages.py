@@ -429,6 +429,17 @@ def test_queues_reasons_and_skills_are_kept_on_pages(system: AISystem) -> None:
     assert client.post(f"{page}change/", given | {"capacity": 20}).status_code == 302
     queue.refresh_from_db()
     assert queue.capacity == 20
+    client.get("/admin/overrides/reviewqueue/")  # what was told so far is not told again
+    waits = client.post(f"{page}change/", given | {"capacity": 5, "when_full": "block"}, follow=True).content
+    assert b"waits for a second person" in waits
+    assert b"changed successfully" not in waits
+    change = RuleChange.objects.get()
+    assert b"Look at it, approve or refuse" in client.get(f"{page}change/").content
+    asked = f"/admin/overrides/rulechange/{change.pk}"
+    assert b"capacity: 5 (was 20)" in client.get(f"{asked}/change/").content
+    assert browser(make_person(approver=True)).post(f"{asked}/approve/").status_code == 302
+    queue.refresh_from_db()
+    assert (queue.capacity, queue.when_full) == (5, "block")
     assert b"is not: code | words | decisions" in client.post(f"{page}reasons/", {"codes": "wrong"}).content
     assert client.post(f"{page}reasons/", {"codes": "late | It is late | reject, modify"}).status_code == 302
     assert ReasonList.objects.get().codes == [{"code": "late", "words": "It is late", "for": ["modify", "reject"]}]

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,6 +35,7 @@ def open_review(
     outcome: str = "refused",
     parts: dict[str, Any] | None = None,
     at: datetime | None = None,
+    probability: float = 1.0,
     **facets: Any,
 ) -> Review:
     """A decision that is held, recorded with its review in one sealing."""
@@ -66,7 +68,8 @@ def open_review(
     )
     with sealing() as seal:
         record_decisions(seal, log_id=open_log(system.pk).id, decisions=[prepared])
-        open_reviews([_new(review_id, decision_id, system, rule, phase, at, values["environment"])])
+        new = _new(review_id, decision_id, system, rule, phase, at, values["environment"])
+        open_reviews([replace(new, probability=probability)])
     return Review.objects.get(pk=review_id)
 
 

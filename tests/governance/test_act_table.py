@@ -82,6 +82,7 @@ override.report              .   .   .   .   .   .   .   .   .   .   .   .
 effect.confirm               .   .   .   .   .   .   .   .   .   .   .   .
 outcome.report               .   a   a   a   .   .   a   .   .   .   .   .
 review_queue.manage          a   a   a   .   .   .   .   .   .   .   .   .
+review_queue.loosen          a   a   a   .   .   v   .   .   .   .   .   .
 review_rule.tighten          .   a   a   .   a   .   .   .   .   .   .   .
 review_rule.loosen           .   a   a   .   a   v   .   .   .   .   .   .
 oversight.view               .   a   a   .   .   .   .   a   a   a   .   .

@@ -211,3 +211,19 @@ def test_skills_are_given_listed_and_ended(system: AISystem) -> None:
     assert refused == [403, 403]
     assert manager.post("/api/v1/reviewer-skills/end", body).status_code == 204
     assert manager.get(address).json() == []
+
+
+def test_a_queue_that_is_to_look_at_less_waits_for_a_second_person(system: AISystem) -> None:
+    queue = make_queue(make_person(), capacity=9, when_full="block")
+    client, address = person_client(make_person(administrator=True)), f"/api/v1/review-queues/{queue.slug}"
+    more = client.patch(address, {"capacity": 10})
+    assert (more.status_code, more.json()["queue"]["capacity"], more.json()["request"]) == (200, 10, None)
+    less = client.patch(address, {"capacity": 2})
+    assert (less.status_code, less.json()["queue"]["capacity"], less.json()["request"]["loosens"]) == (
+        202,
+        10,
+        ["capacity"],
+    )
+    approval = f"/api/v1/queue-changes/{less.json()['request']['id']}/approve"
+    assert client.post(approval).status_code == 403
+    assert person_client(make_person(approver=True)).post(approval).json()["capacity"] == 2

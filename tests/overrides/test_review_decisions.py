@@ -392,6 +392,20 @@ def test_who_answers_is_told_at_half_and_at_four_fifths_once_a_queue(system: AIS
     assert Message.objects.filter(person_id=reviewer.pk, kind="reviews.due").count() == 2
 
 
+def test_after_four_fifths_whoever_holds_a_review_is_told_too_once(system: AISystem, reviewer: Person) -> None:
+    held, _ = (
+        open_review(system, rule=make_rule(system, make_queue(make_person()), deadline_s=1000)) for _ in range(2)
+    )
+    claim(actor=actor_of(reviewer), review_id=held.pk)
+    due, mine = [], Message.objects.filter(person_id=reviewer.pk, kind="review.due")
+    for seconds in (501, 590, 801, 900):
+        with time_machine.travel(held.opened_at + timedelta(seconds=seconds)):
+            ReviewAssignment.objects.filter(review=held).update(lease_until=timezone.now() + timedelta(minutes=1))
+            tell_of_deadlines(actor=SERVER)
+            due.append(mine.count())
+    assert due == [0, 0, 1, 1]
+
+
 def test_beyond_its_capacity_a_queue_does_as_it_says(system: AISystem, reviewer: Person) -> None:
     queue = make_queue(reviewer, when_full="block", capacity=2)
     rule = make_rule(system, queue)

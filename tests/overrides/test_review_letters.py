@@ -7,7 +7,7 @@ from notices.letters import letter_for
 from notices.models import Message
 
 
-@pytest.mark.parametrize("kind", ["review.conflicted", "review.escalated", "review.offered"])
+@pytest.mark.parametrize("kind", ["review.conflicted", "review.due", "review.escalated", "review.offered"])
 def test_a_letter_about_a_review_leads_to_what_waits(kind: str) -> None:
     found = letter_for(Message(kind=kind, facts={"decision": str(new_id()), "review": str(new_id())}))
     assert found.page == "/admin/reviews/"

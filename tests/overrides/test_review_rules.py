@@ -18,10 +18,17 @@ from overrides.clock import current_epoch
 from overrides.conditions import compile_condition, covers, draw_of, read_condition
 from overrides.models import ReasonList, ReviewRule
 from overrides.reasons import checked_reason, reasons_in_force
-from overrides.review_errors import QueueInUse, QueueNotFound, RuleChangeOver, RuleNotFound
+from overrides.review_errors import QueueInUse, QueueNotFound, RuleChangeNotFound, RuleChangeOver, RuleNotFound
 from overrides.review_rules import Rule, first_match, probability_of, read_rules
-from overrides.services.queues import archive_queue, publish_reasons
-from overrides.services.rules import approve_rule_change, change_rule, refuse_rule_change, register_rule
+from overrides.services.queues import (
+    approve_queue_change,
+    archive_queue,
+    publish_reasons,
+    register_queue,
+    update_queue,
+)
+from overrides.services.rule_requests import refuse_rule_change
+from overrides.services.rules import approve_rule_change, change_rule, register_rule
 from tests.factories.register import actor_of, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule
 
@@ -259,6 +266,111 @@ def test_a_weak_rule_that_is_widened_takes_nothing_from_a_stricter_one_unseen(
     )
     assert asked.request is not None
     assert asked.request.loosens == ["order"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("what", ["register", "widen", "move"])
+def test_a_request_about_what_other_rules_catch_is_over_once_one_was_added(
+    system: AISystem, operator: Person, what: str
+) -> None:
+    queue, by = make_queue(operator), actor_of(operator)
+    weak = make_rule(system, queue, condition={"capability_in": ["small"]}, order=10)
+    make_rule(system, queue, reviews_required=2, order=20)
+    if what == "register":
+        values = {"name": "new", "condition": {"adverse": True}, "queue_id": queue.pk, "deadline_s": 60, "order": 5}
+        asked = register_rule(actor=by, system_id=system.pk, values=values)
+    else:
+        changes: dict[str, Any] = {"condition": {"adverse": True}} if what == "widen" else {"order": 30}
+        asked = change_rule(actor=by, rule_id=weak.pk, changes=changes)
+    assert asked.request and "order" in asked.request.loosens
+    make_rule(system, queue, reviews_required=2, is_blind=True, order=40)
+    with pytest.raises(RuleChangeOver, match="Other rules"):
+        approve_rule_change(actor=actor_of(make_person(approver=True)), change_id=asked.request.pk)
+
+
+@pytest.mark.django_db
+def test_a_request_about_a_rule_alone_outlives_other_rules(system: AISystem, operator: Person) -> None:
+    queue = make_queue(operator)
+    made = make_rule(system, queue)
+    asked = change_rule(actor=actor_of(operator), rule_id=made.pk, changes={"deadline_s": 7200})
+    assert asked.request
+    make_rule(system, queue, reviews_required=2)
+    approve_rule_change(actor=actor_of(make_person(approver=True)), change_id=asked.request.pk)
+    made.refresh_from_db()
+    assert made.deadline_s == 7200
+
+
+# --- queues -----------------------------------------------------------------------------------------------------------
+FULL: dict[str, Any] = {"when_full": "block", "capacity": 50, "blind_share": 0.5, "deadline_s": 3600}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("changes", "loosens"),
+    [
+        ({"capacity": 49}, ["capacity"]),
+        ({"when_full": "fallback"}, ["when_full"]),
+        ({"deadline_s": 7200}, ["deadline_s"]),
+        ({"blind_share": 0.1, "claims_per_person": 9}, ["blind_share"]),
+    ],
+)
+def test_a_queue_that_would_look_at_less_waits_for_a_second_person(
+    operator: Person, changes: dict[str, Any], loosens: list[str]
+) -> None:
+    queue, admin, approver = make_queue(operator, **FULL), make_person(administrator=True), make_person(approver=True)
+    request = update_queue(actor=actor_of(admin), queue_id=queue.pk, changes=changes).request
+    assert request is not None
+    assert request.loosens == loosens
+    queue.refresh_from_db()
+    assert queue.revision == 1
+    with pytest.raises(ApprovalForbidden):
+        approve_queue_change(actor=actor_of(admin), change_id=request.pk)
+    with pytest.raises(RuleChangeNotFound):
+        approve_rule_change(actor=actor_of(approver), change_id=request.pk)
+    changed = approve_queue_change(actor=actor_of(approver), change_id=request.pk)
+    assert {name: getattr(changed, name) for name in changes} == changes
+    assert Entry.objects.filter(about_id=request.pk).count() == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "changes",
+    [{"capacity": 51}, {"when_full": "accept"}, {"deadline_s": 60}, {"blind_share": 1.0}, {"lease_s": 60}],
+)
+def test_a_queue_that_looks_at_no_less_is_changed_by_one_person(operator: Person, changes: dict[str, Any]) -> None:
+    queue, admin = make_queue(operator, **FULL), make_person(administrator=True)
+    asked = update_queue(actor=actor_of(admin), queue_id=queue.pk, changes=changes)
+    assert (asked.request, asked.queue.revision) == (None, 2)
+
+
+@pytest.mark.django_db
+def test_a_request_about_a_queue_is_bound_to_it_as_it_stood(operator: Person) -> None:
+    queue, admin = make_queue(operator, **FULL), actor_of(make_person(administrator=True))
+    request = update_queue(actor=admin, queue_id=queue.pk, changes={"capacity": 10}).request
+    assert request
+    update_queue(actor=admin, queue_id=queue.pk, changes={"owner_id": make_person().pk})
+    with pytest.raises(RuleChangeOver):
+        approve_queue_change(actor=actor_of(make_person(approver=True)), change_id=request.pk)
+    assert refuse_rule_change(actor=admin, change_id=request.pk).status == "withdrawn"
+
+
+@pytest.mark.django_db
+def test_what_is_held_without_a_rule_goes_to_a_laxer_queue_by_two_people_only(
+    system: AISystem, operator: Person
+) -> None:
+    admin = actor_of(make_person(administrator=True))
+    strict = make_queue(operator, is_default=True, deadline_s=600)
+    lax: dict[str, Any] = {"owner_id": operator.pk, "system_id": system.pk, "deadline_s": 1200}
+    with pytest.raises(InvalidInput) as refused:
+        register_queue(actor=admin, slug="lax", is_default=True, **lax)
+    assert [problem.pointer for problem in refused.value.errors] == ["/is_default"]
+    made = register_queue(actor=admin, slug="lax", **lax)
+    for queue, is_default in ((made, True), (strict, False)):
+        request = update_queue(actor=admin, queue_id=queue.pk, changes={"is_default": is_default}).request
+        assert request is not None
+        assert request.loosens == ["is_default"]
+    with pytest.raises(QueueInUse):
+        archive_queue(actor=admin, queue_id=strict.pk)
 
 
 @pytest.mark.django_db

@@ -165,6 +165,17 @@ def test_an_override_that_nobody_agreed_to_expires_after_a_week(system: AISystem
     assert Entry.objects.filter(about_id=made.pk, kind="override.expired").count() == 1
 
 
+def test_one_that_expired_keeps_no_other_waiting_for_the_sweep(system: AISystem, owner: Person) -> None:
+    review = open_review(system, rule=make_rule(system, make_queue(owner), reviews_required=2))
+    made = overrule(owner, review.decision_id)
+    with time_machine.travel(made.at + timedelta(days=7)):
+        assert overrule(owner, review.decision_id).status == "requested"
+    assert list(Entry.objects.filter(about_id=made.pk).order_by("id").values_list("kind", flat=True)) == [
+        "override.requested",
+        "override.expired",
+    ]
+
+
 def test_a_human_decision_of_another_tool_is_told_apart_and_changes_nothing(
     decision: SealedDecision, account: ServiceAccount
 ) -> None:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from config.ids import new_id
+from console.demo.colleague import Colleague
 from console.demo.loading import NotADemonstration, stored
 from console.demo.past import ANSWERS, act_on
 from console.demo.stream import Record, chance, close_call, credit_limit, mishaps, next_record, past_moments
@@ -40,11 +41,12 @@ class Command(BaseCommand):
             raise CommandError("There is no demonstration here; `manage.py load_demo` makes one.") from refusal
         _fill_once(sender, options["backfill"], options["hours"])
         _act_once(sender, options["backfill"])
-        sent = 0
+        colleague, sent = Colleague(), 0
         while options["count"] is None or sent < options["count"]:
             time.sleep(chance.expovariate(options["per_second"]))
             sender.post("/api/v1/decisions", next_record(datetime.now(UTC)))
             sent += 1
+            colleague.look()
 
 
 class Sender:

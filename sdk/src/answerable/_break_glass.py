@@ -6,6 +6,9 @@
     credit-limit@2.1         ... one model version (combines: credit-limit/production@2.1)
     credit-limit:increase    ... one capability (combines: credit-limit/production:increase)
 
+A line for one version or environment counts for a process that does not say which it runs, too: it may be that one. A
+line for one capability counts only where that capability is asked about.
+
 Empty lines and `#` comments count for nothing. Who breaks the glass is in a hurry, so a mistake must not leave things
 running: a word that is no mode means stop, a scope that cannot be read means everything, and a file that is there and
 cannot be read means stop for everything. Each is reported.
@@ -37,10 +40,11 @@ class Line(NamedTuple):
     capability: str | None = None
 
     def covers(self, system: str, environment: str | None, model_version: str | None, capability: str | None) -> bool:
+        """What the caller does not say of itself, environment or version, may be what is meant: so it is covered."""
         return (
             self.system in (None, system)
             and (self.environment is None or environment in (None, self.environment))
-            and self.model_version in (None, model_version)
+            and (self.model_version is None or model_version in (None, self.model_version))
             and self.capability in (None, capability)
         )
 

@@ -131,19 +131,24 @@ class BaseClient:
         return self._last_health or self._engine_now().health()
 
     def dead_letters(self) -> list[DeadLetter]:
-        """Records of this spool that were turned away, with the reasons."""
-        return self._engine_now().spool.dead_letters()
+        """What was turned away, with the reasons, oldest first: here and by processes of this machine that have ended.
+
+        Those of another process that still lives are shown there.
+        """
+        found = [each for spool in self._engine_now().store.spools() for each in spool.dead_letters()]
+        return sorted(found, key=lambda each: each.at)
 
     def retry_dead_letters(self) -> int:
         """Send them again, for example after the key was given its right; how many."""
         engine = self._engine_now()
-        number = engine.spool.retry_dead()
-        engine.sender.hurry()
+        number = sum(spool.retry_dead() for spool in engine.store.spools())
+        engine.sender.look_around()
         return number
 
     def forget_dead_letters(self, ids: Iterable[str] | None = None) -> int:
         """Drop them, all or those of these decisions; how many."""
-        return self._engine_now().spool.forget_dead(ids)
+        named = None if ids is None else list(ids)
+        return sum(spool.forget_dead(named) for spool in self._engine_now().store.spools())
 
     def checkpoints(self) -> dict[str, Checkpoint]:
         """The highest checkpoint seen of each log."""

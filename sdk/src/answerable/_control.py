@@ -197,10 +197,17 @@ class Control:
             self._received = now()
             states = self._joined(known, state)
             self._view = View(states, self._view.lines)
-        self._last_known.write(states[0].document, states[0].epoch)
         self.ready.set()
-        self.notice()
+        try:
+            self.notice()  # before the disk: a slow one must not keep a stop from whoever waits for it
+        finally:
+            self._keep(state, states)
         return True
+
+    def _keep(self, new: State, states: tuple[State, ...]) -> None:
+        """For a start without the service. What the service calls stale makes nothing fresh that was known before."""
+        if states[0] is new or not new.is_stale:
+            self._last_known.write(states[0].document, states[0].epoch)
 
     def _joined(self, known: State | None, new: State) -> tuple[State, ...]:
         """A lower epoch means that the server has forgotten (it was restored): what either knows holds, both together.

@@ -4,7 +4,6 @@ import os
 import random
 import secrets
 import socket
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,7 +14,13 @@ from answerable._checkpoints import Checkpoints
 from answerable._control import Control
 from answerable._delivery import JSON, Counts, Delivery
 from answerable._directive import Directive, Effective, read_directive, read_effective
-from answerable._exceptions import InvalidRecord, NotDurable, NotRecorded, ServiceRefused, ServiceUnavailable
+from answerable._exceptions import (
+    InvalidRecord,
+    NotDurable,
+    NotRecorded,
+    ServiceRefused,
+    ServiceUnavailable,
+)
 from answerable._health import Health
 from answerable._http import Transport
 from answerable._ids import Ids, ServerClock
@@ -25,8 +30,9 @@ from answerable._records import encode, encode_record, now_text
 from answerable._reports import Reports
 from answerable._sender import Sender
 from answerable._settings import Settings
-from answerable._shelf import BROKEN, Shelf
-from answerable._spool import OVERHEAD, Spool, Waiting
+from answerable._shelf import Shelf
+from answerable._spool import Spool, Waiting
+from answerable._store import Store
 from answerable._version import AGENT
 from answerable._watcher import Acknowledger, Listener, Lookout, Running
 
@@ -55,6 +61,7 @@ class Engine:
             self.delivery, self.shelf, heartbeat_every=settings.heartbeat_s,
             max_age=settings.max_age_days * 86_400, report=reports,
         )  # fmt: skip
+        self.store = Store(settings, self.shelf, self.sender, delivery_of=self._delivery_of, report=reports)
         self.running = Running()
         self.control = Control(
             system=settings.system, environment=settings.environment, model_version=settings.model_version,
@@ -66,18 +73,18 @@ class Engine:
         if settings.environment:
             self._defaults["environment"] = settings.environment
         self.last_health: Health | None = None
-        self._refuge_lock = threading.Lock()
         self._start()
 
     def _start(self) -> None:
         settings, control = self.settings, self.control
         self.listener = Listener(
             control, self._transport_to, settings.url, settings.control_url, poll_every=settings.poll_s,
-            wake_acks=self._wake_acks, report=self.report,
+            wake_acks=self._wake_acks, heard=self.sender.heard, report=self.report,
         )  # fmt: skip
         self.acknowledger = Acknowledger(
             control, self.running, self._transport_to, lambda: settings.url,
-            instance=self.instance, agent=AGENT, poke=self.listener.poke, report=self.report,
+            instance=self.instance, agent=AGENT, poke=self.listener.poke, heard=self.sender.heard,
+            report=self.report,
         )  # fmt: skip
         self.lookout = Lookout(control, wake_acks=self.acknowledger.wake, report=self.report)
         threads = [self.sender.thread, self.lookout.thread]
@@ -117,10 +124,10 @@ class Engine:
         self.counts.recorded += 1
         try:
             body = encode_record(self._whole(fields, phase, decision_id))
-            return decision_id, self._store(decision_id, body)
+            return decision_id, self.store.add(decision_id, body)
         except InvalidRecord as error:
             self.counts.invalid += 1
-            self._skip()
+            self.store.skip()
             self.report(error)
             if self.settings.strict:
                 raise
@@ -140,61 +147,6 @@ class Engine:
         given = {name: value for name, value in fields.items() if value is not None or name in ("input", "output")}
         return {**self._defaults, **known, **given, "id": decision_id}
 
-    def _skip(self) -> None:
-        try:
-            self.spool.skip()
-        except BROKEN as error:
-            self.report(NotDurable(f"a missing record could not be numbered: {error}"))
-
-    def _store(self, decision_id: str, body: bytes) -> Waiting | None:
-        if not self._make_room(len(body) + OVERHEAD):
-            self.counts.dropped += 1
-            self._skip()
-            self.report(NotRecorded(f"the spool is full, decision {decision_id} was dropped", decision_id=decision_id))
-            return None
-        try:
-            found = Waiting(self.spool.add(decision_id, body), decision_id, body)
-        except BROKEN as error:
-            self.report(NotDurable(f"the spool takes nothing ({error}): decision {decision_id} is in memory only"))
-            self._keep_in_memory(decision_id, body)
-            found = None
-        self.sender.wake()
-        return found
-
-    def _keep_in_memory(self, decision_id: str, body: bytes) -> None:
-        with self._refuge_lock:
-            if self.sender.refuge is None:
-                self.sender.refuge = self._delivery_of(Spool(None))
-            refuge = self.sender.refuge.spool
-        if refuge.bytes + len(body) > self.settings.max_spool_bytes:
-            self.counts.dropped += 1
-            self.report(NotRecorded(f"memory is full too, decision {decision_id} was dropped", decision_id=decision_id))
-            return
-        refuge.add(decision_id, body)
-
-    def _make_room(self, size: int) -> bool:
-        most = self.settings.max_spool_bytes
-        if self.spool.bytes + size <= most:
-            return True
-        if self.settings.overflow == "drop_oldest":
-            return self._drop_oldest(size)
-        if self.settings.overflow == "block":
-            until = time.monotonic() + self.settings.block_ms / 1000
-            self.sender.hurry()
-            while self.spool.bytes + size > most and time.monotonic() < until:
-                time.sleep(0.002)
-        return self.spool.bytes + size <= most
-
-    def _drop_oldest(self, size: int) -> bool:
-        while self.spool.bytes + size > self.settings.max_spool_bytes:
-            oldest = self.spool.first(100, max(size, 64 << 10))
-            if not oldest:
-                return False
-            self.spool.remove([each.seq for each in oldest])
-            self.counts.dropped += len(oldest)
-            self.report(NotRecorded(f"the spool is full, the {len(oldest)} oldest records were dropped"))
-        return True
-
     # --- asking ---------------------------------------------------------------------------------------------------
     def decide(self, fields: Mapping[str, Any], timeout: float | None) -> Directive:
         """Ask before acting. Without an answer in time the last known state and the fail policy answer."""
@@ -210,9 +162,6 @@ class Engine:
             return self._ask(kept, self.settings.decide_timeout if timeout is None else timeout).at_least(
                 self.known_directive(fields, decision_id)
             )
-        except (ServiceUnavailable, ServiceRefused, ValueError) as error:
-            self.report(error)
-            return self._unanswered(fields, decision_id)
         except Exception as error:  # noqa: BLE001 - what fails in here must never break who called
             self.report(error)
             return self._unanswered(fields, decision_id)
@@ -263,6 +212,7 @@ class Engine:
                 if refused.is_about_content:
                     self.delivery.bury(record, str(refused), refused.problem.get("quarantine_id"))
                 raise
+        self.sender.heard()
         directive = read_directive(record.id, receipt)
         self.spool.remove([record.seq])
         self.counts.sealed += answer.status == 201
@@ -315,9 +265,7 @@ class Engine:
         said = {name: value for name, value in how.items() if value}
         body = encode({"outcome": outcome, "occurred_at": now_text(), "detail": detail} | said)
         try:
-            if not self._make_room(len(body) + OVERHEAD):
-                raise NotRecorded("the spool is full")
-            self.spool.add_effect(decision_id, body)
+            self.store.add_effect(decision_id, body)
         except Exception as error:  # noqa: BLE001 - what fails in here must never break who called
             self.report(NotRecorded(f"the effect of {decision_id} could not be kept: {error}", decision_id=decision_id))
         self.sender.wake()
@@ -356,7 +304,7 @@ class Engine:
         self.last_health = self.health()
         if not self.sender.thread.is_alive():
             # else it is in the middle of a request: the file is whole, and ends with the process
-            self.spool.close()
+            self.store.close()
         return done
 
     def health(self) -> Health:

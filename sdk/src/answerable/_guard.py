@@ -2,19 +2,20 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from enum import Enum
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from answerable._directive import Directive, Effective
 from answerable._engine import Engine
 from answerable._exceptions import Held, Refused, Stopped, UseFallback
 from answerable._modes import Mode
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 _current: ContextVar["Decision | None"] = ContextVar("answerable_decision", default=None)
 
 
@@ -172,19 +173,20 @@ class Guard(_Guard):
         decision.begin()
         return decision
 
-    def __call__(self, function: F) -> F:
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
             raise TypeError("calling it runs nothing yet: a coroutine function is guarded by an AsyncClient")
 
         @functools.wraps(function)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 decision = self._open(self._for_call(args, kwargs))
             except UseFallback as instead:
                 if self._fallback is None:
                     raise
                 with _within(instead.decision):
-                    return self._fallback(*args, **kwargs)
+                    found: R = self._fallback(*args, **kwargs)
+                    return found
             token = _current.set(decision)
             try:
                 result = function(*args, **kwargs)
@@ -196,7 +198,7 @@ class Guard(_Guard):
             decision.end(None)
             return result
 
-        return guarded  # type: ignore[return-value]
+        return guarded
 
 
 class AsyncGuard(_Guard):
@@ -229,19 +231,20 @@ class AsyncGuard(_Guard):
         decision.begin()
         return decision
 
-    def __call__(self, function: F) -> F:
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
         if not inspect.iscoroutinefunction(function):
             raise TypeError("an AsyncClient guards coroutine functions")
 
         @functools.wraps(function)
-        async def guarded(*args: Any, **kwargs: Any) -> Any:
+        async def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 decision = await self._open(self._for_call(args, kwargs))
             except UseFallback as instead:
                 if self._fallback is None:
                     raise
                 with _within(instead.decision):
-                    return await self._fallback(*args, **kwargs)
+                    found: R = await self._fallback(*args, **kwargs)
+                    return found
             token = _current.set(decision)
             try:
                 result = await function(*args, **kwargs)
@@ -253,7 +256,7 @@ class AsyncGuard(_Guard):
             await self._client._written(decision.end, None)
             return result
 
-        return guarded  # type: ignore[return-value]
+        return guarded
 
 
 __all__ = ["AsyncGuard", "Decision", "Guard", "Refused", "current_decision"]

@@ -4,6 +4,7 @@ A socket's own timeout begins anew with every byte, so a server that drips would
 never followed: a POST would become a GET somewhere else.
 """
 
+import base64
 import http.client
 import io
 import json
@@ -15,8 +16,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from answerable._exceptions import ServiceRefused, ServiceUnavailable
 from answerable._ids import ServerClock
@@ -110,6 +112,13 @@ class _Window:
         return io.BufferedReader(_Bounded(self._sock, self._left), 1 << 16)
 
 
+class _DeadlineAnswer(http.client.HTTPResponse):
+    """An answer that is read no longer than `left()` says."""
+
+    def __init__(self, sock: socket.socket, *rest: Any, left: Callable[[], float], **more: Any) -> None:
+        super().__init__(cast("socket.socket", _Window(sock, left)), *rest, **more)
+
+
 class Transport:
     """Speaks to one address with one key."""
 
@@ -198,10 +207,10 @@ class Transport:
     ) -> http.client.HTTPResponse:
         sock = connection.sock
         sock.settimeout(max(left(), 0.001))
-        connection.response_class = lambda found, **rest: http.client.HTTPResponse(  # type: ignore[assignment]
-            cast("socket.socket", _Window(found, left)), **rest
-        )
-        connection.request(method, self._target(path), body=body, headers={**self._headers, **(headers or {})})
+        answers = partial(_DeadlineAnswer, left=left)
+        connection.response_class = cast("type[http.client.HTTPResponse]", answers)
+        target, more = self._target(path)
+        connection.request(method, target, body=body, headers={**self._headers, **more, **(headers or {})})
         response = connection.getresponse()
         date = response.headers.get("Date")
         if date:
@@ -263,23 +272,34 @@ class Transport:
             context = self._ssl or ssl.create_default_context()
             connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
             if proxy is not None:
-                connection.set_tunnel(self._host, self._port)
+                connection.set_tunnel(self._host, self._port, headers=_credentials(proxy))
         else:
             connection = http.client.HTTPConnection(host, port, timeout=timeout)
         connection.connect()
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
-    def _proxy(self) -> Any:
+    def _proxy(self) -> SplitResult | None:
         """The proxy that the environment names for this address, as other programs read it."""
         if urllib.request.proxy_bypass(self._host):
             return None
         found = urllib.request.getproxies().get("https" if self._secure else "http")
         return urlsplit(found if "://" in found else f"http://{found}") if found else None
 
-    def _target(self, path: str) -> str:
-        through_proxy = not self._secure and self._proxy() is not None
-        return f"http://{self._host}:{self._port}{self._prefix}{path}" if through_proxy else f"{self._prefix}{path}"
+    def _target(self, path: str) -> tuple[str, dict[str, str]]:
+        """What is asked for, and what a proxy wants to read beside it: of a tunnel it reads nothing."""
+        proxy = None if self._secure else self._proxy()
+        if proxy is None:
+            return f"{self._prefix}{path}", {}
+        return f"http://{self._host}:{self._port}{self._prefix}{path}", _credentials(proxy)
+
+
+def _credentials(proxy: SplitResult) -> dict[str, str]:
+    """Those that the proxy's address bears."""
+    if proxy.username is None:
+        return {}
+    words = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(words.encode()).decode()}"}
 
 
 def _read_address(url: str) -> str:

@@ -14,6 +14,9 @@ ADOPT_EVERY = 30.0
 UNUSED_AFTER = 7 * 86_400.0
 LINGER = 0.05
 PAUSE = 30.0
+LONGEST = 8.0
+"""Seconds between two tries where nobody answers and nobody said when to come again: so a service that is back has
+everybody's records within seconds, and no more is asked of it than heartbeats would."""
 
 
 class Sender:
@@ -60,6 +63,16 @@ class Sender:
         with self._work:
             self._is_wanted = self._is_hurried = True
             self._work.notify_all()
+
+    def look_around(self) -> None:
+        """Try now, and take what others left behind as well."""
+        self._adopt_at = 0.0
+        self.hurry()
+
+    def heard(self) -> None:
+        """The service has answered something else of this client: what waits after failures need not wait longer."""
+        if self.attempts:
+            self.hurry()
 
     def stop(self) -> None:
         with self._work:
@@ -118,7 +131,7 @@ class Sender:
         if self.attempts == 1 or self.attempts % 20 == 0:
             self._report(error)
         self._rest = error.retry_after or 0.0
-        return random.uniform(0.0, min(30.0, 0.25 * 2 ** min(self.attempts, 8)))
+        return random.uniform(0.0, min(LONGEST, 0.25 * 2 ** min(self.attempts, 8)))
 
     def _pause(self, error: ServiceRefused) -> float:
         if not self.is_paused:

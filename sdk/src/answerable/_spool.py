@@ -119,7 +119,8 @@ class Spool:
         run = self._database.execute
         if self.path is not None:
             self.path.chmod(0o600)
-        run("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before anything else is written
+        if run("PRAGMA auto_vacuum").fetchone()[0] == 0:
+            run("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before anything else is written
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA wal_autocheckpoint = 0")  # its fsync would hit a caller of add(); see upkeep
         run(f"PRAGMA synchronous = {'FULL' if power_safe else 'NORMAL'}")
@@ -144,9 +145,11 @@ class Spool:
         boot, safe = _boot_id(), str(int(power_safe))
         if known.get("boot", boot) != boot and known.get("power_safe") != "1":
             known["ended"] = "1"
-        for name, value in {**known, "boot": boot, "power_safe": safe}.items():
+        now = {**known, "boot": boot, "power_safe": safe}
+        for name, value in now.items() - run("SELECT name, value FROM meta").fetchall():
+            # only what is new: a file that is merely looked at must not become a younger one
             run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
-        return "ended" not in known
+        return "ended" not in now
 
     @property
     def is_empty(self) -> bool:

@@ -19,6 +19,8 @@ STATE, EVENTS, ACKS = "/api/v1/control/state", "/api/v1/control/events", "/api/v
 SILENCE = 25.0
 """A stream says something every ten seconds; two missed and a half mean that nobody is there."""
 PATIENCE = 2.0
+LONGEST = 5.0
+"""Seconds between two tries to hear what is in force: as often as it is polled where all is well."""
 Report = Callable[[Exception], None]
 
 
@@ -27,12 +29,12 @@ class Listener:
 
     def __init__(
         self, control: Control, transport_to: Callable[[str], Transport], url: str, control_url: str | None,
-        *, poll_every: float, wake_acks: Callable[[], None], report: Report,
+        *, poll_every: float, wake_acks: Callable[[], None], heard: Callable[[], None], report: Report,
     ) -> None:  # fmt: skip
         self._control, self._transport_to, self._report = control, transport_to, report
         self._url, self._own_url = url, control_url
         self.control_url = control_url
-        self._poll_every, self._wake_acks = poll_every, wake_acks
+        self._poll_every, self._wake_acks, self._heard = poll_every, wake_acks, heard
         self._etag: str | None = None
         self._over = threading.Event()
         self._poked = threading.Event()
@@ -65,6 +67,7 @@ class Listener:
         try:
             self._poll()
             self._attempts, self.trouble = 0, None
+            self._heard()
             return self._listen()
         except ServiceUnavailable as error:
             return self._back_off(error, error.retry_after)
@@ -99,7 +102,7 @@ class Listener:
             self._report(error)
         self._attempts, self.trouble = self._attempts + 1, str(error)
         self.control_url = self._own_url  # it may have moved
-        return (at_least or 0.0) + random.uniform(0.0, min(10.0, 0.25 * 2 ** min(self._attempts, 6)))
+        return (at_least or 0.0) + random.uniform(0.0, min(LONGEST, 0.25 * 2 ** min(self._attempts, 6)))
 
     # --- polling --------------------------------------------------------------------------------------------------
     def _poll(self) -> None:
@@ -241,10 +244,12 @@ class Acknowledger:
 
     def __init__(
         self, control: Control, running: Running, transport_to: Callable[[str], Transport],
-        address: Callable[[], str], *, instance: str, agent: str, poke: Callable[[], None], report: Report,
+        address: Callable[[], str], *, instance: str, agent: str, poke: Callable[[], None],
+        heard: Callable[[], None], report: Report,
     ) -> None:  # fmt: skip
         self._control, self._running, self._transport_to, self._address = control, running, transport_to, address
-        self._instance, self._agent, self._poke, self._report = instance, agent, poke, report
+        self._instance, self._agent, self._poke, self._heard = instance, agent, poke, heard
+        self._report = report
         self._every = 15.0
         self._due = threading.Event()
         self._is_over = False
@@ -284,6 +289,7 @@ class Acknowledger:
         headers = {"Content-Type": "application/json"}
         answer = self._transport_to(self._address()).request("POST", ACKS, body=body, headers=headers, timeout=10.0)
         said = answer.raise_for_status().json()
+        self._heard()
         self._compare(said.get("epoch"))
         try:
             self._every = min(max(float(said.get("heartbeat_s") or 15.0), 1.0), 300.0)

@@ -1,0 +1,114 @@
+"""The pages on integrating over plain HTTP and over OFREP say what is so: their samples are run as they are written."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from openfeature import api
+
+from governance.models import AISystem
+from governance.services.versions import register_version
+from ledger.entries import COMMAND
+from overrides.services.parameters import define_parameter
+from overrides.services.switches import tighten
+from overrides.standing import Mode, Node
+from tests.factories.register import actor_of, make_key, make_person, make_system
+from tests.overrides.serving import Servers, serving
+from tests.running import PROJECT
+
+pytestmark = [pytest.mark.committing, pytest.mark.slow]
+PAGES = PROJECT / "docs" / "integrating"
+CONTROL = "http://localhost:8001"
+"""The address of the control process on the pages."""
+
+
+@pytest.fixture
+def key() -> str:
+    """To what the pages show: a stopped AI system with a parameter."""
+    system: AISystem = make_system(slug="credit-limit")
+    register_version(actor=COMMAND, system_id=system.pk, version="2.1")
+    operator = actor_of(make_person(operator=True))
+    define_parameter(
+        actor=actor_of(make_person(technical_owner=system)), system_id=system.pk,
+        name="max-amount", value_type="number", default=5000, safe_direction="lower", minimum=0, maximum=10_000,
+    )  # fmt: skip
+    node = Node(system_id=system.pk)
+    tighten(actor=operator, node=node, mode=Mode.STOP, reason_code="harm-reported", source="api")
+    return make_key(system, scopes=("control:read",)).text
+
+
+@pytest.fixture
+def servers(key: str, database_url: str) -> Iterator[Servers]:
+    with serving(database_url) as started:
+        yield started
+
+
+def blocks(page: str, kind: str = "") -> list[str]:
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", (PAGES / page).read_text(), re.MULTILINE | re.DOTALL)
+    return [block for name, block in found if name == kind]
+
+
+def curl(command: str, control: str, key: str) -> httpx.Request:
+    """What the command asks for. Of its options these pages use few, and another one is an error here."""
+    words = shlex.split(command.replace(CONTROL, control).replace("$KEY", key))
+    assert words.pop(0) == "curl"
+    headers, body, url = {}, None, ""
+    while words:
+        match words.pop(0):
+            case "-i" | "-N":
+                continue
+            case "-H":
+                name, _, value = words.pop(0).partition(": ")
+                headers[name] = value
+            case "-d":
+                body = words.pop(0)
+            case address:
+                assert address.startswith("http"), address
+                url = address
+    return httpx.Request("POST" if body else "GET", url, headers=headers, content=body)
+
+
+def test_the_requests_of_the_http_page_are_answered_as_it_says(servers: Servers, key: str) -> None:
+    state, events, acks = (curl(block, servers.control, key) for block in blocks("http.md"))
+    [shown] = [json.loads(block) for block in blocks("http.md", "json")]
+    with httpx.Client(timeout=20) as client:
+        found = client.send(state)
+        assert found.status_code == 200
+        _assert_named_alike(found.json(), shown)
+        state.headers["If-None-Match"] = found.headers["ETag"]
+        assert client.send(state).status_code == 304
+        answer = client.send(events, stream=True)
+        lines = answer.iter_lines()
+        assert next(line for line in lines if line.startswith("event:")) == "event: state"
+        told = next(line for line in lines if line.startswith("data:"))
+        assert json.loads(told[5:])["epoch"] == found.json()["epoch"]
+        answer.close()
+        assert client.send(acks).status_code == 200
+        elsewhere = curl(blocks("http.md")[1], servers.web, key)
+        assert client.send(elsewhere).status_code == 421
+
+
+def _assert_named_alike(found: Any, shown: Any) -> None:
+    """The same members everywhere; what is null in one of the two has none."""
+    if isinstance(found, dict) and isinstance(shown, dict):
+        assert found.keys() == shown.keys()
+        for name, each in shown.items():
+            _assert_named_alike(found[name], each)
+    if isinstance(found, list) and isinstance(shown, list):
+        assert len(found) == len(shown)
+        for mine, theirs in zip(found, shown, strict=True):
+            _assert_named_alike(mine, theirs)
+
+
+def test_the_python_sample_of_the_ofrep_page_reads_the_mode_and_the_parameter(servers: Servers, key: str) -> None:
+    [sample] = blocks("ofrep.md", "python")
+    names: dict[str, Any] = {"KEY": key}
+    try:
+        exec(sample.replace(CONTROL, servers.control), names)
+    finally:
+        api.clear_providers()
+    assert names["limit"] == 5000.0
