@@ -13,7 +13,7 @@ from governance.acts import Act
 from governance.changes import write
 from governance.credentials import said_of, take_two
 from governance.enrolment import has_factor, role_asks
-from governance.errors import CodeRefused, CredentialsGuarded, FactorNotFound, LastFactor, PersonNeeded
+from governance.errors import CodeRefused, CredentialsGuarded, FactorNotFound, LastFactor
 from governance.kinds import (
     FACTOR_ENROLLED,
     FACTOR_REMOVED,
@@ -50,7 +50,7 @@ def enrol_totp(*, actor: Actor, secret: str, code: str) -> TotpFactor:
     if step is None:
         raise CodeRefused()
     with sealing() as seal:
-        person = locked_person(_person(actor))
+        person = locked_person(rights.person_id_of(actor))
         _end_tokens_without_factor(seal, actor, person)
         for earlier in TotpFactor.objects.select_for_update().filter(person=person, removed_at=None):
             _remove(seal, actor, earlier)
@@ -63,7 +63,7 @@ def enrol_totp(*, actor: Actor, secret: str, code: str) -> TotpFactor:
 def enrol_passkey(*, actor: Actor, name: str, credential: NewCredential) -> Passkey:
     """Add a passkey whose registration was verified. Errors: `PersonNeeded`, `PersonNotFound`, `ValidationError`."""
     with sealing() as seal:
-        person = locked_person(_person(actor))
+        person = locked_person(rights.person_id_of(actor))
         _end_tokens_without_factor(seal, actor, person)
         passkey = Passkey(
             person=person,
@@ -93,7 +93,7 @@ def remove_factor(*, actor: Actor, kind: type[Passkey] | type[TotpFactor], facto
     Errors: `PersonNeeded`, `FactorNotFound`, `LastFactor`.
     """
     with sealing() as seal:
-        person = locked_person(_person(actor))
+        person = locked_person(rights.person_id_of(actor))
         factor = _own(actor, kind, factor_id)
         _remove(seal, actor, factor)
         if not has_factor(person):
@@ -105,7 +105,7 @@ def remove_factor(*, actor: Actor, kind: type[Passkey] | type[TotpFactor], facto
 def make_recovery_codes(*, actor: Actor) -> list[str]:
     """Ten new codes, returned once; earlier ones end. Errors: `PersonNeeded`, `FactorKeyUnavailable`."""
     with sealing() as seal:
-        person = locked_person(_person(actor))
+        person = locked_person(rights.person_id_of(actor))
         codes = [_new_code() for _ in range(CODES)]
         RecoveryCode.objects.filter(person=person).delete()
         hashes = [RecoveryCode(person=person, code_hash=_code_hash(person, each)) for each in codes]
@@ -197,7 +197,7 @@ def _plain(code: str) -> str:
 
 def _own(actor: Actor, kind: Any, factor_id: uuid.UUID) -> Any:
     rows = kind.objects.select_for_update(no_key=True, of=("self",))
-    found = rows.filter(pk=factor_id, person_id=_person(actor), removed_at=None).first()
+    found = rows.filter(pk=factor_id, person_id=rights.person_id_of(actor), removed_at=None).first()
     if found is None:
         raise FactorNotFound()
     return found
@@ -219,9 +219,3 @@ def _write(seal: Seal, actor: Actor, kind: Kind, factor: Passkey | TotpFactor) -
 def _say(seal: Seal, actor: Actor, kind: Kind, person: Person, facts: dict[str, str] | None = None) -> None:
     body = {"person": str(person.pk), **(facts or {})}
     seal.add(registry_log().id, draft_entry(kind=kind, actor=actor, at=timezone.now(), body=body, about_id=person.pk))
-
-
-def _person(actor: Actor) -> uuid.UUID:
-    if actor.type != "person" or actor.id is None:
-        raise PersonNeeded()
-    return actor.id

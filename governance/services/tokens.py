@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from config.errors import FieldProblem, InvalidInput
+from governance import rights
 from governance.changes import write
 from governance.enrolment import must_enrol
-from governance.errors import FactorNeeded, FactorNotFresh, PersonNeeded, TokenNotFound
+from governance.errors import FactorNeeded, FactorNotFresh, TokenNotFound
 from governance.freshness import is_fresh
 from governance.kinds import TOKEN_CREATED
 from governance.models import Person, PersonToken
@@ -39,7 +40,7 @@ def create_token(*, actor: Actor, name: str, proven_at: datetime, life: timedelt
     `proven_at`: when the page last saw a factor of theirs. Errors: `PersonNeeded`, `PersonNotFound`,
     `FactorNotFresh`, `FactorNeeded`, `InvalidInput`.
     """
-    person_id = _person(actor)
+    person_id = rights.person_id_of(actor)
     if not is_fresh(proven_at):
         raise FactorNotFresh()
     if not timedelta(0) < life <= LONGEST_LIFE:
@@ -59,7 +60,7 @@ def revoke_token(*, actor: Actor, token_id: uuid.UUID) -> PersonToken:
 
     Errors: `PersonNeeded`, `TokenNotFound`.
     """
-    person_id = _person(actor)
+    person_id = rights.person_id_of(actor)
     with sealing() as seal:
         rows = PersonToken.objects.select_for_update(no_key=True, of=("self",))
         token = rows.filter(pk=token_id, person_id=person_id).first()
@@ -83,9 +84,3 @@ def _new_token(person: Person, name: str, proven_at: datetime, life: timedelta) 
         expires_at=now + life,
     )
     return token, f"{PREFIX}_{public}_{secret}"
-
-
-def _person(actor: Actor) -> uuid.UUID:
-    if actor.type != "person" or actor.id is None:
-        raise PersonNeeded()
-    return actor.id

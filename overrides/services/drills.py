@@ -10,7 +10,6 @@ from django.utils import timezone
 from config.errors import FieldProblem, InvalidInput
 from governance import rights
 from governance.acts import Act
-from governance.errors import PersonNeeded
 from governance.models import AISystem, Person
 from governance.scopes import ORGANISATION, Scope
 from governance.services.systems import locked_system
@@ -69,7 +68,7 @@ def plan_drill(
         window_ends_at=starts_at + window,
         expectation=expectation.strip(),
         participants=list(participants),
-        planned_by_id=_person(actor),
+        planned_by_id=rights.person_id_of(actor),
     )
     _check(drill, window)
     with sealing() as seal:
@@ -109,7 +108,7 @@ def cancel_drill(*, actor: Actor, drill_id: uuid.UUID, reason: str = "") -> Dril
 def conclude_drill(*, actor: Actor, drill_id: uuid.UUID, conclusion: str, note: str) -> Drill:
     """Say what it showed: a person does, never a figure. Errors: `Forbidden`, `PersonNeeded`, `DrillNotFound`,
     `DrillNotReady`, `InvalidInput`."""
-    person = _person(actor)
+    person = rights.person_id_of(actor)
     if not note.strip():
         raise InvalidInput(errors=[FieldProblem(pointer="/note", detail="Write what it showed.")])
     with sealing() as seal:
@@ -185,12 +184,6 @@ def write_drill(
 def _write_finding(seal: Seal, actor: Actor, kind: Kind, finding: DrillFinding) -> None:
     facts = {"drill": str(finding.drill_id), "due_on": finding.due_on.isoformat()}
     write_row(seal, actor=actor, kind=kind, row=finding, log_id=open_log(finding.drill.system_id).id, facts=facts)
-
-
-def _person(actor: Actor) -> uuid.UUID:
-    if actor.type != "person" or actor.id is None:
-        raise PersonNeeded()
-    return actor.id
 
 
 def _check(drill: Drill, window: timedelta) -> None:

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.db.models import F, Q
 from django.utils import timezone
 
 from config.errors import FieldProblem, Forbidden, InvalidInput
 from governance import rights
 from governance.acts import Act, Role
-from governance.errors import PersonNeeded, RequestVoid
+from governance.errors import RequestVoid
 from ledger.entries import SERVER, Actor
 from ledger.kinds import Kind
 from ledger.rows import write_row
@@ -47,6 +49,7 @@ Status = LooseningRequest.Status
 LIFE = timedelta(hours=24)
 LONGEST_LIFE = timedelta(days=7)
 AT_ONCE = 200
+is_link = URLValidator(schemes=["http", "https"])
 
 
 def request_loosening(
@@ -62,13 +65,15 @@ def request_loosening(
 ) -> LooseningRequest:
     """Ask to set a switch to a less restrictive mode: run, or a stage on the way there. It waits for somebody else.
 
-    `epoch`: that of the switch as the asker saw it. `life`: until when it may be approved, a week at most. Errors:
+    `epoch`: that of the switch as the asker saw it. `evidence_url`: where it can be read why that is safe; from stop it
+    must be named. `life`: until when it may be approved, a week at most. Errors:
     `Forbidden`, `PersonNeeded`, `SwitchNotFound`, `EpochPassed`, `LooseningExists`, `InvalidInput`, `FallbackMissing`.
     """
-    person_id = _person(actor)
+    person_id = rights.person_id_of(actor)
     with sealing() as seal:
         switch = _locked_switch(actor, Act.SWITCH_LOOSEN, switch_id)
         _check(switch, epoch, mode, life)
+        _require_evidence(switch, evidence_url)
         _make_room(seal, switch)
         request = LooseningRequest(
             switch=switch,
@@ -101,11 +106,10 @@ def approve_loosening(*, actor: Actor, request_id: uuid.UUID) -> SwitchChange:
     else, may, and that neither made the other's account. Errors: `ApprovalForbidden`, `PersonNeeded`,
     `LooseningNotFound`, `LooseningNotOpen`, `EpochPassed`, `RequestVoid`, `FallbackMissing`.
     """
-    _person(actor)
+    rights.person_id_of(actor)
     with sealing() as seal:
         hold_clock()
-        request = _locked_request(request_id, lambda: _require_approver(actor))
-        switch = _switch_of(request)
+        request, switch = _locked_request(request_id, lambda: _require_approver(actor))
         rights.require_approval(actor, Act.SWITCH_LOOSEN, scope_of(switch.node), requested_by=request.requested_by_id)
         _require_current(request, switch)
         seal_late(seal, switch)
@@ -139,11 +143,10 @@ def _apply(seal: Seal, actor: Actor, request: LooseningRequest, switch: Switch) 
 
 def refuse_loosening(*, actor: Actor, request_id: uuid.UUID, note: str = "") -> LooseningRequest:
     """Say no, as somebody who could have said yes. Errors: as `approve_loosening`."""
-    _person(actor)
+    rights.person_id_of(actor)
     with sealing() as seal:
-        request = _locked_request(request_id, lambda: _require_approver(actor))
-        scope = scope_of(_switch_of(request).node)
-        rights.require_approval(actor, Act.SWITCH_LOOSEN, scope, requested_by=request.requested_by_id)
+        request, switch = _locked_request(request_id, lambda: _require_approver(actor))
+        rights.require_approval(actor, Act.SWITCH_LOOSEN, scope_of(switch.node), requested_by=request.requested_by_id)
         _require_open(request)
         _decide(seal, actor, LOOSENING_REFUSED, request, Status.REFUSED, note)
     return request
@@ -152,9 +155,9 @@ def refuse_loosening(*, actor: Actor, request_id: uuid.UUID, note: str = "") -> 
 def withdraw_loosening(*, actor: Actor, request_id: uuid.UUID) -> LooseningRequest:
     """Not ask any more; only whoever asked can. Errors: `LooseningNotFound` (also of what others asked),
     `LooseningNotOpen`."""
-    person_id = _person(actor)
+    person_id = rights.person_id_of(actor)
     with sealing() as seal:
-        request = _locked_request(request_id)
+        request, _ = _locked_request(request_id)
         if request.requested_by_id != person_id:
             raise LooseningNotFound()
         _require_open(request)
@@ -169,7 +172,7 @@ def emergency_clear(*, actor: Actor, switch_id: uuid.UUID, epoch: Epoch, reason_
     did, nobody clears this switch alone again. Errors: `Forbidden`, `PersonNeeded`, `SwitchNotFound`, `EpochPassed`,
     `NotClearable`, `ClearUnreviewed`, `InvalidInput` without a note.
     """
-    person_id = _person(actor)
+    person_id = rights.person_id_of(actor)
     if not note.strip():
         raise InvalidInput(errors=[FieldProblem(pointer="/note", detail="Write why it could not wait.")])
     with sealing() as seal:
@@ -255,19 +258,13 @@ def void_passed_requests() -> int:
 def _void(request_id: uuid.UUID) -> bool:
     """Approving asks for the epoch and the end anyway: where the log takes no entry now, the next sweep will do."""
     with sealing() as seal:
-        request = _locked_request(request_id)
+        request, _ = _locked_request(request_id)
         if request.status == Status.OPEN:
             _decide(seal, SERVER, LOOSENING_VOIDED, request, Status.VOID)
     return True
 
 
 # --- what they share --------------------------------------------------------------------------------------------------
-def _person(actor: Actor) -> uuid.UUID:
-    if actor.type != "person" or actor.id is None:
-        raise PersonNeeded()
-    return actor.id
-
-
 def _locked_switch(actor: Actor, act: Act, switch_id: uuid.UUID) -> Switch:
     switch = Switch.objects.select_for_update(no_key=True).filter(pk=switch_id).first()
     if switch is None:
@@ -294,21 +291,35 @@ def _check(switch: Switch, epoch: Epoch, mode: Mode, life: timedelta) -> None:
     require_alternative(switch.node, mode)
 
 
+def _require_evidence(switch: Switch, url: str) -> None:
+    """Whoever approves lets a stopped AI act again, and must be able to see why that is safe."""
+    if not url and switch.mode != Mode.STOP:
+        return
+    try:
+        is_link(url)
+    except ValidationError as error:
+        problem = FieldProblem(
+            pointer="/evidence_url", detail="Where can it be read why this is safe?", expected="https://..."
+        )
+        raise InvalidInput(errors=[problem]) from error
+
+
 def _require_approver(actor: Actor) -> None:
     """Who may approve nothing hears the same of what is there and of what is not."""
     rights.require_approval(actor, Act.SWITCH_LOOSEN, requested_by=None)
 
 
-def _locked_request(request_id: uuid.UUID, otherwise: Callable[[], None] = lambda: None) -> LooseningRequest:
-    found = LooseningRequest.objects.select_for_update(of=("self",)).filter(pk=request_id).first()
-    if found is None:
+def _locked_request(
+    request_id: uuid.UUID, otherwise: Callable[[], None] = lambda: None
+) -> tuple[LooseningRequest, Switch]:
+    """Locked in the order of all who change switches: the switch, then what was asked of it."""
+    rows = LooseningRequest.objects.filter(pk=request_id)
+    switch_id = rows.values_list("switch_id", flat=True).first()
+    if switch_id is None:
         otherwise()
         raise LooseningNotFound()
-    return found
-
-
-def _switch_of(request: LooseningRequest) -> Switch:
-    return Switch.objects.select_for_update(no_key=True).get(pk=request.switch_id)
+    switch = Switch.objects.select_for_update(no_key=True).get(pk=switch_id)
+    return rows.select_for_update(of=("self",)).get(), switch
 
 
 def _require_open(request: LooseningRequest) -> None:

@@ -124,7 +124,7 @@ def _tighten(seal: Seal | None, actor: Actor, node: Node, setting: Setting, sour
     switch = switch_at(node)
     if switch is not None and _is_as_strict(switch, setting) and not _is_contested(switch, setting):
         return Tightened(switch, switch.changes.latest("generation", "number"), is_new=False)
-    epoch, switch = advance_epoch(), switch or new_switch(node)
+    epoch, switch = advance_epoch(surely=seal is None), switch or new_switch(node)
     if Mode(switch.mode).severity > setting.mode.severity:
         setting = replace(setting, mode=Mode(switch.mode))  # it takes a place, and is no milder than what it finds
     kept = setting if setting.mode is Mode.STOP else _with_end(setting, switch)

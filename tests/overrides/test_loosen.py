@@ -177,6 +177,25 @@ def test_as_strict_is_not_looser() -> None:
         ask_for(stop(system), operator_of(system), Mode.STOP)
 
 
+@pytest.mark.parametrize("url", ["", "seen in the lab", "ftp://example.org/report", "javascript:alert(1)"])
+def test_from_stop_evidence_is_named_by_a_link(url: str) -> None:
+    system = make_system()
+    done = stop(system)
+    for mode in (Mode.RUN, Mode.REVIEW):
+        with pytest.raises(InvalidInput) as refused:
+            ask_for(done, operator_of(system), mode, evidence_url=url)
+        assert [each.pointer for each in refused.value.errors] == ["/evidence_url"]
+    assert not LooseningRequest.objects.exists()
+
+
+def test_from_a_milder_mode_evidence_may_be_named() -> None:
+    system = make_system()
+    done = stop(system, mode=Mode.REVIEW)
+    with pytest.raises(InvalidInput):
+        ask_for(done, operator_of(system), evidence_url="in a drawer")
+    assert ask_for(done, operator_of(system), evidence_url="").status == Status.OPEN
+
+
 def test_an_operator_elsewhere_cannot_ask() -> None:
     with pytest.raises(Forbidden):
         ask_for(stop(make_system()), operator_of(make_system()))
