@@ -44,6 +44,8 @@ app.conf.beat_schedule = {
     "sweep-parameters": {"task": "overrides.tasks.sweep_parameters_task", "schedule": 10.0},
     "forget-register-changes": {"task": "governance.tasks.forget_old_changes_task", "schedule": 3600.0},
     "forget-sign-in-attempts": {"task": "governance.tasks.forget_old_attempts_task", "schedule": 3600.0},
+    "ask-about-the-register": {"task": "notices.tasks.ask_about_the_register_task", "schedule": 10.0},
+    "tell-credential-changes": {"task": "notices.tasks.tell_credential_changes_task", "schedule": 10.0},
     "tell-lock-outs": {"task": "notices.tasks.tell_lock_outs_task", "schedule": 10.0},
     "clear-sessions": {"task": "governance.tasks.clear_sessions_task", "schedule": 3600.0},
     "seal-switches": {"task": "overrides.tasks.seal_waiting_task", "schedule": 5.0},

@@ -3,8 +3,9 @@
 Each entry of an act after which somebody else could sign in as a person says, as `credentials_by`, who that is.
 """
 
+import hashlib
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +26,16 @@ KINDS = (PERSON_REGISTERED, PERSON_UPDATED, SETUP_LINK_ISSUED, CREDENTIALS_SET, 
 Status = Assignment.Status
 
 _decode: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+
+
+def secret_digest(kept: bytes) -> str:
+    """What an entry says of a secret: of its encrypted form or its hash, of which a digest tells nobody anything."""
+    return hashlib.sha256(kept).hexdigest()
+
+
+def codes_digest(hashes: Iterable[bytes]) -> str:
+    """What an entry says of a set of recovery codes: of their keyed hashes, in whatever order."""
+    return secret_digest(b"".join(sorted(hashes)))
 
 
 def said_of(maker: Actor) -> dict[str, str]:

@@ -32,7 +32,8 @@ from governance.sign_in.presenting import present_passkey
 
 PROVEN_AT = "factor_proven_at"
 ASKED, CODE, PASSWORD, PASSKEY = "proof", "proof_code", "proof_password", "proof_passkey"
-NOT_CARRIED = frozenset({ASKED, CODE, PASSWORD, PASSKEY, "csrfmiddlewaretoken"})
+PASSWORDS = frozenset({"old_password", "new_password1", "new_password2"})
+NOT_CARRIED = frozenset({ASKED, CODE, PASSWORD, PASSKEY, "csrfmiddlewaretoken"}) | PASSWORDS
 
 View = Callable[..., HttpResponseBase]
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from config.errors import Forbidden
 from governance.acts import RULES, Act, Condition, Role, Rule
 from governance.credentials import self_made_pairs
-from governance.errors import ApprovalForbidden, PersonNeeded
+from governance.errors import ApprovalForbidden
 from governance.models import Assignment, Person, ServiceAccount, ServiceKey
 from governance.scopes import ORGANISATION, Place, Scope
 from ledger.entries import Actor
@@ -181,13 +181,6 @@ def impossible_acts() -> list[Impossible]:
     holders = _holders()
     pairs = self_made_pairs(set().union(*holders.values()))
     return [Impossible(act, missing) for act, rule in RULES.items() if (missing := _missing(rule, holders, pairs))]
-
-
-def person_id_of(actor: Actor) -> uuid.UUID:
-    """Who answers for an act that takes a person. Errors: `PersonNeeded` for keys, commands and the server."""
-    if actor.type != "person" or actor.id is None:
-        raise PersonNeeded()
-    return actor.id
 
 
 def as_actor(who: Actor | Person) -> Actor:

@@ -16,8 +16,11 @@ from django.views.decorators.http import require_http_methods
 from unfold.forms import AdminOwnPasswordChangeForm
 
 from config.errors import ServiceError
+from governance.admin.pages import person_of
+from governance.enrolment import has_factor
 from governance.errors import SetupClosed, SignInLocked
 from governance.models import Person
+from governance.reauthentication import interruption, recently_proven
 from governance.rights import as_actor
 from governance.services.lockouts import admit_factor, forgive
 from governance.services.people import bootstrap_administrator, change_own_password, set_first_password, setup_purpose
@@ -68,9 +71,12 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):
 
 @sensitive_post_parameters()
 def change_password(request: HttpRequest) -> HttpResponseBase:
-    """One's own password, at the admin's usual address."""
+    """One's own password, at the admin's usual address. Whoever has a second factor proves it first."""
 
     def page(request: HttpRequest) -> HttpResponseBase:
+        if has_factor(person_of(request)) and not recently_proven(request):
+            # asked before the form is shown: what somebody typed as a password is not carried along
+            return interruption(request) or redirect("admin:password_change")
         frame = admin.site.each_context(request)
         return PasswordChangeView.as_view(
             form_class=OwnPasswordForm, success_url=reverse_lazy("admin:password_change_done"), extra_context=frame

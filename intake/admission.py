@@ -26,7 +26,7 @@ from config.errors import FieldProblem, ServiceError, Unavailable
 from config.ids import new_id
 from config.problems import as_service_error
 from governance.api.authentication import KeyGrant
-from governance.memory import Owner, SystemRecord
+from governance.register import Owner, SystemRecord
 from governance.usage import POSTED, note_act
 from intake.connections import brief_connection
 from intake.digests import external_digest, sampling_id

@@ -15,7 +15,7 @@ from audit.services.preparing import Facets, FacetValues
 from config.errors import Unavailable
 from governance.api.authentication import KeyGrant
 from governance.errors import KeyOutOfScope, UnverifiedLimitReached
-from governance.memory import Owner, Place, Register, SystemRecord, VersionRecord
+from governance.register import Owner, Place, Register, SystemRecord, VersionRecord
 from governance.services.versions import register_unverified
 from intake.connections import brief_connection
 from intake.services.sources import SourceLimitReached, source_id_of

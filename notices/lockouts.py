@@ -2,11 +2,17 @@
 
 from typing import Any
 
+import structlog
+
 from governance.models import SignInThrottle
 from governance.services.lockouts import LockOut, seal_lock_out, untold
 from ledger.entries import SERVER
+from notices.credentials import tell_locked_person
 from notices.models import Alert
 from notices.services import open_alert
+from notices.services.alerts import CANNOT_SEAL_NOW
+
+logger = structlog.get_logger(__name__)
 
 
 def tell_lock_outs() -> int:
@@ -14,7 +20,13 @@ def tell_lock_outs() -> int:
     told = 0
     for lock_out in untold():
         _alert(lock_out)
-        seal_lock_out(lock_out)
+        tell_locked_person(lock_out)
+        try:
+            seal_lock_out(lock_out)
+        except CANNOT_SEAL_NOW as error:
+            # those behind it are told all the same; this one is sealed by a later sweep
+            logger.warning("notices.lock_out_not_sealed", row=str(lock_out.row.pk), error=type(error).__name__)
+            continue
         told += 1
     return told
 

@@ -9,17 +9,20 @@ from typing import Any
 from django.utils import timezone
 
 from ledger.entries import require_clear
+from notices.event_types import is_declared
 from notices.models import Event, Message
 
 
 def announce(
     *, event: str, system_id: uuid.UUID | None, about_id: uuid.UUID | None = None, facts: dict[str, Any] | None = None
 ) -> Event:
-    """Say that something happened, to every webhook endpoint that asked for it. Dotted type: `switch.stopped`.
+    """Say that something happened, to every webhook endpoint that asked for it. The type is a declared one.
 
     `facts`: clear values, ids and links only; no personal data leaves by this way. Call it inside the transaction of
-    what happened. Errors: `NotAClearString`.
+    what happened. Errors: `NotAClearString`; `ValueError` for a type that nobody declared.
     """
+    if not is_declared(event):
+        raise ValueError(f"nobody declared the event type {event!r}")
     require_clear(facts or {})
     return Event.objects.create(
         type=event, system_id=system_id, about_id=about_id, facts=facts or {}, occurred_at=timezone.now()

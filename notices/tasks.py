@@ -6,6 +6,7 @@ from uuid import UUID
 from celery import shared_task
 from django.db import transaction
 
+from notices import approvals, credentials
 from notices.lockouts import tell_lock_outs
 from notices.services import escalation, fan_out, gaps, mailing, sending
 from notices.services.alerts import seal_waiting_alerts
@@ -21,6 +22,16 @@ def seal_waiting_alerts_task() -> int:
 @shared_task
 def tell_lock_outs_task() -> int:
     return tell_lock_outs()
+
+
+@shared_task
+def ask_about_the_register_task() -> int:
+    return approvals.ask_about_the_register()
+
+
+@shared_task
+def tell_credential_changes_task() -> int:
+    return credentials.tell_credential_changes()
 
 
 @shared_task

@@ -6,4 +6,4 @@ class OverridesConfig(AppConfig):
     verbose_name = "Human control"
 
     def ready(self) -> None:
-        from overrides import control_letters, review_letters  # noqa: F401 - they declare the words of our e-mails
+        from overrides import approval_letters, control_letters, event_types, review_letters  # noqa: F401 - what we tell

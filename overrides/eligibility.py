@@ -10,20 +10,12 @@ from audit.selectors import SealedDecision
 from audit.services.disclosure import scope_of
 from governance import rights
 from governance.acts import Act, Condition
-from governance.errors import PersonNeeded
 from ledger.entries import Actor
 from ledger.models import Entry
 from overrides.models import Appeal, Override, Review, ReviewAssignment, ReviewerSkill
 
 Work = ReviewAssignment.Status
 ON_A_CLAIMED_ITEM = frozenset({Condition.CLAIMED_ITEM})
-
-
-def person_id_of(actor: Actor) -> uuid.UUID:
-    """Who answers for an act on a review: somebody signed in. Errors: `PersonNeeded` for a service account."""
-    if actor.type != "person" or actor.id is None:
-        raise PersonNeeded()
-    return actor.id
 
 
 def may_judge(actor: Actor, review: Review, decision: SealedDecision) -> bool:

@@ -13,10 +13,11 @@ from audit.models import DecisionTally
 from audit.selectors import SealedDecision
 from audit.services.disclosure import scope_of
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import RULES, Act
 from ledger.entries import Actor
 from ledger.models import Entry
-from overrides.eligibility import ON_A_CLAIMED_ITEM, had_part, person_id_of
+from overrides.eligibility import ON_A_CLAIMED_ITEM, had_part
 from overrides.models import (
     OPEN,
     Appeal,

@@ -10,9 +10,10 @@ from django.db.models import Case, CharField, Count, Exists, Min, OuterRef, Q, Q
 from django.utils import timezone
 
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import Act
 from ledger.entries import Actor
-from overrides.eligibility import person_id_of, skills_of
+from overrides.eligibility import skills_of
 from overrides.models import OPEN, Appeal, Override, Review, ReviewAssignment, ReviewQueue
 from overrides.selectors import reviews_for
 from overrides.services.claiming import with_free_place

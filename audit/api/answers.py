@@ -7,7 +7,7 @@ import msgspec
 from rest_framework import serializers
 
 from audit.selectors import PARTS, DecisionPage, SealedDecision, payload_sizes
-from governance.memory import Register
+from governance.register import Register
 from ledger.selectors import origins_of
 
 

@@ -15,8 +15,8 @@ from config.rate_limits import REQUESTS, key_of_credential
 from evidence.errors import TileNotFound
 from evidence.proofs import bundle_bytes, tile_bytes
 from governance.api.authentication import authenticate_request
-from governance.memory import KeyGrant
 from governance.models import ServiceKey
+from governance.register import KeyGrant
 from ledger.errors import LogNotFound
 from ledger.models import Log
 from ledger.selectors import latest_checkpoint

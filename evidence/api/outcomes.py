@@ -17,8 +17,8 @@ from config.errors import FieldProblem, InvalidInput, ServiceError
 from config.problems import problem_fields
 from governance.api.authentication import HasScope, grant_of
 from governance.api.strict import StrictCharField, StrictSerializer
-from governance.memory import KeyGrant
 from governance.models import ServiceKey
+from governance.register import KeyGrant
 from intake.selectors import decision_of_external_id
 from monitoring.api.outcomes import OutcomeFields, OutcomeOutput
 from monitoring.models import Outcome

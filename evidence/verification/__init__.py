@@ -6,6 +6,7 @@ records     decisions and payloads against their entries
 reviews     reviews against the entries of their decisions
 quarantine  quarantined records against the entries that counted them
 searches    the terms of searches against the entries that commit to them
+credentials secrets, recovery codes and set-up links against the entries of their making
 rows        governed rows, their history and particulars against their entries
 engine      a whole log in slices; the whole database
 """

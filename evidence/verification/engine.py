@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
-from evidence.verification import controls, logs, quarantine, records, rows, searches, trees
+from evidence.verification import controls, credentials, logs, quarantine, records, rows, searches, trees
 from evidence.verification.findings import Finding
 from evidence.verification.walks import ROWS_AT_ONCE, Walk
 from ledger.guard import missing_triggers
@@ -189,7 +189,8 @@ def check_at_once() -> Iterator[Finding]:
 
 def walks() -> list[Walk]:
     """Every table whose rows an entry must lead to."""
-    return [*logs.walks(), *records.walks(), *rows.walks(), *controls.walks(), *quarantine.walks(), *searches.walks()]
+    checked = (logs, records, rows, controls, quarantine, searches, credentials)
+    return [walk for each in checked for walk in each.walks()]
 
 
 def _open_guard() -> Iterator[Finding]:

@@ -35,6 +35,7 @@ MEANINGS = {
     "recovery-missing": "a recovery of the controls that was sealed is not there",
     "recovery-altered": "a recovery of the controls is not as its entry says",
     "recovery-without-entry": "a recovery of the controls names an entry that is not its own",
+    "credential-altered": "a secret, recovery code or set-up link is not what the entry of its making says",
     "row-missing": "a governed row is not there",
     "row-altered": "a governed row is not in the state that was sealed last",
     "row-without-history": "a governed row stands without a sealed change",

@@ -28,8 +28,8 @@ from governance.errors import (
     TokenNotAccepted,
 )
 from governance.freshness import FRESH_FOR, is_fresh
-from governance.memory import KeyGrant
 from governance.models import Person, PersonToken
+from governance.register import KeyGrant
 from governance.services.keys import hash_secret
 from governance.usage import note_use
 from ledger.entries import Actor

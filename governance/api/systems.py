@@ -15,11 +15,11 @@ from config.pagination import KeysetPagination
 from governance.api.authentication import HasScope, KeyAuthentication, grant_of
 from governance.api.strict import StrictCharField, StrictSerializer
 from governance.fail_policies import LONGEST_STALENESS_S, SHORTEST_STALENESS_S
-from governance.memory import KeyGrant
 from governance.models import AISystem, Person, ServiceAccount, ServiceKey
 from governance.models.people import plain_address
 from governance.models.systems import clear
 from governance.models.systems import slug as slug_rule
+from governance.register import KeyGrant
 from governance.services.registration import register_by_key
 
 

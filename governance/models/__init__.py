@@ -5,7 +5,7 @@ from governance.models.changes import RegisterChange
 from governance.models.factors import Passkey, RecoveryCode, TotpFactor
 from governance.models.fail_policies import FailPolicyRequest
 from governance.models.people import Assignment, Person, SetupLink
-from governance.models.sign_ins import SignInThrottle, StaffSession
+from governance.models.sign_ins import CredentialChange, SignInThrottle, StaffSession
 from governance.models.systems import AISystem, Environment
 from governance.models.tokens import PersonToken
 from governance.models.versions import ModelVersion
@@ -13,6 +13,7 @@ from governance.models.versions import ModelVersion
 __all__ = [
     "AISystem",
     "Assignment",
+    "CredentialChange",
     "Environment",
     "FailPolicyRequest",
     "KeyAct",

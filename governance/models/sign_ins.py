@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+from django.db.models.functions import Now
 
 from config.database import Access
 from config.ids import new_id
@@ -57,3 +58,33 @@ class SignInThrottle(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class CredentialChange(models.Model):
+    """A change of how somebody signs in, of which they are to be told. Deleted as soon as the e-mail waits."""
+
+    DB_ACCESS = Access.WORK
+
+    class What(models.TextChoices):
+        PASSWORD_SET = "password-set", "a new password was set"
+        LINK_ISSUED = "link-issued", "a link was made with which your password can be set"
+        APP_ADDED = "app-added", "an authenticator app was added"
+        APP_REMOVED = "app-removed", "an authenticator app was removed"
+        PASSKEY_ADDED = "passkey-added", "a passkey was added"
+        PASSKEY_REMOVED = "passkey-removed", "a passkey was removed"
+        CODES_MADE = "codes-made", "new recovery codes were made"
+        CODE_USED = "code-used", "a recovery code was used"
+        FACTORS_RESET = "factors-reset", "all second factors were removed"
+        TOKEN_MADE = "token-made", "a personal token was made"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    person_id = models.UUIDField()
+    what = models.CharField(max_length=20, choices=What.choices)
+    actor_type = models.CharField(max_length=16)
+    actor_id = models.UUIDField(null=True)
+    place = models.CharField(max_length=45, blank=True)
+    """The address it came from; none at the command line."""
+    at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.get_what_display()

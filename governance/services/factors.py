@@ -9,9 +9,10 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import Act
 from governance.changes import write
-from governance.credentials import said_of, take_two
+from governance.credentials import codes_digest, said_of, secret_digest, take_two
 from governance.enrolment import has_factor, role_asks
 from governance.errors import CodeRefused, CredentialsGuarded, FactorNotFound, LastFactor
 from governance.kinds import (
@@ -24,6 +25,7 @@ from governance.kinds import (
 )
 from governance.models import Passkey, Person, RecoveryCode, TotpFactor
 from governance.services.access import end_access, end_tokens
+from governance.services.credential_changes import What, note_change
 from governance.services.people import locked_person
 from governance.sign_in.passkeys import NewCredential
 from governance.sign_in.secrets import keyed_hash, open_secret, seal_secret
@@ -50,20 +52,21 @@ def enrol_totp(*, actor: Actor, secret: str, code: str) -> TotpFactor:
     if step is None:
         raise CodeRefused()
     with sealing() as seal:
-        person = locked_person(rights.person_id_of(actor))
+        person = locked_person(person_id_of(actor))
         _end_tokens_without_factor(seal, actor, person)
         for earlier in TotpFactor.objects.select_for_update().filter(person=person, removed_at=None):
             _remove(seal, actor, earlier)
         factor = TotpFactor(person=person, last_step=step)
         factor.sealed_secret = seal_secret(secret.encode(), str(factor.pk))
-        _write(seal, actor, FACTOR_ENROLLED, factor)
+        _write(seal, actor, FACTOR_ENROLLED, factor, {"secret": secret_digest(factor.sealed_secret)})
+        note_change(person_id=person.pk, what=What.APP_ADDED, actor=actor)
     return factor
 
 
 def enrol_passkey(*, actor: Actor, name: str, credential: NewCredential) -> Passkey:
     """Add a passkey whose registration was verified. Errors: `PersonNeeded`, `PersonNotFound`, `ValidationError`."""
     with sealing() as seal:
-        person = locked_person(rights.person_id_of(actor))
+        person = locked_person(person_id_of(actor))
         _end_tokens_without_factor(seal, actor, person)
         passkey = Passkey(
             person=person,
@@ -74,6 +77,7 @@ def enrol_passkey(*, actor: Actor, name: str, credential: NewCredential) -> Pass
             is_synced=credential.is_synced,
         )
         _write(seal, actor, FACTOR_ENROLLED, passkey)
+        note_change(person_id=person.pk, what=What.PASSKEY_ADDED, actor=actor)
     return passkey
 
 
@@ -93,24 +97,29 @@ def remove_factor(*, actor: Actor, kind: type[Passkey] | type[TotpFactor], facto
     Errors: `PersonNeeded`, `FactorNotFound`, `LastFactor`.
     """
     with sealing() as seal:
-        person = locked_person(rights.person_id_of(actor))
+        person = locked_person(person_id_of(actor))
         factor = _own(actor, kind, factor_id)
-        _remove(seal, actor, factor)
-        if not has_factor(person):
-            if role_asks(person):
-                raise LastFactor()
+        is_last = _is_last(person, factor)
+        if is_last and role_asks(person):
+            raise LastFactor()
+        _remove(seal, actor, factor, ends_codes=is_last)
+        if is_last:
             RecoveryCode.objects.filter(person=person).delete()
+        what = What.PASSKEY_REMOVED if isinstance(factor, Passkey) else What.APP_REMOVED
+        note_change(person_id=person.pk, what=what, actor=actor)
 
 
 def make_recovery_codes(*, actor: Actor) -> list[str]:
     """Ten new codes, returned once; earlier ones end. Errors: `PersonNeeded`, `FactorKeyUnavailable`."""
     with sealing() as seal:
-        person = locked_person(rights.person_id_of(actor))
+        person = locked_person(person_id_of(actor))
         codes = [_new_code() for _ in range(CODES)]
         RecoveryCode.objects.filter(person=person).delete()
         hashes = [RecoveryCode(person=person, code_hash=_code_hash(person, each)) for each in codes]
         RecoveryCode.objects.bulk_create(hashes)
-        _say(seal, actor, RECOVERY_CODES_MADE, person)
+        digest = codes_digest(bytes(each.code_hash) for each in hashes)
+        _say(seal, actor, RECOVERY_CODES_MADE, person, {"codes": digest})
+        note_change(person_id=person.pk, what=What.CODES_MADE, actor=actor)
     return codes
 
 
@@ -150,6 +159,7 @@ def reset_factors(*, actor: Actor, person_id: uuid.UUID) -> Person:
         RecoveryCode.objects.filter(person=person).delete()
         end_access(seal, actor=actor, person=person)
         _say(seal, actor, FACTORS_RESET, person, said_of(actor))
+        note_change(person_id=person.pk, what=What.FACTORS_RESET, actor=actor)
     return person
 
 
@@ -174,10 +184,15 @@ def _use_totp(person: Person, code: str) -> bool:
 
 def _use_recovery_code(person: Person, code: str) -> bool:
     with sealing() as seal:
-        mine = RecoveryCode.objects.filter(person=person, code_hash=_code_hash(person, code), used_at=None)
-        if not mine.update(used_at=timezone.now()):
+        mine = RecoveryCode.objects.select_for_update().filter(person=person, code_hash=_code_hash(person, code))
+        found = mine.filter(used_at=None).first()
+        if found is None:
             return False
-        _say(seal, Actor("person", person.pk), RECOVERY_CODE_USED, person)
+        found.used_at = timezone.now()
+        found.save(update_fields=["used_at"])
+        actor = Actor("person", person.pk)
+        _say(seal, actor, RECOVERY_CODE_USED, person, {"code": str(found.pk)})
+        note_change(person_id=person.pk, what=What.CODE_USED, actor=actor)
     return True
 
 
@@ -197,23 +212,31 @@ def _plain(code: str) -> str:
 
 def _own(actor: Actor, kind: Any, factor_id: uuid.UUID) -> Any:
     rows = kind.objects.select_for_update(no_key=True, of=("self",))
-    found = rows.filter(pk=factor_id, person_id=rights.person_id_of(actor), removed_at=None).first()
+    found = rows.filter(pk=factor_id, person_id=person_id_of(actor), removed_at=None).first()
     if found is None:
         raise FactorNotFound()
     return found
 
 
-def _remove(seal: Seal, actor: Actor, factor: Passkey | TotpFactor) -> None:
+def _is_last(person: Person, factor: Passkey | TotpFactor) -> bool:
+    mine = (kind.objects.filter(person=person, removed_at=None) for kind in (TotpFactor, Passkey))
+    return not any(each.exclude(pk=factor.pk).exists() for each in mine)
+
+
+def _remove(seal: Seal, actor: Actor, factor: Passkey | TotpFactor, *, ends_codes: bool = False) -> None:
     factor.removed_at = timezone.now()
     if isinstance(factor, TotpFactor):
         factor.sealed_secret = b""
-    _write(seal, actor, FACTOR_REMOVED, factor)
+    _write(seal, actor, FACTOR_REMOVED, factor, {"codes_ended": True} if ends_codes else None)
 
 
-def _write(seal: Seal, actor: Actor, kind: Kind, factor: Passkey | TotpFactor) -> None:
+def _write(
+    seal: Seal, actor: Actor, kind: Kind, factor: Passkey | TotpFactor, facts: dict[str, Any] | None = None
+) -> None:
     row: GovernedRow = factor
     sort = "passkey" if isinstance(factor, Passkey) else "totp"
-    write(seal, actor=actor, kind=kind, row=row, facts={"person": str(factor.person_id), "factor": sort})
+    said = {"person": str(factor.person_id), "factor": sort, **(facts or {})}
+    write(seal, actor=actor, kind=kind, row=row, facts=said)
 
 
 def _say(seal: Seal, actor: Actor, kind: Kind, person: Person, facts: dict[str, str] | None = None) -> None:

@@ -8,13 +8,13 @@ from django.utils import timezone
 
 from config.errors import Conflict
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import Act
 from governance.changes import write
 from governance.errors import (
     FailPolicyNotMilder,
     FailPolicyRequestNotFound,
     FailPolicyRequestNotOpen,
-    PersonNeeded,
     RequestVoid,
 )
 from governance.fail_policies import FailPolicy, fail_policy_of, is_milder
@@ -46,9 +46,7 @@ def ask_for_milder_policy(
     an open one. Errors: `Forbidden`, `PersonNeeded`, `SystemNotFound`, `FailPolicyNotMilder`, `InvalidInput`.
     """
     rights.require(actor, Act.FAIL_POLICY_LOOSEN, Scope.system(system_id))
-    if actor.type != "person" or actor.id is None:
-        raise PersonNeeded()
-    now = timezone.now()
+    person_id, now = person_id_of(actor), timezone.now()
     with sealing() as seal:
         system = locked_system(system_id)
         held = fail_policy_of(system)
@@ -65,7 +63,7 @@ def ask_for_milder_policy(
             safe_mode=safe_mode,
             against_staleness_s=held.max_staleness_s,
             against_mode=held.safe_mode,
-            requested_by_id=actor.id,
+            requested_by_id=person_id,
             requested_at=now,
             expires_at=now + LIFE,
             note=note,

@@ -126,14 +126,26 @@ def client_address(request: HttpRequest) -> str:
 
 def network_of(address: str) -> str:
     """What counts as one place: an IPv4 address, or the network that one household or machine has of IPv6."""
-    try:
-        found = ipaddress.ip_address(_without_port(address))
-    except ValueError:
+    found = _parsed(address)
+    if found is None:
         return ""
     if isinstance(found, ipaddress.IPv6Address):
         mapped = found.ipv4_mapped
         return str(mapped or ipaddress.ip_network((found, IPV6_NETWORK), strict=False))
     return str(found)
+
+
+def plain_ip(address: str) -> str:
+    """An address as people are shown it; empty where what a proxy wrote is none."""
+    found = _parsed(address)
+    return str(found).partition("%")[0] if found else ""
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(_without_port(address))
+    except ValueError:
+        return None
 
 
 def _without_port(address: str) -> str:

@@ -15,7 +15,7 @@ from config.errors import FieldProblem
 from governance import rights
 from governance.acts import Act, Role
 from governance.changes import write
-from governance.credentials import said_of, said_of_link, take_two
+from governance.credentials import said_of, said_of_link, secret_digest, take_two
 from governance.errors import (
     CredentialsGuarded,
     LastAdministrator,
@@ -40,8 +40,9 @@ from governance.locks import ADMINISTRATORS, hold
 from governance.models import Assignment, Person, ServiceAccount, SetupLink
 from governance.models.people import plain_address
 from governance.services.access import end_access
+from governance.services.credential_changes import What, note_change
 from governance.services.offers import OPEN, write_assignment
-from ledger.entries import SERVER, Actor, draft_entry
+from ledger.entries import SERVER, Actor, draft_entry, timestamp
 from ledger.kinds import Kind
 from ledger.sealing import Seal, sealing
 from ledger.selectors import registry_log
@@ -110,7 +111,8 @@ def issue_setup_link(*, actor: Actor, person_id: uuid.UUID) -> str:
             raise CredentialsGuarded()
         person.setup_links.filter(used_at=None).delete()
         link, token = _new_link(person=person, expires_at=timezone.now() + LINK_LIFE)
-        _say(seal, actor, SETUP_LINK_ISSUED, person.pk, {"link": str(link.pk)} | said_of(actor))
+        _say(seal, actor, SETUP_LINK_ISSUED, person.pk, _said_of_link(link) | said_of(actor))
+        note_change(person_id=person.pk, what=What.LINK_ISSUED, actor=actor)
     return token
 
 
@@ -133,7 +135,8 @@ def set_first_password(*, token: str, password: str) -> Person:
         end_access(seal, actor=Actor("person", person.pk), person=person)
         SetupLink.objects.filter(pk=link.pk).update(used_at=timezone.now())
         # a link is good for days: whoever made it may have used it, so their week starts anew
-        _say(seal, Actor("person", person.pk), CREDENTIALS_SET, person.pk, maker)
+        _say(seal, Actor("person", person.pk), CREDENTIALS_SET, person.pk, maker | {"link": str(link.pk)})
+        note_change(person_id=person.pk, what=What.PASSWORD_SET, actor=Actor("person", person.pk))
     return person
 
 
@@ -149,6 +152,7 @@ def change_own_password(*, actor: Actor, password: str) -> Person:
         _set_password(person, password)
         end_access(seal, actor=actor, person=person)
         _say(seal, actor, CREDENTIALS_SET, person.pk)
+        note_change(person_id=person.pk, what=What.PASSWORD_SET, actor=actor)
     return person
 
 
@@ -247,6 +251,11 @@ def _refuse_known_address(person: Person) -> None:
 def _new_link(*, person: Person | None, expires_at: Any) -> tuple[SetupLink, str]:
     token = secrets.token_urlsafe(32)
     return SetupLink.objects.create(person=person, secret_hash=_digest(token), expires_at=expires_at), token
+
+
+def _said_of_link(link: SetupLink) -> dict[str, str]:
+    said = {"link": str(link.pk), "secret": secret_digest(bytes(link.secret_hash))}
+    return said | ({"expires_at": timestamp(link.expires_at)} if link.expires_at else {})
 
 
 def _digest(token: str) -> bytes:

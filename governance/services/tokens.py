@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from config.errors import FieldProblem, InvalidInput
-from governance import rights
+from governance.actors import person_id_of
 from governance.changes import write
 from governance.enrolment import must_enrol
 from governance.errors import FactorNeeded, FactorNotFresh, TokenNotFound
@@ -17,6 +17,7 @@ from governance.kinds import TOKEN_CREATED
 from governance.models import Person, PersonToken
 from governance.models.tokens import LONGEST_LIFE
 from governance.services.access import end_token, whose
+from governance.services.credential_changes import What, note_change
 from governance.services.keys import ID_ALPHABET, ID_LENGTH, hash_secret
 from governance.services.people import locked_person
 from ledger.entries import Actor, timestamp
@@ -40,7 +41,7 @@ def create_token(*, actor: Actor, name: str, proven_at: datetime, life: timedelt
     `proven_at`: when the page last saw a factor of theirs. Errors: `PersonNeeded`, `PersonNotFound`,
     `FactorNotFresh`, `FactorNeeded`, `InvalidInput`.
     """
-    person_id = rights.person_id_of(actor)
+    person_id = person_id_of(actor)
     if not is_fresh(proven_at):
         raise FactorNotFresh()
     if not timedelta(0) < life <= LONGEST_LIFE:
@@ -52,6 +53,7 @@ def create_token(*, actor: Actor, name: str, proven_at: datetime, life: timedelt
         token, text = _new_token(person, name.strip(), proven_at, life)
         facts = {"expires_at": timestamp(token.expires_at)} | whose(token)
         write(seal, actor=actor, kind=TOKEN_CREATED, row=token, facts=facts)
+        note_change(person_id=person.pk, what=What.TOKEN_MADE, actor=actor)
     return NewToken(token, text)
 
 
@@ -60,7 +62,7 @@ def revoke_token(*, actor: Actor, token_id: uuid.UUID) -> PersonToken:
 
     Errors: `PersonNeeded`, `TokenNotFound`.
     """
-    person_id = rights.person_id_of(actor)
+    person_id = person_id_of(actor)
     with sealing() as seal:
         rows = PersonToken.objects.select_for_update(no_key=True, of=("self",))
         token = rows.filter(pk=token_id, person_id=person_id).first()

@@ -1,7 +1,8 @@
 """Webhook endpoints and their deliveries: registered, tested, rotated, disabled; what was sent, and once more."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from itertools import groupby
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -14,10 +15,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectMultipleWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
@@ -28,6 +29,7 @@ from governance import rights
 from governance.acts import Act
 from governance.admin.pages import ActPages, ReasonForm, RegisterAdmin, Secret, actor_of, page_link, person_of
 from governance.models import AISystem, Person
+from notices.event_types import TEST, event_types
 from notices.models import Attempt, Delivery, WebhookEndpoint
 from notices.selectors import deliveries_for, endpoints_for, systems_to_tell_of
 from notices.services.endpoints import (
@@ -49,6 +51,15 @@ ATTEMPTS_SHOWN = 50
 NOTHING = "–"
 
 
+def event_choices() -> Iterator[tuple[str, str]]:
+    """All, all of a kind, and each type, with what it means."""
+    yield "*", "Everything"
+    known = [each for each in event_types() if each.name != TEST]
+    for kind, types in groupby(known, lambda each: each.name.partition(".")[0]):
+        yield f"{kind}.*", f"{kind}.*: all that begins so"
+        yield from ((each.name, f"{each.name}: {each.meaning}") for each in types)
+
+
 class EndpointForm(ServiceForm):
     """What an endpoint is told, and where it is."""
 
@@ -66,10 +77,11 @@ class EndpointForm(ServiceForm):
         label="AI systems",
         help_text="None: all that its owner may see.",
     )
-    event_types = forms.CharField(
-        widget=UnfoldAdminTextareaWidget({"rows": 3}),
-        initial="*",
-        help_text="One a line: switch.stopped, switch.* or * for everything.",
+    event_types = forms.MultipleChoiceField(
+        choices=event_choices,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        initial=["*"],
+        help_text="What ends in .* takes in types that come later.",
     )
     format = forms.ChoiceField(
         choices=WebhookEndpoint.Format.choices,
@@ -89,10 +101,6 @@ class EndpointForm(ServiceForm):
         self.fields["systems"].queryset = systems_to_tell_of(self.person)  # type: ignore[attr-defined]
         if not self.instance._state.adding:
             self.initial["systems"] = self.instance.system_ids
-            self.initial["event_types"] = "\n".join(self.instance.event_types)
-
-    def clean_event_types(self) -> list[str]:
-        return list(dict.fromkeys(self.cleaned_data["event_types"].replace(",", " ").split()))
 
 
 class OverlapForm(forms.Form):

@@ -1,6 +1,5 @@
 """Webhook endpoints over the API, for people with a personal token."""
 
-from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -16,6 +15,15 @@ from governance.acts import Act
 from governance.api.authentication import IsPerson, actor_of, person_of, require_fresh
 from governance.api.strict import StrictCharField, StrictSerializer
 from governance.models import AISystem, Person
+from notices.api.outputs import (
+    EndpointOutput,
+    EndpointPage,
+    EventTypeOutput,
+    EventTypesOutput,
+    NewEndpointOutput,
+    shown_once,
+)
+from notices.event_types import event_types
 from notices.models import WebhookEndpoint
 from notices.selectors import endpoints_for, systems_to_tell_of
 from notices.services.endpoints import MOST_TYPES, register_endpoint
@@ -23,41 +31,6 @@ from notices.services.endpoints import MOST_TYPES, register_endpoint
 
 class EndpointPagination(KeysetPagination):
     key = ("id",)
-
-
-class EndpointOutput(serializers.ModelSerializer):  # type: ignore[type-arg]
-    """What is told to an endpoint, and whether it is."""
-
-    class Meta:
-        model = WebhookEndpoint
-        fields = (
-            "id",
-            "name",
-            "url",
-            "owner_id",
-            "system_ids",
-            "event_types",
-            "format",
-            "status",
-            "disabled_why",
-            "disabled_at",
-            "created_at",
-        )
-
-
-class NewEndpointOutput(serializers.Serializer):  # type: ignore[type-arg]
-    """A new endpoint with its secret, which is shown this one time."""
-
-    endpoint = EndpointOutput()
-    secret = serializers.CharField(help_text="`whsec_...`: verifies the signature of every delivery.")
-
-
-class EndpointPage(serializers.Serializer):  # type: ignore[type-arg]
-    """One page of webhook endpoints."""
-
-    items = EndpointOutput(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
-    previous_cursor = serializers.CharField(allow_null=True)
 
 
 class WebhooksApi(APIView):
@@ -100,9 +73,18 @@ class WebhooksApi(APIView):
         given.is_valid(raise_exception=True)
         values = dict(given.validated_data)
         values["systems"] = _systems(person, values.get("systems", []))
-        made = register_endpoint(actor=actor_of(request), **values)
-        body = {"endpoint": EndpointOutput(made.row).data, "secret": made.text}
-        return Response(body, HTTPStatus.CREATED, headers={"Cache-Control": "no-store"})
+        return shown_once(register_endpoint(actor=actor_of(request), **values))
+
+
+class EventTypesApi(APIView):
+    """What there is to be told of."""
+
+    permission_classes: Any = (IsPerson,)
+
+    @extend_schema(operation_id="webhooks_event_types", responses=EventTypesOutput, tags=["webhooks"])
+    def get(self, request: Request) -> Response:
+        """List the types of events: what each means, and what its facts look like."""
+        return Response({"items": EventTypeOutput(event_types(), many=True).data})
 
 
 def _systems(person: Person, slugs: list[str]) -> list[AISystem]:

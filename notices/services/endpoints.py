@@ -12,15 +12,17 @@ from django.utils import timezone
 from config.errors import FieldProblem, Forbidden, InvalidInput
 from governance import rights
 from governance.acts import Act
+from governance.credentials import secret_digest
 from governance.errors import SystemNotFound
 from governance.models import AISystem, Person
 from governance.scopes import ORGANISATION, Scope
-from ledger.entries import Actor
+from ledger.entries import Actor, timestamp
 from ledger.kinds import Kind
 from ledger.rows import write_row
 from ledger.sealing import Seal, sealing
 from ledger.selectors import open_log, registry_log
 from notices.errors import EndpointDisabled, EndpointNotFound
+from notices.event_types import means_nothing
 from notices.kinds import (
     WEBHOOK_DISABLED,
     WEBHOOK_ENABLED,
@@ -74,9 +76,10 @@ def register_endpoint(
     _require(actor, endpoint)
     _check(endpoint)
     secret = signing.new_secret()
+    kept = signing.sealed(secret, endpoint.pk)
     with sealing() as seal:
-        _write(seal, actor, WEBHOOK_REGISTERED, endpoint)
-        EndpointSecret.objects.create(endpoint=endpoint, secret=signing.sealed(secret, endpoint.pk))
+        _write(seal, actor, WEBHOOK_REGISTERED, endpoint, {"secret": secret_digest(kept)})
+        EndpointSecret.objects.create(endpoint=endpoint, secret=kept)
     return NewSecret(endpoint, signing.as_text(secret))
 
 
@@ -141,13 +144,15 @@ def rotate_secret(*, actor: Actor, endpoint_id: uuid.UUID, overlap: timedelta = 
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise InvalidInput(errors=[FieldProblem(pointer="/overlap", detail="Between 0 and 7 days.")])
     secret, now = signing.new_secret(), timezone.now()
+    kept = signing.sealed(secret, endpoint_id)
     with sealing() as seal:
         endpoint = _locked(actor, endpoint_id)
-        _write(seal, actor, WEBHOOK_SECRET_ROTATED, endpoint, {"overlap_s": int(overlap.total_seconds())})
+        facts = {"secret": secret_digest(kept), "overlap_until": timestamp(now + overlap)}
+        _write(seal, actor, WEBHOOK_SECRET_ROTATED, endpoint, facts)
         secrets = EndpointSecret.objects.filter(endpoint=endpoint)
         secrets.filter(expires_at__lte=now).delete()
         secrets.filter(expires_at=None).update(expires_at=now + overlap)
-        EndpointSecret.objects.create(endpoint=endpoint, secret=signing.sealed(secret, endpoint.pk))
+        EndpointSecret.objects.create(endpoint=endpoint, secret=kept)
     return NewSecret(endpoint, signing.as_text(secret))
 
 
@@ -222,9 +227,13 @@ def _type_problems(endpoint: WebhookEndpoint) -> Iterable[FieldProblem]:
     given = endpoint.event_types
     if not 1 <= len(given) <= MOST_TYPES:
         yield FieldProblem(pointer="/event_types", detail=f"Name 1 to {MOST_TYPES} of them.", expected="switch.*")
+        return
     if not all(EVENT_TYPE.fullmatch(each) and len(each) <= LONGEST_TYPE for each in given):
         detail = "Each is a dotted name, a dotted beginning with .* at its end, or * alone."
         yield FieldProblem(pointer="/event_types", detail=detail, expected="switch.stopped, switch.*, *")
+    elif unknown := [each for each in given if means_nothing(each)]:
+        detail = f"No event is of this type: {', '.join(unknown)}. GET /api/v1/webhooks/event-types lists them all."
+        yield FieldProblem(pointer="/event_types", detail=detail)
 
 
 def _write(

@@ -1,7 +1,7 @@
 """From events to deliveries: each enabled endpoint that asked for an event, and may be told of it, gets one."""
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from django.db import transaction
 from django.utils import timezone
@@ -11,6 +11,7 @@ from governance.acts import Act
 from governance.models import AISystem
 from ledger.entries import SERVER, Actor
 from ledger.sealing import sealing
+from notices.event_types import TEST, wants
 from notices.models import Delivery, Event, WebhookEndpoint
 from notices.outbox import announce
 from notices.services.alerts import CANNOT_SEAL_NOW
@@ -18,7 +19,6 @@ from notices.services.endpoints import managed, switch_off
 from notices.webhooks.bodies import body_for
 
 EVENTS_AT_ONCE = 500
-TEST = "webhook.test"
 Reach = frozenset[uuid.UUID] | None
 
 
@@ -49,16 +49,6 @@ def _deliveries(events: list[Event]) -> Iterator[Delivery]:
 def _delivery(event: Event, endpoint: WebhookEndpoint, system: AISystem | None) -> Delivery:
     media_type, body = body_for(event, endpoint.format, system)
     return Delivery(event=event, endpoint=endpoint, content_type=media_type, body=body, next_attempt_at=timezone.now())
-
-
-def wants(patterns: Iterable[str], event_type: str) -> bool:
-    """Whether a pattern (`switch.stopped`, `switch.*`, `*`) means this type. A test is asked for by nobody."""
-    if event_type == TEST:
-        return False
-    return any(
-        pattern in ("*", event_type) or (pattern.endswith(".*") and event_type.startswith(pattern[:-1]))
-        for pattern in patterns
-    )
 
 
 def _reach(endpoint: WebhookEndpoint) -> Reach:

@@ -20,7 +20,7 @@ from notices.errors import DeliveryNotFound, DeliveryUnderWay
 from notices.models import Attempt, Delivery, EndpointSecret, Event, Message, WebhookEndpoint
 from notices.outbox import tell
 from notices.services.alerts import CANNOT_SEAL_NOW
-from notices.services.endpoints import managed, switch_off
+from notices.services.endpoints import managed, may_manage, switch_off
 from notices.webhooks import signing, transport
 from notices.webhooks.transport import Answer
 
@@ -207,10 +207,10 @@ def _tell_owner(endpoint: WebhookEndpoint, why: WebhookEndpoint.Why | None, deli
 def replay(*, actor: Actor, delivery_id: uuid.UUID) -> Delivery:
     """Send a delivery that has ended once more: the same id and the same bytes, with the schedule from its start.
 
-    Errors: `Forbidden`, `DeliveryNotFound`, `DeliveryUnderWay`, `EndpointDisabled`.
+    Errors: `DeliveryNotFound`, `DeliveryUnderWay`, `EndpointDisabled`.
     """
-    delivery = Delivery.objects.select_related("event").filter(pk=delivery_id).first()
-    if delivery is None:
+    delivery = Delivery.objects.select_related("event", "endpoint").filter(pk=delivery_id).first()
+    if delivery is None or not may_manage(actor, delivery.endpoint):
         raise DeliveryNotFound()
     managed(actor, delivery.endpoint_id)
     ended = Delivery.objects.filter(pk=delivery_id).exclude(status=Status.WAITING)

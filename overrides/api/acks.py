@@ -12,9 +12,9 @@ from rest_framework.views import APIView
 
 from governance.api.authentication import HasScope, KeyAuthentication, grant_of
 from governance.api.strict import StrictCharField, StrictSerializer
-from governance.memory import KeyGrant
 from governance.models import ServiceKey
 from governance.models.systems import clear
+from governance.register import KeyGrant
 from overrides.api.states import MODES
 from overrides.api.switches import EpochField
 from overrides.services.acknowledging import Ack, record_acks

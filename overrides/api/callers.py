@@ -14,7 +14,7 @@ from governance.acts import Act
 from governance.api.authentication import actor_of
 from governance.api.strict import StrictSerializer
 from governance.errors import KeyOutOfScope
-from governance.memory import KeyGrant
+from governance.register import KeyGrant
 from overrides.selectors import require_unhidden
 
 

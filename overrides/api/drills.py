@@ -26,8 +26,8 @@ from governance.api.authentication import (
 )
 from governance.api.strict import StrictCharField, StrictSerializer
 from governance.errors import SystemNotFound
-from governance.memory import KeyGrant
 from governance.models import AISystem, Person, ServiceKey
+from governance.register import KeyGrant
 from governance.services.systems import system_by_slug
 from overrides.api.admission import PersonOrKey
 from overrides.drill_errors import DrillNotFound

@@ -15,8 +15,8 @@ from audit.selectors import SealedDecision
 from audit.services.disclosure import may_read_payload, note_view
 from governance.api.authentication import IsPerson, actor_of, grant_of
 from governance.api.strict import StrictCharField, StrictSerializer
-from governance.memory import KeyGrant
 from governance.models import ServiceKey
+from governance.register import KeyGrant
 from ledger.entries import Actor
 from overrides.api.callers import checked, decision_for
 from overrides.effective import Effective, effective_of

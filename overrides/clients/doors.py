@@ -9,7 +9,7 @@ import structlog
 from config.errors import InternalError, MethodNotAllowed, NotFound, ServiceError
 from config.problems import as_service_error, note
 from governance.api.authentication import authenticate_key
-from governance.memory import KeyGrant
+from governance.register import KeyGrant
 from governance.usage import READ_CONTROL, note_act
 from overrides.clients import metrics, notebook, ofrep
 from overrides.clients.answers import Answer, Question, conditional, problem_answer

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from governance.memory import SystemRecord
+from governance.register import SystemRecord
 from overrides.clients.reach import Parameter, Sight, Value
 from overrides.standing import Mode, Node, SwitchState
 

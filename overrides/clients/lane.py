@@ -27,7 +27,7 @@ from config.metrics import count_request
 from config.request_ids import HEADER, name_for
 from config.wsgi_in_threads import Collected, InThreads
 from governance import memory as register_memory
-from governance.memory import KeyGrant
+from governance.register import KeyGrant
 from overrides import memory
 from overrides.clients import doors
 from overrides.clients.answers import Answer, Question, problem_answer

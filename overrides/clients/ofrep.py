@@ -12,7 +12,7 @@ import orjson
 from django.conf import settings
 
 from config.errors import ServiceError
-from governance.memory import KeyGrant
+from governance.register import KeyGrant
 from overrides.clients import seen, stream_tokens, unknown_flags
 from overrides.clients.answers import NEVER_KEPT, Answer, Question, conditional
 from overrides.clients.errors import EvaluationTooLarge

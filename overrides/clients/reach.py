@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from governance.memory import KeyGrant, Register, SystemRecord
+from governance.register import KeyGrant, Register, SystemRecord
 from overrides.memory import Controls
 from overrides.standing import ParameterState, SwitchState, strictest
 

@@ -4,7 +4,7 @@ import re
 import threading
 import uuid
 
-from governance.memory import KeyGrant
+from governance.register import KeyGrant
 from overrides.services.acknowledging import note_seen
 from overrides.standing import Epoch
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from governance import memory as register_memory
-from governance.memory import KeyGrant, Register
+from governance.register import KeyGrant, Register
 from overrides import memory
 from overrides.clients.reach import Sight, reach_of
 from overrides.memory import Controls

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from governance.memory import SystemRecord
+from governance.register import SystemRecord
 from overrides.clients.reach import Parameter, Sight
 from overrides.standing import HEARTBEAT_SECONDS, Mode, SwitchState
 

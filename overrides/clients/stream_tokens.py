@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 
 from governance import memory
-from governance.memory import KeyGrant, KeyRecord
+from governance.register import KeyGrant, KeyRecord
 from overrides.clients.errors import StreamTokenNotAccepted
 
 PERIOD_SECONDS = 24 * 3600

@@ -16,7 +16,7 @@ import orjson
 import structlog
 
 from governance import memory as register_memory
-from governance.memory import KeyGrant
+from governance.register import KeyGrant
 from overrides import memory
 from overrides.clients.doors import SCOPE, state_for
 from overrides.clients.errors import TooManyStreams

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from config.ids import new_id
-from governance.memory import KeyGrant
+from governance.register import KeyGrant
 from ledger.entries import Actor, draft_entry
 from ledger.sealing import sealing
 from overrides.clock import current_epoch, hold_clock

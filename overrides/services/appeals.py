@@ -10,6 +10,7 @@ from audit.selectors import SealedDecision, decision_by_id
 from audit.services.disclosure import scope_of
 from config.errors import FieldProblem, InvalidInput
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import Act, Condition
 from governance.changes import write
 from governance.selectors import accountable_of
@@ -18,7 +19,7 @@ from ledger.kinds import Kind
 from ledger.sealing import Seal, sealing
 from notices.outbox import announce, tell
 from overrides.effective import effective_of
-from overrides.eligibility import had_part, person_id_of
+from overrides.eligibility import had_part
 from overrides.models import Appeal, Override
 from overrides.reasons import checked_reason
 from overrides.review_errors import AppealExists, AppealNotFound, AppealNotOpen, RemedyNotSeen

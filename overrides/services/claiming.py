@@ -16,6 +16,7 @@ from audit.selectors import SealedDecision, decision_by_id
 from audit.services.disclosure import DisclosedPart, scope_of, view_payload
 from config.errors import FieldProblem, InvalidInput
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import Act
 from governance.errors import PersonNotFound
 from governance.locks import hold
@@ -23,7 +24,7 @@ from governance.models import Person
 from ledger.entries import Actor
 from ledger.sealing import Seal, sealing
 from notices.outbox import tell
-from overrides.eligibility import ON_A_CLAIMED_ITEM, may_judge, person_id_of, skills_of
+from overrides.eligibility import ON_A_CLAIMED_ITEM, may_judge, skills_of
 from overrides.models import OPEN, Review, ReviewAssignment
 from overrides.reasons import checked_reason
 from overrides.review_errors import (

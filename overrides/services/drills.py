@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from config.errors import FieldProblem, InvalidInput
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import Act
 from governance.models import AISystem, Person
 from governance.scopes import ORGANISATION, Scope
@@ -68,7 +69,7 @@ def plan_drill(
         window_ends_at=starts_at + window,
         expectation=expectation.strip(),
         participants=list(participants),
-        planned_by_id=rights.person_id_of(actor),
+        planned_by_id=person_id_of(actor),
     )
     _check(drill, window)
     with sealing() as seal:
@@ -108,7 +109,7 @@ def cancel_drill(*, actor: Actor, drill_id: uuid.UUID, reason: str = "") -> Dril
 def conclude_drill(*, actor: Actor, drill_id: uuid.UUID, conclusion: str, note: str) -> Drill:
     """Say what it showed: a person does, never a figure. Errors: `Forbidden`, `PersonNeeded`, `DrillNotFound`,
     `DrillNotReady`, `InvalidInput`."""
-    person = rights.person_id_of(actor)
+    person = person_id_of(actor)
     if not note.strip():
         raise InvalidInput(errors=[FieldProblem(pointer="/note", detail="Write what it showed.")])
     with sealing() as seal:

@@ -12,12 +12,14 @@ from django.utils import timezone
 
 from config.errors import FieldProblem, Forbidden, InvalidInput
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import Act, Role
 from governance.errors import RequestVoid
 from ledger.entries import SERVER, Actor
 from ledger.kinds import Kind
 from ledger.rows import write_row
 from ledger.sealing import Seal, sealing
+from notices.approvals import ask_approvers
 from notices.models import Alert, GatheredAlert
 from notices.outbox import announce, tell
 from notices.services import open_alert
@@ -69,7 +71,7 @@ def request_loosening(
     must be named. `life`: until when it may be approved, a week at most. Errors:
     `Forbidden`, `PersonNeeded`, `SwitchNotFound`, `EpochPassed`, `LooseningExists`, `InvalidInput`, `FallbackMissing`.
     """
-    person_id = rights.person_id_of(actor)
+    person_id = person_id_of(actor)
     with sealing() as seal:
         switch = _locked_switch(actor, Act.SWITCH_LOOSEN, switch_id)
         _check(switch, epoch, mode, life)
@@ -88,6 +90,13 @@ def request_loosening(
         )
         _write(seal, actor, LOOSENING_REQUESTED, request)
         announce(event=LOOSENING_REQUESTED.name, system_id=switch.system_id, about_id=request.pk, facts=_said(request))
+        ask_approvers(
+            act=Act.SWITCH_LOOSEN,
+            scope=scope_of(switch.node),
+            requested_by=person_id,
+            kind="loosening.asked",
+            request_id=request.pk,
+        )
     return request
 
 
@@ -106,7 +115,7 @@ def approve_loosening(*, actor: Actor, request_id: uuid.UUID) -> SwitchChange:
     else, may, and that neither made the other's account. Errors: `ApprovalForbidden`, `PersonNeeded`,
     `LooseningNotFound`, `LooseningNotOpen`, `EpochPassed`, `RequestVoid`, `FallbackMissing`.
     """
-    rights.person_id_of(actor)
+    person_id_of(actor)
     with sealing() as seal:
         hold_clock()
         request, switch = _locked_request(request_id, lambda: _require_approver(actor))
@@ -143,7 +152,7 @@ def _apply(seal: Seal, actor: Actor, request: LooseningRequest, switch: Switch) 
 
 def refuse_loosening(*, actor: Actor, request_id: uuid.UUID, note: str = "") -> LooseningRequest:
     """Say no, as somebody who could have said yes. Errors: as `approve_loosening`."""
-    rights.person_id_of(actor)
+    person_id_of(actor)
     with sealing() as seal:
         request, switch = _locked_request(request_id, lambda: _require_approver(actor))
         rights.require_approval(actor, Act.SWITCH_LOOSEN, scope_of(switch.node), requested_by=request.requested_by_id)
@@ -155,7 +164,7 @@ def refuse_loosening(*, actor: Actor, request_id: uuid.UUID, note: str = "") -> 
 def withdraw_loosening(*, actor: Actor, request_id: uuid.UUID) -> LooseningRequest:
     """Not ask any more; only whoever asked can. Errors: `LooseningNotFound` (also of what others asked),
     `LooseningNotOpen`."""
-    person_id = rights.person_id_of(actor)
+    person_id = person_id_of(actor)
     with sealing() as seal:
         request, _ = _locked_request(request_id)
         if request.requested_by_id != person_id:
@@ -172,7 +181,7 @@ def emergency_clear(*, actor: Actor, switch_id: uuid.UUID, epoch: Epoch, reason_
     did, nobody clears this switch alone again. Errors: `Forbidden`, `PersonNeeded`, `SwitchNotFound`, `EpochPassed`,
     `NotClearable`, `ClearUnreviewed`, `InvalidInput` without a note.
     """
-    person_id = rights.person_id_of(actor)
+    person_id = person_id_of(actor)
     if not note.strip():
         raise InvalidInput(errors=[FieldProblem(pointer="/note", detail="Write why it could not wait.")])
     with sealing() as seal:

@@ -11,6 +11,7 @@ from audit.selectors import SealedDecision, decision_by_id
 from audit.services.disclosure import scope_of
 from config.errors import FieldProblem, Forbidden, InvalidInput
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import Act, Condition
 from governance.changes import write
 from governance.errors import RequestVoid
@@ -19,7 +20,7 @@ from ledger.entries import SERVER, Actor
 from ledger.sealing import Seal, sealing
 from notices.outbox import announce
 from overrides.effective import Effective, effective_of
-from overrides.eligibility import ON_A_CLAIMED_ITEM, had_part, person_id_of
+from overrides.eligibility import ON_A_CLAIMED_ITEM, had_part
 from overrides.models import OPEN, Override, ReportedOverride, Review, ReviewRule
 from overrides.reasons import checked_reason
 from overrides.review_errors import NotForReviewer, OverrideNotFound, OverrideNotWaiting

@@ -19,6 +19,7 @@ from ledger.entries import Actor
 from ledger.rows import write_row
 from ledger.sealing import Seal, sealing
 from ledger.selectors import open_log
+from notices.approvals import ask_approvers
 from notices.outbox import announce
 from overrides.models import Parameter, ParameterVersion
 from overrides.parameter_errors import ParameterChanged, ParameterExists, ParameterNotFound
@@ -194,6 +195,13 @@ def propose(seal: Seal, *, actor: Actor, version: ParameterVersion, held: Parame
         system_id=version.parameter.system_id,
         about_id=version.pk,
         facts={"name": version.parameter.name, "version": version.number},
+    )
+    ask_approvers(
+        act=Act.PARAMETER_LOOSEN,
+        scope=Scope.system(version.parameter.system_id),
+        requested_by=version.requested_by_id,
+        kind="parameter.asked",
+        request_id=version.pk,
     )
 
 

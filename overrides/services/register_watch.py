@@ -10,7 +10,7 @@ from hashlib import sha256
 import msgspec
 from django.db import connection, transaction
 
-from governance.memory import Register
+from governance.register import Register
 from overrides.clock import advance_epoch, hold_clock
 
 _encode = msgspec.json.Encoder(order="sorted").encode

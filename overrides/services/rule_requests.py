@@ -8,13 +8,14 @@ from typing import Any
 from django.utils import timezone
 
 from governance import rights
+from governance.actors import person_id_of
 from governance.acts import Act
 from governance.changes import write
 from governance.errors import RequestVoid
 from governance.scopes import ORGANISATION, Scope
 from ledger.entries import Actor
 from ledger.sealing import Seal, sealing
-from overrides.eligibility import person_id_of
+from notices.approvals import ask_approvers
 from overrides.models import ReviewQueue, ReviewRule, RuleChange
 from overrides.review_errors import RuleChangeNotFound, RuleChangeOver
 from overrides.review_kinds import (
@@ -64,6 +65,13 @@ def ask(
     )
     facts = _named(change) | {"loosens": change.loosens}
     write(seal, actor=actor, kind=RULE_CHANGE_REQUESTED, row=change, system_id=system_id, facts=facts, reason=reason)
+    ask_approvers(
+        act=act_of(change),
+        scope=scope_of(change),
+        requested_by=change.requested_by_id,
+        kind="rule_change.asked",
+        request_id=change.pk,
+    )
     return change
 
 

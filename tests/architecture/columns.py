@@ -14,6 +14,7 @@ WITH_PERSON = "personal, in no history and no log: goes with the person's erasur
 KEYED = "a keyed hash of what a caller sent: goes with the decision's erasure, or cannot be tried without the key"
 CREDENTIAL = "a hash of a random secret, a public key or the name of one: tells nothing of a person"
 SESSION = "who is signed in, or tried to: goes with the session, at the latest an hour after it has expired; a day"
+TOLD = "personal, from where somebody changed how they sign in: deleted 30 days after they were told"
 EMPTY = "never written: a package's own column that we leave empty"
 
 CHANGE = {  # what each history table adds to the columns of its row
@@ -177,6 +178,11 @@ COLUMNS: dict[str, dict[str, str]] = {
     "governance.SignInThrottle": {
         PLAIN: "id kind failures locks last_failed_at locked_until is_told",
         SESSION: "digest",
+    },
+    "governance.CredentialChange": {
+        PLAIN: "id what at actor_type",
+        PERSON: "person_id actor_id",
+        TOLD: "place",
     },
     "governance.RegisterChange": {PLAIN: "id transaction noun row_id at"},
     # --- human control -------------------------------------------------------------------------------------------
@@ -375,8 +381,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     "notices.GatheredAlert": {PLAIN: "id alert_id fingerprint about_id gathered_at"},
     "notices.Event": {PLAIN: "id type system_id about_id facts occurred_at fanned_out_at"},
     "notices.Message": {
-        PLAIN: "id kind fingerprint facts is_urgent created_at status attempts next_attempt_at last_error mail_id"
-        " sent_at",
+        TOLD: "facts",
+        PLAIN: "id kind fingerprint is_urgent created_at status attempts next_attempt_at last_error mail_id sent_at",
         PERSON: "person_id",
     },
     "notices.WebhookEndpoint": {

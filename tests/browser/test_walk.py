@@ -8,8 +8,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from governance.acts import Role
-from governance.memory import KeyGrant
 from governance.models import AISystem
+from governance.register import KeyGrant
 from governance.scopes import Scope
 from overrides.models import Appeal, Override, Review, Switch
 from overrides.standing import Mode

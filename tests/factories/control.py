@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from governance.acts import Role
 from governance.api.authentication import authenticate_key
-from governance.memory import KeyGrant
 from governance.models import AISystem, Person, ServiceKey
+from governance.register import KeyGrant
 from governance.scopes import ORGANISATION, Scope
 from governance.usage import POSTED, READ_CONTROL, note_act, write_uses
 from ledger.entries import COMMAND, Actor

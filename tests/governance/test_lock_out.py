@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.auth.hashers import get_hasher
+from django.db import connection
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -224,3 +227,29 @@ def test_what_counts_as_one_place() -> None:
     assert network_of("192.0.2.1:5678") == "192.0.2.1"  # some proxies write the port beside it
     assert network_of("[2001:db8::1]:5678") == network_of("2001:db8::1")
     assert network_of("") == network_of("rubbish") == network_of("1:2") == ""
+
+
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_as_much_work_is_done_for_an_account_that_does_not_exist(
+    person: Person, monkeypatch: pytest.MonkeyPatch, is_locked: bool
+) -> None:
+    """Hashing a password takes far longer than all else: how often that is done would say whether there is one."""
+    hasher = type(get_hasher())
+    counts: list[object] = []
+    encode = hasher.encode
+
+    def counted(self: Any, *given: Any, **named: Any) -> str:
+        counts.append(self)
+        return encode(self, *given, **named)
+
+    monkeypatch.setattr(hasher, "encode", counted)
+    found = {}
+    for name, address in (("ada@example.org", "192.0.2.1"), ("nobody@example.org", "192.0.2.2")):
+        for _ in range(5 if is_locked else 0):
+            said(name, "wrong", address)
+        counts.clear()
+        with CaptureQueriesContext(connection) as queries:
+            said(name, "wrong", address)
+        found[name] = (len(counts), len(queries))
+    assert found["ada@example.org"] == found["nobody@example.org"]
+    assert found["ada@example.org"][0] == (0 if is_locked else 1)

@@ -15,6 +15,7 @@ from governance import memory
 from governance.acts import Role
 from governance.errors import RegisterStale
 from governance.models import RegisterChange
+from governance.register import Register
 from governance.scopes import Scope
 from governance.services.keys import revoke_service_key
 from governance.services.offers import offer_to
@@ -167,7 +168,7 @@ def test_another_database_with_lower_numbers_is_read_anew() -> None:
     make_system(slug="here")
     memory.refresh()
     memory._memory.horizon = 2**60
-    memory._memory.register = memory.Register()
+    memory._memory.register = Register()
     memory.refresh()
     assert _status("here") == "draft"
 

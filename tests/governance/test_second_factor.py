@@ -2,11 +2,13 @@
 
 import re
 import time
+from datetime import timedelta
 
 import pyotp
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from governance import rights
@@ -214,3 +216,24 @@ def test_those_of_privileged_people_are_reset_at_the_host_alone() -> None:
 def test_a_new_secret_is_160_bits_and_new() -> None:
     secrets = {new_secret() for _ in range(50)}
     assert len(secrets) == 50 and {len(each) for each in secrets} == {32}
+
+
+def test_ones_own_password_asks_for_the_factor_first() -> None:
+    person = with_password(make_person(email="grace@example.org"))
+    app = with_app(person)
+    browser = Client()
+    browser.force_login(person)
+    session = browser.session
+    session["factor_proven_at"] = (timezone.now() - timedelta(minutes=11)).timestamp()
+    session.save()
+    new = "plum otter crane"
+    form = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    page = browser.post("/admin/password_change/", form).content.decode()
+    assert "Is it you?" in page
+    assert new not in page and PASSWORD not in page, "no password is carried along"
+    assert "Is it you?" in browser.get("/admin/password_change/").content.decode()
+    assert not Person.objects.get(pk=person.pk).check_password(new)
+    proven = browser.post("/admin/password_change/", {"proof": "1", "proof_code": app.now()})
+    assert proven.headers["Location"] == "/admin/password_change/"
+    assert browser.post("/admin/password_change/", form).headers["Location"].endswith("/done/")
+    assert Person.objects.get(pk=person.pk).check_password(new)

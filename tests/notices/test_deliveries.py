@@ -14,7 +14,6 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from config.errors import Forbidden
 from governance.acts import Role
 from governance.scopes import Scope
 from governance.services.people import deactivate_person
@@ -22,12 +21,13 @@ from ledger.entries import COMMAND
 from ledger.heads import head_store
 from ledger.models import Entry
 from ledger.selectors import registry_log
-from notices.errors import DeliveryUnderWay, EndpointDisabled
+from notices.errors import DeliveryNotFound, DeliveryUnderWay, EndpointDisabled
+from notices.event_types import wants
 from notices.models import Attempt, Delivery, Event, Message, WebhookEndpoint
 from notices.outbox import announce
 from notices.services import sending
 from notices.services.endpoints import disable_endpoint, enable_endpoint, rotate_secret, update_endpoint
-from notices.services.fan_out import disable_orphans, fan_out, send_test, wants
+from notices.services.fan_out import disable_orphans, fan_out, send_test
 from notices.services.sending import FAST_SCHEDULE, SCHEDULE, deliver, due_deliveries, forget_old, pause, replay
 from notices.tasks import deliver_task, send_webhooks_task
 from notices.webhooks import transport
@@ -255,11 +255,11 @@ def test_one_event_that_a_receiver_chokes_on_does_not_end_the_others() -> None:
     with receiver() as there:
 
         def choke(handler: BaseHTTPRequestHandler) -> None:
-            answer(500 if b"poison" in there.last.body else 204)(handler)
+            answer(500 if b"alert.opened" in there.last.body else 204)(handler)
 
         there.behave = choke
         made = make_endpoint(there.url)
-        announce(event="poison.found", system_id=None)
+        announce(event="alert.opened", system_id=None)
         sweep()
         announce(event="review.decided", system_id=None)
         sweep()
@@ -445,7 +445,7 @@ def test_a_delivery_is_sent_again_with_its_own_id() -> None:
         first, second = there.requests
         assert (first.headers["webhook-id"], first.body) == (second.headers["webhook-id"], second.body)
         assert list(Attempt.objects.order_by("id").values_list("number", flat=True)) == [1, 2]
-        with pytest.raises(Forbidden):
+        with pytest.raises(DeliveryNotFound):
             replay(actor=actor_of(make_person()), delivery_id=one().pk)
 
 

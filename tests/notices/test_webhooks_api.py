@@ -8,6 +8,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -121,7 +122,12 @@ def test_the_way_through_the_pages(loopback: Settings, monkeypatch: pytest.Monke
     admin = make_person(administrator=True)
     client = browser(admin)
     with receiver() as there:
-        filled = {"name": "Ticketing", "url": there.url, "event_types": "switch.*\nalert.opened", "format": "standard"}
+        filled = {
+            "name": "Ticketing",
+            "url": there.url,
+            "event_types": ["switch.*", "alert.opened"],
+            "format": "standard",
+        }
         page = client.post("/admin/notices/webhookendpoint/add/", filled).content.decode()
         secret = re.search(r"whsec_[A-Za-z0-9+/=]+", page)
         assert secret
@@ -241,3 +247,81 @@ def test_the_documented_javascript_tells_genuine_from_forged(tmp_path: Path) -> 
     script.write_text(sample("js") + calls)
     said = subprocess.run(["node", script], capture_output=True, text=True, check=True).stdout.split()
     assert said == ["true", "true", "false", "false"]
+
+
+# --- one endpoint over the API ----------------------------------------------------------------------------------------
+def test_the_secret_is_rotated_and_both_sign_for_the_overlap(loopback: Settings) -> None:
+    with receiver() as there:
+        made = make_endpoint(there.url)
+        answer = api(made.row.owner).post(f"/api/v1/webhooks/{made.row.pk}/rotate", {"overlap_h": 1}, format="json")
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (201, "no-store")
+        announce(event="switch.stopped", system_id=None)
+        sweep()
+        for secret in (made.text, answer.json()["secret"]):
+            verified(secret, there.last)
+
+
+@pytest.mark.parametrize("hours", [-1, 169, "soon"])
+def test_an_overlap_is_a_week_at_most(hours: object) -> None:
+    made = make_endpoint()
+    refused = api(made.row.owner).post(f"/api/v1/webhooks/{made.row.pk}/rotate", {"overlap_h": hours}, format="json")
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/overlap_h")
+
+
+@pytest.mark.parametrize("act", ["rotate", "enable"])
+def test_what_reaches_further_asks_for_a_fresh_factor(act: str) -> None:
+    made = make_endpoint()
+    caller = api(made.row.owner)
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        refused = caller.post(f"/api/v1/webhooks/{made.row.pk}/{act}")
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/factor-not-fresh")
+
+
+def test_it_is_disabled_and_enabled_again() -> None:
+    made = make_endpoint()
+    caller, base = api(made.row.owner), f"/api/v1/webhooks/{made.row.pk}"
+    assert caller.post(f"{base}/disable", {"reason": "It moves."}, format="json").json()["status"] == "disabled"
+    assert caller.get(base).json()["disabled_why"] == "by_a_person"
+    assert caller.post(f"{base}/test").json()["type"] == "/problems/webhook-disabled"
+    assert caller.post(f"{base}/enable").json()["status"] == "enabled"
+    assert caller.post(f"{base}/test").status_code == 202
+
+
+def test_deliveries_are_listed_by_state_page_by_page_and_sent_again() -> None:
+    made = make_endpoint()
+    caller, address = api(made.row.owner), f"/api/v1/webhooks/{made.row.pk}/deliveries"
+    for _ in range(3):
+        announce(event="switch.stopped", system_id=None)
+    fan_out()
+    failed = Delivery.objects.order_by("id")[:2]
+    for each in failed:
+        Delivery.objects.filter(pk=each.pk).update(status="failed", ended_at=timezone.now())
+    first = caller.get(f"{address}?status=failed&limit=1").json()
+    [second] = caller.get(f"{address}?status=failed&limit=1&cursor={first['next_cursor']}").json()["items"]
+    assert [first["items"][0]["id"], second["id"]] == [str(failed[1].pk), str(failed[0].pk)]
+    assert (second["event_type"], second["next_attempt_at"]) == ("switch.stopped", None)
+    again = caller.post(f"/api/v1/webhooks/deliveries/{second['id']}/again")
+    assert (again.status_code, again.json()["status"]) == (202, "waiting")
+    assert (
+        caller.post(f"/api/v1/webhooks/deliveries/{second['id']}/again").json()["type"]
+        == "/problems/delivery-under-way"
+    )
+    assert len(caller.get(address, {"status": "waiting"}).json()["items"]) == 2
+    assert caller.get(address, {"status": "lost"}).json()["errors"][0]["pointer"] == "/status"
+
+
+def test_what_is_not_theirs_to_manage_is_not_there() -> None:
+    """The same for what there is and what there is not."""
+    made = make_endpoint()
+    announce(event="switch.stopped", system_id=None)
+    fan_out()
+    stranger = api(make_person(technical_owner=make_system()))
+    for pk, delivery in ((made.row.pk, Delivery.objects.get().pk), (uuid4(), uuid4())):
+        base = f"/api/v1/webhooks/{pk}"
+        assert stranger.get(base).json()["type"] == "/problems/webhook-not-found"
+        assert stranger.get(f"{base}/deliveries").json()["type"] == "/problems/webhook-not-found"
+        assert {stranger.post(f"{base}/{act}").status_code for act in ("rotate", "disable", "enable", "test")} == {403}
+        assert (
+            stranger.post(f"/api/v1/webhooks/deliveries/{delivery}/again").json()["type"]
+            == "/problems/delivery-not-found"
+        )

@@ -5,7 +5,8 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from governance.memory import KeyGrant, current
+from governance.memory import current
+from governance.register import KeyGrant
 from overrides.clients.reach import Sight, reach_of
 from overrides.memory import Controls
 from overrides.standing import Control, Epoch, InFlight, Mode, Node, ParameterState, SwitchState

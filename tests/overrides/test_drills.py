@@ -12,8 +12,8 @@ from django.utils import timezone
 from config.errors import Forbidden, InvalidInput
 from governance.acts import Role
 from governance.errors import ApprovalForbidden, PersonNeeded, RequestVoid
-from governance.memory import KeyGrant
 from governance.models import AISystem, Person, ServiceKey
+from governance.register import KeyGrant
 from governance.scopes import Scope
 from governance.services.assignments import end_assignment
 from governance.services.systems import register_environment
