@@ -13,9 +13,9 @@ from evidence.verification import verify_everything
 from governance.models import AISystem
 from ledger.models import Entry
 from notices.models import Alert, Event
+from notices.outbox import announce
 from overrides.conduct import DRAIN_WITHIN, Conduct, conduct_of
 from overrides.models import BreachCount, Review
-from overrides.services import breaches
 from overrides.services.breaches import alert_breaches
 from overrides.standing import Epoch, InFlight, Mode, Node, SwitchState
 from tests.factories.control import clear, stop
@@ -113,15 +113,14 @@ def test_a_sweep_that_dies_or_stumbles_tells_each_breach_once(sender: Sender, mo
     first = BreachCount.objects.get()
     values = {each.attname: getattr(first, each.attname) for each in BreachCount._meta.fields}
     BreachCount.objects.create(**values | {"id": uuid.uuid4(), "number": first.number + 1})
-    tells = breaches.announce
 
     def stumbles(**given: Any) -> Any:
         if given["facts"]["epoch"] == f"1.{first.number}":
             raise RuntimeError("a row in trouble")
-        return tells(**given)
+        return announce(**given)
 
     with monkeypatch.context() as stumbling:
-        stumbling.setattr(breaches, "announce", stumbles)
+        stumbling.setattr("overrides.services.breaches.announce", stumbles)
         assert alert_breaches() == 1, "the other one waits for nobody"
     assert [alert_breaches(), alert_breaches()] == [1, 0]
     assert Event.objects.filter(type="switch.breached").count() == Alert.objects.count() == 2
