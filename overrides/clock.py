@@ -11,10 +11,16 @@ PATIENCE = "SET LOCAL lock_timeout = '1s'"
 log = structlog.get_logger(__name__)
 
 
-def hold_clock() -> None:
-    """Let no other change of a control begin before this transaction ends, without beginning one: to look first."""
+def be_brief() -> None:
+    """Before a row is locked that a stop may wait for: this transaction waits for no lock longer than a second."""
     with connection.cursor() as cursor:
         cursor.execute(PATIENCE)
+
+
+def hold_clock() -> None:
+    """Let no other change of a control begin before this transaction ends, without beginning one: to look first."""
+    be_brief()
+    with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO overrides_controlclock (id, generation, number) VALUES (1, 1, 0) ON CONFLICT (id) DO NOTHING"
         )

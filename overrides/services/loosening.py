@@ -1,7 +1,6 @@
 """Loosening a switch: two people, for exactly what both saw; and one person for four hours, in an emergency."""
 
 import uuid
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +22,7 @@ from notices.approvals import ask_approvers
 from notices.models import Alert, GatheredAlert
 from notices.outbox import announce, tell
 from notices.services import open_alert
-from overrides.clock import advance_epoch, hold_clock
+from overrides.clock import advance_epoch, be_brief, hold_clock
 from overrides.errors import (
     ClearUnreviewed,
     EpochPassed,
@@ -118,7 +117,7 @@ def approve_loosening(*, actor: Actor, request_id: uuid.UUID) -> SwitchChange:
     person_id_of(actor)
     with sealing() as seal:
         hold_clock()
-        request, switch = _locked_request(request_id, lambda: _require_approver(actor))
+        request, switch = _locked_pair(actor, request_id)
         rights.require_approval(actor, Act.SWITCH_LOOSEN, scope_of(switch.node), requested_by=request.requested_by_id)
         _require_current(request, switch)
         seal_late(seal, switch)
@@ -154,7 +153,7 @@ def refuse_loosening(*, actor: Actor, request_id: uuid.UUID, note: str = "") -> 
     """Say no, as somebody who could have said yes. Errors: as `approve_loosening`."""
     person_id_of(actor)
     with sealing() as seal:
-        request, switch = _locked_request(request_id, lambda: _require_approver(actor))
+        request, switch = _locked_pair(actor, request_id)
         rights.require_approval(actor, Act.SWITCH_LOOSEN, scope_of(switch.node), requested_by=request.requested_by_id)
         _require_open(request)
         _decide(seal, actor, LOOSENING_REFUSED, request, Status.REFUSED, note)
@@ -166,7 +165,7 @@ def withdraw_loosening(*, actor: Actor, request_id: uuid.UUID) -> LooseningReque
     `LooseningNotOpen`."""
     person_id = person_id_of(actor)
     with sealing() as seal:
-        request, _ = _locked_request(request_id)
+        request = _locked_request(request_id)
         if request.requested_by_id != person_id:
             raise LooseningNotFound()
         _require_open(request)
@@ -267,7 +266,7 @@ def void_passed_requests() -> int:
 def _void(request_id: uuid.UUID) -> bool:
     """Approving asks for the epoch and the end anyway: where the log takes no entry now, the next sweep will do."""
     with sealing() as seal:
-        request, _ = _locked_request(request_id)
+        request = _locked_request(request_id)
         if request.status == Status.OPEN:
             _decide(seal, SERVER, LOOSENING_VOIDED, request, Status.VOID)
     return True
@@ -275,6 +274,7 @@ def _void(request_id: uuid.UUID) -> bool:
 
 # --- what they share --------------------------------------------------------------------------------------------------
 def _locked_switch(actor: Actor, act: Act, switch_id: uuid.UUID) -> Switch:
+    be_brief()
     switch = Switch.objects.select_for_update(no_key=True).filter(pk=switch_id).first()
     if switch is None:
         if rights.can_anywhere(actor, act):
@@ -318,17 +318,22 @@ def _require_approver(actor: Actor) -> None:
     rights.require_approval(actor, Act.SWITCH_LOOSEN, requested_by=None)
 
 
-def _locked_request(
-    request_id: uuid.UUID, otherwise: Callable[[], None] = lambda: None
-) -> tuple[LooseningRequest, Switch]:
-    """Locked in the order of all who change switches: the switch, then what was asked of it."""
-    rows = LooseningRequest.objects.filter(pk=request_id)
-    switch_id = rows.values_list("switch_id", flat=True).first()
+def _locked_pair(actor: Actor, request_id: uuid.UUID) -> tuple[LooseningRequest, Switch]:
+    """For whoever may approve. In the order of all who change switches: the switch, then what was asked of it."""
+    switch_id = LooseningRequest.objects.filter(pk=request_id).values_list("switch_id", flat=True).first()
     if switch_id is None:
-        otherwise()
+        _require_approver(actor)
         raise LooseningNotFound()
+    be_brief()
     switch = Switch.objects.select_for_update(no_key=True).get(pk=switch_id)
-    return rows.select_for_update(of=("self",)).get(), switch
+    return _locked_request(request_id), switch
+
+
+def _locked_request(request_id: uuid.UUID) -> LooseningRequest:
+    found = LooseningRequest.objects.select_for_update(of=("self",)).filter(pk=request_id).first()
+    if found is None:
+        raise LooseningNotFound()
+    return found
 
 
 def _require_open(request: LooseningRequest) -> None:

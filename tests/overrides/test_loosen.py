@@ -258,6 +258,20 @@ def test_a_trip_beats_a_clear_at_the_same_moment() -> None:
 
 
 @pytest.mark.committing
+@pytest.mark.parametrize("act", [refuse_loosening, approve_loosening])
+def test_a_trip_and_an_answer_to_a_request_take_their_locks_in_one_order(act: Any) -> None:
+    system, operator, approver = make_system(), operator_of(), approver_of()
+    done = stop(system)
+    for _ in range(4):
+        request = ask_for(done, operator)
+        answer = partial(act, actor=actor_of(approver), request_id=request.pk)
+        answered, tripped = at_once(answer, partial(stop, system))
+        assert not isinstance(tripped, Exception), tripped
+        assert not isinstance(answered, Exception) or isinstance(answered, (EpochPassed, LooseningNotOpen)), answered
+        done = tripped if tripped.is_new else stop(system)
+
+
+@pytest.mark.committing
 def test_two_approvals_at_once_are_one_change() -> None:
     system, operator, approvers = make_system(), operator_of(), [approver_of(), approver_of()]
     request = ask_for(stop(system), operator)
