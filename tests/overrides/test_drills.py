@@ -286,6 +286,7 @@ def test_it_measures_who_saw_applied_drained_and_who_was_silent(crew: Crew, clie
         "b": False,
         "c": False,
     }
+    watch_drills()  # before the rows of instances move on
     send_epoch = stop(make_system()).epoch
     ack(client, crew.system, send_epoch, Mode.STOP, instance="a")
     measures = ended(crew, drill).measures
