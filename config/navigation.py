@@ -6,12 +6,16 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from config.origins import beside
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     title: str
     icon: str
     view: str
+    in_control: bool = False
+    """Served by the control process, which no flood of decisions slows."""
 
 
 GROUPS: list[tuple[str, list[Entry]]] = [
@@ -20,7 +24,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
         [
             Entry("Overview", "space_dashboard", "admin:index"),
             Entry("Reviews", "inbox", "admin:reviews"),
-            Entry("Switchboard", "power_settings_new", "admin:switchboard"),
+            Entry("Switchboard", "power_settings_new", "admin:switchboard", in_control=True),
         ],
     ),
     (
@@ -84,7 +88,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """What unfold draws: groups of items with links."""
-    groups = ((title, [_item(entry) for entry in entries if is_there(entry)]) for title, entries in GROUPS)
+    groups = ((title, [_item(request, entry) for entry in entries if is_there(entry)]) for title, entries in GROUPS)
     return [{"title": title, "separator": bool(title), "items": items} for title, items in groups if items]
 
 
@@ -96,5 +100,6 @@ def is_there(entry: Entry) -> bool:
     return True
 
 
-def _item(entry: Entry) -> dict[str, Any]:
-    return {"title": entry.title, "icon": entry.icon, "link": reverse(entry.view)}
+def _item(request: HttpRequest, entry: Entry) -> dict[str, Any]:
+    link = beside(request, reverse(entry.view), in_control=entry.in_control)
+    return {"title": entry.title, "icon": entry.icon, "link": link}

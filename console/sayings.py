@@ -65,6 +65,11 @@ def _did(what: str) -> Saying:
     return lambda who, facts: f"{who} {what}{_why(facts)}."
 
 
+def _taken(who: str, facts: Facts) -> str:
+    by = f" (worker {facts['instance']})" if facts.get("instance") else ""
+    return f"{who}{by} took it to carry out {facts.get('outcome')}."
+
+
 def _carried_out(who: str, facts: Facts) -> str:
     if not facts.get("outcome"):
         return f"{who} did nothing."
@@ -114,6 +119,7 @@ SAYINGS: dict[str, Saying] = {
     "override.reported": lambda who, facts: (
         f"{who} reports that people decided {facts.get('outcome')} in another tool."
     ),
+    "execution.claimed": _taken,
     "effect.confirmed": _carried_out,
     "effect.failed": lambda who, facts: f"{who} says that it failed to carry out {facts.get('expected')}.",
     "effect.mismatched": _mismatched,

@@ -26,6 +26,7 @@ TITLES = {
     "review.judged_blind": "Judged blind",
     "review.decided": "Decided by people",
     "decision.overridden": "Overridden",
+    "execution.claimed": "Taken to be carried out",
     "effect.confirmed": "Carried out",
     "effect.failed": "Failed to carry out",
     "effect.mismatched": "Something else was carried out",

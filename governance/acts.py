@@ -31,6 +31,7 @@ class Act(enum.StrEnum):
     APPEAL_OPEN = "appeal.open"
     OVERRIDE_REPORT = "override.report"
     EFFECT_CONFIRM = "effect.confirm"
+    EXECUTION_CLAIM = "execution.claim"
     OUTCOME_REPORT = "outcome.report"
     REVIEW_QUEUE_MANAGE = "review_queue.manage"
     REVIEW_QUEUE_LOOSEN = "review_queue.loosen"
@@ -170,6 +171,7 @@ RULES: dict[Act, Rule] = {
     Act.APPEAL_OPEN: _rule(*SEE_DECISIONS, by_key=(KeyScope.FEEDBACK_WRITE,)),
     Act.OVERRIDE_REPORT: _rule(by_key=(KeyScope.FEEDBACK_WRITE,)),
     Act.EFFECT_CONFIRM: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
+    Act.EXECUTION_CLAIM: _rule(by_key=(KeyScope.DECISIONS_WRITE,)),
     Act.OUTCOME_REPORT: _rule(Role.REVIEWER, Role.TECHNICAL_OWNER, *OWNERS, by_key=(KeyScope.FEEDBACK_WRITE,)),
     Act.REVIEW_QUEUE_MANAGE: _rule(Role.ADMINISTRATOR, *OWNERS),
     Act.REVIEW_QUEUE_LOOSEN: _rule(Role.ADMINISTRATOR, *OWNERS, approves=(Role.APPROVER,)),

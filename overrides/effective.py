@@ -16,8 +16,8 @@ from django.utils import timezone
 from audit.selectors import SealedDecision, decision_by_id
 from overrides import memory
 from overrides.conduct import DRAIN_WITHIN
-from overrides.models import Effect, OnTimeout, Override, Review
-from overrides.standing import InFlight, Mode, SwitchState
+from overrides.models import Effect, Execution, OnTimeout, Override, Review
+from overrides.standing import Control, InFlight, Mode, SwitchState
 
 PROCEED, HOLD, FALLBACK, STOP = "proceed", "hold", "fallback", "stop"
 ACTION_OF = {OnTimeout.BLOCK: STOP, OnTimeout.FALLBACK: FALLBACK, OnTimeout.ALLOW: PROCEED, "": PROCEED}
@@ -62,6 +62,10 @@ class Effective:
     effect: EffectState
     version: int
     """A higher one after each change."""
+    word_id: uuid.UUID
+    """Whose word that is: of an override, a review, or, where nobody had to say anything, of the decision itself."""
+    execution: Execution | None
+    """Who took it to carry it out; None where nobody has, since that word."""
     frozen_at: datetime | None = None
     """Since when a stop keeps what was approved from being carried out."""
 
@@ -78,16 +82,24 @@ class _Ruling:
     override_id: uuid.UUID | None = None
     at: datetime | None = None
     pending: bool = False
+    word_id: uuid.UUID
 
 
-def effective_of(decision_id: uuid.UUID, *, decision: SealedDecision | None = None) -> Effective:
-    """What holds of a decision now. Whether the one who asks may know is the edge's. Errors: `DecisionNotFound`."""
+def effective_of(
+    decision_id: uuid.UUID, *, decision: SealedDecision | None = None, control: Control | None = None
+) -> Effective:
+    """What holds of a decision now. Whether the one who asks may know is the edge's. Errors: `DecisionNotFound`.
+
+    `control`: where memory, which may be a second old, will not do.
+    """
     decision = decision or decision_by_id(decision_id)
+    control = control or memory.current().control
     now = timezone.now()
-    version = versions_of([decision_id]).get(decision_id, 0)  # first: what changes meanwhile makes the next one another
+    # first: what changes meanwhile makes the next one another
+    version = versions_of([decision_id], control).get(decision_id, 0)
     review = Review.objects.filter(decision_id=decision_id).order_by("-id").first()
     ruling = _ruling(decision, review, now)
-    switch = _switch(decision)
+    switch = _switch(decision, control)
     frozen = switch is not None and switch.mode is Mode.STOP and not ruling.pending and ruling.action == PROCEED
     return Effective(
         id=decision.id,
@@ -104,9 +116,11 @@ def effective_of(decision_id: uuid.UUID, *, decision: SealedDecision | None = No
         override_id=ruling.override_id,
         decided_at=ruling.at,
         mode=str(switch.mode if switch else Mode.RUN),
-        epoch=str(memory.current().control.epoch),
+        epoch=str(control.epoch),
         effect=_effect(decision_id, ruling, switch.mode if switch else Mode.RUN),
         version=version,
+        word_id=ruling.word_id,
+        execution=Execution.objects.filter(decision_id=decision_id, word_id=ruling.word_id).first(),
         frozen_at=_frozen_at(switch) if frozen and switch else None,
     )
 
@@ -126,7 +140,9 @@ def _by_model(decision: SealedDecision) -> _Ruling:
     action = decision.body.directive.action if decision.body.phase == "proposed" else PROCEED
     code = decision.body.directive.reason_code
     outcome = decision.body.outcome if action in (PROCEED, HOLD) else None
-    return _Ruling(action=action, outcome=outcome, source="model", reason_code=code, pending=action == HOLD)
+    return _Ruling(
+        action=action, outcome=outcome, source="model", reason_code=code, pending=action == HOLD, word_id=decision.id
+    )
 
 
 def _by_override(override: Override) -> _Ruling:
@@ -138,6 +154,7 @@ def _by_override(override: Override) -> _Ruling:
         reason_code=override.reason_code,
         override_id=override.pk,
         at=override.at,
+        word_id=override.pk,
     )
 
 
@@ -145,24 +162,29 @@ def _by_review(decision: SealedDecision, review: Review, now: datetime) -> _Ruli
     is_visible = review.visible_at is not None and review.visible_at <= now
     if not is_visible:
         held = review.phase == "proposed"
-        return _Ruling(action=HOLD, outcome=decision.body.outcome, source="model", pending=True) if held else None
+        said = decision.body.outcome
+        return _Ruling(action=HOLD, outcome=said, source="model", pending=True, word_id=review.pk) if held else None
     at = review.closed_at
     if review.status in (Review.Status.TIMED_OUT, Review.Status.OVERFLOWED):
         if review.phase != "proposed":
             return None
         action = ACTION_OF[review.action]
         outcome = decision.body.outcome if action == PROCEED else None
-        return _Ruling(action=action, outcome=outcome, source="timeout", reason_code=review.closing, at=at)
+        return _Ruling(
+            action=action, outcome=outcome, source="timeout", reason_code=review.closing, at=at, word_id=review.pk
+        )
     if review.status == Review.Status.SUPERSEDED:
         return None  # by an override, which speaks for itself
     if review.status == Review.Status.WITHDRAWN:
-        return _Ruling(action=STOP, outcome=None, source="model", reason_code=review.closing, at=at)
+        return _Ruling(action=STOP, outcome=None, source="model", reason_code=review.closing, at=at, word_id=review.pk)
     return _by_verdict(decision, review, at)
 
 
 def _by_verdict(decision: SealedDecision, review: Review, at: datetime | None) -> _Ruling:
     if review.verdict == Review.Verdict.REJECT:
-        return _Ruling(action=STOP, outcome=None, source="review", reason_code=review.reason_code, at=at)
+        return _Ruling(
+            action=STOP, outcome=None, source="review", reason_code=review.reason_code, at=at, word_id=review.pk
+        )
     modified = review.verdict == Review.Verdict.MODIFY
     return _Ruling(
         action=PROCEED,
@@ -171,6 +193,7 @@ def _by_verdict(decision: SealedDecision, review: Review, at: datetime | None) -
         output=_corrected_output(review) if modified else None,
         reason_code=review.reason_code,
         at=at,
+        word_id=review.pk,
     )
 
 
@@ -179,11 +202,9 @@ def _corrected_output(review: Review) -> str | None:
     return decisive.values_list("output", flat=True).first() or None
 
 
-def _switch(decision: SealedDecision) -> SwitchState | None:
+def _switch(decision: SealedDecision, control: Control) -> SwitchState | None:
     body = decision.body
-    return memory.current().control.in_force(
-        decision.system_id, body.environment, body.model_version, body.capability or ""
-    )
+    return control.in_force(decision.system_id, body.environment, body.model_version, body.capability or "")
 
 
 def _frozen_at(switch: SwitchState) -> datetime:
@@ -217,24 +238,25 @@ SELECT d.id,
         FROM overrides_review r WHERE r.decision_id = d.id)
     + (SELECT coalesce(sum(o.revision), 0) FROM overrides_override o WHERE o.decision_id = d.id)
     + (SELECT count(*) FROM overrides_effect e WHERE e.decision_id = d.id)
+    + (SELECT count(*) FROM overrides_execution x WHERE x.decision_id = d.id)
 FROM audit_decision d WHERE d.id = ANY(%(ids)s)
 """
 """A sum of what only ever rises: revisions, rows that are never taken away, and (below) the epoch of all controls."""
 GENERATION = 1_000_000_000
 
 
-def versions_of(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
+def versions_of(ids: Collection[uuid.UUID], control: Control | None = None) -> dict[uuid.UUID, int]:
     """The version of what holds, for each of these decisions: a higher one after each change. One query."""
     params: dict[str, Any] = {"ids": list(ids), "now": timezone.now()}
     with connection.cursor() as cursor:
         cursor.execute(VERSIONS, params)
         rows = cursor.fetchall()
-    epoch = memory.current().control.epoch
+    epoch = (control or memory.current().control).epoch
     return {decision_id: int(facts) + epoch.generation * GENERATION + epoch.number for decision_id, facts in rows}
 
 
 def unconfirmed_effects(system_ids: Collection[uuid.UUID] | None, *, limit: int = 100) -> list[dict[str, Any]]:
-    """Decisions that people changed and whose caller has not said that it acted on it, the oldest first.
+    """Decisions that people changed, or that a worker took, and nobody has said that it is done; the oldest first.
 
     `system_ids`: None for all.
     """
@@ -254,6 +276,9 @@ WITH word AS (
     FROM overrides_review r
     WHERE status IN ('decided', 'adjudicated') AND visible_at <= now()
         AND (verdict = 'modify' OR (verdict = 'reject' AND phase = 'effective'))
+    UNION ALL
+    SELECT decision_id, system_id, outcome, 'execution', claimed_at, true FROM overrides_execution
+    WHERE claimed_at < now() - interval '1 minute'
 ), last AS (
     SELECT DISTINCT ON (decision_id) * FROM word ORDER BY decision_id, at DESC
 )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from overrides.models import Parameter, ParameterVersion
-from overrides.parameter_values import Type, to_text
+from overrides.parameter_values import Type, in_words
 from overrides.parameters import value_of
 
 SHORTEST = timedelta(seconds=1)
@@ -48,7 +48,7 @@ def step_line(parameter: Parameter, versions: Sequence[ParameterVersion], now: d
         path=_path(steps, start, now, low, high),
         lines=_lines(parameter, low, high),
         moments=_moments(start, now),
-        words=f"{len(steps)} step{'s' if len(steps) > 1 else ''}, now {to_text(steps[-1][1])}",
+        words=f"{len(steps)} step{'s' if len(steps) > 1 else ''}, now {in_words(steps[-1][1])}",
     )
 
 

@@ -171,6 +171,13 @@ def to_text(value: Value | None) -> str:
     return value if isinstance(value, str) else format(Decimal(repr(value)).normalize(), "f")
 
 
+def in_words(value: Value | None) -> str:
+    """As a person reads it: long numbers in groups."""
+    if isinstance(value, str | bool) or value is None:
+        return to_text(value)
+    return format(Decimal(repr(value)).normalize(), ",f")
+
+
 def problems_of(definition: Definition, default: object) -> Iterator[FieldProblem]:
     """What is wrong with the definition of a parameter, each with the field it concerns."""
     if definition.type not in Type.values:

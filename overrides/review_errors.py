@@ -125,6 +125,55 @@ class OverrideNotWaiting(Conflict):
     )
 
 
+class AlreadyExecuted(Conflict):
+    code = "already-executed"
+    title = "Somebody carries this out already"
+    meaning = (
+        "What was decided is carried out once, and another worker took it, or said that it is done. Do nothing. If "
+        "that worker died over it, find out whether it was done; where it was not, a person who may override the "
+        "decision says so with a new override, which may be carried out once more."
+    )
+
+
+class ExecutionPending(Conflict):
+    code = "execution-pending"
+    title = "Nobody has decided this yet"
+    meaning = "A person has to decide first. Carry out nothing; wait for it with `GET .../effective?wait=30`."
+
+
+class ExecutionFrozen(Conflict):
+    code = "execution-frozen"
+    title = "This was approved, but a stop is in force"
+    meaning = "Carry out nothing. When the stop has been taken back, read what holds by then and claim that."
+
+
+class ExecutionNotAllowed(Conflict):
+    code = "execution-not-allowed"
+    title = "This decision is not to be carried out"
+    meaning = (
+        "It was refused, withdrawn, nobody decided in time, or the fallback is to be taken: `action` of `GET "
+        ".../effective` says which. Do that instead."
+    )
+
+
+class NothingToExecute(Conflict):
+    code = "nothing-to-execute"
+    title = "There is nothing left to carry out"
+    meaning = (
+        "The decision was sent as one in effect (`phase` `effective`), so it was carried out before, and nobody has "
+        "put another outcome in its place."
+    )
+
+
+class EffectiveChanged(Conflict):
+    code = "effective-changed"
+    title = "What holds may have changed meanwhile"
+    meaning = (
+        "The version sent is not that of what holds now. Carry out nothing yet: read `GET .../effective` again, and "
+        "claim with the version told there if it is still to be carried out."
+    )
+
+
 class AppealNotFound(NotFound):
     code = "appeal-not-found"
     title = "There is no such appeal"

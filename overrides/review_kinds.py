@@ -48,6 +48,7 @@ OVERRIDE_REFUSED = Kind("override.refused", Belongs.SYSTEM, "a second reviewer d
 DECISION_OVERRIDDEN = Kind("decision.overridden", Belongs.SYSTEM, "a person put another outcome in its place")
 OVERRIDE_EXPIRED = Kind("override.expired", Belongs.SYSTEM, "an override for which no second reviewer came in time")
 OVERRIDE_REPORTED = Kind("override.reported", Belongs.SYSTEM, "a human decision made in another tool, as it was told")
+EXECUTION_CLAIMED = Kind("execution.claimed", Belongs.SYSTEM, "a worker took what was decided to carry it out")
 EFFECT_CONFIRMED = Kind("effect.confirmed", Belongs.SYSTEM, "the caller says it did what was decided")
 EFFECT_FAILED = Kind("effect.failed", Belongs.SYSTEM, "the caller says it could not carry it out")
 EFFECT_MISMATCHED = Kind("effect.mismatched", Belongs.SYSTEM, "the caller says it did something else")

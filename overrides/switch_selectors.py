@@ -15,7 +15,7 @@ from overrides.reading import state_of
 from overrides.services import confirming, probing
 from overrides.services.confirming import Confirmation
 from overrides.services.expecting import HEARD_WITHIN, POSTED_WITHIN, deciders
-from overrides.standing import Control, Epoch, Mode, Node, SwitchState, lapsed
+from overrides.standing import Control, Epoch, Mode, Node, SwitchState, lapsed, strictest
 
 SHOWN_CHANGES = 100
 MOST_COUNTED = 1_000
@@ -48,6 +48,13 @@ def control_of(switches: Iterable[Switch]) -> Control:
 def standing_control(systems: Systems = None) -> Control:
     """What is in force, from the database: one query."""
     return control_of(Switch.objects.filter(of_systems(systems)).exclude(mode=Mode.RUN))
+
+
+def mode_at(control: Control, node: Node) -> Mode:
+    """The mode in force in all of a place: what only a part of it is set to does not count."""
+    states = control.everywhere if node.system_id is None else control.switches_of(node.system_id)
+    found = strictest(each for each in states if each.node.contains(node))
+    return found.mode if found else Mode.RUN
 
 
 def strictest_modes(systems: Collection[uuid.UUID]) -> dict[uuid.UUID, Mode]:

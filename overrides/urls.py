@@ -31,6 +31,7 @@ urlpatterns = [
     path("decisions/<uuid:decision_id>/appeals", appeals.DecisionAppealsApi.as_view(), name="decision-appeals"),
     path("decisions/<uuid:decision_id>/effect", effective.EffectApi.as_view(), name="decision-effect"),
     path("decisions/<uuid:decision_id>/effective", effective.EffectiveItem.as_view(), name="decision-effective"),
+    path("decisions/<uuid:decision_id>/execution", effective.ExecutionApi.as_view(), name="decision-execution"),
     path("decisions/<uuid:decision_id>/override", effective.OverrideApi.as_view(), name="decision-override"),
     path(
         "decisions/<uuid:decision_id>/override-reports",

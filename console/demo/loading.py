@@ -12,6 +12,7 @@ from console.demo.cast import (
     ADMINISTRATOR,
     COLLEAGUE,
     ENGINEER,
+    EVERYBODY,
     OPERATOR,
     REVIEWERS,
     SECOND_ADMINISTRATOR,
@@ -50,6 +51,10 @@ class NotADemonstration(Exception):
     """This installation has an administrator of its own: made-up content would be sealed into its logs for ever."""
 
 
+class OldDemonstration(NotADemonstration):
+    """One that an earlier release made: it lacks people or keys that this release's demonstration goes on with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """What one needs to look around. Kept in the data folder, readable by its owner alone, to be shown again."""
@@ -68,8 +73,12 @@ class Credentials:
 
 
 def load() -> Credentials:
-    """Set the demonstration up, once; later calls return the same credentials. Errors: `NotADemonstration`."""
+    """Set the demonstration up, once; later calls return the same credentials.
+
+    Errors: `NotADemonstration`, also as `OldDemonstration`.
+    """
     if Person.objects.filter(email=ADMINISTRATOR.email).exists():
+        _require_everybody()
         return stored()
     with sealing():  # all of it or nothing
         token = bootstrap_token()
@@ -84,12 +93,19 @@ def load() -> Credentials:
     return credentials
 
 
+def _require_everybody() -> None:
+    if Person.objects.filter(email__in=[each.email for each in EVERYBODY]).count() < len(EVERYBODY):
+        raise OldDemonstration()
+
+
 def stored() -> Credentials:
-    """The credentials of an earlier load. Errors: `NotADemonstration` where their file is gone."""
+    """The credentials of an earlier load. Errors: `NotADemonstration` where their file is gone, `OldDemonstration`."""
     try:
         return Credentials(**json.loads(_file().read_text()))
-    except (FileNotFoundError, TypeError) as error:  # TypeError: that of an earlier release, which lacks something
+    except FileNotFoundError as error:
         raise NotADemonstration() from error
+    except TypeError as error:
+        raise OldDemonstration() from error
 
 
 def _file() -> Path:

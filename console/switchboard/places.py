@@ -1,13 +1,12 @@
 """The node of the scope tree that a page is about, in words and in addresses."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from governance.errors import SystemNotFound
 from governance.models import AISystem
-from overrides.models import Switch
 from overrides.standing import Node
 
 
@@ -66,10 +65,3 @@ def node_of(asked: Mapping[str, str]) -> Node:
 def place_of(node: Node) -> Place:
     """With its AI system, looked up."""
     return Place(node=node, system=AISystem.objects.filter(pk=node.system_id).first() if node.system_id else None)
-
-
-def places_of(switches: Iterable[Switch]) -> dict[uuid.UUID, Place]:
-    """By switch; one query for all AI systems."""
-    rows = list(switches)
-    systems = AISystem.objects.in_bulk([each.system_id for each in rows if each.system_id])
-    return {each.pk: Place(node=each.node, system=systems.get(each.system_id)) for each in rows}

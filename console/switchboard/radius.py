@@ -77,10 +77,7 @@ def _is_in(node: Node, client: object) -> bool:
 
 
 def _mode(node: Node) -> Mode:
-    control = selectors.standing_control(None if node.system_id is None else [node.system_id])
-    switches = control.everywhere if node.system_id is None else control.switches_of(node.system_id)
-    covering = [each.mode for each in switches if each.node.contains(node)]
-    return max(covering, key=lambda mode: mode.severity, default=Mode.RUN)
+    return selectors.mode_at(selectors.standing_control(None if node.system_id is None else [node.system_id]), node)
 
 
 def _environments(ids: Collection[uuid.UUID]) -> list[str]:

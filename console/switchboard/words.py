@@ -49,7 +49,12 @@ EMERGENCY_REASONS: Mapping[str, str] = {
     "stop-does-harm": "The stop itself does harm",
     "nobody-to-approve": "Nobody who could approve can be reached",
 }
-OTHERS: Mapping[str, str] = {LAPSED: "An emergency clear ended by itself"}
+OTHERS: Mapping[str, str] = {
+    LAPSED: "An emergency clear ended by itself",
+    "drill": "A drill",
+    "known-here": "This host knew it as set before the database was restored",
+    "known-to-client": "A client knew it as set before the database was restored",
+}
 IN_FLIGHT: Mapping[str, str] = {
     InFlight.HOLD.value: "Hold: it waits where it is",
     InFlight.DRAIN.value: "Drain: it may finish, nothing new begins",
@@ -59,7 +64,8 @@ WAYS: Mapping[str, str] = {
     "page": "on the switchboard",
     "api": "through the API",
     "command": "at the command line",
-    "sweep": "by the service itself",
+    "drill": "in a drill",
+    "lapse": "by itself, when its time was over",
     "recovery": "after a lost database",
     "approval": "by two people",
     "emergency": "as an emergency clear",

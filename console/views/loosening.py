@@ -15,6 +15,7 @@ from console.switchboard.forms import EmergencyForm, LoosenForm, RefusalForm
 from console.switchboard.names import names_of
 from console.switchboard.places import place_of
 from console.switchboard.radius import lacks_fallback, who_can
+from console.switchboard.sight import Sight
 from console.views.switches import mode_of, visible_switch
 from governance import rights
 from governance.acts import Act
@@ -75,8 +76,12 @@ def _again(request: HttpRequest, switch: Switch) -> dict[str, Any]:
 
 
 def _to_open_request(switch: Switch) -> HttpResponse:
-    """A double click, a second tab or somebody else was quicker: their request is the one that counts."""
-    return redirect("admin:loosening", request_id=selectors.open_loosenings([switch])[switch.pk].pk)
+    """A double click, a second tab or somebody else was quicker: their request is the one that counts. Where it was
+    answered meanwhile, the switch's page says so."""
+    asked = selectors.open_loosenings([switch]).get(switch.pk)
+    if asked is None:
+        return redirect("admin:switchboard_switch", switch_id=switch.pk)
+    return redirect("admin:loosening", request_id=asked.pk)
 
 
 def _ask_page(request: HttpRequest, switch: Switch, form: LoosenForm, refusal: ServiceError | None) -> HttpResponse:
@@ -147,7 +152,7 @@ def withdraw(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
 
 def _visible(request: HttpRequest, request_id: uuid.UUID) -> LooseningRequest:
     found = LooseningRequest.objects.select_related("switch").filter(pk=request_id).first()
-    if found is None or not rights.can(viewer(request), Act.SYSTEM_VIEW, scope_of(found.switch.node)):
+    if found is None or not Sight.of(viewer(request), found.switch).is_there:
         raise LooseningNotFound()
     return found
 
@@ -189,7 +194,7 @@ def _standing(found: LooseningRequest, person: Person) -> dict[str, Any]:
         "is_passed": switch.epoch != found.epoch,
         "is_expired": found.status == LooseningRequest.Status.OPEN and found.expires_at <= timezone.now(),
         "since": [(each, words.MODES[Mode(each.to_mode)], place_of(each.switch.node)) for each in since],
-        "breaches": sum(selectors.breaches_of([switch]).values()),
+        "breaches": Sight.of(person, switch).breaches(),
         "after": _after(found) if counts else None,
         "may_approve": may_approve,
         "may_withdraw": counts and is_mine,
@@ -202,10 +207,7 @@ def _after(found: LooseningRequest) -> words.ModeWords:
     """The mode in force at that place, were it approved: another switch may still say more."""
     node = found.switch.node
     control = selectors.standing_control([node.system_id] if node.system_id else None)
-    then = selectors.control_without(control, found.switch, Mode(found.mode))
-    switches = then.switches_of(node.system_id) if node.system_id else then.everywhere
-    covering = [each.mode for each in switches if each.node.contains(node)]
-    return words.MODES[max(covering, key=lambda each: each.severity, default=Mode.RUN)]
+    return words.MODES[selectors.mode_at(selectors.control_without(control, found.switch, Mode(found.mode)), node)]
 
 
 # --- one person, in an emergency --------------------------------------------------------------------------------------

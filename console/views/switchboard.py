@@ -14,13 +14,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from config.errors import FieldProblem, Forbidden
 from console.pages import page, show, viewer
 from console.switchboard import words
-from console.switchboard.answers import Answer, Times, client_lines, times_of
+from console.switchboard.answers import SHOWN_CLIENTS, Answer, Times, client_lines, times_of
 from console.switchboard.board import board_of
 from console.switchboard.clients import unknown_flags
 from console.switchboard.forms import TightenForm
 from console.switchboard.names import names_of
-from console.switchboard.places import Place, node_of, place_of
+from console.switchboard.places import node_of, place_of
 from console.switchboard.radius import lacks_fallback, radius_of, review_load
+from console.switchboard.sight import Sight
 from governance import rights
 from governance.acts import Act
 from governance.models import AISystem, Person
@@ -153,9 +154,8 @@ def _tighten(request: HttpRequest, node: Node, mode: Mode, given: dict[str, Any]
 @require_safe
 def change(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
     """What became of a change: who confirmed it, live; and what to do now."""
-    found = _visible_change(request, change_id)
+    found, sight = _visible_change(request, change_id)
     seen = Epoch.parse(request.GET.get("seen", ""))
-    place = place_of(found.switch.node)
     return show(
         request,
         "switchboard/change.html",
@@ -163,9 +163,9 @@ def change(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
         live=reverse("admin:switchboard_change_live", args=[found.pk]),
         already="already" in request.GET,
         meanwhile=_meanwhile(found, seen),
-        procedures=_procedures(place),
+        procedures=sight.reached(),
         now=timezone.now(),
-        **_told(found, place),
+        **_told(found, sight),
     )
 
 
@@ -173,29 +173,30 @@ def change(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def change_live(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
     """The live part of a change's page."""
-    found = _visible_change(request, change_id)
-    told = _told(found, place_of(found.switch.node))
-    answer = render(request, "console/switchboard/change_live.html", told)
+    answer = render(request, "console/switchboard/change_live.html", _told(*_visible_change(request, change_id)))
     etag = f'"{hashlib.sha256(answer.content).hexdigest()[:32]}"'
     return _tagged(HttpResponse(status=304) if _holds(request, etag) else answer, etag)
 
 
-def _visible_change(request: HttpRequest, change_id: uuid.UUID) -> SwitchChange:
+def _visible_change(request: HttpRequest, change_id: uuid.UUID) -> tuple[SwitchChange, Sight]:
     found = SwitchChange.objects.select_related("switch").filter(pk=change_id).first()
-    if found is None or not rights.can(viewer(request), Act.SYSTEM_VIEW, scope_of(found.switch.node)):
+    sight = Sight.of(viewer(request), found.switch) if found else None
+    if found is None or sight is None or not sight.is_there:
         raise ChangeNotFound()
-    return found
+    return found, sight
 
 
-def _told(found: SwitchChange, place: Place) -> dict[str, Any]:
+def _told(found: SwitchChange, sight: Sight) -> dict[str, Any]:
+    """The figures count all clients; listed are those that whoever looks may know of."""
     confirmation = selectors.confirmations_of([found])[found.pk]
-    lines = client_lines(confirmation, _system_names(found))
-    accounts = (*confirmation.ungoverned, *confirmation.reading)
+    shown = sight.within(confirmation)
+    lines = client_lines(shown, _system_names(found))
+    accounts = (*shown.ungoverned, *shown.reading)
     names = names_of([(found.actor_type, found.actor_id), *(("service", each) for each in accounts)])
     return {
         "change": found,
         "switch": found.switch,
-        "place": place,
+        "place": place_of(found.switch.node),
         "words": words.MODES[Mode(found.to_mode)],
         "before": words.MODES[Mode(found.from_mode)],
         "by": names[found.actor_type, found.actor_id],
@@ -203,23 +204,17 @@ def _told(found: SwitchChange, place: Place) -> dict[str, Any]:
         "reason": words.reason(found.reason_code),
         "in_flight": words.IN_FLIGHT.get(found.in_flight, found.in_flight),
         "answer": Answer(confirmation),
-        "lines": lines,
+        "lines": lines[:SHOWN_CLIENTS],
         "times": [(word, each) for word, each in times_of(lines) if _has_any(each)],
-        "ungoverned": [names["service", each] for each in confirmation.ungoverned],
-        "reading": [names["service", each] for each in confirmation.reading],
+        "ungoverned": [names["service", each] for each in shown.ungoverned],
+        "reading": [names["service", each] for each in shown.reading],
         "is_replaced": found.switch.epoch != found.epoch,
-        "breaches": _breaches(found),
+        "breaches": sight.breaches() if found.switch.epoch == found.epoch else 0,
     }
 
 
 def _has_any(times: Times) -> bool:
     return bool(times.values)
-
-
-def _breaches(found: SwitchChange) -> int:
-    if found.switch.epoch != found.epoch:
-        return 0
-    return sum(selectors.breaches_of([found.switch]).values())
 
 
 def _system_names(found: SwitchChange) -> dict[uuid.UUID, str]:
@@ -236,9 +231,3 @@ def _meanwhile(found: SwitchChange, seen: Epoch | None) -> list[tuple[SwitchChan
     between = selectors.changes_since(found.switch.node, seen, before=found.epoch)
     names = names_of((each.actor_type, each.actor_id) for each in between)
     return [(each, words.MODES[Mode(each.to_mode)], names[each.actor_type, each.actor_id]) for each in between]
-
-
-def _procedures(place: Place) -> list[AISystem]:
-    if place.system:
-        return [place.system]
-    return list(AISystem.objects.exclude(status=AISystem.Status.RETIRED))

@@ -13,6 +13,7 @@ from console.switchboard.histories import lines_of, picture_of, times_to_all
 from console.switchboard.names import names_of
 from console.switchboard.places import Place, place_of
 from console.switchboard.radius import who_can
+from console.switchboard.sight import Sight
 from governance import rights
 from governance.acts import Act
 from governance.errors import SystemNotFound
@@ -52,8 +53,7 @@ def _lines(person: Person, card: Card) -> list[dict[str, Any]]:
 
 
 def _line(person: Person, card: Card, node: Node, word: str, control: Any) -> dict[str, Any]:
-    covering = [each.mode for each in control.switches_of(card.system.pk) if each.node.contains(node)]
-    mode = max(covering, key=lambda each: each.severity, default=Mode.RUN)
+    mode = selectors.mode_at(control, node)
     may = card.may.tighten or rights.can(person, Act.SWITCH_TIGHTEN, scope_of(node))
     place = Place(node=node, system=card.system)
     return {"place": place, "kind": word, "mode": mode, "words": words.MODES[mode], "may_tighten": may}
@@ -115,7 +115,7 @@ def switch(request: HttpRequest, switch_id: uuid.UUID) -> HttpResponse:
 def visible_switch(request: HttpRequest, switch_id: uuid.UUID) -> Switch:
     """Errors: `SwitchNotFound`, also for what one may not see."""
     found = Switch.objects.filter(pk=switch_id).first()
-    if found is None or not rights.can(viewer(request), Act.SYSTEM_VIEW, scope_of(found.node)):
+    if found is None or not Sight.of(viewer(request), found).is_there:
         raise SwitchNotFound()
     return found
 

@@ -30,6 +30,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
+from config.origins import origins
 from governance.errors import PasskeyRefused
 from governance.models import Passkey, Person
 
@@ -85,7 +86,7 @@ def verified_registration(request: HttpRequest, credential: str) -> NewCredentia
             credential=_checked(credential),
             expected_challenge=challenge,
             expected_rp_id=_rp_id(),
-            expected_origin=_origin(),
+            expected_origin=origins(),
             require_user_verification=True,
         )
     except PRESENTED_WRONGLY as error:
@@ -118,7 +119,7 @@ def verified_count(request: HttpRequest, credential: str, passkey: Passkey) -> i
             credential=_checked(credential),
             expected_challenge=challenge,
             expected_rp_id=_rp_id(),
-            expected_origin=_origin(),
+            expected_origin=origins(),
             credential_public_key=bytes(passkey.public_key),
             credential_current_sign_count=passkey.sign_count,
             require_user_verification=True,
@@ -165,8 +166,3 @@ def _as_json(options: Any) -> dict[str, Any]:
 
 def _rp_id() -> str:
     return urlsplit(settings.BASE_URL).hostname or "localhost"
-
-
-def _origin() -> str:
-    address = urlsplit(settings.BASE_URL)
-    return f"{address.scheme}://{address.netloc}"

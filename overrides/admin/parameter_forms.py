@@ -15,7 +15,7 @@ from config.admin import ServiceForm
 from governance.models import AISystem
 from governance.models.systems import slug
 from overrides.models import Parameter
-from overrides.parameter_values import NotAValue, Type, Value, from_text, to_text
+from overrides.parameter_values import NotAValue, Type, Value, from_text, in_words, to_text
 
 SHORT = 60
 CODE_HELP = "A short code such as harm-reported or drift: it stands in the log in clear."
@@ -115,7 +115,7 @@ class EndingForm(forms.Form):
 
 def bounds_in_words(parameter: Parameter) -> str:
     """Where its values lie: "From 0 to 10000."."""
-    low, high = to_text(parameter.minimum), to_text(parameter.maximum)
+    low, high = in_words(parameter.minimum), in_words(parameter.maximum)
     if low and high:
         return f"From {low} to {high}."
     if low or high:

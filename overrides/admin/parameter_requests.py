@@ -17,7 +17,7 @@ from governance.admin.pages import ActPages, ReasonForm, actor_of, page_link, pe
 from governance.models import Person, ServiceAccount
 from governance.scopes import Scope
 from overrides.models import ParameterVersion
-from overrides.parameter_values import to_text
+from overrides.parameter_values import in_words
 from overrides.parameters import standing, value_of
 from overrides.services.parameter_requests import approve_change, refuse_change, withdraw_change
 
@@ -146,7 +146,7 @@ class ParameterVersionAdmin(ActPages[ParameterVersion]):
 def _words(row: ParameterVersion) -> str:
     if row.retires:
         return "retire it"
-    return f"{to_text(value_of(row, row.parameter.type))} {row.parameter.unit}".strip()
+    return f"{in_words(value_of(row, row.parameter.type))} {row.parameter.unit}".strip()
 
 
 def _what_it_does(row: ParameterVersion) -> str:

@@ -23,7 +23,7 @@ from governance.scopes import ORGANISATION, Scope
 from overrides.admin.parameter_forms import ChangeForm, DefinitionForm, EndingForm, bounds_in_words
 from overrides.models import Parameter, ParameterVersion
 from overrides.parameter_charts import bound_share, step_line
-from overrides.parameter_values import to_text
+from overrides.parameter_values import in_words
 from overrides.parameters import standing, value_of
 from overrides.services.parameters import ask_to_retire_parameter, change_parameter, define_parameter, takes_two
 
@@ -194,24 +194,24 @@ class ParameterAdmin(RegisterAdmin[Parameter]):
 
     @admin.display(description="Bounds")
     def shown_bounds(self, row: Parameter) -> str:
-        allowed = ", ".join(to_text(each) for each in row.allowed)
+        allowed = ", ".join(in_words(each) for each in row.allowed)
         return allowed or bounds_in_words(row) or "none"
 
     @admin.display(description="First value")
     def first_value(self, row: Parameter) -> str:
-        return to_text(row.default)
+        return in_words(row.default)
 
 
 def direction_in_words(row: Parameter) -> str:
     """Which way one person may move it."""
     if row.safe_direction == "value":
-        return f"One person may set it to {to_text(row.safe_value)}. Every other change waits for another person."
+        return f"One person may set it to {in_words(row.safe_value)}. Every other change waits for another person."
     return ALONE[row.safe_direction]
 
 
 def _value_now(row: Parameter) -> str:
     held, _ = standing(row, timezone.now())
-    return f"{to_text(value_of(held, row.type))} {row.unit}".strip()
+    return f"{in_words(value_of(held, row.type))} {row.unit}".strip()
 
 
 def _picture(row: Parameter) -> dict[str, Any]:
@@ -228,18 +228,18 @@ def _picture(row: Parameter) -> dict[str, Any]:
     }
     if held and lasting:
         said |= {
-            "value": to_text(value_of(held, row.type)),
+            "value": in_words(value_of(held, row.type)),
             "held": held,
-            "lasting": None if held == lasting else to_text(value_of(lasting, row.type)),
+            "lasting": None if held == lasting else in_words(value_of(lasting, row.type)),
             "share": bound_share(row, value_of(held, row.type)),
-            "low": to_text(row.minimum),
-            "high": to_text(row.maximum),
+            "low": in_words(row.minimum),
+            "high": in_words(row.maximum),
         }
     return said
 
 
 def _line(row: Parameter, version: ParameterVersion, held: ParameterVersion | None) -> dict[str, Any]:
-    text = "retire it" if version.retires else f"{to_text(value_of(version, row.type))} {row.unit}".strip()
+    text = "retire it" if version.retires else f"{in_words(value_of(version, row.type))} {row.unit}".strip()
     beneath = held is not None and version.status == Status.IN_FORCE and version != held
     said = "holds again later" if beneath else version.get_status_display()
     return {"row": version, "text": text, "said": said, "tone": TONES.get(version.status, "neutral")}
@@ -265,7 +265,7 @@ def _verdict(row: Parameter, form: ChangeForm, request: HttpRequest) -> dict[str
     return {
         "two": two,
         "may": rights.can(person, Act.PARAMETER_LOOSEN if two else Act.PARAMETER_TIGHTEN, scope),
-        "text": to_text(given["value"]),
+        "text": in_words(given["value"]),
         "until": given["expires_at"],
         "read": read,
         "agreed": request.POST.get("read") == read,

@@ -18,6 +18,7 @@ from governance.api.strict import StrictCharField, StrictSerializer
 from governance.models import ServiceKey
 from governance.register import KeyGrant
 from ledger.entries import Actor
+from overrides.api.acks import instance_name
 from overrides.api.callers import checked, decision_for
 from overrides.effective import Effective, effective_of
 from overrides.eligibility import ON_A_CLAIMED_ITEM
@@ -25,6 +26,7 @@ from overrides.models import Effect, Override
 from overrides.selectors import has_live_claim
 from overrides.services.deadlines import withdraw_review
 from overrides.services.effects import confirm_effect
+from overrides.services.executing import claim_execution
 from overrides.services.overriding import (
     agree_to_override,
     override_decision,
@@ -48,6 +50,14 @@ class EffectStateOutput(serializers.Serializer[Any]):
     confirmed_at = serializers.DateTimeField(allow_null=True)
 
 
+class ExecutionStateOutput(serializers.Serializer[Any]):
+    """Who took it to carry it out."""
+
+    execution_id = serializers.UUIDField()
+    claimed_at = serializers.DateTimeField()
+    instance = serializers.CharField(source="worker", allow_blank=True)
+
+
 class EffectiveOutput(serializers.Serializer[Any]):
     """What a caller is to act on. Where `action` is not `proceed`, nothing of the decision is carried out."""
 
@@ -67,6 +77,7 @@ class EffectiveOutput(serializers.Serializer[Any]):
     mode = serializers.CharField()
     epoch = serializers.CharField()
     effect = EffectStateOutput()
+    execution = ExecutionStateOutput(allow_null=True, help_text="Null where nobody took it, since that was decided.")
     version = serializers.IntegerField(help_text="A higher number after each change.")
 
 
@@ -80,6 +91,12 @@ class OverrideOutput(serializers.Serializer[Any]):
     person_id = serializers.UUIDField()
     second_person_id = serializers.UUIDField(allow_null=True)
     at = serializers.DateTimeField()
+
+
+class ExecutionOutput(ExecutionStateOutput):
+    decision_id = serializers.UUIDField()
+    outcome = serializers.CharField(help_text="What is to be carried out.")
+    version = serializers.IntegerField(help_text="The version it was claimed with.")
 
 
 class FactOutput(serializers.Serializer[Any]):
@@ -105,6 +122,7 @@ def described_effective(found: Effective, *, with_output: bool) -> dict[str, Any
         "mode": found.mode,
         "epoch": found.epoch,
         "effect": {"status": effect.status, "outcome": effect.outcome, "confirmed_at": effect.confirmed_at},
+        "execution": found.execution,
         "version": found.version,
     }
 
@@ -159,6 +177,36 @@ class EffectApi(APIView):
         decision_for(request, decision_id, Scope.DECISIONS_WRITE)
         effect = confirm_effect(actor=actor_of(request), decision_id=decision_id, **checked(self.NewEffect, request))
         return Response(FactOutput(effect).data)
+
+
+class ExecutionApi(APIView):
+    """Take what was decided, to carry it out: 201 for one worker, once. Claim before you act, then confirm the effect.
+
+    The same `execution_id` again, as after a lost answer, is 200 with the same answer while that may still be carried
+    out; another one is 409 `already-executed`. A decision that was never held needs no claim, and can be claimed alike.
+    """
+
+    class NewExecution(StrictSerializer):
+        execution_id = serializers.UUIDField(help_text="Of your making: the same one when you ask again.")
+        version = serializers.IntegerField(min_value=0, help_text="Of what holds, as `GET .../effective` told it.")
+        instance = StrictCharField(
+            max_length=100,
+            required=False,
+            validators=[instance_name],
+            help_text="Which worker: people are shown it if it never says what it did.",
+        )
+
+    @extend_schema(
+        operation_id="claim_execution",
+        tags=["human control"],
+        request=NewExecution,
+        responses={201: ExecutionOutput, 200: ExecutionOutput},
+    )
+    def post(self, request: Request, decision_id: uuid.UUID) -> Response:
+        decision_for(request, decision_id, Scope.DECISIONS_WRITE)
+        asked = checked(self.NewExecution, request)
+        made, is_new = claim_execution(actor=actor_of(request), decision_id=decision_id, **asked)
+        return Response(ExecutionOutput(made).data, HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 
 
 class WithdrawApi(APIView):

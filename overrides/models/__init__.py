@@ -11,7 +11,7 @@ from overrides.models.review_rules import (
     RuleChange,
 )
 from overrides.models.reviews import OPEN, Review, ReviewAssignment
-from overrides.models.rulings import Appeal, Effect, Override, ReportedOverride
+from overrides.models.rulings import Appeal, Effect, Execution, Override, ReportedOverride
 from overrides.models.switches import ControlRecovery, LooseningRequest, Switch, SwitchChange
 from overrides.models.unknown_flags import UnknownFlag
 
@@ -26,6 +26,7 @@ __all__ = [
     "DrillFinding",
     "DrillReading",
     "Effect",
+    "Execution",
     "LooseningRequest",
     "OnTimeout",
     "Override",

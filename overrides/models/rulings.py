@@ -118,6 +118,34 @@ class Effect(GovernedRow):
         return f"effect of {self.decision_id}"
 
 
+class Execution(GovernedRow):
+    """A worker of the calling service took what was decided to carry it out: one for each word on a decision.
+
+    What became of it is an `Effect`. Never changed: what nobody finished needs a new word, of a person.
+    """
+
+    decision_id = models.UUIDField()
+    system_id = models.UUIDField()
+    account_id = models.UUIDField()
+    word_id = models.UUIDField()
+    """What it carries out: an override or a review, or the decision itself where nobody had to say anything."""
+    execution_id = models.UUIDField()
+    """Of the caller's making: by it a question that is asked again is known."""
+    version = models.PositiveBigIntegerField()
+    outcome = models.CharField(max_length=100, validators=[clear])
+    worker = models.CharField(max_length=100, blank=True, validators=[clear])
+    claimed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["decision_id", "word_id"], name="execution_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"execution of {self.decision_id}"
+
+
 class Appeal(GovernedRow):
     """Somebody contests a decision. Open until it is upheld, or overturned and the remedy confirmed."""
 

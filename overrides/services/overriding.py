@@ -204,7 +204,12 @@ def write_override(seal: Seal, actor: Actor, made: Override, kind: Any) -> None:
 
 
 def refuse_what_holds(found: Effective, outcome: str, output: str) -> None:
-    """Errors: `InvalidInput`."""
+    """But for what a worker took and has not done: saying it again is what lets another one do it.
+
+    Errors: `InvalidInput`.
+    """
+    if found.execution and found.effect.status != "confirmed":
+        return
     if found.status == "final" and found.effective_outcome == outcome and (found.output or "") == output:
         detail = "This is what holds already."
         raise InvalidInput(errors=[FieldProblem(pointer="/outcome", detail=detail)])

@@ -26,7 +26,7 @@ from overrides.services.sweeping import each_by_itself
 from overrides.standing import Control, Epoch, InFlight, Mode, Node, SwitchState, lapsed_state
 
 log = structlog.get_logger(__name__)
-REINSTATED = "known-here"
+REINSTATED, KNOWN_TO_CLIENT = "known-here", "known-to-client"
 ACKNOWLEDGEMENT = "acknowledgement"
 DAY = timedelta(days=1)
 REMEMBERED = timedelta(hours=1)
@@ -144,7 +144,7 @@ def state_from_client(
             node=node,
             mode=mode,
             epoch=epoch,
-            reason_code="known-to-client",
+            reason_code=KNOWN_TO_CLIENT,
             in_flight=InFlight.HOLD,
             changed_at=timezone.now(),
         )

@@ -67,9 +67,25 @@ def test_what_is_too_old_is_given_up_and_told(
     server.fail(times=10_000, path="/api/v1/decisions", hang_up=True)
     with client_for(server, tmp_path, max_age_days=1e-9, on_error=told.append) as client:
         record_number(client, 1)
+        time.sleep(0.01)  # older than what is allowed
         client._engine_now().sender._expire()
         assert (client.health().waiting, client.health().dropped) == (0, 1)
     assert any("given up" in str(each) for each in told)
+
+
+def test_a_host_that_was_told_the_time_late_gives_up_nothing(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.fail(times=10_000, path="/api/v1/decisions", hang_up=True)
+    with client_for(server, tmp_path) as client, monkeypatch.context() as early:
+        early.setattr(time, "time", lambda: 100.0)  # 1970
+        record_number(client, 1)
+        early.undo()
+        sender = client._engine_now().sender
+        sender._expire()
+        assert (client.health().waiting, client.health().dropped) == (1, 0)
+        oldest = client.health().oldest_age_s
+        assert oldest is not None and oldest < 60  # and has its time from now on
 
 
 # --- clocks -------------------------------------------------------------------------------------------------------

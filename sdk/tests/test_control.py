@@ -17,7 +17,7 @@ from answerable._last_known import LastKnownFile
 from answerable._modes import Epoch
 from answerable._state import read_state
 from answerable.testing import FakeServer
-from tests.helpers import AWAY, SYSTEM, becomes, client_for
+from tests.helpers import AWAY, FACTS, SYSTEM, becomes, client_for
 
 PATIENT = FailPolicy(max_staleness_s=1000, safe_mode=Mode.REVIEW, cold_start=Mode.REVIEW)
 
@@ -35,6 +35,18 @@ def test_a_stop_is_obeyed_and_acknowledged(server: FakeServer, tmp_path: Path, s
         assert (ack["epoch"], ack["applied_by"], ack["in_flight"]) == (epoch, "server", 0)
         assert ack["instance"] == client.health().instance and ack["drained_at"]
         assert not client.enabled()
+
+
+def test_what_is_obeyed_is_told_where_controls_are_read_and_not_at_the_port_of_records(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    with FakeServer(systems=(SYSTEM,)) as control, client_for(server, tmp_path, control_url=control.url) as client:
+        assert client.wait_ready(3)
+        control.set_mode(SYSTEM, "stop")
+        control.wait_for(lambda s: s.acks and s.acks[-1]["applied_mode"] == "stop")
+        client.record(**FACTS)
+        assert client.flush()
+    assert (server.acks, len(server.records), control.records) == ([], 1, [])
 
 
 def test_the_most_restrictive_switch_counts(server: FakeServer, tmp_path: Path) -> None:

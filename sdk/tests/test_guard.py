@@ -1,5 +1,6 @@
 """Asking before acting: the body runs only where it may, on what a human decided, and what was done is told."""
 
+import threading
 import time
 from enum import Enum
 from pathlib import Path
@@ -8,10 +9,14 @@ from typing import Any
 import pytest
 
 from answerable import (
+    AlreadyExecuted,
     AsyncClient,
+    Client,
+    Effective,
     Held,
     Stopped,
     UseFallback,
+    _claims,
     current_decision,
 )
 from answerable.testing import FakeServer
@@ -108,6 +113,108 @@ def test_a_human_may_refuse_and_may_take_too_long(server: FakeServer, tmp_path: 
             pytest.fail("the body ran")
 
 
+def approved(server: FakeServer, client: Client) -> str:
+    """A held decision to which a human has said yes."""
+    held = client.decide(**FACTS)
+    server.answer(held.decision_id, "approved")
+    return held.decision_id
+
+
+def test_of_two_workers_one_carries_out_what_was_approved(server: FakeServer, tmp_path: Path) -> None:
+    server.hold_when(lambda record: True)
+    with client_for(server, tmp_path / "a") as one, client_for(server, tmp_path / "b") as other:
+        name = approved(server, one)
+        found: list[Effective] = []
+        threads = [later(lambda each=each: found.append(each.wait_for_human(name, 5))) for each in (one, other, one)]
+        for thread in threads:
+            thread.join()
+    assert sorted(each.action for each in found) == ["proceed", "stop", "stop"]
+    assert {each.reason_code for each in found if each.action == "stop"} == {"already-executed"}
+
+
+def test_a_guard_does_not_do_again_what_another_worker_does(server: FakeServer, tmp_path: Path) -> None:
+    server.hold_when(lambda record: True)
+    with client_for(server, tmp_path / "a") as one, client_for(server, tmp_path / "b") as other:
+        name = approved(server, one)
+        assert one.wait_for_human(name, 5).may_proceed
+        with pytest.raises(AlreadyExecuted), other.guard(**FACTS, id=name, wait=5):
+            pytest.fail("the body ran")
+        assert other.flush()
+    assert server.effects(name) == []  # what the other one did is for that one to tell
+
+
+@pytest.mark.parametrize("fault", [{"hang_up": True}, {"truncate": True}, {"status": 503}])
+def test_a_claim_whose_answer_was_lost_is_asked_again(
+    server: FakeServer, tmp_path: Path, fault: dict[str, Any]
+) -> None:
+    server.hold_when(lambda record: True)
+    with client_for(server, tmp_path) as client:
+        name = approved(server, client)
+        server.fail(times=2, path=f"/api/v1/decisions/{name}/execution", **fault)
+        assert client.wait_for_human(name, 5).may_proceed
+        assert not client.wait_for_human(name, 5).may_proceed  # once
+
+
+def test_where_no_claim_is_answered_nothing_is_done_and_the_same_claim_is_asked_later(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_claims, "WITHIN", 0.6)
+    server.hold_when(lambda record: True)
+    with client_for(server, tmp_path) as client:
+        name = approved(server, client)
+        server.fail(times=50, path=f"/api/v1/decisions/{name}/execution", truncate=True)  # it was made, nobody heard
+        unknown = client.wait_for_human(name, 5)
+        assert (unknown.status, unknown.action, unknown.reason_code) == ("pending", "hold", "not-claimed")
+        server.faults.clear()
+        assert client.wait_for_human(name, 5).may_proceed
+
+
+def test_after_a_new_word_what_died_over_the_first_may_be_done(server: FakeServer, tmp_path: Path) -> None:
+    server.hold_when(lambda record: True)
+    with client_for(server, tmp_path) as client:
+        name = approved(server, client)
+        assert client.wait_for_human(name, 5).may_proceed
+        server.answer(name, "reduced")
+        again = client.wait_for_human(name, 5)
+        assert (again.may_proceed, again.effective_outcome) == (True, "reduced")
+
+
+def test_what_changes_before_the_claim_is_what_counts(server: FakeServer, tmp_path: Path) -> None:
+    server.hold_when(lambda record: True)
+    with client_for(server, tmp_path) as client:
+        name = approved(server, client)
+        claims, seen = client._engine_now().claims, client.effective(name)
+        server.answer(name, "reduced")
+        assert claims.take(seen).effective_outcome == "reduced"
+        server.answer(name, "approved")
+        seen = client.effective(name)
+        server.set_mode(SYSTEM, "stop")
+        assert claims.take(seen).status == "frozen"
+
+
+def test_one_guard_is_entered_by_many_threads_and_within_itself(server: FakeServer, tmp_path: Path) -> None:
+    with client_for(server, tmp_path) as client:
+        guard, both_in = client.guard(**FACTS), threading.Barrier(2, timeout=5)
+
+        def work(outcome: str) -> None:
+            with guard as decision:
+                both_in.wait()
+                decision.outcome = outcome
+                both_in.wait()
+
+        threads = [later(lambda outcome=outcome: work(outcome)) for outcome in ("first", "second")]
+        for thread in threads:
+            thread.join()
+        with guard as outer:
+            with guard as inner:
+                inner.outcome = "inner"
+            outer.outcome = "outer"
+        assert client.flush()
+    said = {each["id"]: [effect["outcome"] for effect in server.effects(each["id"])] for each in server.records}
+    assert sorted(said.values()) == [["first"], ["inner"], ["outer"], ["second"]]
+    assert (said[outer.id], said[inner.id]) == (["outer"], ["inner"])
+
+
 def test_a_stop_while_the_human_decides_freezes_what_was_approved(server: FakeServer, tmp_path: Path) -> None:
     server.hold_when(lambda record: True)
     with client_for(server, tmp_path) as client:
@@ -127,6 +234,7 @@ def test_a_stop_that_only_this_process_knows_counts_after_an_approval(server: Fa
     glass = tmp_path / "glass"
     server.hold_when(lambda record: True)
     with client_for(server, tmp_path, break_glass=glass) as client:
+        assert client.wait_ready(3)  # before, it is the fail policy that says stop
 
         def stop_then_approve() -> None:
             [held] = server.wait_for_held()

@@ -347,6 +347,13 @@ COLUMNS: dict[str, dict[str, str]] = {
     "overrides.HistoricalEffect": history(
         plain="decision_id system_id account_id status via received_at", case="outcome expected occurred_at"
     ),
+    "overrides.Execution": {
+        PLAIN: f"{ROW} decision_id system_id account_id word_id execution_id version worker claimed_at",
+        CASE: "outcome",
+    },
+    "overrides.HistoricalExecution": history(
+        plain="decision_id system_id account_id word_id execution_id version worker claimed_at", case="outcome"
+    ),
     "overrides.Appeal": {
         PLAIN: f"{ROW} decision_id system_id received_at status account_id decided_at override_id effect_id"
         " remedied_at",

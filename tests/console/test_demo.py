@@ -14,7 +14,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from audit.models import Decision
-from console.demo.cast import EVERYBODY, SYSTEMS
+from console.demo.cast import COLLEAGUE, DOMAIN, EVERYBODY, SYSTEMS
 from console.demo.colleague import BEGINS_AFTER, Colleague
 from console.demo.loading import load
 from console.demo.past import ANSWERS
@@ -23,7 +23,7 @@ from console.management.commands.demo_stream import CARRIED_OUT
 from governance import rights
 from governance.acts import Role
 from governance.api.authentication import authenticate_key
-from governance.models import AISystem
+from governance.models import AISystem, Person
 from intake.models import QuarantinedRecord, Source
 from intake.reading import read_record
 from intake.services.sweeps import alert_conflicts
@@ -69,6 +69,19 @@ def test_a_restart_shows_the_same_again_and_only_its_owner_can_read_the_file(fol
     assert "curl -X POST" in first.getvalue()
     assert all(member.email in first.getvalue() for member in EVERYBODY)
     assert stat.S_IMODE((folder / "demo.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.django_db
+def test_the_folder_of_an_earlier_release_is_told_apart(folder: Path) -> None:
+    load()
+    kept = (folder / "demo.json").read_text()
+    (folder / "demo.json").write_text(kept.replace('"service_key"', '"other_key"'))
+    with pytest.raises(CommandError, match="earlier release"):
+        call_command("load_demo")
+    (folder / "demo.json").write_text(kept)
+    Person.objects.filter(email=f"{COLLEAGUE}@{DOMAIN}").update(email="somebody@example.org")
+    with pytest.raises(CommandError, match="earlier release"):
+        call_command("load_demo")
 
 
 @pytest.mark.django_db

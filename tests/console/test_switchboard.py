@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.models import DecisionTally
+from console.switchboard import words
 from console.switchboard.answers import Times
 from governance import rights
 from governance.acts import RULES, Act, Role
@@ -23,8 +24,9 @@ from governance.scopes import Scope
 from ledger.models import Entry
 from overrides import memory
 from overrides.models import BreachCount, ClientInstance, LooseningRequest, Probe, Switch, SwitchChange
+from overrides.services import changing, drill_running, recovery
 from overrides.services.probing import send_probe
-from overrides.standing import Mode
+from overrides.standing import LAPSED, Mode
 from tests.factories.control import ack, approver_of, ask_for, clear, decided, operator_of, reading, stop
 from tests.factories.register import actor_of, give_role, make_account, make_key, make_person, make_system
 
@@ -419,8 +421,26 @@ def test_only_an_operator_of_the_organisation_sees_the_big_switch(system: AISyst
     assert "Credit-Limits" in text_of(client.get(f"{TIGHTEN}?mode=stop"))
     assert confirm(client, None).status_code == 302
     assert mode_of(system) is Mode.STOP
-    everything = SwitchChange.objects.get()
-    assert browser(operator).get(f"{BOARD}changes/{everything.pk}/").status_code == 404
+
+
+def test_a_stop_of_everything_opens_for_everybody_it_concerns_with_their_own_clients(
+    system: AISystem, operator: Person
+) -> None:
+    other = make_system(slug="secret-one")
+    ack(reading(system), system, None, instance="mine-1")
+    ack(reading(other), other, None, instance="theirs-1")
+    done = stop(None)
+    asked = ask_for(done, operator_of())
+    pages = f"changes/{done.change.pk}/", f"changes/{done.change.pk}/live", f"switches/{done.switch.pk}/"
+    answers = [browser(operator).get(BOARD + path) for path in (*pages, f"requests/{asked.pk}/")]
+    assert [each.status_code for each in answers] == [200] * 4
+    said = " ".join(text_of(each) for each in answers)
+    assert "0 of 2 clients confirmed" in said
+    assert "mine-1" in said
+    assert "theirs-1" not in said
+    assert "Secret-One" not in said
+    assert "theirs-1" in text_of(browser(operator_of()).get(BOARD + pages[0]))
+    assert [browser(make_person()).get(BOARD + path).status_code for path in pages] == [404] * 3
 
 
 def test_an_operator_of_one_capability_stops_that_one(system: AISystem) -> None:
@@ -524,6 +544,17 @@ def test_asked_twice_it_is_one_request(system: AISystem, operator: Person) -> No
     assert LooseningRequest.objects.count() == 1
 
 
+def test_a_request_that_is_answered_between_two_presses_leads_to_the_switch(
+    system: AISystem, operator: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, client = stop(system), browser(operator)
+    address = f"{BOARD}switches/{done.switch.pk}/resume"
+    client.post(address, asking(done) | PROOF)
+    monkeypatch.setattr("overrides.switch_selectors.open_loosenings", lambda switches: {})
+    answer = client.post(address, asking(done) | PROOF)
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"{BOARD}switches/{done.switch.pk}/")
+
+
 @pytest.mark.parametrize(
     ("given", "word"),
     [
@@ -609,6 +640,30 @@ def test_history_lists_changes_with_people_times_and_a_picture(system: AISystem,
     assert "Stopped to running" in said
     assert "all in 0.40 s" in said
     assert page.content.count(b'<rect class="c-m-') == 2
+
+
+def test_times_are_taken_over_all_clients_also_those_that_the_table_leaves_out(
+    system: AISystem, operator: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.views.switchboard.SHOWN_CLIENTS", 1)
+    grant = reading(system)
+    ack(grant, system, None, instance="silent-1")
+    ack(grant, system, None, instance="quick-1")
+    done = stop(system)
+    ack(grant, system, done.epoch, Mode.STOP, instance="quick-1")
+    said = text_of(browser(operator).get(f"{BOARD}changes/{done.change.pk}/"))
+    assert "How long it took" in said
+    assert "1 of 2" in said
+    assert "silent-1" in said
+    assert "quick-1" not in said
+
+
+def test_every_way_and_reason_that_the_service_itself_writes_has_words() -> None:
+    """None of them is chosen from a list by a person."""
+    for source in (changing.LAPSE, changing.RECOVERY, drill_running.REASON):
+        assert words.WAYS[source] != source
+    for code in (LAPSED, recovery.REINSTATED, recovery.KNOWN_TO_CLIENT, drill_running.REASON):
+        assert words.reason(code) != code
 
 
 def test_percentiles_are_values_that_were_measured() -> None:

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from audit.selectors import decision_by_id
 from config.errors import FieldProblem
+from config.ids import new_id
 from governance import memory
 from governance.api.authentication import KeyGrant
 from governance.models import AISystem, Assignment, Person
@@ -26,6 +27,7 @@ from ledger.entries import SERVER, Actor
 from monitoring.services.outcomes import NewOutcome, record_outcome
 from notices.models import Alert
 from notices.services import open_alert
+from overrides.effective import effective_of
 from overrides.models import Drill, Review
 from overrides.services.appeals import open_appeal
 from overrides.services.claiming import claim
@@ -33,6 +35,7 @@ from overrides.services.deciding import Answer, submit
 from overrides.services.drill_running import end_drill, start_drill
 from overrides.services.drills import plan_drill, record_finding
 from overrides.services.effects import confirm_effect
+from overrides.services.executing import claim_execution
 from overrides.services.overriding import override_decision, report_override
 from overrides.services.queues import give_skill, publish_reasons
 from overrides.services.rules import change_rule
@@ -95,7 +98,7 @@ def _reviews(system: AISystem, owner: Person, operator: Actor) -> None:
         actor=administrator, queue_id=None, codes=[{"code": "other", "words": "Other", "for": ["modify", "override"]}]
     )
     give_skill(actor=administrator, person_id=owner.pk, skill="law")
-    _decide(open_review(system, rule=rule), owner)
+    _decide(open_review(system, rule=rule, model_version="2.0"), owner)  # of a version that is not stopped
     # last: the newest row is the one that nothing has happened to
     open_review(system, rule=rule)
 
@@ -110,6 +113,8 @@ def _decide(review: Review, owner: Person) -> None:
     about, now = review.decision_id, timezone.now()
     override_decision(actor=actor_of(owner), decision_id=about, outcome="refused", reason_code="other", note="No.")
     report_override(actor=caller, decision_id=about, outcome="approved", occurred_at=now, reviewer="Desk 3")
+    version = effective_of(about).version
+    claim_execution(actor=caller, decision_id=about, execution_id=new_id(), version=version, instance="worker-1")
     confirm_effect(actor=caller, decision_id=about, outcome="refused", occurred_at=now, detail="Told.")
     open_appeal(actor=caller, decision_id=about, ground_code="wrong-data", statement="It is not so.")
     observed = NewOutcome(decision=decision_by_id(about), outcome="refused", observed_at=now - timedelta(minutes=1))

@@ -80,6 +80,7 @@ parameter.define             .   a   .   a   .   .   .   .   .   .   .   .
 appeal.open                  .   a   a   a   a   a   a   a   a   a   a   .
 override.report              .   .   .   .   .   .   .   .   .   .   .   .
 effect.confirm               .   .   .   .   .   .   .   .   .   .   .   .
+execution.claim              .   .   .   .   .   .   .   .   .   .   .   .
 outcome.report               .   a   a   a   .   .   a   .   .   .   .   .
 review_queue.manage          a   a   a   .   .   .   .   .   .   .   .   .
 review_queue.loosen          a   a   a   .   .   v   .   .   .   .   .   .

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.contrib.admin.utils import label_for_field
 from django.test import Client
 
 from config.errors import Forbidden
@@ -372,3 +374,10 @@ def test_the_same_environment_twice_is_said(browser: Client) -> None:
     answer = browser.post("/admin/governance/environment/add/", {"system": system.pk, "slug": "production"})
     assert (answer.status_code, system.environments.count()) == (200, 1)
     assert "This AI system has an environment of that name." in answer.content.decode()
+
+
+def test_a_system_is_an_ai_system_in_every_head_and_no_migration_says_so() -> None:
+    fields = [field for model in apps.get_models() for field in model._meta.local_fields if field.name == "system"]
+    ours = [field for field in fields if field.related_model is AISystem]
+    assert {str(label_for_field("system", field.model)) for field in ours} == {"AI system"}
+    assert all("verbose_name" not in field.deconstruct()[3] for field in ours)

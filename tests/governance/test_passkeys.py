@@ -77,6 +77,11 @@ def test_a_passkey_signs_its_person_in_without_a_password(person: Person, key: S
     ]
 
 
+def test_it_signs_in_at_the_control_process_as_well(settings: Settings, key: SoftKey) -> None:
+    settings.CONTROL_URL = "http://localhost:8001"
+    assert signs_in(replace(key, origin=settings.CONTROL_URL))
+
+
 def test_it_leads_to_no_other_site(key: SoftKey) -> None:
     browser = Client()
     sent = {"credential": key.get(dict(options(browser))), "next": "https://evil.example/"}
@@ -95,7 +100,7 @@ def test_a_password_alone_does_not_sign_in_who_has_a_passkey(person: Person, key
 
 
 WRONG: list[Callable[[SoftKey], SoftKey]] = [
-    lambda key: replace(key, origin="http://localhost:8001"),
+    lambda key: replace(key, origin="http://localhost:8002"),
     lambda key: replace(key, origin="https://evil.example"),
     lambda key: replace(key, rp_id="evil.example"),
     lambda key: replace(key, flags=UP),  # nobody asked for a finger or a PIN

@@ -67,14 +67,14 @@ def test_one_person_is_told_so_and_presses_once_more(crew: Crew) -> None:
 def test_two_are_needed_and_the_second_finds_it(crew: Crew) -> None:
     parameter, mine, theirs = crew.parameter(), browser(crew.operator), browser(crew.approver)
     asked = mine.post(page(parameter, "change-value"), changing("2000")).content.decode()
-    assert "Two people." in asked and "Ask for 2000" in asked
+    assert "Two people." in asked and "Ask for 2,000" in asked
     mine.post(page(parameter, "change-value"), changing("2000", read="1 two"))
     request = parameter.versions.get(number=2)
     assert request.status == Status.PROPOSED
     seen = theirs.get(page(parameter)).content.decode()
     assert "waits for another person" in seen and page(request) in seen
     assert mine.post(page(request, "approve")).status_code == 403
-    assert "from 1000 to 2000" in theirs.get(page(request, "approve")).content.decode()
+    assert "from 1,000 to 2,000" in theirs.get(page(request, "approve")).content.decode()
     assert theirs.post(page(request, "approve")).status_code == 302
     request.refresh_from_db()
     assert request.status == Status.IN_FORCE
@@ -101,7 +101,7 @@ def test_who_may_not_loosen_is_told_before_pressing(crew: Crew) -> None:
     owner = make_person()
     give_role(owner, Role.ACCOUNTABLE, Scope.system(crew.system.pk))
     asked = browser(owner).post(page(crew.parameter(), "change-value"), changing("2000")).content.decode()
-    assert "Ask an operator" in asked and "Ask for 2000" not in asked
+    assert "Ask an operator" in asked and "Ask for 2,000" not in asked
 
 
 @pytest.mark.parametrize("how", ["refuse", "withdraw"])
@@ -144,6 +144,6 @@ def test_the_step_line_draws_what_held_when(crew: Crew) -> None:
     crew.set(parameter, 500, expires_at=timezone.now() + timedelta(hours=1))
     approve_change(actor=actor_of(crew.approver), version_id=crew.set(parameter, 2000).pk)
     drawn = step_line(parameter, list(parameter.versions.all()), timezone.now() + timedelta(minutes=1))
-    assert drawn is not None and drawn.words == "3 steps, now 2000"
+    assert drawn is not None and drawn.words == "3 steps, now 2,000"
     assert re.findall(r"[MV](?:[\d.]+ )?([\d.]+)", drawn.path) == ["50.00", "75.00", "0.00"]
     assert {each.text for each in drawn.lines if each.is_bound} == {"0", "2,000"}

@@ -13,6 +13,7 @@ from overrides.parameter_values import (
     NotAValue,
     SafeDirection,
     from_text,
+    in_words,
     needs_two,
     problems_of,
     to_text,
@@ -65,6 +66,13 @@ def test_what_is_typed_and_is_no_number_is_refused(text: str) -> None:
     for kind in ("number", "integer"):
         with pytest.raises(NotAValue):
             from_text(kind, text)
+
+
+def test_long_numbers_are_read_in_groups_and_typed_without() -> None:
+    assert [in_words(each) for each in (12_500, 0.52, 1234.5, "12500", True, None)] == [
+        "12,500", "0.52", "1,234.5", "12500", "true", ""
+    ]  # fmt: skip
+    assert to_text(12_500) == "12500"
 
 
 def test_minus_zero_is_zero() -> None:

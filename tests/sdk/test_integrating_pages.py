@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from overrides.services.switches import tighten
 from overrides.standing import Mode, Node
 from tests.factories.register import actor_of, make_key, make_person, make_system
 from tests.overrides.serving import Servers, serving
+from tests.overrides.test_stock_providers import FOLDER, needs_node
 from tests.running import PROJECT
 
 pytestmark = [pytest.mark.committing, pytest.mark.slow]
@@ -112,3 +114,20 @@ def test_the_python_sample_of_the_ofrep_page_reads_the_mode_and_the_parameter(se
     finally:
         api.clear_providers()
     assert names["limit"] == 5000.0
+
+
+IN_A_BROWSER = "globalThis.localStorage = { getItem: () => null, setItem: () => {}, removeItem: () => {} };"
+
+
+@needs_node
+def test_the_javascript_samples_of_the_ofrep_page_read_the_stop(servers: Servers, key: str) -> None:
+    on_server, in_browser = blocks("ofrep.md", "js")
+    asked = 'console.log(OpenFeature.getClient().getStringValue("credit-limit.mode", "run"));'
+    for sample, last in ((on_server, "console.log(mode);"), (in_browser, asked)):
+        here = sample.replace(CONTROL, servers.control).replace("https://answerable.example.org", servers.control)
+        code = f"const key = {json.dumps(key)};\n{IN_A_BROWSER}\n{here}\n{last}\nprocess.exit(0);"
+        done = subprocess.run(
+            ["node", "--input-type=module", "-e", code],
+            cwd=FOLDER, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (0, "stop\n"), done.stderr

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from console.demo.cast import EVERYBODY
-from console.demo.loading import NotADemonstration, load
+from console.demo.loading import NotADemonstration, OldDemonstration, load
 from console.demo.stream import example
 
 TEXT = """\
@@ -36,6 +36,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             credentials = load()
+        except OldDemonstration as refusal:
+            raise CommandError(
+                "The demonstration in this folder was made by an earlier release and lacks people or keys that this "
+                "one goes on with."
+            ) from refusal
         except NotADemonstration as refusal:
             raise CommandError(
                 "This installation has an administrator of its own; what is sealed stays for ever, so the "

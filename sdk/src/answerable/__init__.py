@@ -15,6 +15,7 @@ from answerable._client import Client
 from answerable._control import Change
 from answerable._directive import Directive, Effective
 from answerable._exceptions import (
+    AlreadyExecuted,
     AnswerableError,
     BadBreakGlass,
     Held,
@@ -38,6 +39,7 @@ from answerable._state import FailPolicy
 from answerable._version import __version__
 
 __all__ = [
+    "AlreadyExecuted",
     "AnswerableError",
     "AsyncClient",
     "BadBreakGlass",

@@ -41,6 +41,10 @@ class AsyncClient(BaseClient):
     async def wait_for_human(self, decision: Directive | str, timeout: float) -> Effective:
         """See `Client.wait_for_human`. Many may wait at once: none of them holds a thread while it does."""
         name = decision if isinstance(decision, str) else decision.decision_id
+        found = await self._human_word(name, timeout)
+        return await self._in_thread(self._engine_now().claims.take, found)
+
+    async def _human_word(self, name: str, timeout: float) -> Effective:
         engine, until = self._engine_now(), time.monotonic() + timeout
         found = Effective(name, "pending", "hold")
         while True:

@@ -214,12 +214,20 @@ class Client(BaseClient):
         return self._engine_to_write().decide(fields, timeout)
 
     def wait_for_human(self, decision: Directive | str, timeout: float) -> Effective:
-        """Wait for the review of a held decision; what is `pending` still when the time is over. Raises nothing."""
+        """Wait for the review of a held decision; what is `pending` still when the time is over. Raises nothing.
+
+        What was approved is claimed: of all who wait one is answered `proceed`, once, and the others `stop` for
+        `already-executed`. Whoever is answered `proceed` acts, and confirms the effect.
+        """
         name = decision if isinstance(decision, str) else decision.decision_id
-        return self._engine_now().wait_for_human(name, timeout)
+        engine = self._engine_now()
+        return engine.claims.take(engine.wait_for_human(name, timeout))
 
     def effective(self, decision_id: str) -> Effective:
-        """What holds for a decision now. Errors: `ServiceUnavailable`, `ServiceRefused`."""
+        """What holds for a decision now, to look at (to act on it: `wait_for_human`).
+
+        Errors: `ServiceUnavailable`, `ServiceRefused`.
+        """
         return self._engine_now().effective(decision_id)
 
     def confirm_effect(

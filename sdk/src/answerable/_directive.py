@@ -67,6 +67,10 @@ class Effective:
     def is_pending(self) -> bool:
         return self.status == "pending"
 
+    @property
+    def may_proceed(self) -> bool:
+        return self.status == "final" and self.action == "proceed"
+
 
 def read_effective(decision_id: str, document: Mapping[str, Any]) -> Effective:
     """Read the answer. Errors: ValueError."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from answerable._break_glass import BreakGlass
 from answerable._checkpoints import Checkpoints
+from answerable._claims import Claims
 from answerable._control import Control
 from answerable._delivery import JSON, Counts, Delivery
 from answerable._directive import Directive, Effective, read_directive, read_effective
@@ -82,10 +83,11 @@ class Engine:
             wake_acks=self._wake_acks, heard=self.sender.heard, report=self.report,
         )  # fmt: skip
         self.acknowledger = Acknowledger(
-            control, self.running, self._transport_to, lambda: settings.url,
+            control, self.running, self._transport_to, lambda: self.control_url,
             instance=self.instance, agent=AGENT, poke=self.listener.poke, heard=self.sender.heard,
             report=self.report,
         )  # fmt: skip
+        self.claims = Claims(lambda: self._transport_to(self.control_url), self.effective, self.instance, self.report)
         self.lookout = Lookout(control, wake_acks=self.acknowledger.wake, report=self.report)
         threads = [self.sender.thread, self.lookout.thread]
         if settings.has_control:
@@ -95,6 +97,11 @@ class Engine:
                 thread.start()
         except RuntimeError as error:  # the interpreter is ending, or the machine has no thread left
             self.report(NotDurable(f"no thread could be started ({error}): records stay in {self.spool.path}"))
+
+    @property
+    def control_url(self) -> str:
+        """Where controls are read and told: beside the port that a flood of records would fill."""
+        return self.listener.control_url or self.settings.control_url or self.settings.url
 
     def _wake_acks(self) -> None:
         self.acknowledger.wake()
@@ -164,6 +171,9 @@ class Engine:
             )
         except Exception as error:  # noqa: BLE001 - what fails in here must never break who called
             self.report(error)
+            if isinstance(error, ServiceRefused) and error.code == "decision-conflict":
+                # it was asked before, perhaps by a worker that died: what became of that is told by `effective` alone
+                return Directive(decision_id, "hold", known.mode, error.code, known.epoch)
             return self._unanswered(fields, decision_id)
         finally:
             self.delivery.asking.discard(kept.seq)
@@ -228,9 +238,8 @@ class Engine:
         """What holds for a decision now. Errors: `ServiceUnavailable`, `ServiceRefused`."""
         timeout = wait + ANSWER_IN if within is None else min(wait + ANSWER_IN, within)
         query = f"?wait={int(wait)}" + (f"&version={version}" if version is not None else "") if wait >= 1 else ""
-        address = self.listener.control_url or self.settings.control_url or self.settings.url
         path = f"/api/v1/decisions/{decision_id}/effective{query}"
-        answer = self._transport_to(address).request("GET", path, timeout=timeout)
+        answer = self._transport_to(self.control_url).request("GET", path, timeout=timeout)
         try:
             return read_effective(decision_id, answer.raise_for_status().json())
         except ValueError as error:
@@ -248,7 +257,7 @@ class Engine:
         return known
 
     def wait_for_human(self, decision_id: str, timeout: float) -> Effective:
-        """Until a human has decided, `timeout` at most: then what is pending still."""
+        """Until a human has decided, `timeout` at most: then what is pending still. To act on it, `claims.take` it."""
         until = time.monotonic() + timeout
         found = Effective(decision_id, "pending", "hold")
         while found.is_pending and (left := until - time.monotonic()) > 0:

@@ -3,6 +3,7 @@
     AnswerableError
     |- Refused                a guard did not let its body run
     |  |- Held                a human has to decide first, and has not yet
+    |  |- AlreadyExecuted     another worker carries out, or has, what a human approved
     |  |- UseFallback         the declared fallback is to be used instead
     |  `- Stopped             nothing may happen
     |- InvalidRecord          a record that no server would take; raised with `strict=True` only, else reported
@@ -36,6 +37,10 @@ class Refused(AnswerableError):
 
 class Held(Refused):
     """A human has to decide first, and has not yet."""
+
+
+class AlreadyExecuted(Refused):
+    """Another worker carries out, or has carried out, what a human approved."""
 
 
 class UseFallback(Refused):
@@ -77,6 +82,11 @@ class ServiceRefused(AnswerableError):
         super().__init__(message)
         self.status = status
         self.problem = dict(problem or {})
+
+    @property
+    def code(self) -> str:
+        """The last part of the problem's `type`; empty where it was not our server that answered."""
+        return str(self.problem.get("type", "")).rsplit("/", 1)[-1]
 
     @property
     def is_about_content(self) -> bool:

@@ -9,9 +9,10 @@ from enum import Enum
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
+from answerable._claims import NOT_CLAIMED, TAKEN
 from answerable._directive import Directive, Effective
 from answerable._engine import Engine
-from answerable._exceptions import Held, Refused, Stopped, UseFallback
+from answerable._exceptions import AlreadyExecuted, Held, Refused, Stopped, UseFallback
 from answerable._modes import Mode
 
 P = ParamSpec("P")
@@ -31,6 +32,8 @@ class Decision:
         self.output: Any = fields.get("output")
         self._is_confirmed = False
         self._via = ""
+        self.entered: Token[Decision | None] | None = None
+        """Of a `with`: what was current before."""
 
     @property
     def id(self) -> str:
@@ -57,18 +60,32 @@ class Decision:
 
     # --- the steps of a guard -------------------------------------------------------------------------------------
     def take(self, effective: Effective) -> None:
-        """Obey what a human decided. Errors: `Refused`."""
+        """Obey what a human decided; what they approved is taken, once. Errors: `Refused`."""
+        self._obey_human(effective)
+        self._obey_what_came_since()
+        taken = self._engine.claims.take(effective)
+        self._obey_human(taken)
+        try:
+            self._obey_what_came_since()
+        except Refused as refused:  # nobody else can take it any more, so people have to hear of it
+            self._engine.confirm_effect(self.id, None, str(refused), failed=True)
+            raise
+        self.outcome = taken.effective_outcome or self.outcome
+        self.output = self.output if taken.output is None else taken.output
+
+    def _obey_human(self, effective: Effective) -> None:
         self.effective = effective
+        if effective.reason_code == NOT_CLAIMED:
+            raise Held("approved, but the service does not say whether it is ours to carry out", decision=self)
         if effective.is_pending:
             raise Held("a human has to decide, and has not yet", decision=self)
         if effective.status == "frozen":
             raise Stopped("approved, but a stop is in force", decision=self)
+        if effective.reason_code == TAKEN:
+            raise AlreadyExecuted("another worker carries it out, or has", decision=self)
         if effective.action in ("stop", "fallback"):
             self.effect(None, effective.action)  # the human's word is obeyed, and that is told
         self.obey(effective.action, effective.reason_code)
-        self._obey_what_came_since()
-        self.outcome = effective.effective_outcome or self.outcome
-        self.output = self.output if effective.output is None else effective.output
 
     def obey(self, action: str, reason: str | None) -> None:
         """Errors: `Refused`, but for `proceed`."""
@@ -133,35 +150,33 @@ class _Guard:
     ) -> None:
         self._engine, self._fields, self._describe = engine, dict(fields), describe
         self._fallback, self._wait, self._timeout = fallback, wait, timeout
-        self._decision: Decision | None = None
-        self._token: Token[Decision | None] | None = None
 
-    def _reset(self) -> None:
-        if self._token is not None:
-            _current.reset(self._token)
-            self._token = None
+    def _enter(self, decision: Decision) -> Decision:
+        """One guard may be entered by many threads and tasks, and within itself: what is entered is kept by each."""
+        decision.entered = _current.set(decision)
+        return decision
+
+    def _leave(self) -> Decision:
+        decision = _current.get()
+        if decision is None or decision.entered is None:
+            raise RuntimeError("a guard is left by the thread or task that entered it")
+        _current.reset(decision.entered)
+        decision.entered = None
+        return decision
 
     def _for_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         described = self._describe(*args, **kwargs) if self._describe else {}
         return {**self._fields, **described}
-
-    def _end(self, error: BaseException | None) -> None:
-        decision, self._decision = self._decision, None
-        if decision is not None:
-            decision.end(error)
 
 
 class Guard(_Guard):
     """`with client.guard(...) as decision:`, or a decorator."""
 
     def __enter__(self) -> Decision:
-        self._decision = self._open(self._fields)
-        self._token = _current.set(self._decision)
-        return self._decision
+        return self._enter(self._open(self._fields))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._reset()
-        self._end(error)
+        self._leave().end(error)
 
     def _open(self, fields: Mapping[str, Any]) -> Decision:
         engine = self._engine()
@@ -209,23 +224,20 @@ class AsyncGuard(_Guard):
         self._client = client
 
     async def __aenter__(self) -> Decision:
-        self._decision = await self._open(self._fields)
-        self._token = _current.set(self._decision)
-        return self._decision
+        return self._enter(await self._open(self._fields))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        self._reset()
-        await self._client._written(self._end, error)
+        await self._client._written(self._leave().end, error)
 
     async def _open(self, fields: Mapping[str, Any]) -> Decision:
         engine: Engine = await self._client._in_thread(self._engine)
         directive = await self._client._in_thread(engine.decide, fields, self._timeout)
         decision = Decision(engine, fields, directive)
         if directive.action == "hold" and self._wait:
-            found = await self._client.wait_for_human(decision.id, self._wait)
-            await self._client._written(decision.take, found)
+            found = await self._client._human_word(decision.id, self._wait)
+            await self._client._in_thread(decision.take, found)
         else:
             decision.obey(directive.action, directive.reason_code)
         decision.begin()

@@ -12,6 +12,9 @@ from answerable._shelf import BROKEN, Shelf
 
 ADOPT_EVERY = 30.0
 UNUSED_AFTER = 7 * 86_400.0
+NOTHING_BEFORE = 1_767_225_600.0
+"""2026 began: no record is older than this package. A host that says so had not been told the time yet."""
+AHEAD = 86_400.0
 LINGER = 0.05
 PAUSE = 30.0
 LONGEST = 8.0
@@ -183,7 +186,9 @@ class Sender:
         spool = self.delivery.spool
         if not spool.count:
             return
-        old = spool.older_than(time.time() - self._max_age)
+        now = self.delivery.clock.now()
+        spool.date_anew(before=NOTHING_BEFORE, after=now + AHEAD, now=now)
+        old = spool.older_than(now - self._max_age)
         if old:
             spool.remove(old)
             self.delivery.counts.dropped += len(old)

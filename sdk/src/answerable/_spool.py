@@ -227,6 +227,13 @@ class Spool:
             found = self._database.execute("SELECT 1 FROM records WHERE id = ? LIMIT 1", (decision_id,)).fetchone()
         return found is not None
 
+    def date_anew(self, *, before: float, after: float, now: float) -> None:
+        """Take records whose time cannot be right as made now."""
+        with self.lock:
+            self._database.execute(
+                "UPDATE records SET made_at = ? WHERE made_at < ? OR made_at > ?", (now, before, after)
+            )
+
     def older_than(self, moment: float) -> list[int]:
         """Numbers of records made before, in Unix seconds of our clock."""
         with self.lock:

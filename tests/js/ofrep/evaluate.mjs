@@ -1,9 +1,12 @@
-// Evaluate one flag with a stock provider: node evaluate.mjs server|web URL KEY. Flags, as lines of JSON, on standard input:
+// Evaluate flags with a stock provider: node evaluate.mjs server|web URL KEY [OPTIONS as JSON]. Flags, as lines of JSON, on standard input:
 // {"type": "boolean", "flag": "credit.enabled", "default": true, "context": {}}; details on standard output likewise.
+// OPTIONS are the provider's; `store` beside them is a file that stands for the browser's storage.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-const [kind, url, key] = process.argv.slice(2);
-const memory = new Map();
+const [kind, url, key, given = "{}"] = process.argv.slice(2);
+const { store, ...options } = JSON.parse(given);
+const memory = new Map(store && existsSync(store) ? JSON.parse(readFileSync(store, "utf8")) : []);
 globalThis.localStorage ??= {
   getItem: (name) => memory.get(name) ?? null,
   setItem: (name, value) => void memory.set(name, String(value)),
@@ -15,13 +18,16 @@ async function clientOf() {
   if (kind === "server") {
     const { OpenFeature } = await import("@openfeature/server-sdk");
     const { OFREPProvider } = await import("@openfeature/ofrep-provider");
-    await OpenFeature.setProviderAndWait(new OFREPProvider({ baseUrl: url, headers }));
+    // the provider has no time limit of its own: docs/integrating/ofrep.md shows this one
+    const limited = (request) => fetch(request, { signal: AbortSignal.timeout(options.timeoutMs ?? 2000) });
+    await OpenFeature.setProviderAndWait(new OFREPProvider({ baseUrl: url, headers, fetchImplementation: limited }));
     return { client: OpenFeature.getClient(), close: () => OpenFeature.close() };
   }
   const { OpenFeature } = await import("@openfeature/web-sdk");
   const { OFREPWebProvider } = await import("@openfeature/ofrep-web-provider");
   // what docs/integrating/ofrep.md recommends
-  const provider = new OFREPWebProvider({ baseUrl: url, headers, pollInterval: 5000, cacheMode: "network-first" });
+  const recommended = { pollInterval: 5000, cacheMode: "network-first" };
+  const provider = new OFREPWebProvider({ baseUrl: url, headers, ...recommended, ...options });
   await OpenFeature.setProviderAndWait(provider).catch((error) => console.error(String(error)));
   return { client: OpenFeature.getClient(), close: () => OpenFeature.close() };
 }
@@ -40,4 +46,5 @@ for await (const line of createInterface({ input: process.stdin })) {
   console.log(JSON.stringify({ value, variant, reason, errorCode, flagMetadata }));
 }
 await close();
+if (store) writeFileSync(store, JSON.stringify([...memory]));
 process.exit(0);

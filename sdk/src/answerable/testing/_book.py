@@ -14,6 +14,7 @@ from answerable._modes import ACTIONS, Epoch, Mode, strictest
 
 LOG = "fake.local/logs/1"
 REQUIRED = ("system", "model_version", "occurred_at", "input", "output", "outcome")
+TOLD = ("execution_id", "claimed_at", "instance")
 Json = dict[str, Any]
 
 
@@ -49,6 +50,7 @@ class Book:
         self.heartbeats: list[Json] = []
         self.acks: list[Json] = []
         self.reviews: dict[str, Review] = {}
+        self.executions: dict[str, Json] = {}
         self.hold_when: Callable[[Json], bool] | None = None
         self.refuse_when: Callable[[Json], str | None] | None = None
         self.generation, self.number = 1, 1
@@ -196,6 +198,9 @@ class Book:
             if action == "proceed" and mode is Mode.STOP:
                 status, action = "frozen", "stop"
         effects = self.effects.get(decision_id, [])
+        word = review.version if review else 1
+        execution = self.executions.get(decision_id, {"word": None})
+        is_taken = execution["word"] == word
         return {
             "id": decision_id, "status": status, "action": action if action in ACTIONS else "stop",
             "original_outcome": record["outcome"],
@@ -206,8 +211,31 @@ class Book:
             "override_id": None, "decided_at": None, "mode": mode.value, "epoch": self.epoch,
             "effect": {"status": "confirmed" if effects else "unconfirmed",
                        "outcome": effects[-1]["outcome"] if effects else None, "confirmed_at": None},
-            "version": review.version if review else 1,
+            "execution": {name: execution[name] for name in TOLD} if is_taken else None,
+            "version": 2 * word + is_taken,
         }  # fmt: skip
+
+    def take_execution(self, decision_id: str, asked: Json) -> tuple[int, Json]:
+        """For one worker, once: the answer's status and document."""
+        found = self.effective(decision_id)
+        if found is None:
+            return 404, problem(404, "decision-not-found", "There is no such decision")
+        wrong = {"pending": "execution-pending", "frozen": "execution-frozen"}.get(found["status"])
+        if wrong is None and found["action"] != "proceed":
+            wrong = "execution-not-allowed"
+        if wrong is None and found["execution"]:
+            if found["execution"]["execution_id"] == asked["execution_id"]:
+                return 200, self.executions[decision_id]
+            wrong = "already-executed"
+        if wrong is None and found["version"] != asked["version"]:
+            wrong = "effective-changed"
+        if wrong is not None:
+            return 409, problem(409, wrong, "Nothing may be carried out")
+        made = self.executions[decision_id] = asked | {
+            "decision_id": decision_id, "outcome": found["effective_outcome"], "claimed_at": moment(),
+            "word": found["version"] // 2,
+        }  # fmt: skip
+        return 201, made
 
     def wait_effective(self, decision_id: str, wait: float, version: int | None) -> Json | None:
         """A long poll: until the version differs or the time is over."""

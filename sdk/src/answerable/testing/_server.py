@@ -104,6 +104,11 @@ class FakeServer:
         with self.book.lock:
             return list(self.book.effects.get(decision_id, []))
 
+    def execution(self, decision_id: str) -> Json | None:
+        """The last claim of a worker to carry it out."""
+        with self.book.lock:
+            return self.book.executions.get(decision_id)
+
     def wait_for(self, claim: Callable[["FakeServer"], object], timeout: float = 5.0) -> None:
         """Until it holds. Errors: AssertionError."""
         until = time.monotonic() + timeout
@@ -269,7 +274,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream()
         elif self.command == "GET" and path == "/api/v1/control/state":
             self._state()
-        elif path.startswith(DECISIONS + "/") and path.endswith(("/effective", "/effect")):
+        elif path.startswith(DECISIONS + "/") and path.endswith(("/effective", "/effect", "/execution")):
             self._after(path, query, body)
         elif self.command == "POST" and path in (
             DECISIONS, DECISIONS + "/batch", "/api/v1/sources/heartbeat", "/api/v1/control/acks",
@@ -323,6 +328,10 @@ class _Handler(BaseHTTPRequestHandler):
         book = self.fake.book
         decision_id = path.split("/")[4]
         version = int(query["version"]) if "version" in query else None
+        if path.endswith("/execution"):
+            with book.lock:
+                self._say(*book.take_execution(decision_id, json.loads(body)))
+            return
         with book.lock:
             found = book.wait_effective(decision_id, float(query.get("wait", 0)), version)
             if found is None:
