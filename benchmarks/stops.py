@@ -63,7 +63,12 @@ def resume(bench: Bench, stopped: Stopped) -> None:
     crew = bench.controlled
     epoch = Switch.objects.get(pk=stopped.switch_id).epoch
     asked = request_loosening(
-        actor=crew.operator, switch_id=stopped.switch_id, epoch=epoch, mode=Mode.RUN, reason_code="benchmark-goes-on"
+        actor=crew.operator,
+        switch_id=stopped.switch_id,
+        epoch=epoch,
+        mode=Mode.RUN,
+        reason_code="benchmark-goes-on",
+        evidence_url="https://example.org/benchmark",
     )
     approve_loosening(actor=crew.approver, request_id=asked.pk)
 

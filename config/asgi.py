@@ -13,22 +13,18 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 _django = get_wsgi_application()
 
 from config.wsgi_in_threads import InThreads  # noqa: E402 - Django's apps have to be loaded first
-from overrides.clients.lane import ControlLane  # noqa: E402
+from overrides.clients.lane import ControlLane, is_urgent  # noqa: E402
 from overrides.clients.waiting import Watched  # noqa: E402
 from overrides.effective import versions_of  # noqa: E402
 
-THREADS = 16
-"""Requests to Django at once, and connections to the database."""
-KEPT_THREADS = 4
-URGENT = ("/api/v1/control/tighten", "/admin/switchboard/")
-"""What a stop is made of: it waits for no thread that others hold."""
+THREADS, KEPT = 16, 4
+"""Requests to Django at once, and connections to the database; so many are kept for what stops and starts again."""
 
 # each stream is an open file, and the usual soft limit of 1,024 is fewer than a process holds
 _, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (min(_most, 65_536) if _most > 0 else 65_536, _most))
 
-application = ControlLane(
-    InThreads(_django, threads=THREADS, kept=KEPT_THREADS, urgent=URGENT), watched=Watched(versions_of)
-)
+_threads = InThreads(_django, threads=THREADS, kept=KEPT, is_urgent=is_urgent)
+application = ControlLane(_threads, watched=Watched(versions_of))
 gc.collect()
 gc.freeze()  # what start-up made lives as long as the process

@@ -7,8 +7,9 @@ many threads as there may be connections; each keeps its own, as in the web serv
 import asyncio
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from wsgiref.types import WSGIApplication
@@ -54,33 +55,49 @@ class Collected:
     body: bytes
 
 
-class _Threads:
-    """Some threads, and how many requests hold one or wait for one."""
+class Lane:
+    """Threads, and those who wait for one."""
 
     def __init__(self, threads: int, name: str) -> None:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self.taken, self._threads = 0, threads
+        self._room = threads + MOST_WAITING
 
     @property
     def is_busy(self) -> bool:
-        return self.taken >= self._threads
+        """Whether whoever comes now waits."""
+        return self._room <= MOST_WAITING
 
-    @property
-    def is_full(self) -> bool:
-        return self.taken >= self._threads + MOST_WAITING
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Room for one request. Errors: `Unavailable` where there is none."""
+        if self._room <= 0:
+            raise Unavailable(retry_after=2)
+        self._room -= 1
+        try:
+            yield
+        finally:
+            self._room += 1
+
+
+def _nothing(path: str) -> bool:
+    return False
 
 
 class InThreads:
     """The ASGI application. What comes while `MOST_WAITING` wait for a thread, or while bodies take all the memory
-    there is for them, is told to come again. `kept` threads are for paths that begin with one of `urgent` alone: what
-    others ask for keeps those waiting for no thread."""
+    there is for them, is told to come again.
+
+    `kept`: so many of the threads are for `is_urgent` paths alone: whatever else comes in a flood, a stop waits for
+    none of it.
+    """
 
     def __init__(
-        self, application: WSGIApplication, *, threads: int, kept: int = 1, urgent: tuple[str, ...] = ()
+        self, application: WSGIApplication, *, threads: int, kept: int = 0, is_urgent: Callable[[str], bool] = _nothing
     ) -> None:
         self._application = application
-        self._common, self._kept = _Threads(threads, "control"), _Threads(kept, "control_kept")
-        self._urgent = urgent
+        self._usual = Lane(threads - kept, "control")
+        self._urgent = Lane(kept, "control_urgent") if kept else self._usual
+        self._is_urgent = is_urgent
         self._bodies = Room(ALL_BODIES, small=SMALL_BODY)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,31 +114,25 @@ class InThreads:
     async def _take(self, scope: Scope, body: bytes, send: Send) -> None:
         if len(body) > MAX_BODY:
             await _refuse(send, PayloadTooLarge())
-        elif self._threads_for(scope).is_full:
-            await _refuse(send, Unavailable(retry_after=2))
-        else:
-            loop = asyncio.get_running_loop()
-            await self._run(scope, body, _Outward(loop, send))
+            return
+        is_urgent = self._usual.is_busy and self._is_urgent(scope["path"])
+        lane = self._urgent if is_urgent else self._usual
+        try:
+            with lane.place():
+                await self._run(lane, scope, body, _Outward(asyncio.get_running_loop(), send))
+        except Unavailable as error:  # the application's own errors are answers already
+            await _refuse(send, error)
 
-    async def collect(self, scope: Scope) -> Collected | None:
-        """The answer to a request without a body, in hand; None while too many wait."""
-        if self._threads_for(scope).is_full:
-            return None
+    async def collect(self, scope: Scope) -> Collected:
+        """The answer to a request without a body, in hand. Errors: `Unavailable`."""
         inward = _Inward()
-        await self._run(scope, b"", inward)
+        with self._usual.place():
+            await self._run(self._usual, scope, b"", inward)
         return Collected(inward.status, inward.headers, b"".join(inward.pieces))
 
-    async def _run(self, scope: Scope, body: bytes, taker: "_Outward | _Inward") -> None:
-        loop, threads = asyncio.get_running_loop(), self._threads_for(scope)
-        threads.taken += 1
-        try:
-            await loop.run_in_executor(threads.pool, self._answer, environ_of(scope, body), taker)
-        finally:
-            threads.taken -= 1
-
-    def _threads_for(self, scope: Scope) -> _Threads:
-        is_kept_for = self._common.is_busy and scope["path"].startswith(self._urgent)
-        return self._kept if is_kept_for else self._common
+    async def _run(self, lane: Lane, scope: Scope, body: bytes, taker: "_Outward | _Inward") -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(lane.pool, self._answer, environ_of(scope, body), taker)
 
     def _answer(self, environ: dict[str, Any], taker: "_Outward | _Inward") -> None:
         """In a thread: the whole request, as a web server runs it, on one and the same database connection."""

@@ -16,6 +16,7 @@ means("accountability.gap", "A live AI system has nobody who has accepted to ans
 means("client.not_armed", "Clients did not apply the last probe. They might not hear of a stop either.")
 means("control.recovered", "Clients knew a newer state than the database, as after a restore. The stricter one holds.")
 means("decision.conflicted", "Another record came under the id of a decision. The first one stands.")
+means("drill.not_restored", "A drill is over, and its switch stays: who agreed to its end may not loosen it any more.")
 means("drill.overdue", "Nobody has practised stopping this AI system for too long.")
 means("effect.failed", "The calling service failed to carry out what was decided.")
 means("effect.mismatched", "The calling service carried out something else than what people decided.")

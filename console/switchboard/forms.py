@@ -52,6 +52,7 @@ class LoosenForm(forms.Form):
     evidence_url = forms.URLField(
         label="Where the evidence is", required=False, max_length=2_000, assume_scheme="https", help_text="An address."
     )
+    """Required from stop: whoever approves lets a stopped AI act again."""
     note = _note("What was found and done")
 
     def __init__(self, *args: Any, mode: Mode, has_fallback: bool, **kwargs: Any) -> None:
@@ -60,6 +61,7 @@ class LoosenForm(forms.Form):
         targets = [each for each in targets if each is not Mode.FALLBACK or has_fallback]
         modes: Any = self.fields["mode"]
         modes.choices = [(each.value, f"{MODES[each].state}: {MODES[each].effect}") for each in targets]
+        self.fields["evidence_url"].required = mode is Mode.STOP
         staged = Mode.REVIEW in targets
         modes.initial = Mode.REVIEW.value if staged else Mode.RUN.value
         modes.help_text = (

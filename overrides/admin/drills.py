@@ -28,7 +28,8 @@ from governance.scopes import Scope
 from ledger.entries import Actor
 from overrides.models import Drill, DrillFinding
 from overrides.services.drill_debts import drill_debts
-from overrides.services.drill_running import end_drill, measures_of, readings_of, start_drill
+from overrides.services.drill_readings import measures_of, readings_of
+from overrides.services.drill_running import end_drill, start_drill
 from overrides.services.drills import (
     approve_drill,
     cancel_drill,

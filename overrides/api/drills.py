@@ -31,7 +31,8 @@ from governance.register import KeyGrant
 from overrides.api.admission import PersonOrKey
 from overrides.drill_errors import DrillNotFound
 from overrides.models import Drill, DrillFinding
-from overrides.services.drill_running import end_drill, measures_of, readings_of, start_drill
+from overrides.services.drill_readings import measures_of, readings_of
+from overrides.services.drill_running import end_drill, start_drill
 from overrides.services.drills import (
     approve_drill,
     cancel_drill,

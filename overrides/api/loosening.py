@@ -47,7 +47,13 @@ class LooseningApi(Loosening):
         mode = serializers.ChoiceField(MODES[:-1])
         reason_code = StrictCharField(max_length=100, validators=[clear], trim_whitespace=False)
         note = StrictCharField(required=False, allow_blank=True, max_length=10_000, default="")
-        evidence_url = serializers.URLField(required=False, allow_blank=True, max_length=2_000, default="")
+        evidence_url = serializers.URLField(
+            required=False,
+            allow_blank=True,
+            max_length=2_000,
+            default="",
+            help_text="Where it can be read why this is safe: http or https. Required where the switch says stop.",
+        )
         life_s = serializers.IntegerField(
             required=False, min_value=60, max_value=7 * 24 * 3600, default=int(LIFE.total_seconds())
         )

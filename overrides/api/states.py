@@ -1,6 +1,6 @@
 """Switches, changes and requests as answers write them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from rest_framework import serializers
@@ -102,9 +102,18 @@ class LooseningOutput(serializers.Serializer[Any]):
 
 def switch_json(switch: Switch) -> dict[str, Any]:
     """A switch as `SwitchOutput` describes it."""
-    slug = None
-    if switch.system_id is not None:
-        slug = AISystem.objects.filter(pk=switch.system_id).values_list("slug", flat=True).first()
+    (found,) = switches_json([switch])
+    return found
+
+
+def switches_json(switches: Iterable[Switch]) -> list[dict[str, Any]]:
+    """Several of them: the names of all their AI systems are asked for at once."""
+    rows = list(switches)
+    slugs = dict(AISystem.objects.filter(pk__in={each.system_id for each in rows}).values_list("pk", "slug"))
+    return [_switch_json(each, slugs[each.system_id] if each.system_id else None) for each in rows]
+
+
+def _switch_json(switch: Switch, slug: str | None) -> dict[str, Any]:
     return {
         "id": str(switch.pk),
         "scope": {

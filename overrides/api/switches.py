@@ -36,6 +36,7 @@ from overrides.api.states import (
     change_json,
     confirmation_json,
     switch_json,
+    switches_json,
 )
 from overrides.errors import ChangeNotFound
 from overrides.models import Switch, SwitchChange
@@ -142,7 +143,7 @@ class SwitchesApi(APIView):
     def get(self, request: Request) -> Response:
         """List the switches that say more than run, for AI systems within reach and for everything."""
         found = reachable(request, Switch.objects.exclude(mode=Mode.RUN)).order_by("generation", "number")
-        return Response({"items": [switch_json(each) for each in found]})
+        return Response({"items": switches_json(found)})
 
 
 def reachable(request: Request, switches: QuerySet[Switch]) -> QuerySet[Switch]:

@@ -22,7 +22,7 @@ from django.http.request import split_domain_port, validate_host
 from config import asgi_http
 from config.asgi_http import Gone, Message, Receive, Scope, Send
 from config.asgi_stop import told_to_stop
-from config.errors import BadRequest, MethodNotAllowed
+from config.errors import BadRequest, MethodNotAllowed, Unavailable
 from config.metrics import count_request
 from config.request_ids import HEADER, name_for
 from config.wsgi_in_threads import Collected, InThreads
@@ -43,8 +43,16 @@ BODY_PATIENCE_SECONDS = 10.0
 SEND_PATIENCE_SECONDS = 20.0
 """A stream whose reader takes nothing for so long is given up."""
 LONGEST_WAIT = 60
+EFFECTIVE_ROUTE = "api/v1/decisions/<uuid:decision_id>/effective"
 EFFECTIVE = re.compile(r"/api/v1/decisions/([0-9a-f-]{36})/effective")
 TAKEN_ELSEWHERE = {"/api/v1/decisions", "/api/v1/decisions/batch"}
+URGENT = (
+    "/api/v1/control/tighten",
+    "/api/v1/control/loosen",
+    "/api/v1/control/emergency-clear",
+    "/admin/switchboard/",
+)
+"""What stops and starts again. No acknowledgements: they come in floods themselves, after every change."""
 STREAM_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache, no-store",
@@ -92,8 +100,14 @@ class ControlLane:
             refusal = problem_answer(DecisionsElsewhere(), request.question.request_id)
             await self._reply(send, request, refusal, route=path[1:])
         else:
-            await self._wait_for_change(scope)
-            await self._others(scope, receive, send)
+            try:
+                await self._wait_for_change(scope)
+            except Unavailable as error:
+                request = request_of(scope)
+                answer = problem_answer(error, request.question.request_id)
+                await self._reply(send, request, answer, route=EFFECTIVE_ROUTE)
+            else:
+                await self._others(scope, receive, send)
 
     # --- the life of the process --------------------------------------------------------------------------------------
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -195,15 +209,17 @@ class ControlLane:
         decision_id = _uuid(found[1]) if found else None
         if self._watched is None or not seconds or decision_id is None:
             return
-        now = await self._others.collect(scope)
-        if now is None:
-            return  # too many wait for Django: it is not asked twice, and says so itself
-        version = version_to_wait_for(now, query_of(scope).get("version"))
+        version = version_to_wait_for(await self._others.collect(scope), query_of(scope).get("version"))
         if version is not None:
             await self._watched.change_of(decision_id, version, seconds)
 
 
 STREAM_PATHS = {doors.EVENTS: STATE_EVENTS, doors.OFREP_EVENTS: REFETCH_EVENTS}
+
+
+def is_urgent(path: str) -> bool:
+    """Whether this must not wait for whatever else comes in a flood."""
+    return path.startswith(URGENT)
 
 
 def request_of(scope: Scope) -> Request:

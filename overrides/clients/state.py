@@ -10,10 +10,7 @@ from django.conf import settings
 
 from governance.register import SystemRecord
 from overrides.clients.reach import Parameter, Sight
-from overrides.standing import Mode, SwitchState
-
-HEARTBEAT_SECONDS = 15
-"""How often an instance acknowledges."""
+from overrides.standing import HEARTBEAT_SECONDS, Mode, SwitchState
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 
 from config.ids import new_id
@@ -15,6 +15,7 @@ from notices.models import Alert
 from notices.outbox import announce
 from notices.services import open_alert
 from overrides.models import BreachCount
+from overrides.services.sweeping import each_by_itself
 from overrides.standing import SwitchState
 
 AT_ONCE = 200
@@ -57,24 +58,29 @@ def count_breaches(breaches: Sequence[Breach]) -> None:
 def alert_breaches() -> int:
     """Open, or count up, one alert for each AI system and change of a switch. Returns how many have news."""
     untold = list(BreachCount.objects.exclude(count=F("alerted_count")).order_by("id")[:AT_ONCE])
-    for found in untold:
-        facts = {
-            "system": str(found.system_id),
-            "switch": str(found.switch_id),
-            "epoch": f"{found.generation}.{found.number}",
-            "decision": str(found.first_decision_id),
-        }
-        open_alert(
-            actor=SERVER,
-            kind="switch.breached",
-            severity=Alert.Severity.CRITICAL,
-            fingerprint=f"switch.breached:{found.system_id}:{found.switch_id}:{found.generation}.{found.number}",
-            system_id=found.system_id,
-            about_id=found.switch_id,
-            facts=facts,
-            occurrences=found.count,
-        )
-        if not found.alerted_count:
+    return each_by_itself("breach", _alert, untold)
+
+
+def _alert(found: BreachCount) -> bool:
+    facts = {
+        "system": str(found.system_id),
+        "switch": str(found.switch_id),
+        "epoch": f"{found.generation}.{found.number}",
+        "decision": str(found.first_decision_id),
+    }
+    open_alert(
+        actor=SERVER,
+        kind="switch.breached",
+        severity=Alert.Severity.CRITICAL,
+        fingerprint=f"switch.breached:{found.system_id}:{found.switch_id}:{found.generation}.{found.number}",
+        system_id=found.system_id,
+        about_id=found.switch_id,
+        facts=facts,
+        occurrences=found.count,
+    )
+    with transaction.atomic():
+        # of two sweeps at once, or of one that was killed and the next one, one says so
+        told = BreachCount.objects.filter(pk=found.pk, alerted_count=found.alerted_count)
+        if told.update(alerted_count=found.count) and not found.alerted_count:
             announce(event="switch.breached", system_id=found.system_id, about_id=found.switch_id, facts=facts)
-        BreachCount.objects.filter(pk=found.pk).update(alerted_count=found.count)
-    return len(untold)
+    return True

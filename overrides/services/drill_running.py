@@ -1,9 +1,7 @@
 """Running drills: thrown like a real stop, measured, and set back; a real stop in between wins."""
 
 import uuid
-from collections.abc import Mapping, Sequence
 from datetime import datetime
-from statistics import median
 from typing import Any
 
 from django.utils import timezone
@@ -14,19 +12,22 @@ from governance.errors import RequestVoid
 from governance.scopes import Scope
 from ledger.entries import SERVER, Actor
 from ledger.sealing import Seal, sealing
+from notices.models import Alert
+from notices.services import open_alert
 from overrides.clock import advance_epoch, hold_clock
 from overrides.drill_errors import DrillNotPossible, DrillNotReady
 from overrides.drill_kinds import DRILL_ENDED, DRILL_RESTORED, DRILL_STARTED
-from overrides.models import ClientInstance, Drill, DrillReading, Probe, Switch, SwitchChange
-from overrides.services.changing import Setting, put, seal_late, switch_at
+from overrides.models import Drill, Probe, Switch, SwitchChange
+from overrides.services.changing import Setting, kind_of, put, seal_late, switch_at
+from overrides.services.drill_readings import keep_readings, measures_of
 from overrides.services.drills import drill_of, locked_drill, write_drill
 from overrides.services.expecting import expected_of
 from overrides.services.sweeping import each_by_itself
 from overrides.services.switches import tighten
-from overrides.standing import Epoch, InFlight, Mode
+from overrides.standing import InFlight, Mode
 
 Status, Type, EndedBy = Drill.Status, Drill.Type, Drill.EndedBy
-REASON = "drill"
+REASON, RIGHTS_ENDED = "drill", "rights-ended"
 
 
 def start_drill(*, actor: Actor, drill_id: uuid.UUID) -> Drill:
@@ -53,8 +54,10 @@ def start_drill(*, actor: Actor, drill_id: uuid.UUID) -> Drill:
 
 def end_drill(*, actor: Actor, drill_id: uuid.UUID) -> Drill:
     """End it: what its switch said before holds again, as the two agreed. Nothing is set back where a real stop has
-    taken the drill's place. Errors: `Forbidden`, `DrillNotFound`, `DrillNotReady`."""
+    taken the drill's place, or where one of the two may not loosen any more: then it stays, in earnest, and is alerted.
+    Errors: `Forbidden`, `DrillNotFound`, `DrillNotReady`."""
     with sealing() as seal:
+        hold_clock()
         drill = drill_of(actor, drill_id, Act.DRILL_PLAN)
         if drill.status != Status.RUNNING:
             raise DrillNotReady("It is not running.")
@@ -68,35 +71,14 @@ def watch_drills() -> int:
     return each_by_itself("drill", _watch, running)
 
 
-def readings_of(drill: Drill) -> Sequence[DrillReading]:
-    """What each expected instance did so far, as the server first heard it. Looking writes nothing."""
-    kept = {each.instance_id: each for each in drill.readings.order_by("instance", "id")}
-    return sorted((kept | _read_now(drill, kept)).values(), key=lambda each: (each.instance, str(each.instance_id)))
-
-
-def measures_of(drill: Drill, readings: Sequence[DrillReading]) -> dict[str, Any]:
-    """How many of the expected saw, applied and drained, after how many seconds; and who was silent."""
-    expected = drill.expected.get("instances", [])
-    said: dict[str, Any] = {
-        "expected": len(expected),
-        "ungoverned": len(drill.expected.get("ungoverned", [])),
-        "reading": len(drill.expected.get("reading", [])),
-        "silent": sorted(each.instance for each in readings if each.seen_at is None),
-    }
-    for name in ("seen", "applied", "drained"):
-        moments = [at for each in readings if (at := getattr(each, f"{name}_at")) is not None]
-        said[name] = len(moments)
-        if moments and drill.requested_at:
-            said[f"{name}_s"] = _spread(drill.requested_at, moments)
-    return said
-
-
 def _begin(actor: Actor, drill_id: uuid.UUID) -> Drill:
     now = timezone.now()
     with sealing() as seal:
         hold_clock()
         drill = drill_of(actor, drill_id, Act.DRILL_PLAN)
         _require_startable(drill, now)
+        if drill.status == Status.RUNNING:
+            return drill
         if drill.is_live:
             rights.require(actor, Act.SWITCH_TIGHTEN, Scope.system(drill.system_id))
             drill.former = _former(drill)
@@ -109,11 +91,13 @@ def _begin(actor: Actor, drill_id: uuid.UUID) -> Drill:
 
 def _require_startable(drill: Drill, now: datetime) -> None:
     ready = Status.APPROVED if drill.is_live else Status.PLANNED
-    if drill.status != ready:
+    # whoever began it may have died before the switch was thrown: whoever tries again throws it
+    is_cut_off = drill.is_live and drill.status == Status.RUNNING and drill.epoch is None
+    if drill.status != ready and not is_cut_off:
         raise DrillNotReady("A live drill starts once a second person agreed, any other one once it is planned.")
     if drill.is_live and not drill.starts_at <= now < drill.window_ends_at:
         raise DrillNotReady("A live drill starts within its window.")
-    if Drill.objects.filter(system_id=drill.system_id, status=Status.RUNNING).exists():
+    if Drill.objects.filter(system_id=drill.system_id, status=Status.RUNNING).exclude(pk=drill.pk).exists():
         raise DrillNotPossible("Another drill of this AI system is running.")
     if drill.is_live and not _both_still_may(drill):
         raise RequestVoid("Whoever planned or approved it may not do so any more.")
@@ -158,16 +142,30 @@ def _note_throw(drill_id: uuid.UUID, switch: Switch, change: SwitchChange) -> No
 
 def _watch(drill_id: uuid.UUID) -> bool:
     _note_lost_throw(drill_id)
+    drill = Drill.objects.filter(pk=drill_id, status=Status.RUNNING).first()
+    if drill is None:
+        return False
+    keep_readings(drill)
+    if _why_over(drill) is not None:
+        _end_if_over(drill_id)
+    return True
+
+
+def _end_if_over(drill_id: uuid.UUID) -> None:
     with sealing() as seal:
+        hold_clock()
         drill = locked_drill(drill_id)
         if drill is None or drill.status != Status.RUNNING:
-            return False
-        _keep_readings(drill)
-        if drill.is_live and _real_trip(drill):
-            _end(seal, SERVER, drill, EndedBy.REAL_TRIP)
-        elif drill.window_ends_at <= timezone.now():
-            _end(seal, SERVER, drill, EndedBy.WINDOW)
-    return True
+            return
+        why = _why_over(drill)
+        if why is not None:
+            _end(seal, SERVER, drill, why)
+
+
+def _why_over(drill: Drill) -> Drill.EndedBy | None:
+    if drill.is_live and _real_trip(drill):
+        return EndedBy.REAL_TRIP
+    return EndedBy.WINDOW if drill.window_ends_at <= timezone.now() else None
 
 
 def _note_lost_throw(drill_id: uuid.UUID) -> None:
@@ -193,9 +191,9 @@ def _is_trip(drill: Drill, change: SwitchChange) -> bool:
 
 
 def _end(seal: Seal, actor: Actor, drill: Drill, why: Drill.EndedBy) -> None:
-    _keep_readings(drill)
-    readings = readings_of(drill)
-    if drill.is_live and not _restore(seal, actor, drill) and drill.requested_at is not None:
+    """Within a transaction that holds the clock."""
+    readings = keep_readings(drill)
+    if drill.is_live and not _set_back(seal, actor, drill) and drill.requested_at is not None:
         why = EndedBy.REAL_TRIP
     drill.status, drill.ended_at, drill.ended_by = Status.ENDED, timezone.now(), why
     drill.measures = measures_of(drill, readings) if drill.epoch else {}
@@ -204,13 +202,20 @@ def _end(seal: Seal, actor: Actor, drill: Drill, why: Drill.EndedBy) -> None:
     write_drill(seal, actor=actor, kind=DRILL_ENDED, drill=drill, facts=facts)
 
 
-def _restore(seal: Seal, actor: Actor, drill: Drill) -> bool:
+def _set_back(seal: Seal, actor: Actor, drill: Drill) -> bool:
     """Set the switch back where it is still the drill's; False where somebody took it over in earnest."""
-    hold_clock()
     switch = switch_at(drill.node)
     if switch is None or switch.drill_id != drill.pk:
         return False
     seal_late(seal, switch)
+    if _both_still_may(drill):
+        _restore(seal, actor, drill, switch)
+    else:
+        _leave_in_earnest(seal, actor, drill, switch)
+    return True
+
+
+def _restore(seal: Seal, actor: Actor, drill: Drill, switch: Switch) -> None:
     former = Mode(drill.former["mode"])
     setting = Setting(
         mode=former,
@@ -219,48 +224,23 @@ def _restore(seal: Seal, actor: Actor, drill: Drill) -> bool:
         drill_id=drill.pk if former is Mode.RUN else None,  # what it restricted before is in earnest
     )
     facts = {"planned_by": str(drill.planned_by_id), "approved_by": str(drill.approved_by_id), "drill": str(drill.pk)}
-    put(
-        seal,
-        actor=actor,
-        kind=DRILL_RESTORED,
-        switch=switch,
-        setting=setting,
-        epoch=advance_epoch(),
-        source=REASON,
-        facts=facts,
+    epoch = advance_epoch()
+    put(seal, actor=actor, kind=DRILL_RESTORED, switch=switch, setting=setting, epoch=epoch, source=REASON, facts=facts)
+
+
+def _leave_in_earnest(seal: Seal, actor: Actor, drill: Drill, switch: Switch) -> None:
+    """Those who agreed to loosen it may not do so any more: two others have to. Until then it is no drill."""
+    mode = Mode(switch.mode)
+    setting = Setting(mode=mode, reason_code=RIGHTS_ENDED, in_flight=InFlight(switch.in_flight))
+    kind, epoch = kind_of(mode, REASON), advance_epoch()
+    put(seal, actor=actor, kind=kind, switch=switch, setting=setting, epoch=epoch, source=REASON)
+    open_alert(
+        actor=SERVER,
+        kind="drill.not_restored",
+        severity=Alert.Severity.CRITICAL,
+        fingerprint=f"drill.not_restored:{drill.pk}",
+        system_id=drill.system_id,
+        about_id=switch.pk,
+        facts={"switch": str(switch.pk), "drill": str(drill.pk), "mode": str(mode)},
+        once=True,
     )
-    return True
-
-
-def _keep_readings(drill: Drill) -> None:
-    """Keep the first time of each: the rows of instances move on with the next epoch. By one, who holds the drill."""
-    kept = {each.instance_id: each for each in drill.readings.all()}
-    found = _read_now(drill, kept).values()
-    times = ["seen_at", "applied_at", "drained_at"]
-    DrillReading.objects.bulk_create(
-        found, update_conflicts=True, unique_fields=["drill", "instance_id"], update_fields=times
-    )
-
-
-def _read_now(drill: Drill, kept: Mapping[uuid.UUID, DrillReading]) -> dict[uuid.UUID, DrillReading]:
-    """What the rows of the expected instances say by now, by instance; first times stay."""
-    epoch = drill.epoch
-    if epoch is None or drill.status != Status.RUNNING:
-        return {}
-    instances = ClientInstance.objects.filter(pk__in=drill.expected.get("instances", []))
-    return {each.pk: _reading(drill, epoch, each, kept.get(each.pk)) for each in instances}
-
-
-def _reading(drill: Drill, epoch: Epoch, instance: ClientInstance, kept: DrillReading | None) -> DrillReading:
-    reading = kept or DrillReading(drill=drill, instance_id=instance.pk, instance=instance.instance)
-    if instance.seen_epoch >= epoch:
-        reading.seen_at = reading.seen_at or instance.seen_at
-    if instance.applied_epoch >= epoch and (not drill.is_live or instance.obeys(Mode(drill.mode))):
-        reading.applied_at = reading.applied_at or instance.applied_at
-        reading.drained_at = reading.drained_at or instance.drained_at
-    return reading
-
-
-def _spread(since: datetime, moments: Sequence[datetime]) -> dict[str, float]:
-    seconds = sorted(max(0.0, (at - since).total_seconds()) for at in moments)
-    return {"first": round(seconds[0], 3), "median": round(median(seconds), 3), "last": round(seconds[-1], 3)}

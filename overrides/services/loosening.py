@@ -1,10 +1,11 @@
 """Loosening a switch: two people, for exactly what both saw; and one person for four hours, in an emergency."""
 
 import uuid
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -21,7 +22,7 @@ from notices.approvals import ask_approvers
 from notices.models import Alert, GatheredAlert
 from notices.outbox import announce, tell
 from notices.services import open_alert
-from overrides.clock import advance_epoch, hold_clock
+from overrides.clock import advance_epoch, be_brief, hold_clock
 from overrides.errors import (
     ClearUnreviewed,
     EpochPassed,
@@ -49,6 +50,7 @@ Status = LooseningRequest.Status
 LIFE = timedelta(hours=24)
 LONGEST_LIFE = timedelta(days=7)
 AT_ONCE = 200
+is_link = URLValidator(schemes=["http", "https"])
 
 
 def request_loosening(
@@ -64,13 +66,15 @@ def request_loosening(
 ) -> LooseningRequest:
     """Ask to set a switch to a less restrictive mode: run, or a stage on the way there. It waits for somebody else.
 
-    `epoch`: that of the switch as the asker saw it. `life`: until when it may be approved, a week at most. Errors:
+    `epoch`: that of the switch as the asker saw it. `evidence_url`: where it can be read why that is safe; from stop it
+    must be named. `life`: until when it may be approved, a week at most. Errors:
     `Forbidden`, `PersonNeeded`, `SwitchNotFound`, `EpochPassed`, `LooseningExists`, `InvalidInput`, `FallbackMissing`.
     """
     person_id = person_id_of(actor)
     with sealing() as seal:
         switch = _locked_switch(actor, Act.SWITCH_LOOSEN, switch_id)
         _check(switch, epoch, mode, life)
+        _require_evidence(switch, evidence_url)
         _make_room(seal, switch)
         request = LooseningRequest(
             switch=switch,
@@ -113,8 +117,7 @@ def approve_loosening(*, actor: Actor, request_id: uuid.UUID) -> SwitchChange:
     person_id_of(actor)
     with sealing() as seal:
         hold_clock()
-        request = _locked_request(request_id, lambda: _require_approver(actor))
-        switch = _switch_of(request)
+        request, switch = _locked_pair(actor, request_id)
         rights.require_approval(actor, Act.SWITCH_LOOSEN, scope_of(switch.node), requested_by=request.requested_by_id)
         _require_current(request, switch)
         seal_late(seal, switch)
@@ -150,9 +153,8 @@ def refuse_loosening(*, actor: Actor, request_id: uuid.UUID, note: str = "") -> 
     """Say no, as somebody who could have said yes. Errors: as `approve_loosening`."""
     person_id_of(actor)
     with sealing() as seal:
-        request = _locked_request(request_id, lambda: _require_approver(actor))
-        scope = scope_of(_switch_of(request).node)
-        rights.require_approval(actor, Act.SWITCH_LOOSEN, scope, requested_by=request.requested_by_id)
+        request, switch = _locked_pair(actor, request_id)
+        rights.require_approval(actor, Act.SWITCH_LOOSEN, scope_of(switch.node), requested_by=request.requested_by_id)
         _require_open(request)
         _decide(seal, actor, LOOSENING_REFUSED, request, Status.REFUSED, note)
     return request
@@ -272,6 +274,7 @@ def _void(request_id: uuid.UUID) -> bool:
 
 # --- what they share --------------------------------------------------------------------------------------------------
 def _locked_switch(actor: Actor, act: Act, switch_id: uuid.UUID) -> Switch:
+    be_brief()
     switch = Switch.objects.select_for_update(no_key=True).filter(pk=switch_id).first()
     if switch is None:
         if rights.can_anywhere(actor, act):
@@ -297,21 +300,40 @@ def _check(switch: Switch, epoch: Epoch, mode: Mode, life: timedelta) -> None:
     require_alternative(switch.node, mode)
 
 
+def _require_evidence(switch: Switch, url: str) -> None:
+    """Whoever approves lets a stopped AI act again, and must be able to see why that is safe."""
+    if not url and switch.mode != Mode.STOP:
+        return
+    try:
+        is_link(url)
+    except ValidationError as error:
+        problem = FieldProblem(
+            pointer="/evidence_url", detail="Where can it be read why this is safe?", expected="https://..."
+        )
+        raise InvalidInput(errors=[problem]) from error
+
+
 def _require_approver(actor: Actor) -> None:
     """Who may approve nothing hears the same of what is there and of what is not."""
     rights.require_approval(actor, Act.SWITCH_LOOSEN, requested_by=None)
 
 
-def _locked_request(request_id: uuid.UUID, otherwise: Callable[[], None] = lambda: None) -> LooseningRequest:
+def _locked_pair(actor: Actor, request_id: uuid.UUID) -> tuple[LooseningRequest, Switch]:
+    """For whoever may approve. In the order of all who change switches: the switch, then what was asked of it."""
+    switch_id = LooseningRequest.objects.filter(pk=request_id).values_list("switch_id", flat=True).first()
+    if switch_id is None:
+        _require_approver(actor)
+        raise LooseningNotFound()
+    be_brief()
+    switch = Switch.objects.select_for_update(no_key=True).get(pk=switch_id)
+    return _locked_request(request_id), switch
+
+
+def _locked_request(request_id: uuid.UUID) -> LooseningRequest:
     found = LooseningRequest.objects.select_for_update(of=("self",)).filter(pk=request_id).first()
     if found is None:
-        otherwise()
         raise LooseningNotFound()
     return found
-
-
-def _switch_of(request: LooseningRequest) -> Switch:
-    return Switch.objects.select_for_update(no_key=True).get(pk=request.switch_id)
 
 
 def _require_open(request: LooseningRequest) -> None:

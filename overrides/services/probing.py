@@ -1,9 +1,12 @@
 """Between drills: would everybody hear a stop? An epoch that changes nothing goes out, and who applies it is armed."""
 
 import uuid
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -80,18 +83,21 @@ def judge(row: ClientInstance, probes: Sequence[Probe], used_at: datetime | None
     if row.learned_by == ClientInstance.LearnedBy.OFREP_ETAG:
         return Armed(row, "cannot_confirm", None)
     # probes that went out before it was first heard of were not for it
-    missed = [each for each in probes if each.sent_at >= row.first_heard_at and each.epoch > row.applied_epoch]
-    return Armed(row, "not_armed", missed[0].sent_at) if missed else Armed(row, "armed", None)
+    later = islice(probes, bisect_right(probes, row.applied_epoch, key=lambda each: each.epoch), None)
+    missed = next((each for each in later if each.sent_at >= row.first_heard_at), None)
+    return Armed(row, "not_armed", missed.sent_at) if missed else Armed(row, "armed", None)
 
 
 def alert_not_armed() -> int:
     """Alert, once an AI system while it is so, where somebody would not stop. Returns of how many systems."""
-    live = AISystem.objects.filter(status=AISystem.Status.LIVE).values_list("pk", flat=True)
-    return each_by_itself("not-armed", _alert_deaf, list(live))
+    now, live = timezone.now(), AISystem.objects.filter(status=AISystem.Status.LIVE)
+    found = defaultdict[uuid.UUID, list[Armed]](list)
+    for each in judged(heard_lately(now).filter(system_id__in=live.values("pk")), now):
+        found[each.instance.system_id].append(each)
+    return each_by_itself("not-armed", lambda system_id: _alert_deaf(system_id, found[system_id]), list(found))
 
 
-def _alert_deaf(system_id: uuid.UUID) -> bool:
-    instances = armed_instances(system_id)
+def _alert_deaf(system_id: uuid.UUID, instances: Sequence[Armed]) -> bool:
     deaf = [each for each in instances if each.state == "not_armed" or (each.state == "silent" and each.decides)]
     if deaf:
         _alert(system_id, deaf, len(instances))

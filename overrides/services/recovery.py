@@ -107,7 +107,7 @@ def reinstate_forgotten(known: Sequence[SwitchState]) -> int:
         lost = [each for each in known if _is_weaker(switch_at(each.node), each)]
         if not lost:
             return 0
-        epoch = advance_epoch()
+        epoch = advance_epoch(surely=True)
         return sum(_reinstate(each, epoch) for each in lost)
 
 

@@ -14,7 +14,7 @@ from governance.acts import Act
 from governance.models.systems import clear
 from ledger.entries import SERVER, Actor
 from ledger.sealing import Seal, sealing
-from overrides.clock import PATIENCE, advance_epoch, hold_clock
+from overrides.clock import advance_epoch, be_brief, hold_clock
 from overrides.models import LooseningRequest, Switch, SwitchChange
 from overrides.services.changing import (
     LAPSE,
@@ -124,7 +124,7 @@ def _tighten(seal: Seal | None, actor: Actor, node: Node, setting: Setting, sour
     switch = switch_at(node)
     if switch is not None and _is_as_strict(switch, setting) and not _is_contested(switch, setting):
         return Tightened(switch, switch.changes.latest("generation", "number"), is_new=False)
-    epoch, switch = advance_epoch(), switch or new_switch(node)
+    epoch, switch = advance_epoch(surely=seal is None), switch or new_switch(node)
     if Mode(switch.mode).severity > setting.mode.severity:
         setting = replace(setting, mode=Mode(switch.mode))  # it takes a place, and is no milder than what it finds
     kept = setting if setting.mode is Mode.STOP else _with_end(setting, switch)
@@ -170,14 +170,8 @@ def seal_waiting_switches() -> int:
 
 def _seal_waiting(switch_id: uuid.UUID) -> bool:
     with sealing() as seal:
-        _be_brief()
+        be_brief()
         return seal_late(seal, Switch.objects.select_for_update(no_key=True).get(pk=switch_id))
-
-
-def _be_brief() -> None:
-    """A stop may wait for this row."""
-    with transaction.get_connection().cursor() as cursor:
-        cursor.execute(PATIENCE)
 
 
 def lapse_emergency_clears() -> int:

@@ -476,8 +476,8 @@ def test_what_is_held_is_what_rights_says(system: AISystem) -> None:
 
 # --- the way back -----------------------------------------------------------------------------------------------------
 def asking(done: Any, **given: str) -> dict[str, str]:
-    asked = {"epoch": str(done.epoch), "mode": "review", "reason_code": "cause-removed", "evidence_url": "", "note": ""}
-    return asked | given
+    asked = {"epoch": str(done.epoch), "mode": "review", "reason_code": "cause-removed", "note": ""}
+    return asked | {"evidence_url": "https://example.org/incident/4"} | given
 
 
 def test_asking_and_approving_each_ask_who_it_is_and_take_two(system: AISystem, operator: Person) -> None:
@@ -488,7 +488,7 @@ def test_asking_and_approving_each_ask_who_it_is_and_take_two(system: AISystem, 
     assert b"checked" in form.content.split(b'value="review"')[1][:60]
     assert "Is it you?" in text_of(client.post(address, asking(done)))
     assert not LooseningRequest.objects.exists()
-    sent = client.post(address, asking(done, evidence_url="https://example.org/incident/4") | PROOF)
+    sent = client.post(address, asking(done) | PROOF)
     asked = LooseningRequest.objects.get()
     assert sent.headers["Location"] == f"{BOARD}requests/{asked.pk}/"
     assert mode_of(system) is Mode.STOP
@@ -562,6 +562,7 @@ def test_a_request_that_is_answered_between_two_presses_leads_to_the_switch(
         ({"mode": "stop"}, "valid choice"),
         ({"epoch": "x"}, "Load it again"),
         ({"evidence_url": "javascript:alert(1)"}, "valid URL"),
+        ({"evidence_url": ""}, "required"),
     ],
 )
 def test_a_request_with_something_wrong_says_what(

@@ -42,7 +42,7 @@ def ask_for(done: Tightened, person: Person, mode: Mode = Mode.RUN, **rest: Any)
         switch_id=done.switch.pk,
         epoch=done.switch.epoch,
         mode=mode,
-        **{"reason_code": "cause-removed"} | rest,
+        **{"reason_code": "cause-removed", "evidence_url": "https://example.org/incident/4"} | rest,
     )
 
 

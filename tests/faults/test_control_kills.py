@@ -16,8 +16,11 @@ from governance.models import Person
 from governance.scopes import Scope
 from governance.services.tokens import create_token
 from ledger.models import Entry
-from overrides.models import LooseningRequest, Override, Review, Switch
+from notices.models import Alert
+from overrides.models import Drill, LooseningRequest, Override, Review, Switch
+from overrides.services.drills import approve_drill, plan_drill
 from tests.factories.control import approver_of, ask_for, operator_of, stop
+from tests.factories.parameters import Crew, make_crew
 from tests.factories.register import actor_of, give_role, make_person, make_system
 from tests.factories.reviews import open_review
 from tests.factories.sign_in import with_app
@@ -126,6 +129,62 @@ def test_the_approval_of_a_loosening(installation: Installation, control: Web, s
     assert (switch.mode, switch.revision, switch.changes.count()) == ("run", 2, 2)
     assert LooseningRequest.objects.get(pk=asked.pk).status == "approved"
     assert (entries("switch.loosened", switch.pk), entries("loosening.approved", asked.pk)) == (1, 1)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_emergency_clear(installation: Installation, control: Web, step: str) -> None:
+    system = make_system(accountable=make_person())
+    done = stop(system)
+    body = {"switch_id": str(done.switch.pk), "epoch": str(done.epoch), "reason_code": "ward-waits", "note": "Now."}
+    caller = Caller(control, operator_of(None, Role.EMERGENCY_OPERATOR))
+    answer = post_through_a_kill(installation, caller, step, "/api/v1/control/emergency-clear", body)
+    assert answer.status_code in (201, 409), answer.text
+    switch = Switch.objects.get(system_id=system.pk)
+    assert (switch.mode, switch.revision, switch.changes.count()) == ("review", 2, 2)
+    assert entries("switch.emergency_cleared", switch.pk) == 1
+    assert Alert.objects.filter(kind="switch.emergency_cleared", about_id=switch.pk).count() == 1
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_approval_of_a_parameter(installation: Installation, control: Web, step: str) -> None:
+    crew = make_crew(accountable=make_person())
+    parameter = crew.parameter()
+    asked = crew.set(parameter, 5000)
+    assert asked.status == "proposed"
+    caller = Caller(control, crew.approver)
+    answer = post_through_a_kill(installation, caller, step, f"/api/v1/parameter-changes/{asked.pk}/approve", {})
+    assert answer.status_code in (200, 409), answer.text
+    in_force = parameter.versions.get(status="in_force")
+    assert (in_force.pk, in_force.value) == (asked.pk, 5000)
+    assert entries("parameter.changed", asked.pk) == 1
+
+
+def planned(crew: Crew) -> Drill:
+    drill = plan_drill(
+        actor=actor_of(crew.operator),
+        system_id=crew.system.pk,
+        drill_type="live_production",
+        environment="production",
+        starts_at=timezone.now(),
+        expectation="All stop.",
+    )
+    return approve_drill(actor=actor_of(crew.approver), drill_id=drill.pk)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_start_and_the_end_of_a_drill(installation: Installation, control: Web, step: str) -> None:
+    crew = make_crew(accountable=make_person())
+    drill = planned(crew)
+    caller = Caller(control, crew.operator)
+    answer = post_through_a_kill(installation, caller, step, f"/api/v1/drills/{drill.pk}/start", {})
+    assert answer.status_code in (200, 409), answer.text
+    switch = Switch.objects.get(system_id=crew.system.pk)
+    assert (switch.mode, switch.drill_id, switch.changes.count()) == ("stop", drill.pk, 1)
+    answer = post_through_a_kill(installation, caller, step, f"/api/v1/drills/{drill.pk}/end", {})
+    assert answer.status_code in (200, 409), answer.text
+    switch.refresh_from_db()
+    assert (switch.mode, switch.changes.count(), entries("switch.restored", switch.pk)) == ("run", 2, 1)
+    assert (Drill.objects.get(pk=drill.pk).status, entries("drill.ended", drill.pk)) == ("ended", 1)
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -13,6 +13,7 @@ from evidence.verification import verify_everything
 from governance.models import AISystem
 from ledger.models import Entry
 from notices.models import Alert, Event
+from notices.outbox import announce
 from overrides.conduct import DRAIN_WITHIN, Conduct, conduct_of
 from overrides.models import BreachCount, Review
 from overrides.services.breaches import alert_breaches
@@ -103,6 +104,26 @@ def test_a_breach_is_sealed_counted_and_told_once(sender: Sender) -> None:
     assert (alert.occurrences, Event.objects.filter(type="switch.breached").count()) == (4, 1)
     assert Decision.objects.filter(flags__contains=["breach"]).count() == 4
     assert list(verify_everything()) == []
+
+
+@pytest.mark.committing
+def test_a_sweep_that_dies_or_stumbles_tells_each_breach_once(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop(sender.systems[0])
+    sender.post(sender.record(occurred_at=now()))
+    first = BreachCount.objects.get()
+    values = {each.attname: getattr(first, each.attname) for each in BreachCount._meta.fields}
+    BreachCount.objects.create(**values | {"id": uuid.uuid4(), "number": first.number + 1})
+
+    def stumbles(**given: Any) -> Any:
+        if given["facts"]["epoch"] == f"1.{first.number}":
+            raise RuntimeError("a row in trouble")
+        return announce(**given)
+
+    with monkeypatch.context() as stumbling:
+        stumbling.setattr("overrides.services.breaches.announce", stumbles)
+        assert alert_breaches() == 1, "the other one waits for nobody"
+    assert [alert_breaches(), alert_breaches()] == [1, 0]
+    assert Event.objects.filter(type="switch.breached").count() == Alert.objects.count() == 2
 
 
 @pytest.mark.committing

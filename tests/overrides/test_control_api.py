@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -34,7 +36,8 @@ def problem(answer: Any) -> tuple[int, str]:
 
 
 def ask(client: APIClient, switch: dict[str, Any], **rest: Any) -> Any:
-    body = {"switch_id": switch["id"], "epoch": switch["epoch"], "mode": "run", "reason_code": "mended"} | rest
+    body = {"switch_id": switch["id"], "epoch": switch["epoch"], "mode": "run", "reason_code": "mended"}
+    body |= {"evidence_url": "https://example.org/report"} | rest
     return client.post(f"{ROOT}/loosen", body, format="json")
 
 
@@ -50,7 +53,8 @@ def test_one_stops_two_start_again() -> None:
         "capability": None,
     }
     assert (stopped["sealed"], stopped["change"]["expected"]) == (True, 0)
-    asked = ask(asker, stopped["switch"], evidence_url="https://example.org/report")
+    assert ask(asker, stopped["switch"], evidence_url="").json()["errors"][0]["pointer"] == "/evidence_url"
+    asked = ask(asker, stopped["switch"])
     assert asked.status_code == 201
     address = f"{ROOT}/loosen/{asked.json()['id']}/approve"
     assert problem(asker.post(address)) == (403, "approval-forbidden")
@@ -146,6 +150,20 @@ def test_nobody_sees_switches_of_systems_beyond_their_reach() -> None:
         assert [each["scope"]["system"] for each in items] == [None]
         assert problem(client.get(f"{ROOT}/changes/{done.change.pk}")) == (404, "switch-change-not-found")
     assert problem(by_key(system, scopes=("decisions:write",)).get(f"{ROOT}/switches"))[0] == 403
+
+
+def test_many_switches_are_listed_by_as_many_queries_as_one() -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            client.get(f"{ROOT}/switches")
+        return len(asked)
+
+    client = signed_in(operator_of())
+    stop(make_system())
+    one = queries()
+    for _ in range(3):
+        stop(make_system())
+    assert queries() <= one
 
 
 def test_an_emergency_clear_over_the_api() -> None:

@@ -18,18 +18,27 @@ from django.utils import timezone
 from prometheus_client import Gauge
 
 from governance import memory as register_memory
-from governance.services.systems import end_environment, retire_system
+from governance.api.authentication import authenticate_key
+from governance.services.systems import EDITABLE, end_environment, retire_system
+from governance.services.versions import register_version, retire_version
 from ledger.models import Entry
 from notices.models import Alert
 from overrides import known_here, memory
 from overrides.clients import metrics
+from overrides.clients.reach import Sight, reach_of
+from overrides.clients.state import StateDocument, state_document
 from overrides.errors import ControlsStale
 from overrides.models import ControlRecovery, Switch
+from overrides.services.parameter_requests import approve_change
+from overrides.services.parameters import ask_to_retire_parameter
 from overrides.services.recovery import recover_if_restored, seal_recoveries
+from overrides.services.rules import approve_rule_change, change_rule
 from overrides.services.switches import seal_waiting_switches
 from overrides.standing import Epoch, Mode
 from tests.factories.control import clear, operator_of, stop
-from tests.factories.register import actor_of, make_system
+from tests.factories.parameters import make_crew
+from tests.factories.register import actor_of, make_key, make_system
+from tests.factories.reviews import make_queue, make_rule
 
 pytestmark = pytest.mark.committing
 
@@ -236,6 +245,41 @@ def test_what_the_register_says_to_clients_is_an_epoch_too(listening: None) -> N
     settled = memory.current().control.epoch
     time.sleep(2.2)
     assert memory.current().control.epoch == settled
+
+
+def test_what_ends_in_the_register_or_beside_it_reaches_clients(listening: None) -> None:
+    crew = make_crew(environments=["production"])
+    key, parameter = make_key(crew.system, scopes=["control:read"]), crew.parameter()
+    version = register_version(actor=actor_of(crew.engineer), system_id=crew.system.pk, version="2.1")
+    rule = make_rule(crew.system, make_queue(crew.engineer))
+    time.sleep(2.5)
+    grant = authenticate_key(f"Bearer {key.text}")
+
+    def said() -> StateDocument:
+        controls, register, now = memory.current(), register_memory.current(), timezone.now()
+        return state_document(
+            Sight(controls=controls, register=register, reach=reach_of(grant), is_stale=False, now=now)
+        )
+
+    def told() -> tuple[Epoch, str]:
+        return memory.current().control.epoch, said().etag
+
+    def reaches(act: Callable[[], object]) -> None:
+        epoch, etag = told()
+        act()
+        until(lambda: told()[0] > epoch and told()[1] != etag, 4)
+        time.sleep(1.5)  # or what comes of it late would pass for what comes next
+
+    engineer, approver = actor_of(crew.engineer), actor_of(crew.approver)
+    reaches(lambda: retire_version(actor=engineer, version_id=version.pk))
+    gone = ask_to_retire_parameter(actor=engineer, parameter_id=parameter.pk, reason_code="not-used")
+    reaches(lambda: approve_change(actor=approver, version_id=gone.pk))
+    assert parameter.name.encode() not in said().rest
+    request = change_rule(actor=actor_of(crew.operator), rule_id=rule.pk, changes={"archived": True}).request
+    assert request is not None
+    reaches(lambda: approve_rule_change(actor=approver, change_id=request.pk))
+    assert not memory.current().rules.get(crew.system.pk)
+    assert "slug" not in EDITABLE, "what clients know a system by stays"
 
 
 # --- what this host knows ---------------------------------------------------------------------------------------------

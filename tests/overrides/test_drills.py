@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from config.errors import Forbidden, InvalidInput
@@ -22,12 +23,13 @@ from notices.models import Alert
 from overrides import memory
 from overrides.clock import current_epoch
 from overrides.drill_errors import DrillNotFound, DrillNotPossible, DrillNotReady
-from overrides.models import Drill, DrillReading, Probe, Switch, SwitchChange
+from overrides.models import ClientInstance, Drill, DrillReading, Probe, Switch, SwitchChange
 from overrides.services import drill_running
 from overrides.services.acknowledging import note_seen
 from overrides.services.confirming import watch_changes
 from overrides.services.drill_debts import alert_overdue, drill_debts
-from overrides.services.drill_running import end_drill, readings_of, start_drill, watch_drills
+from overrides.services.drill_readings import keep_readings, readings_of
+from overrides.services.drill_running import end_drill, start_drill, watch_drills
 from overrides.services.drills import (
     approve_drill,
     cancel_drill,
@@ -246,6 +248,27 @@ def test_whoever_agreed_must_still_have_the_right_when_it_starts(crew: Crew, who
     assert mode_of(crew.system) is Mode.RUN
 
 
+@pytest.mark.parametrize("who", ["operator", "approver"])
+@pytest.mark.parametrize("by_window", [True, False])
+def test_whoever_agreed_to_its_end_must_still_have_the_right_then(crew: Crew, who: str, by_window: bool) -> None:
+    drill = started(crew, window=HOUR)
+    person = getattr(crew, who)
+    end_assignment(actor=actor_of(person), assignment_id=person.assignments.get(role=who).pk)
+    if by_window:
+        with time_machine.travel(timezone.now() + HOUR):
+            watch_drills()
+    else:
+        end_drill(actor=actor_of(crew.engineer), drill_id=drill.pk)
+    drill.refresh_from_db()
+    switch = Switch.objects.get()
+    assert (drill.status, drill.ended_by) == (Status.ENDED, "window" if by_window else "person")
+    assert mode_of(crew.system) is Mode.STOP, "nobody loosens what they may not"
+    assert (switch.drill_id, switch.reason_code) == (None, "rights-ended"), "it is in earnest now"
+    assert drill.epoch is not None and switch.epoch > drill.epoch
+    alert = Alert.objects.get(kind="drill.not_restored")
+    assert (alert.system_id, alert.about_id) == (crew.system.pk, switch.pk)
+
+
 # --- measures --------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def client(crew: Crew) -> KeyGrant:
@@ -264,7 +287,7 @@ def test_it_measures_who_saw_applied_drained_and_who_was_silent(crew: Crew, clie
         "c": False,
     }
     assert not DrillReading.objects.exists(), "looking writes nothing"
-    watch_drills()
+    watch_drills()  # before the rows of instances move on
     assert (DrillReading.objects.count(), watch_drills(), DrillReading.objects.count()) == (3, 1, 3)
     send_epoch = stop(make_system()).epoch
     ack(client, crew.system, send_epoch, Mode.STOP, instance="a")
@@ -276,6 +299,24 @@ def test_it_measures_who_saw_applied_drained_and_who_was_silent(crew: Crew, clie
     ack(client, crew.system, current_epoch(), Mode.RUN, instance="c")
     drill.refresh_from_db()
     assert drill.measures["silent"] == ["c"], "frozen at its end"
+
+
+def test_whoever_looks_at_a_running_drill_writes_nothing(crew: Crew, client: KeyGrant) -> None:
+    for name in ("a", "b"):
+        ack(client, crew.system, current_epoch(), instance=name)
+    drill = started(crew)
+    ack(client, crew.system, drill.epoch, Mode.STOP, instance="a")
+    with CaptureQueriesContext(connection) as looking:
+        assert [each.applied_at is not None for each in readings_of(drill)] == [True, False]
+    assert {each["sql"].split()[0] for each in looking} == {"SELECT"}
+    with CaptureQueriesContext(connection) as sweeping:
+        keep_readings(drill)
+        keep_readings(drill)  # as two sweeps at once
+    assert len([each for each in sweeping if "INSERT INTO overrides_drillreading" in each["sql"]]) == 2
+    first = drill.readings.get(instance="a").applied_at
+    ClientInstance.objects.update(applied_at=timezone.now() + HOUR)
+    keep_readings(drill)
+    assert drill.readings.get(instance="a").applied_at == first, "the first time counts"
 
 
 def test_a_drill_raises_no_alert_of_a_real_stop(crew: Crew, client: KeyGrant) -> None:
@@ -400,6 +441,25 @@ def test_a_drill_that_cannot_be_ended_keeps_no_other_running(crew: Crew, monkeyp
     with time_machine.travel(timezone.now() + 2 * HOUR):
         assert watch_drills() == 1
     assert [Drill.objects.get(pk=each.pk).status for each in drills] == [Status.RUNNING, Status.ENDED]
+
+
+def test_a_drill_whose_thrower_died_is_thrown_by_whoever_tries_again(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drill = approved(crew)
+
+    def dies(**given: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
+        dying.setattr(drill_running, "tighten", dies)
+        start_drill(actor=actor_of(crew.operator), drill_id=drill.pk)
+    assert mode_of(crew.system) is Mode.RUN and Drill.objects.get().status == Status.RUNNING
+    again = start_drill(actor=actor_of(crew.operator), drill_id=drill.pk)
+    assert mode_of(crew.system) is Mode.STOP and again.epoch == Switch.objects.get().epoch
+    with pytest.raises(DrillNotReady):
+        start_drill(actor=actor_of(crew.operator), drill_id=drill.pk)
+    assert kinds_about(drill).count("drill.started") == 2, "begun once, thrown once"
 
 
 def test_a_throw_that_nobody_lived_to_note_is_measured(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:

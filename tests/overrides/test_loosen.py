@@ -177,6 +177,25 @@ def test_as_strict_is_not_looser() -> None:
         ask_for(stop(system), operator_of(system), Mode.STOP)
 
 
+@pytest.mark.parametrize("url", ["", "seen in the lab", "ftp://example.org/report", "javascript:alert(1)"])
+def test_from_stop_evidence_is_named_by_a_link(url: str) -> None:
+    system = make_system()
+    done = stop(system)
+    for mode in (Mode.RUN, Mode.REVIEW):
+        with pytest.raises(InvalidInput) as refused:
+            ask_for(done, operator_of(system), mode, evidence_url=url)
+        assert [each.pointer for each in refused.value.errors] == ["/evidence_url"]
+    assert not LooseningRequest.objects.exists()
+
+
+def test_from_a_milder_mode_evidence_may_be_named() -> None:
+    system = make_system()
+    done = stop(system, mode=Mode.REVIEW)
+    with pytest.raises(InvalidInput):
+        ask_for(done, operator_of(system), evidence_url="in a drawer")
+    assert ask_for(done, operator_of(system), evidence_url="").status == Status.OPEN
+
+
 def test_an_operator_elsewhere_cannot_ask() -> None:
     with pytest.raises(Forbidden):
         ask_for(stop(make_system()), operator_of(make_system()))
@@ -236,6 +255,20 @@ def test_a_trip_beats_a_clear_at_the_same_moment() -> None:
         assert Switch.objects.get().mode == "stop", (cleared, tripped)
         assert not isinstance(tripped, Exception)
         assert not isinstance(cleared, Exception) or isinstance(cleared, EpochPassed)
+
+
+@pytest.mark.committing
+@pytest.mark.parametrize("act", [refuse_loosening, approve_loosening])
+def test_a_trip_and_an_answer_to_a_request_take_their_locks_in_one_order(act: Any) -> None:
+    system, operator, approver = make_system(), operator_of(), approver_of()
+    done = stop(system)
+    for _ in range(4):
+        request = ask_for(done, operator)
+        answer = partial(act, actor=actor_of(approver), request_id=request.pk)
+        answered, tripped = at_once(answer, partial(stop, system))
+        assert not isinstance(tripped, Exception), tripped
+        assert not isinstance(answered, Exception) or isinstance(answered, (EpochPassed, LooseningNotOpen)), answered
+        done = tripped if tripped.is_new else stop(system)
 
 
 @pytest.mark.committing

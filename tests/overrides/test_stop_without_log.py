@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,12 @@ from ledger.heads import head_store
 from ledger.models import Entry
 from ledger.selectors import open_log
 from overrides import memory
+from overrides.clock import current_epoch
 from overrides.models import LooseningRequest, Switch
 from overrides.services.loosening import approve_loosening, void_passed_requests
+from overrides.services.recovery import recover_control
 from overrides.services.switches import seal_waiting_switches
-from overrides.standing import Mode
+from overrides.standing import Epoch, Mode
 from tests.factories.control import approver_of, ask_for, clear, operator_of, stop
 from tests.factories.register import actor_of, make_person, make_system
 
@@ -187,3 +191,51 @@ def test_whoever_loosens_at_a_busy_log_does_not_hold_up_a_stop_of_another_system
         assert time.monotonic() - started < 2.5
         thread.join(20)
     assert mode_of(busy) is Mode.STOP
+
+
+FULL_QUEUE = (
+    "CREATE TABLE announced (id int);"
+    " CREATE FUNCTION full_queue() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$ BEGIN RAISE EXCEPTION 'too many notifications in the NOTIFY queue'; END $$;"
+    " CREATE CONSTRAINT TRIGGER full_queue AFTER INSERT ON announced DEFERRABLE INITIALLY DEFERRED"
+    " FOR EACH ROW EXECUTE FUNCTION full_queue();"
+    " GRANT INSERT ON announced TO app"
+)
+
+
+@contextmanager
+def full_queue_of_notifications(keeper_url: str) -> Iterator[None]:
+    """As with one listener who reads none: each COMMIT fails that would announce something."""
+    with psycopg.connect(keeper_url, autocommit=True) as keeper:
+        keeper.execute(FULL_QUEUE)
+
+    def and_fails(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        found = execute(sql, params, many, context)
+        if "pg_notify" in sql:
+            execute("INSERT INTO announced VALUES (1)", None, False, context)
+        return found
+
+    with connection.execute_wrapper(and_fails):
+        yield
+
+
+@pytest.mark.committing
+@pytest.mark.parametrize("has_log", [True, False])
+def test_a_notification_that_fails_loses_no_stop(has_log: bool, keeper_url: str) -> None:
+    system = make_system()
+    before = memory.current().control.epoch
+    with pytest.MonkeyPatch.context() as broken, full_queue_of_notifications(keeper_url):
+        if not has_log:
+            broken.setattr("ledger.sealing.signing_seeds", gone)
+        done = stop(system)
+    assert (mode_of(system), done.is_sealed, Switch.objects.get().mode) == (Mode.STOP, False, "stop")
+    assert memory.current().control.epoch > before
+    assert seal_waiting_switches() == 1
+    assert findings() == set()
+
+
+@pytest.mark.committing
+def test_a_notification_that_fails_keeps_no_recovery_back(keeper_url: str) -> None:
+    with full_queue_of_notifications(keeper_url):
+        found = recover_control(cause="memory", above=Epoch(7, 7), known=[])
+    assert found is not None and current_epoch() > Epoch(7, 7)

@@ -103,6 +103,7 @@ def stop_is_confirmed_by_every_instance(demo: Demonstration) -> dict[str, Any]:
 def resume_by_two_for_review(demo: Demonstration, switch: dict[str, Any]) -> None:
     """Everything is held then: the service proposes, and people decide."""
     asked = {"switch_id": switch["id"], "epoch": switch["epoch"], "mode": "review", "reason_code": "cause-fixed"}
+    asked["evidence_url"] = "https://example.org/incident/4"
     request = demo.ask("operator", "control/loosen", asked)
     demo.ask("approver", f"control/loosen/{request['id']}/approve", {})
     demo.wait(lambda: demo.log().count("*** stop -> review") == INSTANCES, 10)
