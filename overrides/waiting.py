@@ -15,7 +15,7 @@ from governance.acts import Act
 from ledger.entries import Actor
 from overrides.claimable import with_free_place
 from overrides.eligibility import skills_of
-from overrides.models import OPEN, Appeal, Override, Review, ReviewAssignment, ReviewQueue
+from overrides.models import OPEN, Appeal, Override, Review, ReviewAssignment, ReviewQueue, is_held
 from overrides.selectors import reviews_for
 
 Work = ReviewAssignment.Status
@@ -86,8 +86,8 @@ def what_waits(actor: Actor) -> Waiting:
 
 
 def owned_queues(person_id: uuid.UUID) -> Any:
-    """The queues somebody answers for: with what waits, what is worked on, and the deadline that comes next."""
-    is_open = Q(reviews__status__in=OPEN)
+    """The queues somebody answers for: what waits, what of it is held, what is worked on, the deadline next."""
+    is_open, held = Q(reviews__status__in=OPEN), is_held("reviews__")
     live = Q(status=Work.CLAIMED, lease_until__gt=timezone.now())
     worked_on = ReviewAssignment.objects.filter(live, review__queue_id=OuterRef("pk")).order_by()
     counted = worked_on.values("review__queue_id").annotate(n=Count("pk")).values("n")
@@ -95,6 +95,8 @@ def owned_queues(person_id: uuid.UUID) -> Any:
     mine = ReviewQueue.objects.filter(owner_id=person_id, archived_at=None)
     return mine.annotate(
         waiting=Count("reviews", filter=is_open),
+        held=Count("reviews", filter=held),
+        afterwards=Count("reviews", filter=is_open & ~held),
         next_deadline_at=Min("reviews__deadline_at", filter=is_open),
         claimed=counted,
         people=people,

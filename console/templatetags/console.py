@@ -6,11 +6,13 @@ from typing import Any
 import orjson
 from django import template
 from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 
 from config import moments
+from config.origins import beside
 from governance.models import Person
 from governance.selectors import waiting_for
 from notices.kinds import kind_words
@@ -25,6 +27,12 @@ register.simple_tag(moments.moment, name="moment")
 @register.simple_tag
 def is_demonstration() -> bool:
     return bool(settings.DEMO)
+
+
+@register.simple_tag(takes_context=True)
+def control_url(context: Any, view: str, *args: Any) -> str:
+    """Of a page of the switchboard: at the control process, which no flood of decisions slows."""
+    return beside(context["request"], reverse(view, args=args), in_control=True)
 
 
 @register.simple_tag
@@ -91,6 +99,12 @@ def pretty_json(value: Any) -> str:
 def shortest(value: float) -> str:
     """As the entry writes it: the shortest double."""
     return repr(value)
+
+
+@register.filter
+def spelt(code: str) -> str:
+    """A short code as the timeline reads it: "wrong-input" is "wrong input"."""
+    return code.replace("-", " ")
 
 
 @register.filter

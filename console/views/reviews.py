@@ -105,5 +105,5 @@ def _unconfirmed(person: Person) -> int:
 
 
 def _share(queue: ReviewQueue) -> float | None:
-    waiting: int = getattr(queue, "waiting", 0)
-    return min(1.0, waiting / queue.capacity) if queue.capacity else None
+    held: int = getattr(queue, "held", 0)
+    return min(1.0, held / queue.capacity) if queue.capacity else None

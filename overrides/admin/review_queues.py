@@ -19,7 +19,7 @@ from governance import rights
 from governance.acts import Act
 from governance.admin.pages import ReasonForm, RegisterAdmin, actor_of, person_of
 from governance.scopes import ORGANISATION, Scope
-from overrides.models import OPEN, ReviewerSkill, ReviewQueue, RuleChange
+from overrides.models import OPEN, ReviewerSkill, ReviewQueue, RuleChange, is_held
 from overrides.reasons import DECISIONS, reasons_in_force
 from overrides.services.queues import (
     archive_queue,
@@ -80,7 +80,7 @@ class ReviewQueueAdmin(RegisterAdmin[ReviewQueue]):
         "waits for a second person."
     )
     form = QueueForm
-    list_display = ("slug", "system", "owner", "waiting", "capacity", "when_full", "shown_state")
+    list_display = ("slug", "system", "owner", "waiting", "held", "capacity", "when_full", "shown_state")
     list_filter = ("system",)
     list_select_related = ("system", "owner")
     actions_detail = ("archive", "reasons", "show_history")
@@ -107,7 +107,8 @@ class ReviewQueueAdmin(RegisterAdmin[ReviewQueue]):
         if systems is not None:
             rows = rows.filter(Q(system=None) | Q(system_id__in=systems) | Q(owner_id=person.pk))
         counted: QuerySet[ReviewQueue] = rows.annotate(
-            open_reviews=Count("reviews", filter=Q(reviews__status__in=OPEN))
+            open_reviews=Count("reviews", filter=Q(reviews__status__in=OPEN)),
+            held_reviews=Count("reviews", filter=is_held("reviews__")),
         )
         return counted
 
@@ -192,11 +193,15 @@ class ReviewQueueAdmin(RegisterAdmin[ReviewQueue]):
     def waiting(self, row: ReviewQueue) -> int:
         return int(getattr(row, "open_reviews", 0))
 
+    @admin.display(description="Held", ordering="held_reviews")
+    def held(self, row: ReviewQueue) -> int:
+        return int(getattr(row, "held_reviews", 0))
+
     @display(description="State", label={"in use": "success", "over capacity": "danger", "archived": "info"})
     def shown_state(self, row: ReviewQueue) -> str:
         if row.archived_at:
             return "archived"
-        return "over capacity" if row.capacity and self.waiting(row) > row.capacity else "in use"
+        return "over capacity" if row.capacity and self.held(row) > row.capacity else "in use"
 
 
 def reasons_form(shown: str) -> type[forms.Form]:

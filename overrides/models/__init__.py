@@ -10,7 +10,7 @@ from overrides.models.review_rules import (
     ReviewRule,
     RuleChange,
 )
-from overrides.models.reviews import ONE_DECIDES, OPEN, Review, ReviewAssignment
+from overrides.models.reviews import ONE_DECIDES, OPEN, Review, ReviewAssignment, is_held
 from overrides.models.rulings import Appeal, Effect, Execution, Override, ReportedOverride
 from overrides.models.switches import ControlRecovery, LooseningRequest, Switch, SwitchChange
 from overrides.models.unknown_flags import UnknownFlag
@@ -45,4 +45,5 @@ __all__ = [
     "Switch",
     "SwitchChange",
     "UnknownFlag",
+    "is_held",
 ]

@@ -155,6 +155,11 @@ ONE_DECIDES = 3
 """The seat of who decides between two, or what was left to those who answer for it."""
 
 
+def is_held(prefix: str = "") -> models.Q:
+    """What a queue's capacity counts: what took effect already cannot be turned away, and takes nobody's room."""
+    return models.Q(**{f"{prefix}status__in": OPEN, f"{prefix}phase": "proposed"})
+
+
 class ReviewAssignment(GovernedRow):
     """One person's work on a review: taken for a while, then handed in, given back or lost."""
 

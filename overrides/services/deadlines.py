@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from itertools import islice, takewhile
 
-from django.db.models import Count, DateTimeField, DurationField, ExpressionWrapper, F, Q, Value
+from django.db.models import Count, DateTimeField, DurationField, ExpressionWrapper, F, Value
 from django.utils import timezone
 
 from audit.errors import DecisionNotFound
@@ -20,7 +20,7 @@ from notices.models import Alert
 from notices.outbox import announce, tell
 from notices.services import open_alert
 from overrides import memory
-from overrides.models import OPEN, OnTimeout, Review, ReviewQueue
+from overrides.models import OPEN, OnTimeout, Review, ReviewQueue, is_held
 from overrides.review_kinds import REVIEW_OVERFLOWED, REVIEW_TIMED_OUT, REVIEW_WITHDRAWN
 from overrides.services.rules import MAY_ALLOW
 from overrides.services.sweeping import each_by_itself
@@ -79,12 +79,10 @@ def apply_capacity(*, actor: Actor, now: datetime | None = None) -> int:
     def overflow(review_id: uuid.UUID) -> bool:
         return _give_up(actor, review_id, Review.Closing.QUEUE_FULL, now)
 
-    # what took effect already cannot be turned away: it must not take the room of what can
-    is_held = Q(reviews__status__in=OPEN, reviews__phase="proposed")
-    waiting = full.annotate(waiting=Count("reviews", filter=is_held))
-    for queue in waiting.filter(waiting__gt=F("capacity")):
+    held = full.annotate(held=Count("reviews", filter=is_held("reviews__")))
+    for queue in held.filter(held__gt=F("capacity")):
         last = queue.reviews.filter(status=Review.Status.OPEN, phase="proposed").order_by("-opened_at")
-        beyond = queue.waiting - (queue.capacity or 0)
+        beyond = queue.held - (queue.capacity or 0)
         ids = list(last.values_list("pk", flat=True)[: min(beyond, AT_ONCE)])
         dealt_with += each_by_itself("review-beyond", overflow, ids)
     return dealt_with

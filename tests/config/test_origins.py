@@ -6,6 +6,7 @@ from pytest_django import Settings
 
 from config.navigation import sidebar
 from config.origins import origins
+from console.templatetags.console import control_url
 
 BOARD, DECISIONS = "/admin/switchboard/", "/admin/decisions/"
 
@@ -48,3 +49,9 @@ def test_behind_a_proxy_or_at_another_name_links_stay_as_they_are(settings: Sett
 
 def test_a_passkey_counts_at_both() -> None:
     assert origins() == ["http://localhost:8000", "http://localhost:8001"]
+
+
+@pytest.mark.parametrize(("host", "leads_to"), [("localhost:8000", f"http://localhost:8001{BOARD}"), ("[::1]", BOARD)])
+def test_pages_link_to_the_switchboard_as_the_sidebar_does(host: str, leads_to: str) -> None:
+    context = {"request": RequestFactory().get("/admin/", headers={"host": host})}
+    assert control_url(context, "admin:switchboard") == leads_to

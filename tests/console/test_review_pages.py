@@ -80,12 +80,23 @@ def test_the_list_says_what_waits_and_why_the_rest_is_not_for_me(system: AISyste
     open_review(system, rule=make_rule(system, queue, name="law", required_skill="mortgage-law"))
     mine = open_review(system, rule=make_rule(system, queue, name="mine"))
     claim(actor=actor_of(reviewer), review_id=mine.pk)
+    open_review(system, rule=make_rule(system, queue, name="sample"), phase="effective")
     page = browser(reviewer).get(LIST).content.decode()
     assert "1 ask for a skill you were not given" in page
     assert "1 with you already" in page
-    assert "3 of 2" in page
+    assert "3 of 2 held" in page and "and 1 to look at afterwards" in page
     assert "over capacity" in page
-    assert "1 &middot; claim next" in page
+    assert "2 &middot; claim next" in page
+
+
+def test_only_what_is_held_fills_a_queue(system: AISystem, reviewer: Person) -> None:
+    rule = make_rule(system, make_queue(reviewer, slug="limits", capacity=1, when_full="block"))
+    for phase in ("proposed", "effective", "effective"):
+        open_review(system, rule=rule, phase=phase)
+    page = browser(reviewer).get(LIST).content.decode()
+    assert "1 of 1 held" in page and "and 2 to look at afterwards" in page
+    listed = browser(make_person(administrator=True)).get("/admin/overrides/reviewqueue/").content.decode()
+    assert "over capacity" not in page + listed
 
 
 def test_what_waits_tells_every_reason_apart(system: AISystem, reviewer: Person) -> None:
@@ -450,7 +461,7 @@ def test_queues_reasons_and_skills_are_kept_on_pages(system: AISystem) -> None:
     assert b"waits for a second person" in waits
     assert b"changed successfully" not in waits
     change = RuleChange.objects.get()
-    assert b"Look at it, approve or refuse" in client.get(f"{page}change/").content
+    assert b">Look at it</a>" in client.get(f"{page}change/").content
     asked = f"/admin/overrides/rulechange/{change.pk}"
     assert b"capacity: 5 (was 20)" in client.get(f"{asked}/change/").content
     assert browser(make_person(approver=True)).post(f"{asked}/approve/").status_code == 302
