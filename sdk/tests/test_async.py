@@ -1,16 +1,21 @@
 """The client for asyncio: the same, and the loop never waits."""
 
 import asyncio
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from answerable import (
     AsyncClient,
     Client,
+    Effective,
     Held,
 )
+from answerable._claims import Claiming, Claims
+from answerable._ids import Ids, ServerClock
 from answerable.testing import FakeServer
 from tests.helpers import AWAY, FACTS, KEY, SYSTEM, later
 
@@ -109,3 +114,56 @@ def test_a_cancelled_task_and_slow_answers_lose_and_delay_no_record(server: Fake
             return took
 
     assert asyncio.run(run()) < 0.5
+
+
+@pytest.mark.parametrize("by_guard", [True, False])
+@pytest.mark.parametrize("is_closed_at_once", [True, False])
+def test_a_task_cancelled_in_its_claim_tells_that_nothing_was_carried_out(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_guard: bool, is_closed_at_once: bool
+) -> None:
+    server.hold_when(lambda record: True)
+    name, ask = Ids(ServerClock()).new(), Claims._ask
+    is_asking, is_left = threading.Event(), threading.Event()
+
+    def ask_once_left(*args: Any) -> None:
+        is_asking.set()
+        assert is_left.wait(60)
+        ask(*args)
+
+    monkeypatch.setattr(Claims, "_ask", ask_once_left)
+
+    async def act(client: AsyncClient) -> None:
+        if not by_guard:
+            await client.wait_for_human(name, 60)
+            return
+        async with client.guard(**FACTS, id=name, wait=60):
+            pytest.fail("the body ran")
+
+    async def main() -> None:
+        async with async_client(server, tmp_path) as client:
+            if not by_guard:
+                await client.decide(**FACTS, id=name)
+            acting = asyncio.create_task(act(client))
+            await asyncio.to_thread(server.wait_for_held, 1, 60)
+            server.answer(name, "approved")
+            assert await asyncio.to_thread(is_asking.wait, 60)
+            acting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await acting
+            is_left.set()
+            if is_closed_at_once:
+                return
+            await asyncio.to_thread(server.wait_for, lambda _: server.effects(name), 60)
+
+    asyncio.run(main())
+    assert server.execution(name)  # it was made: nobody else can carry it out
+    [effect] = server.effects(name)
+    assert (effect["outcome"], effect["failed"]) == (None, True)
+    assert effect["detail"] == "cancelled before it was carried out"
+
+
+def test_what_was_claimed_when_the_task_is_cancelled_is_left_to_it() -> None:
+    told: list[Effective] = []
+    claiming = Claiming(lambda: Effective("x", "final", "proceed"))
+    found = claiming.make(told.append)
+    assert (claiming.leave(), told) == (found, [])

@@ -274,9 +274,19 @@ def test_without_its_database_it_says_503_and_still_stops_at_once(key: Any) -> N
         for path in ("/api/v1/control/state", EVENTS):
             answer = httpx.get(servers.control + path, headers={"Authorization": f"Bearer {key.text}"}, timeout=20)
             assert (answer.status_code, answer.json()["type"]) == (503, "/problems/unavailable")
-        flags = httpx.post(f"{servers.control}/ofrep/v1/evaluate/flags", timeout=20)
-        assert (flags.status_code, flags.json()["errorCode"]) == (503, "GENERAL")
+            assert_says_when(answer)
+        for base in (servers.web, servers.control):
+            for path in ("/ofrep/v1/evaluate/flags", "/ofrep/v1/evaluate/flags/credit.mode"):
+                flags = httpx.post(base + path, timeout=20)
+                assert (flags.status_code, flags.json()["errorCode"]) == (503, "GENERAL")
+                assert_says_when(flags)
         started = time.monotonic()
         servers.control_process.terminate()
         servers.control_process.wait(20)
         assert time.monotonic() - started < 10
+
+
+def assert_says_when(answer: httpx.Response) -> None:
+    """In whole seconds, few of them: of a date the JavaScript providers read the year, and pause for so many."""
+    assert answer.headers["Retry-After"].isdecimal(), answer.headers
+    assert 1 <= int(answer.headers["Retry-After"]) <= 5

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -195,3 +196,60 @@ def test_what_a_browser_stored_before_a_stop_is_served_first_by_its_default_and_
             with node("web", servers.control, key, store=copy, cacheMode=mode, pollInterval=0) as web:
                 found = web.ask()
             assert (found["value"], found["reason"]) == (value, reason), name
+
+
+# --- a stream address that is dead ------------------------------------------------------------------------------------
+@contextmanager
+def no_streams() -> Iterator[str]:
+    """A server that answers, and has no streams: as behind a proxy that routes them elsewhere."""
+    with ThreadingHTTPServer(("localhost", 0), BaseHTTPRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@needs_node
+def test_a_browser_whose_stream_address_is_dead_asks_once_a_second_and_so_hears_of_a_stop(
+    situation: Situation, database_url: str
+) -> None:
+    """Version 0.4.3 without polling: each retry is told 304, takes the old address and forgets to back off.
+
+    We cannot end that. It costs one 304 out of memory a second and a browser, and is a poll: the stop arrives.
+    """
+    with (
+        no_streams() as url,
+        serving(database_url, {"ANSWERABLE_CONTROL_URL": url}) as servers,
+        node("web", servers.control, situation.key.text, pollInterval=0, streams=True) as web,
+    ):
+        assert web.ask()["value"] is True
+        began, before = time.monotonic(), len(web.ask({"asked": True})["evaluations"])
+        time.sleep(6)
+        asked = web.ask({"asked": True})["evaluations"][before:]
+        assert set(asked) == {304}
+        assert len(asked) <= time.monotonic() - began + 1
+        stop_credit(situation)
+        _until_stopped(web)
+
+
+@needs_node
+def test_a_browser_whose_stream_token_ended_is_told_the_new_address(situation: Situation, database_url: str) -> None:
+    """The address is in the ETag: a bulk evaluation after the token's end is no 304, and the loop ends there."""
+    with (
+        serving(database_url, control="tests.overrides.asgi_with_an_ended_token:application") as servers,
+        node("web", servers.control, situation.key.text, pollInterval=0, streams=True) as web,
+    ):
+        assert web.ask()["value"] is True
+        until = time.monotonic() + 20
+        while 200 not in web.ask({"asked": True})["streams"]:
+            assert time.monotonic() < until, web.ask({"asked": True})
+            time.sleep(0.1)
+        found = web.ask({"asked": True})
+        assert found["streams"] == [401, 200]
+        time.sleep(3)
+        assert web.ask({"asked": True}) == found  # nothing more is asked
+        stop_credit(situation)
+        _until_stopped(web)

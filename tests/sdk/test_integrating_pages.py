@@ -4,6 +4,8 @@ import json
 import re
 import shlex
 import subprocess
+import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,10 +16,13 @@ from openfeature import api
 from governance.models import AISystem
 from governance.services.versions import register_version
 from ledger.entries import COMMAND
+from overrides.models import Review
+from overrides.services.overriding import override_decision
 from overrides.services.parameters import define_parameter
 from overrides.services.switches import tighten
 from overrides.standing import Mode, Node
 from tests.factories.register import actor_of, make_key, make_person, make_system
+from tests.factories.reviews import open_review
 from tests.overrides.serving import Servers, serving
 from tests.overrides.test_stock_providers import FOLDER, needs_node
 from tests.running import PROJECT
@@ -54,9 +59,11 @@ def blocks(page: str, kind: str = "") -> list[str]:
     return [block for name, block in found if name == kind]
 
 
-def curl(command: str, control: str, key: str) -> httpx.Request:
+def curl(command: str, control: str, key: str, **variables: object) -> httpx.Request:
     """What the command asks for. Of its options these pages use few, and another one is an error here."""
-    words = shlex.split(command.replace(CONTROL, control).replace("$KEY", key))
+    for name, value in ({"KEY": key} | variables).items():
+        command = command.replace(f"${name}", str(value))
+    words = shlex.split(command.replace(CONTROL, control).replace("\\\n", " "))
     assert words.pop(0) == "curl"
     headers, body, url = {}, None, ""
     while words:
@@ -75,7 +82,7 @@ def curl(command: str, control: str, key: str) -> httpx.Request:
 
 
 def test_the_requests_of_the_http_page_are_answered_as_it_says(servers: Servers, key: str) -> None:
-    state, events, acks = (curl(block, servers.control, key) for block in blocks("http.md"))
+    state, events, acks = (curl(block, servers.control, key) for block in blocks("http.md")[:3])
     [shown] = [json.loads(block) for block in blocks("http.md", "json")]
     with httpx.Client(timeout=20) as client:
         found = client.send(state)
@@ -92,6 +99,41 @@ def test_the_requests_of_the_http_page_are_answered_as_it_says(servers: Servers,
         assert client.send(acks).status_code == 200
         elsewhere = curl(blocks("http.md")[1], servers.web, key)
         assert client.send(elsewhere).status_code == 421
+
+
+@pytest.fixture
+def held() -> Review:
+    """A decision that a person has approved."""
+    system = make_system(slug="loans")
+    review = open_review(system)
+    owner = actor_of(make_person(accountable=system))
+    override_decision(actor=owner, decision_id=review.decision_id, outcome="approved", reason_code="wrong-input")
+    return review
+
+
+def test_what_a_person_approved_is_claimed_once_as_the_http_page_says(held: Review, servers: Servers) -> None:
+    key = make_key(AISystem.objects.get(slug="loans"), scopes=("decisions:write",)).text
+    look, claim, tell = blocks("http.md")[3:]
+    said: dict[str, Any] = {"ID": held.decision_id, "EXECUTION": uuid.uuid4()}
+    with httpx.Client(timeout=45) as client:
+        found = _once_known(client, curl(look, servers.control, key, **said))
+        assert (found["status"], found["action"]) == ("final", "proceed")
+        said["VERSION"] = found["version"]
+        taken = [client.send(curl(claim, servers.control, key, **said)) for _ in range(2)]
+        assert [each.status_code for each in taken] == [201, 200]
+        other = client.send(curl(claim, servers.control, key, **said | {"EXECUTION": uuid.uuid4()}))
+        assert (other.status_code, other.json()["type"]) == (409, "/problems/already-executed")
+        assert client.send(curl(tell, servers.control, key, **said)).status_code == 200
+
+
+def _once_known(client: httpx.Client, asked: httpx.Request) -> dict[str, Any]:
+    """The answer, when the servers have heard of the key."""
+    until = time.monotonic() + 20
+    while (answer := client.send(asked)).status_code == 401:
+        assert time.monotonic() < until
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def _assert_named_alike(found: Any, shown: Any) -> None:

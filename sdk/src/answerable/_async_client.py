@@ -5,13 +5,14 @@ import functools
 import random
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from answerable._claims import WITHIN, Claiming
 from answerable._client import BaseClient
 from answerable._directive import Directive, Effective
-from answerable._engine import ASK_PAUSE
+from answerable._engine import ASK_PAUSE, Engine
 from answerable._guard import AsyncGuard
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class AsyncClient(BaseClient):
 
     _pool: ThreadPoolExecutor | None = None
     _writer: ThreadPoolExecutor | None = None
+    _claiming: frozenset[Future[Effective]] = frozenset()
 
     async def record(self, **fields: "Unpack[RecordFields]") -> str:
         """See `Client.record`."""
@@ -39,10 +41,14 @@ class AsyncClient(BaseClient):
         return await self._in_thread(self._engine_to_write().decide, fields, timeout)
 
     async def wait_for_human(self, decision: Directive | str, timeout: float) -> Effective:
-        """See `Client.wait_for_human`. Many may wait at once: none of them holds a thread while it does."""
+        """See `Client.wait_for_human`. Many may wait at once: none of them holds a thread while it does.
+
+        Cancelled while it claims what was approved, it tells the service that this was not carried out.
+        """
         name = decision if isinstance(decision, str) else decision.decision_id
         found = await self._human_word(name, timeout)
-        return await self._in_thread(self._engine_now().claims.take, found)
+        engine = self._engine_now()
+        return await self._claimed(engine, engine.claims.take, found)
 
     async def _human_word(self, name: str, timeout: float) -> Effective:
         engine, until = self._engine_now(), time.monotonic() + timeout
@@ -92,6 +98,7 @@ class AsyncClient(BaseClient):
 
     def close(self, timeout: float | None = None) -> bool:
         """`aclose` for where no loop runs any more."""
+        wait(self._claiming, WITHIN if timeout is None else timeout)  # whose task may have been cancelled
         pool, writer, self._pool, self._writer = self._pool, self._writer, None, None
         if writer is not None:
             writer.shutdown()  # what was given before is stored before
@@ -109,16 +116,35 @@ class AsyncClient(BaseClient):
         await self.aclose()
 
     async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        return await asyncio.wrap_future(self._started(function, *args))
+
+    def _started(self, function: Callable[..., T], *args: Any) -> "Future[T]":
         if self._pool is None:
             self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="answerable-async")
-        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args))
+        return self._pool.submit(function, *args)
+
+    async def _claimed(self, engine: Engine, take: Callable[[Effective], Effective], found: Effective) -> Effective:
+        """What a claim brings. A task that is cancelled meanwhile leaves nothing taken of which nobody hears."""
+        claiming = Claiming(functools.partial(take, found))
+        asked = self._started(claiming.make, engine.give_up)
+        self._claiming = frozenset(each for each in self._claiming if not each.done()) | {asked}
+        try:
+            return await asyncio.wrap_future(asked)
+        except asyncio.CancelledError:
+            if taken := claiming.leave():
+                self._writing(engine.give_up, taken)
+            raise
 
     async def _written(self, function: Callable[..., T], *args: Any) -> T:
         """To its end, whatever becomes of the task that asked for it: a cancelled caller must lose no record."""
+        return await asyncio.shield(asyncio.wrap_future(self._writing(function, *args)))
+
+    def _writing(self, function: Callable[..., T], *args: Any) -> "Future[T]":
         if self._writer is None:
             self._writer = ThreadPoolExecutor(1, thread_name_prefix="answerable-async")
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writer, lambda: function(*args)))
+        return self._writer.submit(function, *args)
 
     def _forget(self) -> None:
         super()._forget()
         self._pool = self._writer = None
+        self._claiming = frozenset()

@@ -1,6 +1,7 @@
 """Carrying out what a human approved, once: of all workers of a service one takes it."""
 
 import random
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -48,6 +49,9 @@ class Claims:
         except (ServiceUnavailable, ServiceRefused) as error:
             self._report(error)
             answer = replace(found, status="pending", action="hold", reason_code=NOT_CLAIMED)
+        except BaseException:  # interrupted: it may have been made
+            self._unclear[found.decision_id] = name
+            raise
         if not answer.may_proceed and answer.reason_code != TAKEN:
             self._unclear[found.decision_id] = name
         return answer
@@ -81,3 +85,28 @@ class Claims:
         if time.monotonic() + pause >= until:
             raise error
         time.sleep(pause)
+
+
+class Claiming:
+    """One claim that a thread makes for a task which may leave meanwhile."""
+
+    def __init__(self, claim: Callable[[], Effective]) -> None:
+        self._claim = claim
+        self._lock = threading.Lock()
+        self._is_left = False
+        self._found: Effective | None = None
+
+    def make(self, give_up: Callable[[Effective], None]) -> Effective:
+        """In the thread. What nobody waits for any more is given up here."""
+        found = self._claim()
+        with self._lock:
+            self._found, is_left = found, self._is_left
+        if is_left:
+            give_up(found)
+        return found
+
+    def leave(self) -> Effective | None:
+        """By the task. What was found already, and is left to it to give up."""
+        with self._lock:
+            self._is_left = True
+            return self._found

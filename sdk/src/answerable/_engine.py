@@ -279,6 +279,11 @@ class Engine:
             self.report(NotRecorded(f"the effect of {decision_id} could not be kept: {error}", decision_id=decision_id))
         self.sender.wake()
 
+    def give_up(self, taken: Effective) -> None:
+        """Nobody carries out what was taken, nor may anybody else: people have to hear of it."""
+        if taken.may_proceed:
+            self.confirm_effect(taken.decision_id, None, "cancelled before it was carried out", failed=True)
+
     # --- life -----------------------------------------------------------------------------------------------------
     def flush(self, timeout: float) -> bool:
         """Whether everything was sealed in time."""

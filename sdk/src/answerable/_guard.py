@@ -59,8 +59,8 @@ class Decision:
         return self._fields.get("system"), self._fields.get("model_version"), self._fields.get("capability")
 
     # --- the steps of a guard -------------------------------------------------------------------------------------
-    def take(self, effective: Effective) -> None:
-        """Obey what a human decided; what they approved is taken, once. Errors: `Refused`."""
+    def take(self, effective: Effective) -> Effective:
+        """Obey what a human decided; what they approved is taken, once, and comes back. Errors: `Refused`."""
         self._obey_human(effective)
         self._obey_what_came_since()
         taken = self._engine.claims.take(effective)
@@ -72,6 +72,7 @@ class Decision:
             raise
         self.outcome = taken.effective_outcome or self.outcome
         self.output = self.output if taken.output is None else taken.output
+        return taken
 
     def _obey_human(self, effective: Effective) -> None:
         self.effective = effective
@@ -237,7 +238,7 @@ class AsyncGuard(_Guard):
         decision = Decision(engine, fields, directive)
         if directive.action == "hold" and self._wait:
             found = await self._client._human_word(decision.id, self._wait)
-            await self._client._in_thread(decision.take, found)
+            await self._client._claimed(engine, decision.take, found)
         else:
             decision.obey(directive.action, directive.reason_code)
         decision.begin()
