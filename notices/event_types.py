@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 TEST = "webhook.test"
+URGENT = "switch."
+"""What tells of a stop: it leaves at once, and what fails is tried again soon. (The state that callers read stays what
+counts; a webhook is a hint.)"""
 ID = "01a1fef8-1964-720a-9eaf-9287df658db4"
 """An id as examples show one."""
 
@@ -39,6 +42,10 @@ def event_types() -> list[EventType]:
 
 def is_declared(name: str) -> bool:
     return name in _types
+
+
+def is_urgent(name: str) -> bool:
+    return name.startswith(URGENT)
 
 
 def wants(patterns: Iterable[str], name: str) -> bool:

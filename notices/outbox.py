@@ -1,6 +1,7 @@
 """What is to be told to the outside: events for webhooks and messages for people, as rows of the caller's transaction.
 
-Nothing is sent here: sweeps of the rows do that, so that a lost broker or mail server loses nothing.
+Nothing is sent here: sweeps of the rows do that, so that a lost broker or mail server loses nothing. What is urgent has
+one come at once.
 """
 
 import uuid
@@ -9,8 +10,9 @@ from typing import Any
 from django.utils import timezone
 
 from ledger.entries import require_clear
-from notices.event_types import is_declared
+from notices.event_types import is_declared, is_urgent
 from notices.models import Event, Message
+from notices.nudging import nudge
 
 
 def announce(
@@ -24,6 +26,8 @@ def announce(
     if not is_declared(event):
         raise ValueError(f"nobody declared the event type {event!r}")
     require_clear(facts or {})
+    if is_urgent(event):
+        nudge()
     return Event.objects.create(
         type=event, system_id=system_id, about_id=about_id, facts=facts or {}, occurred_at=timezone.now()
     )

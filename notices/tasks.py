@@ -4,7 +4,6 @@ import time
 from uuid import UUID
 
 from celery import shared_task
-from django.db import transaction
 
 from notices import approvals, credentials
 from notices.lockouts import tell_lock_outs
@@ -80,15 +79,3 @@ def disable_orphans_task() -> int:
 @shared_task
 def forget_old_task() -> int:
     return sending.forget_old()
-
-
-def nudge() -> None:
-    """For edges: have the outbox looked at as soon as this transaction is there, not at the next sweep.
-
-    A broker that is down changes nothing: what goes wrong here is logged, and the sweep comes.
-    """
-    transaction.on_commit(_look_now, robust=True)
-
-
-def _look_now() -> None:
-    send_webhooks_task.delay()

@@ -3,14 +3,13 @@
 All that a condition names must hold. `{"confidence_below": 0.7, "outcome_in": ["refused"]}`
 """
 
-import re
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from config.errors import FieldProblem, InvalidInput
+from ledger.entries import CLEAR
 
-CLEAR = re.compile(r"[A-Za-z0-9_.:/+-]{1,100}")
 MOST_VALUES = 100
 RANDOM_BITS = 62
 

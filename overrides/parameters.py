@@ -24,13 +24,6 @@ def read_parameters() -> Mapping[tuple[uuid.UUID, str], tuple[ParameterState, ..
     return {place: tuple(states) for place, states in found.items()}
 
 
-def value_at(state: ParameterState, moment: datetime) -> Value:
-    """What a parameter says at a moment: a value that has an end lapses in memory, whether or not anybody swept it."""
-    if state.expires_at is not None and state.value_after is not None and moment >= state.expires_at:
-        return state.value_after
-    return state.value
-
-
 def value_of(version: ParameterVersion, kind: str) -> Value:
     """A version's value in its type: jsonb knows no doubles, and gives a whole one back as an integer."""
     return typed(kind, version.value)

@@ -31,6 +31,7 @@ from governance.admin.pages import ActPages, ReasonForm, RegisterAdmin, Secret, 
 from governance.models import AISystem, Person
 from notices.event_types import TEST, event_types
 from notices.models import Attempt, Delivery, WebhookEndpoint
+from notices.nudging import nudge
 from notices.selectors import deliveries_for, endpoints_for, systems_to_tell_of
 from notices.services.endpoints import (
     NewSecret,
@@ -43,7 +44,6 @@ from notices.services.endpoints import (
 )
 from notices.services.fan_out import send_test
 from notices.services.sending import replay
-from notices.tasks import nudge
 
 ADVICE = "Give it to the receiver, which verifies every delivery with it. docs/webhooks.md shows how."
 KEPT = "This is shown once. Deliveries are signed with it; no page shows it again."

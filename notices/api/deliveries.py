@@ -15,9 +15,9 @@ from governance.api.authentication import IsPerson, actor_of, person_of
 from notices.api.outputs import DeliveryOutput, DeliveryPage
 from notices.errors import EndpointNotFound
 from notices.models import Delivery
+from notices.nudging import nudge
 from notices.selectors import deliveries_for, endpoints_for
 from notices.services.sending import replay
-from notices.tasks import nudge
 
 STATUS = OpenApiParameter("status", str, enum=Delivery.Status.values, description="Only those of this state.")
 

@@ -15,10 +15,10 @@ from governance.api.authentication import IsPerson, actor_of, person_of, require
 from governance.api.strict import StrictCharField, StrictSerializer
 from notices.api.outputs import DeliveryOutput, EndpointOutput, NewEndpointOutput, shown_once
 from notices.errors import EndpointNotFound
+from notices.nudging import nudge
 from notices.selectors import endpoints_for
 from notices.services.endpoints import disable_endpoint, enable_endpoint, rotate_secret
 from notices.services.fan_out import send_test
-from notices.tasks import nudge
 
 LONGEST_OVERLAP_H = 168
 

@@ -17,6 +17,7 @@ from governance.locks import hold
 from ledger.entries import SERVER, Actor
 from ledger.sealing import sealing
 from notices.errors import DeliveryNotFound, DeliveryUnderWay
+from notices.event_types import is_urgent
 from notices.models import Attempt, Delivery, EndpointSecret, Event, Message, WebhookEndpoint
 from notices.outbox import tell
 from notices.services.alerts import CANNOT_SEAL_NOW
@@ -29,8 +30,7 @@ LATER = (5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 *
 SCHEDULE = (5.0, *LATER)
 """Seconds after the first, second, ... failed attempt. After the last of them it is given up."""
 FAST_SCHEDULE = (1.0, 2.0, 5.0, 10.0, 30.0, *LATER)
-"""For what tells of a stop. (The state that callers read stays what counts; a webhook is a hint.)"""
-FAST = "switch."
+"""For what is urgent."""
 JITTER = 0.2
 LEASE = timedelta(seconds=60)
 AT_ONCE = 4
@@ -156,7 +156,7 @@ def pause(delivery: Delivery, failures: int, retry_after: float | None) -> float
 
 
 def schedule_of(delivery: Delivery) -> tuple[float, ...]:
-    return FAST_SCHEDULE if delivery.event.type.startswith(FAST) else SCHEDULE
+    return FAST_SCHEDULE if is_urgent(delivery.event.type) else SCHEDULE
 
 
 def _record(delivery: Delivery, answer: Answer, began: datetime, **columns: object) -> None:

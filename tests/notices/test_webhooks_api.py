@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 import time_machine
+from celery import current_app
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -22,7 +23,6 @@ from governance.services.tokens import create_token
 from notices.models import Delivery, EndpointSecret, Message, WebhookEndpoint
 from notices.outbox import announce, tell
 from notices.services.fan_out import fan_out
-from notices.tasks import send_webhooks_task
 from notices.webhooks import signing
 from tests.factories.register import actor_of, make_key, make_person, make_system
 from tests.governance.test_reauthentication import ASKS, stale_browser
@@ -118,7 +118,7 @@ def browser(person: Person) -> Client:
 @pytest.mark.committing
 def test_the_way_through_the_pages(loopback: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     nudged: list[bool] = []
-    monkeypatch.setattr(send_webhooks_task, "delay", lambda: nudged.append(True))
+    monkeypatch.setattr("notices.nudging._begin", lambda: nudged.append(True))
     admin = make_person(administrator=True)
     client = browser(admin)
     with receiver() as there:
@@ -152,10 +152,10 @@ def test_the_way_through_the_pages(loopback: Settings, monkeypatch: pytest.Monke
 
 @pytest.mark.committing
 def test_a_broker_that_is_down_does_not_spoil_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
+    def fail(*of: object, **how: object) -> None:
         raise ConnectionError("no broker")
 
-    monkeypatch.setattr(send_webhooks_task, "delay", fail)
+    monkeypatch.setattr(current_app, "send_task", fail)
     made = make_endpoint()
     answer = browser(made.row.owner).post(f"/admin/notices/webhookendpoint/{made.row.pk}/test/")
     assert answer.status_code == 302

@@ -27,6 +27,7 @@ from overrides import known_here, memory
 from overrides.clients import metrics
 from overrides.clients.reach import Sight, reach_of
 from overrides.clients.state import StateDocument, state_document
+from overrides.clock import current_epoch
 from overrides.errors import ControlsStale
 from overrides.models import ControlRecovery, Switch
 from overrides.services.parameter_requests import approve_change
@@ -63,6 +64,13 @@ def until(is_so: Callable[[], object], seconds: float = 10.0) -> float:
         assert time.monotonic() - started < seconds, "did not come about"
         time.sleep(0.01)
     return time.monotonic() - started
+
+
+def settle() -> None:
+    """Until the listening thread has noted all that the register says by now: none of it passes for what comes next."""
+    register_memory.refresh()
+    until(lambda: memory._memory.register is register_memory.current())
+    until(lambda: memory.current().control.epoch == current_epoch())
 
 
 def says(system: object, mode: Mode) -> Callable[[], bool]:
@@ -232,12 +240,13 @@ def test_a_child_process_starts_a_thread_of_its_own(listening: None) -> None:
 def test_what_the_register_says_to_clients_is_an_epoch_too(listening: None) -> None:
     system = make_system(environments=["production", "staging"])
     person = operator_of(system, "accountable")
-    time.sleep(2.5)
+    settle()
 
     def rises(act: Callable[[], object]) -> None:
         before = memory.current().control.epoch
         act()
-        until(lambda: memory.current().control.epoch > before, 4)
+        until(lambda: memory.current().control.epoch > before)
+        settle()
 
     place = system.environments.get(slug="staging")
     rises(lambda: end_environment(actor=actor_of(person), environment_id=place.pk))

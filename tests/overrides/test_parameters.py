@@ -23,6 +23,7 @@ from ledger.entries import COMMAND, Actor
 from ledger.errors import LogNotFound
 from ledger.models import Entry
 from notices.models import Event
+from overrides.clients.reach import parameter_at
 from overrides.clock import current_epoch
 from overrides.models import Parameter, ParameterVersion
 from overrides.parameter_errors import (
@@ -33,10 +34,11 @@ from overrides.parameter_errors import (
     ParameterRequestSettled,
     ParameterRetired,
 )
-from overrides.parameters import read_parameters, value_at
+from overrides.parameters import read_parameters
 from overrides.services import parameter_requests, parameter_writing
 from overrides.services.parameter_requests import approve_change, refuse_change, sweep_parameters, withdraw_change
 from overrides.services.parameters import ask_to_retire_parameter, change_parameter, define_parameter, takes_two
+from overrides.standing import ParameterState
 from tests.factories.parameters import Crew, make_crew
 from tests.factories.register import actor_of, give_role, make_account, make_key, make_person, make_system
 
@@ -54,7 +56,12 @@ def value_of(parameter: Parameter) -> object:
     """What clients are told."""
     states = read_parameters()[parameter.system_id, parameter.environment]
     (state,) = (each for each in states if each.id == parameter.pk)
-    return value_at(state, timezone.now())
+    return said_by(state)
+
+
+def said_by(state: ParameterState) -> object:
+    found = parameter_at(state, timezone.now())
+    return found and found.value
 
 
 def kinds_about(row: Any) -> list[str]:
@@ -294,9 +301,9 @@ def test_a_passing_tightening_takes_one_person_and_lapses_to_what_was_agreed_on(
         (state,) = read_parameters()[crew.system.pk, ""]
         assert (state.value, state.value_after, state.expires_at) == (100, 1000, version.expires_at)
         clock.shift(HOUR - timedelta(microseconds=1))
-        assert value_at(state, timezone.now()) == 100
+        assert said_by(state) == 100
         clock.shift(timedelta(microseconds=1))
-        assert value_at(state, timezone.now()) == 1000, "lapses in memory, beat or no beat"
+        assert said_by(state) == 1000, "lapses in memory, beat or no beat"
         assert value_of(parameter) == 1000, "and for whoever reads anew before the sweep"
         before = current_epoch()
         assert sweep_parameters() == 1 and sweep_parameters() == 0

@@ -1,0 +1,33 @@
+"""Having what waits to go out looked at now, and not by the next sweep."""
+
+import threading
+
+import structlog
+from celery import current_app
+from django.db import transaction
+
+SENDS = "notices.tasks.send_webhooks_task"
+COUNTS_SECONDS = 10
+"""By then a sweep has come: workers that were away have no heap of these to work off."""
+
+logger = structlog.get_logger(__name__)
+
+
+def nudge() -> None:
+    """Have the outbox looked at as soon as this transaction is there.
+
+    By a thread of its own: no stop and no request waits for a broker. One that is down changes nothing but that the
+    sweep is the first to look. The thread is waited for when the process ends, so a command's nudge is not lost.
+    """
+    transaction.on_commit(_begin, robust=True)
+
+
+def _begin() -> None:
+    threading.Thread(target=_look_now, name="nudge").start()
+
+
+def _look_now() -> None:
+    try:
+        current_app.send_task(SENDS, expires=COUNTS_SECONDS)
+    except Exception:  # whatever it is, the sweep comes
+        logger.exception("notices.not_nudged")
