@@ -64,13 +64,15 @@ NO_SECRET = bytes(32)
 def authenticate_key(header: str, *, stale_ok: bool = False, now: datetime | None = None) -> KeyGrant:
     """Who sends this `Authorization` header. For plain views and REST framework alike.
 
-    `stale_ok`: for control reads, which go on when the database is away. Errors: `KeyNotAccepted` for whatever is wrong
-    with the key, always the same; `RegisterStale`.
+    `stale_ok`: for control reads, which go on when the database is away, and never ask it. Errors: `KeyNotAccepted` for
+    whatever is wrong with the key, always the same; `RegisterStale`.
     """
     register = memory.current() if stale_ok else memory.fresh()
     match = HEADER.fullmatch(header) if len(header) <= MAX_HEADER else None
     if match is None:
         raise KeyNotAccepted()
+    if match[1] not in register.keys and not stale_ok:
+        register = memory.look_again()
     key = register.keys.get(match[1])
     # compared even for an unknown id, so that the time tells nothing
     genuine = hmac.compare_digest(hash_secret(match[2]), key.secret_hash if key else NO_SECRET)

@@ -9,11 +9,13 @@ from typing import Any
 import psycopg
 import pytest
 import time_machine
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from governance import memory
 from governance.acts import Role
-from governance.errors import RegisterStale
+from governance.api.authentication import authenticate_key
+from governance.errors import KeyNotAccepted, RegisterStale
 from governance.models import RegisterChange
 from governance.register import Register
 from governance.scopes import Scope
@@ -188,6 +190,46 @@ def test_the_thread_finds_a_revocation_within_five_seconds(monkeypatch: pytest.M
     monkeypatch.setattr(memory, "polling", False)
     assert thread is not None
     thread.join(5)
+
+
+@pytest.fixture
+def no_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot that no thread looks after."""
+    memory.refresh()
+    monkeypatch.setattr(memory, "polling", True)
+    monkeypatch.setattr(memory._memory, "thread", threading.current_thread())
+
+
+def test_a_new_key_is_accepted_before_the_next_look(no_look: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "LOOK_AGAIN_AFTER_SECONDS", 0.0)
+    key = make_key(make_system())
+    assert key.row.key_id not in memory.fresh().keys
+    assert authenticate_key(f"Bearer {key.text}").key.id == key.row.pk
+
+
+def test_made_up_keys_cost_few_looks(no_look: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "LOOK_AGAIN_AFTER_SECONDS", 60.0)
+    key = make_key(make_system())
+    made_up = key.text.replace(key.row.key_id, "0" * len(key.row.key_id))
+    before = memory._memory.refreshed_at
+    for _ in range(20):
+        with pytest.raises(KeyNotAccepted):
+            authenticate_key(f"Bearer {made_up}")
+    assert memory._memory.refreshed_at == before
+
+
+def test_an_unknown_key_is_not_refused_for_good_while_the_database_is_away(
+    no_look: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(since: int) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(memory, "LOOK_AGAIN_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(memory, "look", away)
+    monkeypatch.setattr(connection, "close", lambda: None)  # the test's own transaction
+    key = make_key(make_system())
+    with pytest.raises(RegisterStale):
+        authenticate_key(f"Bearer {key.text}")
 
 
 def _announce(slow: "psycopg.Connection[tuple[object, ...]]", row_id: uuid.UUID) -> None:
