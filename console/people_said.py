@@ -20,7 +20,7 @@ from overrides.models import Appeal, Override, ReportedOverride, ReviewAssignmen
 from overrides.reasons import reasons_in_force
 from overrides.selectors import may_override
 from overrides.services.appeals import NO_PART
-from overrides.services.overriding import SECOND_ASKED, waits
+from overrides.services.overriding import SECOND_ASKED
 
 STATUS_TONES = {"final": "ok", "pending": "warn", "frozen": "bad"}
 EFFECT_TONES = {"confirmed": "ok", "unconfirmed": "warn", "mismatch": "bad", "failed": "warn"}
@@ -79,7 +79,7 @@ def what_people_did(person: Person, decision: SealedDecision) -> PeopleSaid:
         [*[who for each in overrides for who in (each.person_id, each.second_person_id)], *_openers(appeals)]
     )
     accounts = ServiceAccount.objects.in_bulk([each.account_id for each in appeals if each.account_id])
-    waiting = next(filter(waits, overrides), None)
+    waiting = next((each for each in overrides if each.waits), None)
     scope = scope_of(decision)
     return PeopleSaid(
         holds=holds,

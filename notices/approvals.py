@@ -1,7 +1,7 @@
 """Asking whoever may be the second person, by e-mail: who asks for what, why, and where to answer."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from django.db.models import Model
@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 
 from governance import rights
-from governance.acts import Act
+from governance.acts import Act, Condition
 from governance.models import Assignment, FailPolicyRequest, Person
 from governance.scopes import Place, Scope
 from ledger.models import Particulars
@@ -21,6 +21,10 @@ from notices.outbox import tell
 FORMER = "A former member of staff"
 
 
+def _nobody(person_id: uuid.UUID) -> bool:
+    return False
+
+
 def ask_approvers(
     *,
     act: Act,
@@ -29,11 +33,14 @@ def ask_approvers(
     kind: str,
     request_id: uuid.UUID,
     about: uuid.UUID | None = None,
+    given: frozenset[Condition] = frozenset(),
+    had_part: Callable[[uuid.UUID], bool] = _nobody,
 ) -> int:
     """Write once to each person who may agree to a request. Returns how many were not asked before.
 
     `kind` names the words, which are made of `{"request": id}` when the e-mail is sent. Call it inside the transaction
-    of the request. `about`: the person whom it is about, who cannot agree either.
+    of the request. `about`: the person whom it is about, who cannot agree either, as those who `had_part` in it.
+    `given`: as for `rights.may_approve`.
     """
     asked = (
         tell(
@@ -43,7 +50,9 @@ def ask_approvers(
             facts={"request": str(request_id)},
         )
         for person in rights.holders(act, scope, approving=True)
-        if person.pk != about and rights.may_approve(person, act, scope, requested_by=requested_by)
+        if person.pk != about
+        and rights.may_approve(person, act, scope, requested_by=requested_by, given=given)
+        and not had_part(person.pk)
     )
     return sum(each is not None for each in asked)
 

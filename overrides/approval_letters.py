@@ -5,9 +5,10 @@ import uuid
 from django.urls import reverse
 from django.utils import timezone
 
+from governance.models import AISystem
 from notices.approvals import asking, page_of, reason_of
 from notices.letters import Facts, Letter, letter
-from overrides.models import LooseningRequest, ParameterVersion, RuleChange
+from overrides.models import LooseningRequest, Override, ParameterVersion, RuleChange
 from overrides.places import in_words
 
 
@@ -59,3 +60,18 @@ def _loosened(change: RuleChange) -> str:
         return f"the review queue {change.queue}"
     rule = f"the review rule {change.rule}" if change.rule else "the review rules, by a new one before others,"
     return f"{rule} of {change.system}"
+
+
+@letter("override.asked")
+def override_asked(facts: Facts) -> Letter:
+    """It names no outcome: whoever reads it may have to judge the decision blind."""
+    made = Override.objects.get(pk=uuid.UUID(facts["request"]))
+    system = AISystem.objects.get(pk=made.system_id)
+    return asking(
+        by=made.person_id,
+        wants=f"override a decision of {system}",
+        why=[made.reason_code],
+        is_open=made.waits,
+        until=made.at + Override.REQUEST_COUNTS,
+        page=reverse("admin:decision", args=[made.decision_id]),
+    )

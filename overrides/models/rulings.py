@@ -1,8 +1,10 @@
 """What people said of a decision beside its review: overrides, appeals; and what the caller did about it."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 from django.db import models
+from django.utils import timezone
 
 from governance.models.systems import clear
 from ledger.rows import GovernedRow
@@ -24,6 +26,8 @@ class Override(GovernedRow):
         """No second person came in time."""
 
     ERASABLE_FIELDS = ("output", "note")
+    REQUEST_COUNTS = timedelta(days=7)
+    """So long a second person may agree."""
 
     decision_id = models.UUIDField()
     system_id = models.UUIDField()
@@ -53,6 +57,11 @@ class Override(GovernedRow):
 
     def __str__(self) -> str:
         return f"override of {self.decision_id}"
+
+    @property
+    def waits(self) -> bool:
+        """Whether a second person may still agree to it."""
+        return self.status == self.Status.REQUESTED and self.at > timezone.now() - self.REQUEST_COUNTS
 
 
 class ReportedOverride(GovernedRow):

@@ -18,6 +18,7 @@ from governance.errors import RequestVoid
 from governance.locks import hold
 from ledger.entries import SERVER, Actor
 from ledger.sealing import Seal, sealing
+from notices.approvals import ask_approvers
 from notices.outbox import announce
 from overrides.effective import Effective, effective_of
 from overrides.eligibility import ON_A_CLAIMED_ITEM, had_part
@@ -39,7 +40,6 @@ from overrides.services.work import detach_all, locked_review, write_review
 
 SECOND_ASKED = frozenset({Condition.SECOND_REVIEW_ASKED})
 AHEAD = timedelta(minutes=5)
-REQUEST_COUNTS = timedelta(days=7)
 AT_ONCE = 200
 
 
@@ -67,7 +67,7 @@ def override_decision(
         refuse_what_holds(effective_of(decision_id, decision=decision), outcome, output)
         requested = Override.objects.filter(decision_id=decision_id, status=Override.Status.REQUESTED)
         earlier = requested.select_for_update(no_key=True).first()
-        if earlier and waits(earlier):
+        if earlier and earlier.waits:
             raise OverrideNotWaiting("Another override of this decision waits for its second reviewer.")
         if earlier:
             _write_expired(seal, SERVER, earlier)  # the sweep has not come by yet
@@ -85,6 +85,7 @@ def override_decision(
         if _asks_for_second(decision_id):
             made.status = Override.Status.REQUESTED
             write_override(seal, actor, made, OVERRIDE_REQUESTED)
+            _ask_second(made, decision)
         else:
             put_in_force(seal, actor, made)
     return made
@@ -126,7 +127,9 @@ def expire_overrides(*, actor: Actor, now: datetime | None = None) -> int:
     Returns how many.
     """
     now = now or timezone.now()
-    late = Override.objects.filter(status=Override.Status.REQUESTED, at__lte=now - REQUEST_COUNTS).order_by("at")
+    late = Override.objects.filter(status=Override.Status.REQUESTED, at__lte=now - Override.REQUEST_COUNTS).order_by(
+        "at"
+    )
     ids = list(late.values_list("pk", flat=True)[:AT_ONCE])
     return each_by_itself("override-request", partial(_expire, actor), ids)
 
@@ -162,11 +165,6 @@ def report_override(
         facts = {"decision": str(decision_id), "outcome": outcome}
         write(seal, actor=actor, kind=OVERRIDE_REPORTED, row=made, system_id=decision.system_id, facts=facts)
     return made
-
-
-def waits(made: Override) -> bool:
-    """Whether a second reviewer may still agree to it."""
-    return made.status == Override.Status.REQUESTED and made.at > timezone.now() - REQUEST_COUNTS
 
 
 # --- shared with appeals ----------------------------------------------------------------------------------------------
@@ -245,6 +243,18 @@ def _asks_for_second(decision_id: uuid.UUID) -> bool:
     return reviews.filter(reviews_required=2).exists() or rules.filter(reviews_required=2).exists()
 
 
+def _ask_second(made: Override, decision: SealedDecision) -> None:
+    ask_approvers(
+        act=Act.DECISION_OVERRIDE,
+        scope=scope_of(decision),
+        requested_by=made.person_id,
+        kind="override.asked",
+        request_id=made.pk,
+        given=SECOND_ASKED,
+        had_part=lambda person_id: had_part(person_id, made.decision_id),
+    )
+
+
 def _waiting(actor: Actor, override_id: uuid.UUID, *, own_too: bool = False) -> tuple[Override, SealedDecision]:
     person_id_of(actor)
     made = Override.objects.select_for_update(no_key=True).filter(pk=override_id).first()
@@ -254,7 +264,7 @@ def _waiting(actor: Actor, override_id: uuid.UUID, *, own_too: bool = False) -> 
     decision = decision_by_id(made.decision_id)
     if not rights.can(actor, Act.DECISION_VIEW, scope_of(decision)):
         raise OverrideNotFound()
-    if not waits(made):
+    if not made.waits:
         raise OverrideNotWaiting()
     if not (own_too and made.person_id == actor.id):
         rights.require_approval(

@@ -13,12 +13,13 @@ from governance.services.fail_policies import ask_for_milder_policy, withdraw_mi
 from notices.approvals import ask_about_the_register
 from notices.models import Message
 from notices.services.mailing import send_mails
+from overrides.services.overriding import override_decision
 from overrides.services.parameters import ask_to_retire_parameter
 from overrides.services.rules import change_rule
 from tests.factories.control import ask_for, stop
 from tests.factories.parameters import Crew, make_crew
 from tests.factories.register import actor_of, give_role, make_person
-from tests.factories.reviews import make_queue, make_rule
+from tests.factories.reviews import make_queue, make_rule, open_review
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +76,20 @@ def test_a_review_rule(crew: Crew) -> None:
     sent = the_mail()
     assert "Olga Operator asks to loosen the review rule refusals" in sent.body
     assert "Why: Too many." in sent.body
+
+
+def test_an_override(crew: Crew) -> None:
+    """Whoever reviewed the decision, or asks, is not written to; the outcome stands in no e-mail."""
+    owner = make_person(name="Orla Owner", accountable=crew.system)
+    review = open_review(crew.system, rule=make_rule(crew.system, make_queue(owner), reviews_required=2))
+    make_person(reviewer=crew.system, email="second@example.org")
+    override_decision(
+        actor=actor_of(owner), decision_id=review.decision_id, outcome="approved", reason_code="wrong-input"
+    )
+    sent = the_mail(to="second@example.org")
+    assert f"Orla Owner asks to override a decision of {crew.system}." in sent.body
+    assert "Why: wrong-input" in sent.body and "approved" not in sent.body
+    assert f"/admin/decisions/{review.decision_id}/" in sent.body
 
 
 def test_a_fail_policy(crew: Crew) -> None:
