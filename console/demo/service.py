@@ -23,7 +23,8 @@ from console.demo.stream import ASKING_CHANNEL, MOST, THRESHOLD, chance, credit_
 SYSTEM, CAPABILITY = "credit-limits", "limit-increase"
 PATIENCE = 31 * 60.0
 """Longer than a review may take (console.demo.control): what nobody decides in time is told too."""
-WAITING_AT_ONCE = 40
+WAITING_AT_ONCE = 20
+"""An instance's. Of all four no more than the demonstration's own reviewer gets through before time is up."""
 
 
 @dataclass(frozen=True, slots=True)
