@@ -49,6 +49,7 @@ __all__ = [
     "authenticate_person",
     "authenticate_request",
     "grant_of",
+    "is_unknown",
     "person_of",
     "require_fresh",
 ]
@@ -81,6 +82,12 @@ def authenticate_key(header: str, *, stale_ok: bool = False, now: datetime | Non
         raise KeyNotAccepted()
     note_use(key.id, now)
     return KeyGrant(register, key)
+
+
+def is_unknown(header: str) -> bool:
+    """Whether this names a key that this process has not heard of: it may have been made since the last look."""
+    match = HEADER.fullmatch(header) if len(header) <= MAX_HEADER else None
+    return match is not None and match[1] not in memory.current().keys
 
 
 def authenticate_request(request: HttpRequest | Request, *, stale_ok: bool = False) -> KeyGrant:

@@ -97,11 +97,13 @@ def grant_for(question: Question) -> KeyGrant:
 
     Errors: `KeyNotAccepted`, `KeyOutOfScope`.
     """
-    header = question.headers.get("authorization", "")
-    if not header and (key := question.headers.get("x-api-key")):
-        header = f"Bearer {key}"
-    grant = authenticate_key(header, stale_ok=True)
-    return reading(grant)
+    return reading(authenticate_key(credentials_of(question), stale_ok=True))
+
+
+def credentials_of(question: Question) -> str:
+    """What it sends of a key, as an `Authorization` header."""
+    key = question.headers.get("x-api-key")
+    return question.headers.get("authorization", "") or (f"Bearer {key}" if key else "")
 
 
 def reading(grant: KeyGrant) -> KeyGrant:

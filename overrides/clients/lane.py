@@ -27,6 +27,7 @@ from config.metrics import count_request
 from config.request_ids import HEADER, name_for
 from config.wsgi_in_threads import Collected, InThreads
 from governance import memory as register_memory
+from governance.api.authentication import is_unknown
 from governance.register import KeyGrant
 from overrides import memory
 from overrides.clients import doors
@@ -81,6 +82,7 @@ class ControlLane:
         self._others, self._watched = others, watched
         self.streams = Streams()
         self._is_warm = False
+        self._looking: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -142,12 +144,21 @@ class ControlLane:
             await asyncio.to_thread(_read_everything)
             self._is_warm = True
 
+    async def _look_again_for(self, question: Question) -> None:
+        """Whose key was just made is let in; one look serves all who come meanwhile. Errors: `RegisterStale`."""
+        if not is_unknown(doors.credentials_of(question)):
+            return
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(asyncio.to_thread(_look_again))
+        await asyncio.shield(self._looking)
+
     # --- requests -----------------------------------------------------------------------------------------------------
     async def _control(self, request: Request, receive: Receive, send: Send) -> None:
         try:
             await self._warm()
             if not _is_our_host(request.question.headers.get("host", "")):
                 raise BadRequest()
+            await self._look_again_for(request.question)
             kind = STREAM_PATHS.get(request.question.path)
             if kind is not None:
                 await self._stream(request, kind, receive, send)
@@ -297,6 +308,13 @@ def _read_everything() -> None:
     try:
         register_memory.current()
         memory.current()
+    finally:
+        connection.close()
+
+
+def _look_again() -> None:
+    try:
+        register_memory.look_again()
     finally:
         connection.close()
 

@@ -7,6 +7,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from config.problems import MEDIA_TYPE, problem_document
 from config.request_ids import request_id
+from governance import memory as register_memory
+from governance.api.authentication import is_unknown
 from overrides.clients import doors
 from overrides.clients.answers import Answer, Question
 from overrides.clients.errors import StreamElsewhere
@@ -16,7 +18,10 @@ from overrides.clients.ofrep import MAX_BODY
 @csrf_exempt
 def reads(request: HttpRequest, key: str = "") -> HttpResponse:
     """The state, or flags: which, `doors` knows by the path."""
-    return response_of(doors.answer(question_of(request)))
+    question = question_of(request)
+    if is_unknown(doors.credentials_of(question)):
+        register_memory.look_again()
+    return response_of(doors.answer(question))
 
 
 @csrf_exempt

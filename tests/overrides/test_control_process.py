@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from config.standalone import layout
+from governance.models import AISystem
 from governance.services.keys import revoke_service_key
 from ledger.entries import COMMAND
 from overrides.clock import advance_epoch
@@ -85,6 +86,14 @@ def test_both_doors_answer_alike(servers: Servers, key: Any) -> None:
             assert (web.status_code, _names(web)) == (control.status_code, _names(control)), path
             assert _said(web) == _said(control), path
             assert web.headers.get("ETag") == control.headers.get("ETag")
+
+
+def test_a_key_is_let_in_as_soon_as_it_is_made(servers: Servers, key: Any) -> None:
+    for base in (servers.web, servers.control):
+        warm = httpx.get(base + READS[0][1], headers={"Authorization": f"Bearer {key.text}"})
+        new = make_key(AISystem.objects.get(slug="credit"), scopes=("control:read",))
+        found = httpx.get(base + READS[0][1], headers={"Authorization": f"Bearer {new.text}"})
+        assert (warm.status_code, found.status_code) == (200, 200)
 
 
 def _names(answer: httpx.Response) -> dict[str, str]:

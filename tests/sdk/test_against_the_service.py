@@ -83,8 +83,8 @@ def test_asking_is_answered_and_a_repeat_is_the_same(product: Product, key: str,
         first = client.decide(**FACTS)
         again = client.decide(**FACTS, id=first.decision_id, occurred_at="2026-11-21T09:30:00+01:00")
     assert (first.action, first.answered_by) == ("proceed", "server")
-    # the same id with another moment is another content: the server's 409 is no answer
-    assert again.answered_by == "local"
+    # the same id with another moment is another content: a 409, and what became of the first is told by `effective`
+    assert again.action == "hold"
 
 
 def test_a_stop_reaches_the_client_and_is_confirmed(product: Product, key: str, tmp_path: Path) -> None:
