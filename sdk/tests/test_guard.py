@@ -3,6 +3,7 @@
 import threading
 import time
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,11 @@ def test_of_two_workers_one_carries_out_what_was_approved(server: FakeServer, tm
     with client_for(server, tmp_path / "a") as one, client_for(server, tmp_path / "b") as other:
         name = approved(server, one)
         found: list[Effective] = []
-        threads = [later(lambda each=each: found.append(each.wait_for_human(name, 5))) for each in (one, other, one)]
+
+        def wait(client: Client) -> None:
+            found.append(client.wait_for_human(name, 5))
+
+        threads = [later(partial(wait, each)) for each in (one, other, one)]
         for thread in threads:
             thread.join()
     assert sorted(each.action for each in found) == ["proceed", "stop", "stop"]
@@ -202,7 +207,7 @@ def test_one_guard_is_entered_by_many_threads_and_within_itself(server: FakeServ
                 decision.outcome = outcome
                 both_in.wait()
 
-        threads = [later(lambda outcome=outcome: work(outcome)) for outcome in ("first", "second")]
+        threads = [later(partial(work, outcome)) for outcome in ("first", "second")]
         for thread in threads:
             thread.join()
         with guard as outer:
