@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 from django.db import Error
@@ -105,7 +106,7 @@ class Admission:
             environment=known.environment,
             model_version=record.model_version,
             facts=record,
-            decision_id=_drawn_by(record, decision_id, digest),
+            decision_id=partial(_drawn_by, record, decision_id, digest),
         )
         switch = None if record.phase == "proposed" else directive.earnest
         conduct = None if switch is None else self._conduct(known, record, switch)

@@ -83,8 +83,11 @@ def _moment(text: str) -> str:
     return localtime(at).strftime("%Y-%m-%d %H:%M %Z") if at else text
 
 
+NOT_PEOPLE = {"command": "somebody at the host's command line", "server": "Answerable itself", "service": "a program"}
+
+
 def _name(by: str) -> str:
-    if by == "command":
-        return "somebody at the host's command line"
+    if by in NOT_PEOPLE:
+        return NOT_PEOPLE[by]
     person = Person.objects.filter(pk=UUID(by), is_active=True).first()
     return person.name if person else "a former member of staff"

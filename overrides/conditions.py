@@ -31,7 +31,8 @@ class DecisionFacts(Protocol):
     def phase(self) -> str | None: ...
 
 
-DecisionId = uuid.UUID | str | None
+DecisionId = uuid.UUID | str | Callable[[], str | None] | None
+"""Or how to find it, where that takes a moment and few rules draw."""
 Test = Callable[[DecisionFacts, str, DecisionId], bool]
 """Asked of a decision, its model version and its id."""
 
@@ -170,8 +171,12 @@ def _label(wanted: Mapping[str, str]) -> Test:
 
 
 def _share(share: float) -> Test:
-    # without an id to draw by, every one is taken: too many rather than too few
-    return lambda facts, version, decision_id: decision_id is None or draw_of(decision_id) < share
+    def test(facts: DecisionFacts, version: str, decision_id: DecisionId) -> bool:
+        drawn_by = decision_id() if callable(decision_id) else decision_id
+        # without an id to draw by, every one is taken: too many rather than too few
+        return drawn_by is None or draw_of(drawn_by) < share
+
+    return test
 
 
 Compilers = Mapping[str, Callable[[Any], Test]]

@@ -118,7 +118,7 @@ def directive_for(
     environment: str,
     model_version: str,
     facts: DecisionFacts,
-    decision_id: str | None = None,
+    decision_id: DecisionId = None,
 ) -> Directive:
     """The directive for one decision, now: the strictest switch, else the first rule that asks for a person.
 

@@ -6,6 +6,7 @@ What is young is left to whoever looks at the demonstration. Everything is done 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import structlog
 from django.db import Error, close_old_connections
 from django.utils import timezone
 
@@ -18,6 +19,8 @@ from ledger.entries import Actor
 from overrides.models import Review, ReviewAssignment
 from overrides.services.claiming import claim, show_item
 from overrides.services.deciding import Answer, judge_blind, submit
+
+log = structlog.get_logger(__name__)
 
 BEGINS_AFTER = timedelta(minutes=8)
 LOOKS_FOR_S = (6.0, 14.0)
@@ -43,7 +46,8 @@ class Colleague:
         self.busy_until = now + timedelta(seconds=chance.uniform(*LOOKS_FOR_S))
         try:
             self._go_on(now)
-        except (ServiceError, Error):
+        except (ServiceError, Error) as error:
+            log.info("demo.colleague_left_it", exception=type(error).__qualname__)
             self.work = None
             close_old_connections()
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from config.errors import Forbidden, InvalidInput
 from governance.acts import Role
-from governance.models import Assignment
+from governance.models import AISystem, Assignment, Person
 from governance.rights import impossible_acts
 from ledger.models import Entry
 from notices.errors import AlertNeedsAnother
@@ -27,9 +27,9 @@ from tests.factories.register import actor_of, make_person, make_system
 pytestmark = pytest.mark.django_db
 
 
-def clear_alone(done: Tightened, person: object, epoch: Epoch | None = None) -> SwitchChange:
+def clear_alone(done: Tightened, person: Person, epoch: Epoch | None = None) -> SwitchChange:
     return emergency_clear(
-        actor=actor_of(person),  # type: ignore[arg-type]
+        actor=actor_of(person),
         switch_id=done.switch.pk,
         epoch=epoch or done.epoch,
         reason_code="patients-wait",
@@ -37,12 +37,12 @@ def clear_alone(done: Tightened, person: object, epoch: Epoch | None = None) -> 
     )
 
 
-def holder() -> object:
+def holder() -> Person:
     return operator_of(None, Role.EMERGENCY_OPERATOR)
 
 
-def mode_of(system: object) -> Mode:
-    return memory.current().control.mode(system.pk, "production")  # type: ignore[attr-defined]
+def mode_of(system: AISystem) -> Mode:
+    return memory.current().control.mode(system.pk, "production")
 
 
 def test_nobody_holds_the_right_unless_appointed_and_that_is_no_gap() -> None:
@@ -148,7 +148,7 @@ def test_not_without_a_word() -> None:
     done, person = stop(make_system()), holder()
     with pytest.raises(InvalidInput):
         emergency_clear(
-            actor=actor_of(person),  # type: ignore[arg-type]
+            actor=actor_of(person),
             switch_id=done.switch.pk,
             epoch=done.epoch,
             reason_code="x",
@@ -159,12 +159,12 @@ def test_not_without_a_word() -> None:
 def test_all_holders_are_told_and_another_one_looks_at_it_afterwards() -> None:
     one, other = holder(), holder()
     clear_alone(stop(make_system()), one)
-    assert set(Message.objects.values_list("person_id", flat=True)) == {one.pk, other.pk}  # type: ignore[attr-defined]
+    assert set(Message.objects.values_list("person_id", flat=True)) == {one.pk, other.pk}
     alert = Alert.objects.get(kind="switch.emergency_cleared")
-    assert alert.owner_id == other.pk  # type: ignore[attr-defined]
+    assert alert.owner_id == other.pk
     with pytest.raises(AlertNeedsAnother):
-        close_alert(actor=actor_of(one), alert_id=alert.pk, note="fine")  # type: ignore[arg-type]
-    close_alert(actor=actor_of(other), alert_id=alert.pk, note="was needed")  # type: ignore[arg-type]
+        close_alert(actor=actor_of(one), alert_id=alert.pk, note="fine")
+    close_alert(actor=actor_of(other), alert_id=alert.pk, note="was needed")
 
 
 def test_nobody_repeats_it_before_somebody_else_has_looked() -> None:
@@ -177,7 +177,7 @@ def test_nobody_repeats_it_before_somebody_else_has_looked() -> None:
     assert mode_of(system) is Mode.STOP
     clear_alone(stop(make_system()), one)  # of another switch it is another matter
     alert = Alert.objects.get(kind="switch.emergency_cleared", about_id=again.switch.pk)
-    close_alert(actor=actor_of(other), alert_id=alert.pk, note="was needed")  # type: ignore[arg-type]
+    close_alert(actor=actor_of(other), alert_id=alert.pk, note="was needed")
     clear_alone(again, one)
     assert mode_of(system) is Mode.REVIEW
 
