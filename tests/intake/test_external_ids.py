@@ -211,7 +211,7 @@ def test_a_random_share_is_drawn_by_the_callers_own_key_so_a_repeat_answers_alik
     drawn: list[str | None] = []
 
     def note(**asked: Any) -> Any:
-        drawn.append(asked["decision_id"])
+        drawn.append(asked["decision_id"]())
         return directive_for(**asked)
 
     monkeypatch.setattr("intake.admission.directive_for", note)
@@ -224,7 +224,7 @@ def test_a_caller_that_chooses_ids_does_not_choose_the_sample(sender: Sender, mo
     drawn: list[str | None] = []
 
     def note(**asked: Any) -> Any:
-        drawn.append(asked["decision_id"])
+        drawn.append(asked["decision_id"]())
         return directive_for(**asked)
 
     rule = Rule(id=uuid.uuid4(), system_id=sender.systems[0].pk, tests=compile_condition({"share": 0.5}), share=0.5)
