@@ -30,12 +30,13 @@ from governance.api.authentication import KeyGrant
 from governance.register import Owner, SystemRecord
 from governance.usage import POSTED, note_act
 from intake.connections import brief_connection
-from intake.digests import external_digest, sampling_id
+from intake.digests import external_digest, sampling_digits
 from intake.errors import DecisionTooOld, InvalidDecision
 from intake.learning import MAX_LEARNT, FacetKey, Known, facet_key, facet_values, known_for, learn
 from intake.wire import DecisionRecord
 from ledger.commitments import SECRET_BYTES
 from overrides import memory as control_memory
+from overrides.conditions import draw_of, drawn_from
 from overrides.conduct import Conduct, conduct_of
 from overrides.directives import Directive, directive_for
 from overrides.review_rules import NewReview, probability_of
@@ -106,7 +107,7 @@ class Admission:
             environment=known.environment,
             model_version=record.model_version,
             facts=record,
-            decision_id=partial(_drawn_by, record, decision_id, digest),
+            draw=partial(_draw, record, decision_id, digest),
         )
         switch = None if record.phase == "proposed" else directive.earnest
         conduct = None if switch is None else self._conduct(known, record, switch)
@@ -293,8 +294,9 @@ def _beginning_of_id(moment: datetime) -> str:
     return f"{digits[:8]}-{digits[8:]}"
 
 
-def _drawn_by(record: DecisionRecord, decision_id: str, digest: bytes | None) -> str | None:
-    """What a random share is drawn by: the same when it is sent again, and never what a caller chose itself."""
-    if digest is not None and not record.id:
-        return str(uuid.UUID(bytes=digest[:16]))
-    return decision_id if record.id is None else sampling_id(decision_id)
+def _draw(record: DecisionRecord, decision_id: str, digest: bytes | None) -> float | None:
+    """The number of a decision for random shares: the same when it is sent again, and nothing a caller chose itself."""
+    if record.id is not None:
+        digits = sampling_digits(decision_id)
+        return None if digits is None else drawn_from(digits)
+    return draw_of(decision_id) if digest is None else drawn_from(digest[:6].hex())

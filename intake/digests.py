@@ -10,7 +10,7 @@ import json
 import secrets
 import uuid
 from functools import lru_cache
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from pathlib import Path
 
 from django.conf import settings
@@ -83,8 +83,8 @@ def external_digest(system_id: uuid.UUID, account_id: uuid.UUID, environment: st
     return hmac.digest(digest_key("external_id"), scope + external_id.encode(), "sha256")
 
 
-def sampling_id(decision_id: str) -> str | None:
-    """What stands for an id that a caller chose where a random share is drawn: it cannot tell which ids are taken.
+def sampling_digits(decision_id: str) -> str | None:
+    """Hex digits as random as an id that a caller chose is not: it cannot tell which ids a random share takes.
 
     None without the key: then every one is taken, too many rather than those that somebody chose.
     """
@@ -92,4 +92,5 @@ def sampling_id(decision_id: str) -> str | None:
         key = digest_key("sampling")
     except DigestKeyUnavailable:
         return None  # told by `check_digest_key`
-    return str(uuid.UUID(bytes=hmac.digest(key, uuid.UUID(decision_id).bytes, "sha256")[:16]))
+    # kept nowhere, so no HMAC is needed: BLAKE2 takes a key by itself, in a quarter of the time
+    return blake2b(decision_id.encode(), key=key, digest_size=6).hexdigest()

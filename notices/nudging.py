@@ -29,5 +29,5 @@ def _begin() -> None:
 def _look_now() -> None:
     try:
         current_app.send_task(SENDS, expires=COUNTS_SECONDS)
-    except Exception:  # whatever it is, the sweep comes
-        logger.exception("notices.not_nudged")
+    except Exception as error:  # noqa: BLE001 - whatever it is, the sweep comes; that the broker is down readiness says
+        logger.warning("notices.not_nudged", exception=type(error).__qualname__)

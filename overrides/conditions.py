@@ -11,7 +11,8 @@ from config.errors import FieldProblem, InvalidInput
 from ledger.entries import CLEAR
 
 MOST_VALUES = 100
-RANDOM_BITS = 62
+RANDOM_DIGITS = 12
+"""How many of an id's last hex digits are random and make a number that a float holds exactly."""
 
 
 class DecisionFacts(Protocol):
@@ -31,10 +32,13 @@ class DecisionFacts(Protocol):
     def phase(self) -> str | None: ...
 
 
-DecisionId = uuid.UUID | str | Callable[[], str | None] | None
-"""Or how to find it, where that takes a moment and few rules draw."""
-Test = Callable[[DecisionFacts, str, DecisionId], bool]
-"""Asked of a decision, its model version and its id."""
+Draw = Callable[[], float | None]
+"""Gives a decision's number for random shares, from 0 up to 1 and always the same; None where there is none to be had.
+
+Asked only where a rule draws: few do, and it takes a moment.
+"""
+Test = Callable[[DecisionFacts, str, Draw | None], bool]
+"""Asked of a decision, its model version and its number."""
 
 
 class Tests(NamedTuple):
@@ -48,8 +52,12 @@ class Tests(NamedTuple):
 
 def draw_of(decision_id: uuid.UUID | str) -> float:
     """A number from 0 up to 1 out of an id's random bits: the same for the same id, as likely to be any."""
-    number = int(decision_id.replace("-", ""), 16) if isinstance(decision_id, str) else decision_id.int
-    return (number & ((1 << RANDOM_BITS) - 1)) / (1 << RANDOM_BITS)
+    return drawn_from(str(decision_id)[-RANDOM_DIGITS:])
+
+
+def drawn_from(digits: str) -> float:
+    """The same out of twelve random hex digits."""
+    return int(digits, 16) / (1 << 4 * RANDOM_DIGITS)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -134,21 +142,21 @@ def _compiled(known: "Compilers", condition: Mapping[str, Any]) -> tuple[Test, .
 
 def _outcomes(values: list[str]) -> Test:
     wanted = frozenset(values)
-    return lambda facts, version, decision_id: facts.outcome in wanted
+    return lambda facts, version, draw: facts.outcome in wanted
 
 
 def _capabilities(values: list[str]) -> Test:
     wanted = frozenset(values)
-    return lambda facts, version, decision_id: facts.capability in wanted
+    return lambda facts, version, draw: facts.capability in wanted
 
 
 def _versions(values: list[str]) -> Test:
     wanted = frozenset(values)
-    return lambda facts, version, decision_id: version in wanted
+    return lambda facts, version, draw: version in wanted
 
 
 def _confidence(limit: float) -> Test:
-    def test(facts: DecisionFacts, version: str, decision_id: DecisionId) -> bool:
+    def test(facts: DecisionFacts, version: str, draw: Draw | None) -> bool:
         # a model that does not say how sure it is is not sure
         confidence = facts.confidence
         return confidence is None or confidence < limit
@@ -157,13 +165,13 @@ def _confidence(limit: float) -> Test:
 
 
 def _adverse(wanted: bool) -> Test:
-    return lambda facts, version, decision_id: facts.adverse is wanted
+    return lambda facts, version, draw: facts.adverse is wanted
 
 
 def _label(wanted: Mapping[str, str]) -> Test:
     name, value = wanted["name"], wanted["value"]
 
-    def test(facts: DecisionFacts, version: str, decision_id: DecisionId) -> bool:
+    def test(facts: DecisionFacts, version: str, draw: Draw | None) -> bool:
         labels = facts.labels
         return labels is not None and labels.get(name) == value
 
@@ -171,10 +179,10 @@ def _label(wanted: Mapping[str, str]) -> Test:
 
 
 def _share(share: float) -> Test:
-    def test(facts: DecisionFacts, version: str, decision_id: DecisionId) -> bool:
-        drawn_by = decision_id() if callable(decision_id) else decision_id
-        # without an id to draw by, every one is taken: too many rather than too few
-        return drawn_by is None or draw_of(drawn_by) < share
+    def test(facts: DecisionFacts, version: str, draw: Draw | None) -> bool:
+        number = draw() if draw is not None else None
+        # without a number every one is taken: too many rather than too few
+        return number is None or number < share
 
     return test
 

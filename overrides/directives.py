@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from governance import memory as register_memory
 from overrides import memory
-from overrides.conditions import DecisionId
+from overrides.conditions import Draw
 from overrides.memory import Controls
 from overrides.review_rules import DecisionFacts, Kind, Rule, first_of, kind_of, rules_for
 from overrides.standing import Control, Mode, SwitchState, strictest
@@ -95,13 +95,13 @@ class _Directives:
         environment: str,
         facts: DecisionFacts,
         model_version: str,
-        decision_id: DecisionId,
+        draw: Draw | None,
     ) -> Rule | None:
         """The first rule that asks for a person to look at this decision."""
         if system_id not in self.controls.rules:
             return None
         rules = self.rules_for(system_id, environment, facts, model_version)
-        return first_of(rules, facts, model_version, decision_id)
+        return first_of(rules, facts, model_version, draw)
 
     def make_room(self) -> None:
         """Before one more is kept."""
@@ -118,7 +118,7 @@ def directive_for(
     environment: str,
     model_version: str,
     facts: DecisionFacts,
-    decision_id: DecisionId = None,
+    draw: Draw | None = None,
 ) -> Directive:
     """The directive for one decision, now: the strictest switch, else the first rule that asks for a person.
 
@@ -141,9 +141,9 @@ def directive_for(
         if switch is not None and switch.mode is not Mode.REVIEW:
             return _by_switch(directives, switch, place, None)
         if switch is not None:
-            rule = directives.rule_for(system_id, environment, facts, model_version, decision_id)
+            rule = directives.rule_for(system_id, environment, facts, model_version, draw)
             return _by_switch(directives, switch, place, rule)
-    rule = directives.rule_for(system_id, environment, facts, model_version, decision_id)
+    rule = directives.rule_for(system_id, environment, facts, model_version, draw)
     return proceed if rule is None else _by_rule(directives, rule, facts.phase != "proposed", proceed.mode)
 
 

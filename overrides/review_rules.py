@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from overrides.conditions import DecisionFacts, DecisionId, Tests, compile_condition, draw_of
+from overrides.conditions import DecisionFacts, Draw, Tests, compile_condition, draw_of
 
 __all__ = [
     "DecisionFacts",
@@ -92,11 +92,11 @@ def kind_of(environment: str, facts: DecisionFacts, model_version: str) -> Kind:
     return environment, model_version, facts.outcome, facts.capability, facts.adverse
 
 
-def first_of(rules: tuple[Rule, ...], facts: DecisionFacts, model_version: str, decision_id: DecisionId) -> Rule | None:
+def first_of(rules: tuple[Rule, ...], facts: DecisionFacts, model_version: str, draw: Draw | None) -> Rule | None:
     """The first of `rules_for` whose remaining tests hold."""
     for rule in rules:
         for test in rule.tests.each:
-            if not test(facts, model_version, decision_id):
+            if not test(facts, model_version, draw):
                 break
         else:
             return rule
@@ -114,7 +114,7 @@ def probability_of(
     for each in rules_for(rules, environment, facts, model_version):
         if each.id == rule.id:
             break
-        # without an id to draw by, every share is taken: what is left are the other tests
+        # without a number, every share is taken: what is left are the other tests
         if each.share is not None and all(test(facts, model_version, None) for test in each.tests.each):
             taken = max(taken, each.share)
     return max((1.0 if rule.share is None else rule.share) - taken, 0.0)

@@ -208,10 +208,10 @@ def test_keys_cost_no_query_more_when_ids_and_keys_come_together(sender: Sender)
 def test_a_random_share_is_drawn_by_the_callers_own_key_so_a_repeat_answers_alike(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn: list[str | None] = []
+    drawn: list[float | None] = []
 
     def note(**asked: Any) -> Any:
-        drawn.append(asked["decision_id"]())
+        drawn.append(asked["draw"]())
         return directive_for(**asked)
 
     monkeypatch.setattr("intake.admission.directive_for", note)
@@ -221,10 +221,10 @@ def test_a_random_share_is_drawn_by_the_callers_own_key_so_a_repeat_answers_alik
 
 
 def test_a_caller_that_chooses_ids_does_not_choose_the_sample(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[str | None] = []
+    drawn: list[float | None] = []
 
     def note(**asked: Any) -> Any:
-        drawn.append(asked["decision_id"]())
+        drawn.append(asked["draw"]())
         return directive_for(**asked)
 
     rule = Rule(id=uuid.uuid4(), system_id=sender.systems[0].pk, tests=compile_condition({"share": 0.5}), share=0.5)
@@ -235,7 +235,7 @@ def test_a_caller_that_chooses_ids_does_not_choose_the_sample(sender: Sender, mo
     answers = [sender.post(record).json()["directive"]["action"] for _ in range(2)]
     assert answers[0] == answers[1]
     assert drawn[0] == drawn[1] is not None
-    assert draw_of(drawn[0] or "") != draw_of(record["id"])
+    assert drawn[0] != draw_of(record["id"])
     monkeypatch.setattr("intake.digests.digest_key", _no_key)
     sender.post(sender.record())
     assert drawn[2] is None

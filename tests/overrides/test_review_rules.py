@@ -60,10 +60,11 @@ def first_match(
     facts: Facts,
     *,
     model_version: str = "",
-    decision_id: str | uuid.UUID | None = None,
+    decision_id: uuid.UUID | None = None,
 ) -> Rule | None:
     """As directives ask: narrowed by kind, then each."""
-    return first_of(rules_for(rules, environment, facts, model_version), facts, model_version, decision_id)
+    draw = None if decision_id is None else partial(draw_of, decision_id)
+    return first_of(rules_for(rules, environment, facts, model_version), facts, model_version, draw)
 
 
 # --- pure -------------------------------------------------------------------------------------------------------------
