@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import structlog
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -87,8 +86,7 @@ def _walk(actor: Actor, progress: WalkProgress, walk: Walk, deadline: float) -> 
     progress.pass_started_at = progress.pass_started_at or timezone.now()
     found = 0
     while True:
-        with transaction.atomic():
-            findings, progress.cursor = walk.step(progress.cursor)
+        findings, progress.cursor = walk.step(progress.cursor)
         found += _report(actor, findings)
         if progress.cursor is None:
             progress.pass_started_at, progress.pass_finished_at = None, timezone.now()
