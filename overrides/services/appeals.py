@@ -80,8 +80,8 @@ def decide_appeal(
 ) -> Appeal:
     """Uphold the decision, or overturn it with the outcome that takes its place; then it waits for the remedy.
 
-    The same again is the same verdict. Errors: `AppealNotFound`, `Forbidden` for whoever had a part in it, `HiddenWhileBlind`, `AppealNotOpen`,
-    `InvalidInput`.
+    The same again is the same verdict. Errors: `AppealNotFound`, `Forbidden` for whoever had a part in it,
+    `HiddenWhileBlind`, `AppealNotOpen`, `InvalidInput`.
     """
     _check_verdict(verdict, outcome, output, finding)
     with sealing() as seal:
