@@ -10,11 +10,11 @@ from audit.filters import DecisionFilter
 from audit.services.searching import Terms
 from console.decision_rows import FLAG_WORDS
 from governance.models import AISystem
+from ledger.entries import CLEAR_FIELD
 from overrides.selectors import is_overridden
 
 PERIODS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 SEARCH_PERIOD = "7d"
-CLEAR = r"^[A-Za-z0-9_.:/+-]{1,100}$"
 ANY = [("", "Any")]
 FLAG_CHOICES = [(flag.value, words.capitalize()) for flag, words in FLAG_WORDS.items()]
 
@@ -29,7 +29,11 @@ class _Local(forms.DateTimeInput):
 def _clear(label: str, listed: str = "") -> forms.RegexField:
     widget = forms.TextInput(attrs={"list": listed} if listed else {})
     return forms.RegexField(
-        CLEAR, required=False, label=label, widget=widget, error_messages={"invalid": "Not a value of this field."}
+        CLEAR_FIELD,
+        required=False,
+        label=label,
+        widget=widget,
+        error_messages={"invalid": "Not a value of this field."},
     )
 
 

@@ -18,6 +18,7 @@ from config.problems import pointer
 from intake import wire
 from intake.errors import MalformedRecord
 from intake.pairs import NotANumber, Pairs, read_pairs
+from ledger.entries import CLEAR
 
 MAX_PROBLEMS = 50
 MISSING = object()
@@ -241,7 +242,7 @@ def _source(value: Any) -> Iterator[tuple[str, str]]:
     yield from ((pointer(name), "The name occurs twice.") for name in value.repeated())
     fields = dict(value)
     yield from ((pointer(name), "There is no field of this name.") for name in sorted(fields.keys() - {"id", "seq"}))
-    rules = {"id": _text(1, 100, wire.CLEAR), "seq": _number(0, 2**63 - 1, whole=True)}
+    rules = {"id": _text(1, 100, CLEAR), "seq": _number(0, 2**63 - 1, whole=True)}
     for name, rule in rules.items():
         detail = rule(fields[name]) if name in fields else "The field is missing."
         if detail:
@@ -262,7 +263,7 @@ class Nested:
             yield FieldProblem(pointer=pointer(name) + place, detail=detail, expected=self.expected)
 
 
-_CLEAR = Check("1 to 100 of A-Z, a-z, 0-9 and _.:/+-", _text(1, 100, wire.CLEAR))
+_CLEAR = Check("1 to 100 of A-Z, a-z, 0-9 and _.:/+-", _text(1, 100, CLEAR))
 _REQUIRED_CLEAR = Check(_CLEAR.expected, _CLEAR.wrong, required=True)
 _TEXT = Check("text of 1 to 200 characters", _text(1, 200))
 _DIGEST = Check("alg:hex of at most 100 characters, for example sha256:9f86d081…", _text(1, 100, wire.DIGEST))

@@ -14,7 +14,7 @@ from governance.api.strict import StrictSerializer
 from governance.models import ServiceKey
 from intake.models import Source, SourceState
 from intake.services.sources import BELOW_KNOWN, hear, missing_of
-from intake.wire import CLEAR
+from ledger.entries import CLEAR_FIELD
 
 Scope = ServiceKey.Scope
 
@@ -96,7 +96,7 @@ class HeartbeatApi(APIView):
     permission_classes: Any = (HasScope(Scope.DECISIONS_WRITE),)
 
     class InputSerializer(StrictSerializer):
-        source: Any = serializers.RegexField(f"^{CLEAR.pattern}\\Z", max_length=100, trim_whitespace=False)
+        source: Any = serializers.RegexField(CLEAR_FIELD, max_length=100, trim_whitespace=False)
         last_seq = serializers.IntegerField(min_value=0, max_value=2**63 - 1)
 
     @extend_schema(

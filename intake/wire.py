@@ -19,13 +19,13 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 
 from intake.errors import MalformedRecord, RecordTooLarge
 from intake.pairs import has_repeated_names
+from ledger.entries import CLEAR
 
 MAX_RECORD_BYTES = 1 << 20
 MAX_RECORDS = 5_000
 MAX_DEPTH = 64
 MAX_LABELS = 32
 MAX_CLEAR = 100
-CLEAR = re.compile(r"[A-Za-z0-9_.:/+-]{1,100}")
 DIGEST = re.compile(r"(?=.{1,100}\Z)[a-z0-9]{2,16}:[0-9a-f]{16,96}")
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?")
 TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")

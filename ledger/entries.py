@@ -17,6 +17,8 @@ from ledger.tlog import leaf_hash
 FORMAT_VERSION = 1
 MAX_ENTRY_BYTES = 65_535
 CLEAR = re.compile(r"[A-Za-z0-9_.:/+-]{1,100}")
+CLEAR_FIELD = rf"^{CLEAR.pattern}\Z"
+"""The same for fields of forms, which search for a pattern instead of matching the whole."""
 
 type_names = Literal["service", "person", "server", "command"]
 encode = msgspec.json.Encoder().encode

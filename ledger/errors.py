@@ -1,5 +1,7 @@
 """What can go wrong while sealing and proving."""
 
+from django.db import InterfaceError, OperationalError
+
 from config.errors import Conflict, NotFound, ServiceError, Unavailable
 
 
@@ -71,3 +73,8 @@ class EntryTooLarge(ServiceError):
     code = "entry-too-large"
     status = 422
     title = "The log entry would exceed 65,535 bytes"
+
+
+CANNOT_SEAL_NOW = (Unavailable, LogNotFound, LogClosed, OperationalError, InterfaceError)
+"""The log is rolled back, closed, gone, or somebody holds its lock; the head store or the key cannot be read; the
+database is away. A sweep tries again."""

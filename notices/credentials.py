@@ -15,6 +15,7 @@ from notices.outbox import tell
 
 AT_ONCE = 500
 AMISS = "If it was not you, end your other sessions, change your password, and tell an administrator at once."
+LAST_ONE = "What comes from here goes to another address from now on. This e-mail is the last to this one."
 
 
 def tell_credential_changes() -> int:
@@ -38,6 +39,7 @@ def _tell(row: CredentialChange) -> None:
         fingerprint=fingerprint,
         facts={name: value for name, value in facts.items() if value},
         is_urgent=True,
+        address=row.email,
     )
 
 
@@ -64,6 +66,8 @@ def _changed(facts: Facts) -> Letter:
     lines = [f"When: {_moment(facts['at'])}", f"From: {facts.get('place') or nowhere}"]
     if by:
         lines.append(f"By: {_name(by)}")
+    if facts["what"] == CredentialChange.What.ADDRESS_CHANGED:
+        lines.append(LAST_ONE)
     return Letter(f"Your sign-in: {what}", [*lines, AMISS], reverse("admin:your_sign_in"))
 
 

@@ -7,10 +7,10 @@ import structlog
 from governance.models import SignInThrottle
 from governance.services.lockouts import LockOut, seal_lock_out, untold
 from ledger.entries import SERVER
+from ledger.errors import CANNOT_SEAL_NOW
 from notices.credentials import tell_locked_person
 from notices.models import Alert
 from notices.services import open_alert
-from notices.services.alerts import CANNOT_SEAL_NOW
 
 logger = structlog.get_logger(__name__)
 

@@ -40,16 +40,18 @@ def tell(
     fingerprint: str,
     facts: dict[str, Any] | None = None,
     is_urgent: bool = False,
+    address: str = "",
 ) -> Message | None:
     """Write to a person by e-mail, once for each fingerprint. `kind` names the words; `facts`: clear values.
 
     The words of a kind are declared with `notices.letters.letter`. What is urgent is not kept waiting by a flood of
-    what is not. Returns None where they were told already. Call it inside the transaction of what happened.
+    what is not. `address`: where to, if not where the person is written to now. Returns None where they were told
+    already. Call it inside the transaction of what happened.
     """
     require_clear(facts or {})
     message, is_new = Message.objects.get_or_create(
         person_id=person_id,
         fingerprint=fingerprint,
-        defaults={"kind": kind, "facts": facts or {}, "is_urgent": is_urgent},
+        defaults={"kind": kind, "facts": facts or {}, "is_urgent": is_urgent, "address": address},
     )
     return message if is_new else None

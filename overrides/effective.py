@@ -20,7 +20,7 @@ from overrides.models import Effect, Execution, OnTimeout, Override, Review
 from overrides.standing import Control, InFlight, Mode, SwitchState
 
 PROCEED, HOLD, FALLBACK, STOP = "proceed", "hold", "fallback", "stop"
-ACTION_OF = {OnTimeout.BLOCK: STOP, OnTimeout.FALLBACK: FALLBACK, OnTimeout.ALLOW: PROCEED, "": PROCEED}
+ACTION_AFTER = {OnTimeout.BLOCK: STOP, OnTimeout.FALLBACK: FALLBACK, OnTimeout.ALLOW: PROCEED, "": PROCEED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +168,7 @@ def _by_review(decision: SealedDecision, review: Review, now: datetime) -> _Ruli
     if review.status in (Review.Status.TIMED_OUT, Review.Status.OVERFLOWED):
         if review.phase != "proposed":
             return None
-        action = ACTION_OF[review.action]
+        action = ACTION_AFTER[review.action]
         outcome = decision.body.outcome if action == PROCEED else None
         return _Ruling(
             action=action, outcome=outcome, source="timeout", reason_code=review.closing, at=at, word_id=review.pk

@@ -26,8 +26,9 @@ from overrides.models import (
     ReportedOverride,
     Review,
     ReviewAssignment,
+    ReviewQueue,
 )
-from overrides.review_errors import HiddenWhileBlind, ReviewNotFound
+from overrides.review_errors import HiddenWhileBlind, QueueNotFound, ReviewNotFound
 
 Work = ReviewAssignment.Status
 
@@ -118,6 +119,14 @@ def visible_review(actor: Actor, review_id: uuid.UUID) -> Review:
     found = reviews_for(actor).filter(pk=review_id).first()
     if found is None:
         raise ReviewNotFound()
+    return found
+
+
+def queue_in_use(slug: str) -> ReviewQueue:
+    """Errors: `QueueNotFound`, also where it was archived: nothing waits in it any more."""
+    found = ReviewQueue.objects.filter(slug=slug, archived_at=None).first()
+    if found is None:
+        raise QueueNotFound()
     return found
 
 

@@ -13,9 +13,9 @@ from config.errors import FieldProblem, InvalidInput
 from config.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from governance.api.authentication import KeyGrant
 from governance.api.strict import StrictCharField, refuse_nul
+from ledger.entries import CLEAR_FIELD
 
 DEFAULT_SEARCH = timedelta(days=7)
-CLEAR = r"^[A-Za-z0-9_.:/+-]{1,100}$"
 
 
 class _Strict(serializers.Serializer[Any]):
@@ -59,15 +59,17 @@ class DecisionQuery(_Period):
 
     system = serializers.SlugField(required=False, help_text="AI system, by slug.")
     environment = serializers.SlugField(required=False, help_text="Only ever the key's own.")
-    model_version = serializers.RegexField(CLEAR, required=False)
-    outcome = serializers.RegexField(CLEAR, required=False, help_text="The decision as a category, e.g. `refused`.")
+    model_version = serializers.RegexField(CLEAR_FIELD, required=False)
+    outcome = serializers.RegexField(
+        CLEAR_FIELD, required=False, help_text="The decision as a category, e.g. `refused`."
+    )
     confidence_min = serializers.FloatField(required=False, min_value=0, max_value=1)
     confidence_max = serializers.FloatField(required=False, min_value=0, max_value=1)
     adverse = serializers.BooleanField(required=False, allow_null=True, default=None)
     flagged = serializers.BooleanField(
         required=False, allow_null=True, default=None, help_text="With any flag, or with none."
     )
-    flag = serializers.RegexField(CLEAR, required=False, help_text="With this flag.")
+    flag = serializers.RegexField(CLEAR_FIELD, required=False, help_text="With this flag.")
     directive = serializers.ChoiceField(choices=["proceed", "hold", "fallback", "stop"], required=False)
     limit = serializers.IntegerField(required=False, min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
     cursor = serializers.CharField(required=False, help_text="`next_cursor` or `previous_cursor` of an earlier answer.")

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import structlog
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from config.errors import ServiceError
+from config.errors import name_of
 from evidence.models import AuditProgress, WalkProgress
 from evidence.verification import Finding, LogVerification
 from evidence.verification.engine import check_at_once, walks
@@ -87,8 +86,7 @@ def _walk(actor: Actor, progress: WalkProgress, walk: Walk, deadline: float) -> 
     progress.pass_started_at = progress.pass_started_at or timezone.now()
     found = 0
     while True:
-        with transaction.atomic():
-            findings, progress.cursor = walk.step(progress.cursor)
+        findings, progress.cursor = walk.step(progress.cursor)
         found += _report(actor, findings)
         if progress.cursor is None:
             progress.pass_started_at, progress.pass_finished_at = None, timezone.now()
@@ -135,7 +133,6 @@ def _going_on(actor: Actor, check: str, log: Log | None = None) -> Iterator[None
         yield
     except Exception as error:  # whatever it is: bytes that somebody forged must not be able to end the audit
         logger.exception("evidence.audit_failed", check=check)
-        code = error.code if isinstance(error, ServiceError) else type(error).__name__
         open_alert(
             actor=actor,
             kind="ledger.audit_failed",
@@ -143,7 +140,7 @@ def _going_on(actor: Actor, check: str, log: Log | None = None) -> Iterator[None
             fingerprint=f"ledger.audit_failed:{check}",
             system_id=log.system_id if log else None,
             about_id=log.id if log else None,
-            facts={"check": check, "error": code},
+            facts={"check": check, "error": name_of(error)},
         )
 
 

@@ -7,10 +7,8 @@ when nobody looked any more; of that it is checked that the row agrees with itse
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection, transaction
 from psycopg import sql
 
 from evidence.verification.findings import Finding
@@ -105,35 +103,37 @@ def _finding(code: str, log: Log, entry: StoredEntry, row: str, table: str = CHA
 def walks() -> list[Walk]:
     """Changes and recoveries that no entry leads to."""
     return [
-        Walk("switch-changes", CHANGES, "id", _loose_changes),
+        # by switch: its entries, each of which may state any of its changes, are read once for all of them
+        Walk("changes-of-switches", CHANGES, "switch_id", _loose_changes),
         Walk("control-recoveries", RECOVERIES, "id", _loose_recoveries),
     ]
 
 
 def _loose_changes(part: Slice) -> Iterator[Finding]:
-    query = sql.SQL("SELECT c.id FROM {} c WHERE {} ORDER BY c.id").format(
-        sql.Identifier(CHANGES), part.holds("c", "id")
-    )
-    ids = [row_id for (row_id,) in rows_of(query)]
+    stated = _stated_of(part)
+    ids = [row_id for (row_id,) in rows_of(_changes_of(part, "id"))]
     for start in range(0, len(ids), AT_ONCE):
-        with _one_moment():  # else what is confirmed just now would stand in one and not yet in the other
-            codes = list(_judge_changes(ids[start : start + AT_ONCE]))
-        yield from (Finding(code, table=CHANGES, row=row_id) for row_id, code in codes)
+        for row_id, code in _judge_changes(ids[start : start + AT_ONCE], stated):
+            yield Finding(code, table=CHANGES, row=row_id)
 
 
-@contextmanager
-def _one_moment() -> Iterator[None]:
-    if connection.in_atomic_block:
-        yield
-        return
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
+def _changes_of(part: Slice, column: str) -> sql.Composable:
+    """What stands in a column of the changes of these switches, each value once."""
+    return sql.SQL("SELECT DISTINCT {} FROM {} c WHERE {}").format(
+        sql.Identifier("c", column), sql.Identifier(CHANGES), part.holds("c", "switch_id")
+    )
 
 
-def _judge_changes(ids: Sequence[uuid.UUID]) -> Iterator[tuple[str, str]]:
-    rows = list(SwitchChange.objects.filter(pk__in=ids).select_related("switch").order_by("id"))
-    stated, confirmed, reported = _entries_about(rows)
+def _stated_of(part: Slice) -> set[str]:
+    """The changes that any entry of these switches states."""
+    switches = [switch_id for (switch_id,) in rows_of(_changes_of(part, "switch_id"))]
+    stated = Entry.objects.filter(about_id__in=switches).values_list("data", flat=True).iterator(AT_ONCE)
+    return {name for data in stated for name, _ in _stated(said_by(data))}
+
+
+def _judge_changes(ids: Sequence[uuid.UUID], stated: set[str]) -> Iterator[tuple[str, str]]:
+    rows = SwitchChange.objects.filter(pk__in=ids).select_related("switch").order_by("id")
+    confirmed, reported = (_about(ids, kind) for kind in CONFIRMATIONS)
     for row in rows:
         name = str(row.pk)
         if name not in stated and not _waits(row):
@@ -142,17 +142,8 @@ def _judge_changes(ids: Sequence[uuid.UUID]) -> Iterator[tuple[str, str]]:
             yield name, "change-altered"
 
 
-def _entries_about(rows: Sequence[SwitchChange]) -> tuple[set[str], set[str], set[str]]:
-    """Ids of changes that entries of their switches state, that were confirmed, and that were not in time."""
-    switches = {row.switch_id for row in rows}
-    stated = Entry.objects.filter(about_id__in=switches).values_list("data", flat=True).iterator(AT_ONCE)
-    about = Entry.objects.filter(about_id__in=[row.pk for row in rows], kind__in=CONFIRMATIONS)
-    kinds = [(str(row_id), kind) for row_id, kind in about.values_list("about_id", "kind")]
-    return (
-        {name for data in stated for name, _ in _stated(said_by(data))},
-        {name for name, kind in kinds if kind == SWITCH_CONFIRMED.name},
-        {name for name, kind in kinds if kind == SWITCH_UNCONFIRMED.name},
-    )
+def _about(ids: Sequence[uuid.UUID], kind: str) -> set[str]:
+    return {str(each) for each in Entry.objects.filter(about_id__in=ids, kind=kind).values_list("about_id", flat=True)}
 
 
 def _waits(row: SwitchChange) -> bool:

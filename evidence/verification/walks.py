@@ -1,11 +1,12 @@
 """Tables looked through in slices, in the order of an indexed uuid: bounded time for each statement, however long."""
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import sql
 
 from evidence.verification.findings import Finding
@@ -42,8 +43,9 @@ class Walk:
 
     def step(self, after: uuid.UUID | None) -> tuple[list[Finding], uuid.UUID | None]:
         """Look at the next rows. Returns what was found, and where to go on: None when the last row was reached."""
-        upto = self._end(after)
-        return list(self.check(Slice(after, upto))), upto
+        with _one_moment():  # else what changes just now would stand in one of two statements, and not in the other
+            upto = self._end(after)
+            return list(self.check(Slice(after, upto))), upto
 
     def _end(self, after: uuid.UUID | None) -> uuid.UUID | None:
         column = sql.Identifier(self.column)
@@ -57,6 +59,16 @@ class Walk:
             )
         )
         return found[0][0] if found else None
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """All that is read in it stood in the database at once."""
+    is_outermost = not connection.in_atomic_block
+    with transaction.atomic(), connection.cursor() as cursor:
+        if is_outermost:  # PostgreSQL takes it before the first statement alone
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
 
 
 def rows_of(query: sql.Composable, values: Sequence[Any] = ()) -> list[Any]:

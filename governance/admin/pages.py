@@ -126,6 +126,23 @@ class ActPages(ReadOnlyAdmin[M]):
         context = {"form": form, "explanation": explanation}
         return self._page(request, obj, "governance/admin/act.html", title, context)
 
+    def shown_with(self, request: HttpRequest, obj: M) -> dict[str, Any]:
+        """What the row's page shows beside its columns, for its template."""
+        return {}
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: M | None = None,
+    ) -> HttpResponse:
+        shown = self.shown_with(request, obj) if obj else {}
+        page: HttpResponse = super().render_change_form(request, context | shown, add, change, form_url, obj)
+        return page
+
     def page_of(self, obj: M) -> str:
         """The address of a row's page."""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[obj.pk])

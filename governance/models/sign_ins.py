@@ -76,6 +76,7 @@ class CredentialChange(models.Model):
         CODE_USED = "code-used", "a recovery code was used"
         FACTORS_RESET = "factors-reset", "all second factors were removed"
         TOKEN_MADE = "token-made", "a personal token was made"
+        ADDRESS_CHANGED = "address-changed", "your e-mail address was changed"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     person_id = models.UUIDField()
@@ -84,6 +85,8 @@ class CredentialChange(models.Model):
     actor_id = models.UUIDField(null=True)
     place = models.CharField(max_length=45, blank=True)
     """The address it came from; none at the command line."""
+    email = models.EmailField(blank=True)
+    """Where to tell them, if not where they are written to now: an address that was theirs until this change."""
     at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:

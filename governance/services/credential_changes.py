@@ -9,8 +9,11 @@ from ledger.entries import Actor
 What = CredentialChange.What
 
 
-def note_change(*, person_id: uuid.UUID, what: CredentialChange.What, actor: Actor) -> None:
-    """Inside the transaction of the change: its person is to be told, with when and from where."""
+def note_change(*, person_id: uuid.UUID, what: CredentialChange.What, actor: Actor, email: str = "") -> None:
+    """Inside the transaction of the change: its person is to be told, with when and from where.
+
+    `email`: where, if not at the address that they have now.
+    """
     CredentialChange.objects.create(
-        person_id=person_id, what=what, actor_type=actor.type, actor_id=actor.id, place=current_place()
+        person_id=person_id, what=what, actor_type=actor.type, actor_id=actor.id, place=current_place(), email=email
     )

@@ -80,7 +80,10 @@ def person_for(*, actor: Actor, email: str, name: str = "") -> Person:
 
 
 def update_person(*, actor: Actor, person_id: uuid.UUID, changes: Mapping[str, Any]) -> Person:
-    """Change name, e-mail address or staff number. Errors: `Forbidden`, `PersonNotFound`, `PersonExists`."""
+    """Change name, e-mail address or staff number. Of another address the old one is told.
+
+    Errors: `Forbidden`, `PersonNotFound`, `PersonExists`, `ValidationError` of an address that is none.
+    """
     rights.require(actor, Act.PEOPLE_MANAGE)
     if changes.keys() - EDITABLE:
         raise TypeError("only name, email and staff_number are edited")
@@ -88,13 +91,16 @@ def update_person(*, actor: Actor, person_id: uuid.UUID, changes: Mapping[str, A
         person = locked_person(person_id)
         before = {name: getattr(person, name) for name in EDITABLE}
         for name, value in changes.items():
-            setattr(person, name, plain_address(value) if name == "email" else value)
+            setattr(person, name, plain_address(value or "") if name == "email" else value)
         if before == {name: getattr(person, name) for name in EDITABLE}:
             return person
         _refuse_known_address(person)
         # whoever decides where a person's mail goes can take over their account
-        facts = said_of(actor) if person.email != before["email"] else None
+        has_moved = person.email != before["email"]
+        facts = said_of(actor) if has_moved else None
         write(seal, actor=actor, kind=PERSON_UPDATED, row=person, facts=facts)
+        if has_moved and before["email"]:
+            note_change(person_id=person_id, what=What.ADDRESS_CHANGED, actor=actor, email=before["email"])
     return person
 
 

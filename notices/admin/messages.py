@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
@@ -70,7 +71,8 @@ class MessageAdmin(ActPages[Message]):
     @admin.display(description="To")
     def person(self, message: Message) -> SafeString | str:
         found = Person.objects.filter(pk=message.person_id).first()
-        return page_link(found) if found else "former member of staff"
+        shown = page_link(found) if found else "former member of staff"
+        return format_html("{}, at an earlier address", shown) if message.address else shown
 
     @display(
         description="State",

@@ -42,6 +42,8 @@ class Message(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     person_id = models.UUIDField()
+    address = models.EmailField(blank=True)
+    """Where it goes, if not to the address that the person has: one that was theirs."""
     kind = models.CharField(max_length=60)
     fingerprint = models.CharField(max_length=200)
     facts = models.JSONField(default=dict)

@@ -5,17 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from config.errors import FieldProblem, Forbidden, InvalidInput, Unavailable, name_of
+from config.errors import FieldProblem, Forbidden, InvalidInput, name_of
 from governance import rights
 from governance.acts import Act
 from governance.locks import hold
 from governance.selectors import accountable_of
 from ledger.entries import SERVER, Actor, require_clear
-from ledger.errors import LogClosed, LogNotFound
+from ledger.errors import CANNOT_SEAL_NOW
 from ledger.kinds import Kind
 from ledger.rows import write_row
 from ledger.sealing import Seal, sealing
@@ -28,8 +28,6 @@ from notices.selectors import may_handle, recipients
 
 ABOUT_THE_LEDGER = "ledger."
 """Alerts of these kinds go to the registry log: the log they are about may be the one that cannot be written."""
-CANNOT_SEAL_NOW = (Unavailable, LogNotFound, LogClosed, OperationalError)
-"""The log is rolled back, closed, gone, or somebody holds its lock; the head store or the key cannot be read."""
 WAITING_AT_ONCE = 500
 STORM = 20
 STORM_WINDOW = timedelta(hours=1)

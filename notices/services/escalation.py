@@ -11,11 +11,12 @@ from governance import rights
 from governance.acts import Role
 from governance.models import Assignment, Person
 from ledger.entries import SERVER
+from ledger.errors import CANNOT_SEAL_NOW
 from ledger.sealing import sealing
 from notices.kinds import ALERT_ESCALATED
 from notices.models import Alert
 from notices.outbox import announce, tell
-from notices.services.alerts import CANNOT_SEAL_NOW, seal_late, write_alert
+from notices.services.alerts import seal_late, write_alert
 
 AT_ONCE = 200
 

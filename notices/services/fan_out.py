@@ -10,11 +10,11 @@ from governance import rights
 from governance.acts import Act
 from governance.models import AISystem
 from ledger.entries import SERVER, Actor
+from ledger.errors import CANNOT_SEAL_NOW
 from ledger.sealing import sealing
 from notices.event_types import TEST, wants
 from notices.models import Delivery, Event, WebhookEndpoint
 from notices.outbox import announce
-from notices.services.alerts import CANNOT_SEAL_NOW
 from notices.services.endpoints import managed, switch_off
 from notices.webhooks.bodies import body_for
 

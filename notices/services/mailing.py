@@ -33,21 +33,27 @@ logger = structlog.get_logger(__name__)
 def send_mails() -> int:
     """Send what is due. Returns how many e-mails were handed to the mail server."""
     due = Message.objects.filter(status=Status.WAITING, next_attempt_at__lte=timezone.now())
-    lanes = list(due.order_by("-is_urgent").values_list("is_urgent", "person_id").distinct())
-    return sum(_send_to(person_id, is_urgent) for is_urgent, person_id in lanes)
+    lanes = list(due.order_by("-is_urgent").values_list("is_urgent", "person_id", "address").distinct())
+    return sum(_send_to(person_id, is_urgent, address) for is_urgent, person_id, address in lanes)
 
 
-def _send_to(person_id: uuid.UUID, is_urgent: bool) -> int:
-    person = Person.objects.filter(pk=person_id, is_active=True).exclude(email="").first()
-    batches = _claim(Message.objects.filter(person_id=person_id, is_urgent=is_urgent), f"mail:{person_id}")
-    if person is None:
+def _send_to(person_id: uuid.UUID, is_urgent: bool, address: str) -> int:
+    lane = Message.objects.filter(person_id=person_id, is_urgent=is_urgent, address=address)
+    batches = _claim(lane, f"mail:{person_id}")
+    to = address or _address_of(person_id)
+    if not to:
         _mark([message for batch in batches for message in batch], status=Status.NOBODY)
         return 0
-    return sum(_send(person, batch) for batch in batches)
+    return sum(_send(to, batch) for batch in batches)
+
+
+def _address_of(person_id: uuid.UUID) -> str:
+    person = Person.objects.filter(pk=person_id, is_active=True).first()
+    return (person.email if person else None) or ""
 
 
 def _claim(lane: QuerySet[Message], name: str) -> list[Batch]:
-    """The due messages of a person, as they go into e-mails, and nobody else's for the time of the lease."""
+    """The due messages of a lane, as they go into e-mails, and nobody else's for the time of the lease."""
     now = timezone.now()
     with transaction.atomic():
         hold(name)
@@ -79,9 +85,9 @@ def _take(batch: Batch, now: datetime) -> None:
     Message.objects.bulk_update(batch, ["mail_id", "next_attempt_at", "attempts"])
 
 
-def _send(person: Person, batch: Batch) -> int:
+def _send(to: str, batch: Batch) -> int:
     try:
-        _mail(person, batch).send()
+        _mail(to, batch).send()
     except Exception as error:  # noqa: BLE001 - a mail server may fail in any way; it is tried again, and given up in the open
         logger.warning("notices.mail_not_sent", mail=str(batch[0].mail_id), exception=type(error).__qualname__)
         for message in batch:
@@ -91,14 +97,14 @@ def _send(person: Person, batch: Batch) -> int:
     return 1
 
 
-def _mail(person: Person, batch: Batch) -> EmailMultiAlternatives:
+def _mail(to: str, batch: Batch) -> EmailMultiAlternatives:
     letters = [letter_for(message) for message in batch]
     letter = letters[0] if len(letters) == 1 else digest(letters)
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
     mail = EmailMultiAlternatives(
         subject=" ".join(f"[Answerable] {letter.subject}".split()),  # a line break would end the header
         body=as_text(letter),
-        to=[person.email or ""],
+        to=[to],
         connection=get_connection(),
         # the same for one claim: a mail server that was told twice can see it
         headers={"Message-ID": f"<{batch[0].mail_id}@{domain}>", "Auto-Submitted": "auto-generated"},

@@ -15,12 +15,12 @@ from django.utils import timezone
 from config.ids import new_id
 from governance.locks import hold
 from ledger.entries import SERVER, Actor
+from ledger.errors import CANNOT_SEAL_NOW
 from ledger.sealing import sealing
 from notices.errors import DeliveryNotFound, DeliveryUnderWay
 from notices.event_types import is_urgent
 from notices.models import Attempt, Delivery, EndpointSecret, Event, Message, WebhookEndpoint
 from notices.outbox import tell
-from notices.services.alerts import CANNOT_SEAL_NOW
 from notices.services.endpoints import managed, may_manage, switch_off
 from notices.webhooks import signing, transport
 from notices.webhooks.transport import Answer

@@ -189,17 +189,8 @@ class DrillAdmin(ApprovalPages[Drill], RegisterAdmin[Drill]):
     def carry_out_approval(self, actor: Actor, obj: Drill) -> object:
         return approve_drill(actor=actor, drill_id=obj.pk)
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Drill | None = None,
-    ) -> HttpResponse:
-        shown = _shown(obj) if obj else {}
-        return super().render_change_form(request, context | {"shown": shown}, add, change, form_url, obj)
+    def shown_with(self, request: HttpRequest, obj: Drill) -> dict[str, Any]:
+        return {"shown": _shown(obj)}
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         now = timezone.now()

@@ -105,17 +105,8 @@ class ParameterAdmin(SystemPages[Parameter], RegisterAdmin[Parameter]):
         if rights.can(person, Act.PARAMETER_DEFINE, scope):
             yield "retire"
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Parameter | None = None,
-    ) -> HttpResponse:
-        shown = _picture(obj) if obj else {}
-        return super().render_change_form(request, context | {"shown": shown}, add, change, form_url, obj)
+    def shown_with(self, request: HttpRequest, obj: Parameter) -> dict[str, Any]:
+        return {"shown": _picture(obj)}
 
     @action(description="Change the value", icon="tune", url_path="change-value")
     def change_value(self, request: HttpRequest, object_id: str) -> HttpResponse:

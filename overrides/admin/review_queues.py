@@ -144,17 +144,8 @@ class ReviewQueueAdmin(RegisterAdmin[ReviewQueue]):
         messages.warning(request, "Less would be looked at, so it waits for a second person.")
         return redirect(self.page_of(obj))
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: ReviewQueue | None = None,
-    ) -> HttpResponse:
-        waiting = {"waiting": _waiting(obj)} if obj else {}
-        return super().render_change_form(request, context | waiting, add, change, form_url, obj)
+    def shown_with(self, request: HttpRequest, obj: ReviewQueue) -> dict[str, Any]:
+        return {"waiting": _waiting(obj)}
 
     def acts_for(self, request: HttpRequest, obj: ReviewQueue) -> Iterable[str]:
         if obj.archived_at is None and rights.can(person_of(request), Act.REVIEW_QUEUE_MANAGE, _scope(obj)):

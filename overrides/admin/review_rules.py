@@ -158,19 +158,9 @@ class ReviewRuleAdmin(SystemPages[ReviewRule], RegisterAdmin[ReviewRule]):
     def asks_for(self, row: ReviewRule) -> str:
         return condition_in_words(row.condition)
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: ReviewRule | None = None,
-    ) -> HttpResponse:
-        told: dict[str, Any] = {"caught": _caught(obj, request)} if obj else {}
-        if obj:
-            told |= {"waiting": obj.changes.filter(status=Status.REQUESTED, expires_at__gt=timezone.now()).first()}
-        return super().render_change_form(request, context | told, add, change, form_url, obj)
+    def shown_with(self, request: HttpRequest, obj: ReviewRule) -> dict[str, Any]:
+        waiting = obj.changes.filter(status=Status.REQUESTED, expires_at__gt=timezone.now()).first()
+        return {"caught": _caught(obj, request), "waiting": waiting}
 
     @admin.display(description="Blind")
     def shown_blind(self, row: ReviewRule) -> str:

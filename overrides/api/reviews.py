@@ -20,13 +20,13 @@ from governance.api.authentication import IsPerson, actor_of, person_of
 from governance.api.strict import StrictCharField, StrictSerializer, checked
 from ledger.entries import Actor
 from overrides.api.effective import with_raw_output
-from overrides.models import Review, ReviewAssignment, ReviewQueue
+from overrides.models import Review, ReviewAssignment
 from overrides.reasons import reasons_in_force
-from overrides.review_errors import QueueNotFound
 from overrides.selectors import (
     may_see_dwell,
     my_drafts,
     my_work,
+    queue_in_use,
     reviews_for,
     takeable_by,
     visible_review,
@@ -244,7 +244,7 @@ class ClaimNextApi(People):
     @extend_schema(operation_id="claim_next_review", tags=TAGS, request=Where, responses={201: MyWorkOutput, 204: None})
     def post(self, request: Request) -> Response:
         slug = checked(self.Where, request).get("queue")
-        work = claim_next(actor=actor_of(request), queue_id=_queue(slug) if slug else None)
+        work = claim_next(actor=actor_of(request), queue_id=queue_in_use(slug).pk if slug else None)
         if work is None:
             return Response(status=HTTPStatus.NO_CONTENT)
         return Response(_work(work, actor_of(request)), HTTPStatus.CREATED)
@@ -364,10 +364,3 @@ class HandOverApi(People):
         to = checked(self.HandOver, request)["person_id"]
         hand_over(actor=actor_of(request), token=token, to_person_id=to)
         return Response(status=HTTPStatus.NO_CONTENT)
-
-
-def _queue(slug: str) -> uuid.UUID:
-    found = ReviewQueue.objects.filter(slug=slug).values_list("pk", flat=True).first()
-    if found is None:
-        raise QueueNotFound()
-    return found

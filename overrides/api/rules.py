@@ -17,7 +17,7 @@ from governance.api.visible import visible_system
 from overrides.api.reviews import People
 from overrides.models import OnTimeout, ReviewQueue, ReviewRule, RuleChange
 from overrides.reasons import reasons_in_force
-from overrides.review_errors import QueueNotFound
+from overrides.selectors import queue_in_use
 from overrides.services.queues import approve_queue_change, publish_reasons, register_queue, update_queue
 from overrides.services.rule_requests import refuse_rule_change
 from overrides.services.rules import Asked, approve_rule_change, change_rule, register_rule
@@ -141,7 +141,7 @@ class QueueItem(People):
     def patch(self, request: Request, slug: str) -> Response:
         asked = update_queue(
             actor=actor_of(request),
-            queue_id=_queue(slug).pk,
+            queue_id=queue_in_use(slug).pk,
             changes=checked(self.Changes, request),
             before_asking=lambda: require_fresh(request),
         )
@@ -165,12 +165,12 @@ class ReasonsApi(People):
 
     @extend_schema(operation_id="list_reasons", tags=TAGS, responses=serializers.JSONField)
     def get(self, request: Request, slug: str) -> Response:
-        return Response({"codes": reasons_in_force(_queue(slug).pk)})
+        return Response({"codes": reasons_in_force(queue_in_use(slug).pk)})
 
     @extend_schema(operation_id="publish_reasons", tags=TAGS, request=NewList, responses=serializers.JSONField)
     def post(self, request: Request, slug: str) -> Response:
         codes = checked(self.NewList, request)["codes"]
-        listed = publish_reasons(actor=actor_of(request), queue_id=_queue(slug).pk, codes=codes)
+        listed = publish_reasons(actor=actor_of(request), queue_id=queue_in_use(slug).pk, codes=codes)
         return Response({"codes": listed.codes, "version": listed.version}, HTTPStatus.CREATED)
 
 
@@ -249,10 +249,3 @@ def _told(asked: Asked) -> dict[str, Any]:
         "rule": RuleOutput(asked.rule).data if asked.rule else None,
         "request": RuleChangeOutput(asked.request).data if asked.request else None,
     }
-
-
-def _queue(slug: str) -> ReviewQueue:
-    found = ReviewQueue.objects.filter(slug=slug, archived_at=None).first()
-    if found is None:
-        raise QueueNotFound()
-    return found

@@ -92,18 +92,18 @@ def parameter_at(state: ParameterState, now: datetime) -> Parameter | None:
     value = state.value_after if has_expired else state.value
     if value is None:
         return None
-    after = None if has_expired or state.value_after is None else typed(state.type, state.value_after)
+    after = None if has_expired or state.value_after is None else as_sent(state.type, state.value_after)
     return Parameter(
         name=state.name,
         type=state.type,
-        value=typed(state.type, value),
+        value=as_sent(state.type, value),
         version=state.version,
         expires_at=None if has_expired else state.expires_at,
         value_after=after,
     )
 
 
-def typed(kind: str, value: Value) -> Value:
+def as_sent(kind: str, value: Value) -> Value:
     """A number is sent with a decimal point: providers of typed languages refuse `1` where a float is asked for."""
     return float(value) if kind == "number" else value
 

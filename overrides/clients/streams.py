@@ -25,7 +25,7 @@ from overrides.clients.stream_tokens import period_at
 
 log = structlog.get_logger(__name__)
 
-HEARTBEAT_SECONDS = 10.0
+SILENCE_SECONDS = 10.0
 LIFETIME_SECONDS = (300.0, 600.0)
 LOOK_SECONDS = 1.0
 MAX_STREAMS = 2_000
@@ -183,7 +183,7 @@ async def pieces(listener: Listener, grant: KeyGrant, kind: Kind, last_id: str) 
             return
         name, text = kind.news(current)
         now = time.monotonic()
-        if name != sent or now - silent_since >= HEARTBEAT_SECONDS:
+        if name != sent or now - silent_since >= SILENCE_SECONDS:
             STREAM_EVENTS.labels(kind.name if name != sent else "heartbeat").inc()
             yield text if name != sent else HEARTBEAT
             sent, silent_since = name, now
@@ -193,7 +193,7 @@ async def pieces(listener: Listener, grant: KeyGrant, kind: Kind, last_id: str) 
 def _patience(grant: KeyGrant, silent_since: float, ends_at: float) -> float:
     """How long there is nothing to do without a bell: until a heartbeat, the end, or the key's expiry is due."""
     now = time.monotonic()
-    due = min(silent_since + HEARTBEAT_SECONDS, ends_at) - now
+    due = min(silent_since + SILENCE_SECONDS, ends_at) - now
     if grant.key.expires_at is not None:
         due = min(due, (grant.key.expires_at - datetime.now(UTC)).total_seconds())
     return max(0.01, due)

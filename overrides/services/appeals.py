@@ -80,12 +80,14 @@ def decide_appeal(
 ) -> Appeal:
     """Uphold the decision, or overturn it with the outcome that takes its place; then it waits for the remedy.
 
-    Errors: `AppealNotFound`, `Forbidden` for whoever had a part in it, `HiddenWhileBlind`, `AppealNotOpen`,
-    `InvalidInput`.
+    The same again is the same verdict. Errors: `AppealNotFound`, `Forbidden` for whoever had a part in it,
+    `HiddenWhileBlind`, `AppealNotOpen`, `InvalidInput`.
     """
     _check_verdict(verdict, outcome, output, finding)
     with sealing() as seal:
         appeal, decision = _locked(actor, appeal_id)
+        if appeal.decided_by_id == person_id_of(actor):
+            return _as_decided(appeal, verdict, (reason_code, outcome, output, finding))
         given = frozenset() if had_part(person_id_of(actor), decision.id) else NO_PART
         rights.require(actor, Act.APPEAL_DECIDE, scope_of(decision), given=given)
         require_unhidden(actor, decision.id)
@@ -100,6 +102,15 @@ def decide_appeal(
         kind = APPEAL_OVERTURNED if verdict == OVERTURNED else APPEAL_UPHELD
         _write(seal, actor, kind, appeal, {"reason_code": appeal.reason_code})
         announce(event="appeal.decided", system_id=appeal.system_id, about_id=appeal.decision_id, facts=_facts(appeal))
+    return appeal
+
+
+def _as_decided(appeal: Appeal, verdict: str, given: tuple[str, ...]) -> Appeal:
+    """For whoever decided it and asks again. Errors: `AppealNotOpen` where it was something else."""
+    made = appeal.override
+    held = (appeal.reason_code, made.outcome if made else "", made.output if made else "", appeal.finding)
+    if (verdict, given) != (OVERTURNED if made else UPHELD, held):
+        raise AppealNotOpen()
     return appeal
 
 

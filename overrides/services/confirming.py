@@ -11,6 +11,7 @@ import structlog
 from django.utils import timezone
 
 from ledger.entries import SERVER, draft_entry, timestamp
+from ledger.errors import CANNOT_SEAL_NOW
 from ledger.kinds import Kind
 from ledger.sealing import sealing
 from notices.models import Alert
@@ -20,7 +21,7 @@ from overrides.change_digests import applied_digest
 from overrides.kinds import SWITCH_CONFIRMED, SWITCH_UNCONFIRMED
 from overrides.models import ClientInstance, SwitchChange
 from overrides.services.changing import log_of
-from overrides.services.sweeping import CANNOT_SEAL_NOW, each_by_itself
+from overrides.services.sweeping import each_by_itself
 from overrides.standing import Mode
 
 Status = SwitchChange.Status

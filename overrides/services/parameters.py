@@ -22,7 +22,7 @@ from ledger.selectors import open_log
 from notices.approvals import ask_approvers
 from notices.outbox import announce
 from overrides.models import Parameter, ParameterVersion
-from overrides.parameter_errors import ParameterChanged, ParameterExists, ParameterNotFound
+from overrides.parameter_errors import ParameterChanged, ParameterExists
 from overrides.parameter_kinds import PARAMETER_DEFINED, PARAMETER_PROPOSED
 from overrides.parameter_values import (
     Course,
@@ -203,14 +203,6 @@ def propose(seal: Seal, *, actor: Actor, version: ParameterVersion, held: Parame
         kind="parameter.asked",
         request_id=version.pk,
     )
-
-
-def visible_parameter(*, actor: Actor, parameter_id: uuid.UUID) -> Parameter:
-    """A parameter of an AI system that the actor may look at. Errors: `ParameterNotFound`."""
-    found = Parameter.objects.select_related("system").filter(pk=parameter_id).first()
-    if found is None or not rights.can(actor, Act.SYSTEM_VIEW, Scope.system(found.system_id)):
-        raise ParameterNotFound()
-    return found
 
 
 def _write_definition(seal: Seal, actor: Actor, parameter: Parameter) -> None:

@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import structlog
-from django.db import Error
 
-from config.errors import Unavailable, name_of
-from ledger.errors import LogClosed, LogNotFound
+from config.errors import name_of
+from ledger.errors import CANNOT_SEAL_NOW
 
-CANNOT_SEAL_NOW = (Unavailable, LogNotFound, LogClosed, Error)
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)

@@ -182,7 +182,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "governance.CredentialChange": {
         PLAIN: "id what at actor_type",
         PERSON: "person_id actor_id",
-        TOLD: "place",
+        TOLD: "place email",
     },
     "governance.RegisterChange": {PLAIN: "id transaction noun row_id at"},
     # --- human control -------------------------------------------------------------------------------------------
@@ -388,7 +388,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "notices.GatheredAlert": {PLAIN: "id alert_id fingerprint about_id gathered_at"},
     "notices.Event": {PLAIN: "id type system_id about_id facts occurred_at fanned_out_at"},
     "notices.Message": {
-        TOLD: "facts",
+        TOLD: "facts address",
         PLAIN: "id kind fingerprint is_urgent created_at status attempts next_attempt_at last_error mail_id sent_at",
         PERSON: "person_id",
     },

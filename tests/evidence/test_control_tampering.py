@@ -1,16 +1,21 @@
 """What SQL can do to the rows beside a switch, found: its changes with their confirmations, and recoveries."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from psycopg import sql
 
-from evidence.verification import verify_everything
+from evidence.services.self_audit import audit_loose_ends
+from evidence.verification import controls, verify_everything
+from governance.models import AISystem
+from ledger.entries import SERVER
 from ledger.errors import SigningKeyUnavailable
 from overrides.models import ControlRecovery, SwitchChange
 from overrides.services.confirming import watch_changes
@@ -154,6 +159,41 @@ def test_tightenings_that_one_late_entry_seals_are_each_in_it(keeper_url: str, m
     assert first.to_mode == "review"
     edits = edits_of(keeper_url, SwitchChange, without=("id", "settled_at"))
     assert unfound(keeper_url, CHANGES, first.pk, edits | loss_of(CHANGES)) == []
+
+
+def test_the_entries_of_a_switch_are_read_once_however_many_changes_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the cost grows with the square of them."""
+    monkeypatch.setattr(controls, "AT_ONCE", 2)
+    systems = [make_system() for _ in range(3)]
+    for mode in (Mode.REVIEW, Mode.STOP):
+        for system in systems:
+            stop(system, mode=mode)
+    assert SwitchChange.objects.count() == 6
+    [walk] = [each for each in controls.walks() if each.table == CHANGES]
+    with CaptureQueriesContext(connection) as queries:
+        assert walk.step(None) == ([], None)
+    assert len([each for each in queries if 'SELECT "ledger_entry"."data"' in each["sql"]]) == 1
+
+
+def test_what_is_changed_while_the_self_audit_looks_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries first, rows afterwards: what comes between must stand in both or in neither."""
+    system = make_system()
+    stop(system, mode=Mode.REVIEW)
+    judge = controls._judge_changes
+
+    def meanwhile(ids: Any, stated: Any) -> Any:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(_stop_elsewhere, system).result()
+        return judge(list(SwitchChange.objects.values_list("pk", flat=True)), stated)
+
+    monkeypatch.setattr(controls, "_judge_changes", meanwhile)
+    assert audit_loose_ends(actor=SERVER, seconds=30) == 0
+    assert SwitchChange.objects.count() == 2
+
+
+def _stop_elsewhere(system: AISystem) -> None:
+    stop(system)
+    connection.close()
 
 
 def _gone() -> None:

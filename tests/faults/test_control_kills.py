@@ -16,12 +16,13 @@ from governance.models import Person
 from governance.scopes import Scope
 from governance.services.tokens import create_token
 from ledger.models import Entry
-from notices.models import Alert
-from overrides.models import Drill, LooseningRequest, Override, Review, Switch
+from notices.models import Alert, Message
+from overrides.models import Appeal, Drill, Effect, LooseningRequest, Override, Review, Switch
 from overrides.services.drills import approve_drill, plan_drill
 from tests.factories.control import approver_of, ask_for, operator_of, stop
 from tests.factories.parameters import Crew, make_crew
-from tests.factories.register import actor_of, give_role, make_person, make_system
+from tests.factories.record import record_decision
+from tests.factories.register import actor_of, give_role, make_key, make_person, make_system
 from tests.factories.reviews import open_review
 from tests.factories.sign_in import with_app
 from tests.faults import claims
@@ -54,20 +55,22 @@ def control(installation: Installation) -> Iterator[Web]:
 
 @dataclass
 class Caller:
-    """A person with a token and the second factor that roles of control ask for. Tries again where nobody answers."""
+    """Tries again where nobody answers."""
 
     control: Web
-    person: Person
+    token: str
 
-    def __post_init__(self) -> None:
-        with_app(self.person)
-        token = create_token(actor=actor_of(self.person), name="test", proven_at=timezone.now()).text
-        self.headers = {"Authorization": f"Bearer {token}"}
+    @classmethod
+    def of(cls, control: Web, person: Person) -> "Caller":
+        """A person with a token and the second factor that roles of control ask for."""
+        with_app(person)
+        return cls(control, create_token(actor=actor_of(person), name="test", proven_at=timezone.now()).text)
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response | None:
+        headers = {"Authorization": f"Bearer {self.token}"}
         try:
             return httpx.request(
-                method, self.control.url + path, json=body, headers=self.headers, timeout=40, trust_env=False
+                method, self.control.url + path, json=body, headers=headers, timeout=40, trust_env=False
             )
         except httpx.TransportError:
             return None
@@ -110,7 +113,7 @@ def entries(kind: str, about: Any) -> int:
 def test_a_stop(installation: Installation, control: Web, step: str) -> None:
     system = make_system(accountable=make_person())
     body = {"system": system.slug, "mode": "stop", "reason_code": "harm-reported"}
-    caller = Caller(control, operator_of(system))
+    caller = Caller.of(control, operator_of(system))
     answer = post_through_a_kill(installation, caller, step, "/api/v1/control/tighten", body)
     assert (answer.status_code, answer.json()["sealed"]) == (200, True)
     switch = Switch.objects.get(system_id=system.pk)
@@ -122,7 +125,7 @@ def test_a_stop(installation: Installation, control: Web, step: str) -> None:
 def test_the_approval_of_a_loosening(installation: Installation, control: Web, step: str) -> None:
     system = make_system(accountable=make_person())
     asked = ask_for(stop(system), operator_of(system))
-    caller = Caller(control, approver_of())
+    caller = Caller.of(control, approver_of())
     answer = post_through_a_kill(installation, caller, step, f"/api/v1/control/loosen/{asked.pk}/approve", {})
     assert answer.status_code in (200, 409), answer.text
     switch = Switch.objects.get(system_id=system.pk)
@@ -136,7 +139,7 @@ def test_an_emergency_clear(installation: Installation, control: Web, step: str)
     system = make_system(accountable=make_person())
     done = stop(system)
     body = {"switch_id": str(done.switch.pk), "epoch": str(done.epoch), "reason_code": "ward-waits", "note": "Now."}
-    caller = Caller(control, operator_of(None, Role.EMERGENCY_OPERATOR))
+    caller = Caller.of(control, operator_of(None, Role.EMERGENCY_OPERATOR))
     answer = post_through_a_kill(installation, caller, step, "/api/v1/control/emergency-clear", body)
     assert answer.status_code in (201, 409), answer.text
     switch = Switch.objects.get(system_id=system.pk)
@@ -151,7 +154,7 @@ def test_the_approval_of_a_parameter(installation: Installation, control: Web, s
     parameter = crew.parameter()
     asked = crew.set(parameter, 5000)
     assert asked.status == "proposed"
-    caller = Caller(control, crew.approver)
+    caller = Caller.of(control, crew.approver)
     answer = post_through_a_kill(installation, caller, step, f"/api/v1/parameter-changes/{asked.pk}/approve", {})
     assert answer.status_code in (200, 409), answer.text
     in_force = parameter.versions.get(status="in_force")
@@ -175,7 +178,7 @@ def planned(crew: Crew) -> Drill:
 def test_the_start_and_the_end_of_a_drill(installation: Installation, control: Web, step: str) -> None:
     crew = make_crew(accountable=make_person())
     drill = planned(crew)
-    caller = Caller(control, crew.operator)
+    caller = Caller.of(control, crew.operator)
     answer = post_through_a_kill(installation, caller, step, f"/api/v1/drills/{drill.pk}/start", {})
     assert answer.status_code in (200, 409), answer.text
     switch = Switch.objects.get(system_id=crew.system.pk)
@@ -191,7 +194,7 @@ def test_the_start_and_the_end_of_a_drill(installation: Installation, control: W
 def test_a_review(installation: Installation, control: Web, step: str) -> None:
     system = make_system(accountable=make_person())
     review = open_review(system)
-    caller = Caller(control, make_person(reviewer=system))
+    caller = Caller.of(control, make_person(reviewer=system))
     work = caller.insist("POST", f"/api/v1/reviews/{review.pk}/claim").json()
     assert caller.insist("GET", f"/api/v1/reviews/work/{work['token']}").status_code == 200
     body = {"version": 1, "decision": "modify", "outcome": "approved", "reason_code": "wrong-input"}
@@ -208,7 +211,7 @@ def test_an_override(installation: Installation, control: Web, step: str) -> Non
     review = open_review(system)
     person = make_person()
     give_role(person, Role.ACCOUNTABLE, Scope.system(system.pk))
-    caller = Caller(control, person)
+    caller = Caller.of(control, person)
     body = {"outcome": "approved", "reason_code": "wrong-input", "note": ""}
     path = f"/api/v1/decisions/{review.decision_id}/override"
     answer = post_through_a_kill(installation, caller, step, path, body)
@@ -217,6 +220,54 @@ def test_an_override(installation: Installation, control: Web, step: str) -> Non
     assert caller.insist("GET", f"/api/v1/decisions/{review.decision_id}/effective").json()["effective_outcome"] == (
         "approved"
     )
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_claim_and_its_hand_over(installation: Installation, control: Web, step: str) -> None:
+    system = make_system(accountable=make_person())
+    review, other = open_review(system), make_person(reviewer=system)
+    caller = Caller.of(control, make_person(reviewer=system))
+    answer = post_through_a_kill(installation, caller, step, f"/api/v1/reviews/{review.pk}/claim", {})
+    assert answer.status_code == 201, answer.text
+    work = review.assignments.get()
+    assert (str(work.token), entries("review.claimed", work.pk)) == (answer.json()["token"], 1)
+    path = f"/api/v1/reviews/work/{work.token}/hand-over"
+    answer = post_through_a_kill(installation, caller, step, path, {"person_id": str(other.pk)})
+    assert answer.status_code in (204, 409), answer.text
+    offered = review.assignments.exclude(pk=work.pk).get()
+    assert (offered.person_id, offered.status, entries("review.offered", offered.pk)) == (other.pk, "offered", 1)
+    assert (entries("review.released", work.pk), Message.objects.filter(person_id=other.pk).count()) == (1, 1)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_appeal(installation: Installation, control: Web, step: str) -> None:
+    system = make_system(accountable=make_person())
+    decision = record_decision(system, outcome="refused")
+    service = Caller(control, make_key(system, scopes=["feedback:write"]).text)
+    body = {"ground_code": "wrong-data", "statement": "That is not my income."}
+    answer = post_through_a_kill(installation, service, step, f"/api/v1/decisions/{decision.id}/appeals", body)
+    assert answer.status_code == 201, answer.text
+    appeal = Appeal.objects.get(decision_id=decision.id)
+    assert (str(appeal.pk), entries("appeal.opened", appeal.pk)) == (answer.json()["id"], 1)
+    caller = Caller.of(control, make_person(reviewer=system))
+    body = {"verdict": "overturned", "outcome": "approved", "reason_code": "wrong-input"}
+    answer = post_through_a_kill(installation, caller, step, f"/api/v1/appeals/{appeal.pk}/decide", body)
+    assert answer.status_code in (200, 409), answer.text
+    appeal.refresh_from_db()
+    assert (appeal.status, entries("appeal.overturned", appeal.pk)) == ("overturned", 1)
+    assert Override.objects.filter(decision_id=decision.id).count() == 1
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_effect(installation: Installation, control: Web, step: str) -> None:
+    system = make_system(accountable=make_person())
+    decision = record_decision(system, outcome="refused")
+    service = Caller(control, make_key(system, scopes=["decisions:write"]).text)
+    body = {"outcome": "approved", "occurred_at": timezone.now().isoformat()}
+    answer = post_through_a_kill(installation, service, step, f"/api/v1/decisions/{decision.id}/effect", body)
+    assert (answer.status_code, answer.json()["status"]) == (200, "mismatch"), answer.text
+    assert entries("effect.mismatched", Effect.objects.get(decision_id=decision.id).pk) == 1
+    assert Alert.objects.filter(kind="effect.mismatched", system_id=system.pk).count() == 1
 
 
 def test_after_all_of_them_every_log_verifies(installation: Installation, control: Web) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.core import mail
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -19,10 +20,16 @@ from governance.services.factors import (
     reset_factors,
     use_code,
 )
-from governance.services.people import change_own_password, issue_setup_link, set_first_password
+from governance.services.people import (
+    change_own_password,
+    deactivate_person,
+    issue_setup_link,
+    set_first_password,
+    update_person,
+)
 from governance.services.tokens import create_token
 from governance.sign_in.passkeys import NewCredential
-from ledger.entries import COMMAND
+from ledger.entries import COMMAND, Actor
 from notices.credentials import tell_credential_changes
 from notices.lockouts import tell_lock_outs
 from notices.models import Alert, Message
@@ -133,6 +140,76 @@ def test_what_an_administrator_does_says_who(ada: Person) -> None:
     tell_credential_changes()
     send_mails()
     assert "By: Grace" in mail.outbox[0].body
+
+
+# --- another address --------------------------------------------------------------------------------------------------
+def move(person: Person, by: Actor, email: str) -> None:
+    update_person(actor=by, person_id=person.pk, changes={"email": email, "name": person.name})
+
+
+def test_of_another_address_the_old_one_is_told(ada: Person) -> None:
+    grace = make_person(administrator=True, name="Grace")
+    move(ada, actor_of(grace), "ada@elsewhere.example")
+    tell_credential_changes()
+    send_mails()
+    [told] = mail.outbox
+    assert told.to == ["ada@example.org"]
+    assert "your e-mail address was changed" in told.subject
+    assert "By: Grace" in told.body
+    assert "the last" in told.body
+    assert "ada@elsewhere.example" not in f"{told.subject}{told.body}"
+
+
+def test_who_changes_their_own_address_is_told_at_the_old_one_too() -> None:
+    grace = make_person(administrator=True, email="grace@example.org")
+    move(grace, actor_of(grace), "grace@elsewhere.example")
+    tell_credential_changes()
+    send_mails()
+    assert [each.to for each in mail.outbox] == [["grace@example.org"]]
+    assert "By:" not in mail.outbox[0].body
+
+
+def test_the_old_address_gets_nothing_else_and_hides_in_no_gathering(ada: Person) -> None:
+    move(ada, COMMAND, "ada@second.example")
+    move(ada, COMMAND, "ada@third.example")
+    for _ in range(SINGLE_MAILS + 1):
+        issue_setup_link(actor=COMMAND, person_id=ada.pk)
+    tell_credential_changes()
+    send_mails()
+    to = [each.to[0] for each in mail.outbox]
+    assert sorted(to) == ["ada@example.org", "ada@second.example", "ada@third.example"]
+    last_of = {each.to[0]: each.subject for each in mail.outbox}
+    assert "your e-mail address was changed" in last_of["ada@second.example"]
+
+
+def test_the_old_address_is_told_even_of_somebody_who_leaves_at_once(ada: Person) -> None:
+    move(ada, COMMAND, "ada@elsewhere.example")
+    deactivate_person(actor=COMMAND, person_id=ada.pk)
+    tell_credential_changes()
+    send_mails()
+    assert [each.to for each in mail.outbox] == [["ada@example.org"]]
+
+
+def test_an_address_written_otherwise_is_no_other(ada: Person) -> None:
+    move(ada, COMMAND, " ADA@example.org")
+    assert not CredentialChange.objects.exists()
+
+
+@pytest.mark.parametrize("email", ["", "  ", None, "ada", "ada@", "ada@example.org\nBcc: x@example.org"])
+def test_an_address_that_is_none_is_refused(ada: Person, email: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        move(ada, COMMAND, email)
+    assert "email" in refused.value.message_dict
+    assert Person.objects.get(pk=ada.pk).email == "ada@example.org"
+    assert not CredentialChange.objects.exists()
+
+
+def test_the_lists_of_mails_say_that_it_was_an_earlier_address(ada: Person) -> None:
+    browser = Client()
+    browser.force_login(make_person(administrator=True))
+    move(ada, COMMAND, "ada@elsewhere.example")
+    tell_credential_changes()
+    assert "at an earlier address" in browser.get("/admin/notices/message/").content.decode()
 
 
 def test_nothing_is_told_of_what_was_not_done(ada: Person) -> None:

@@ -482,6 +482,28 @@ def test_an_upheld_decision_stands_and_is_decided_once(system: AISystem, decisio
         overturn(make_person(reviewer=system), appeal)
 
 
+@pytest.mark.parametrize("is_remedied", [False, True])
+def test_the_same_verdict_again_is_the_same_and_another_comes_too_late(
+    system: AISystem, decision: SealedDecision, account: ServiceAccount, is_remedied: bool
+) -> None:
+    """A double click, or a lost answer: not a refusal because they had a part in it, which is this very verdict."""
+    appeal, reviewer = contest(service(account), decision.id), make_person(reviewer=system)
+    overturn(reviewer, appeal)
+    if is_remedied:
+        confirm(account, decision.id, "approved")
+    before = Entry.objects.count()
+    assert overturn(reviewer, appeal).pk == appeal.pk
+    assert (Entry.objects.count(), Override.objects.count()) == (before, 1)
+    for other in (
+        {"verdict": "upheld", "reason_code": "outcome-stands"},
+        {"verdict": "overturned", "outcome": "halved", "reason_code": "wrong-input"},
+        {"verdict": "overturned", "outcome": "approved", "output": "{}", "reason_code": "wrong-input"},
+        {"verdict": "overturned", "outcome": "approved", "reason_code": "wrong-input", "finding": "On reflection."},
+    ):
+        with pytest.raises(AppealNotOpen):
+            decide_appeal(actor=actor_of(reviewer), appeal_id=appeal.pk, **other)
+
+
 def test_the_same_appeal_again_is_the_same_and_another_waits(decision: SealedDecision, account: ServiceAccount) -> None:
     assert contest(service(account), decision.id).pk == contest(service(account), decision.id).pk
     with pytest.raises(AppealExists):
