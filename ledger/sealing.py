@@ -29,7 +29,7 @@ from typing import Protocol
 
 from django.db import connection, transaction
 
-from ledger.copying import copy_rows
+from ledger.copying import Copies
 from ledger.entries import Draft
 from ledger.errors import HeadMissing, HeadPresent, LedgerRolledBack, LogClosed, LogNotFound
 from ledger.heads import StoredHead, head_store
@@ -279,7 +279,8 @@ def _copy_entries(logs: Sequence[OpenLog]) -> None:
         for log in logs
         for index, draft in enumerate(log.drafts, log.frontier.size)
     )
-    copy_rows("ledger_entry", ENTRY_COLUMNS, rows)
+    with Copies() as copies:
+        copies.add("ledger_entry", ENTRY_COLUMNS, rows)
 
 
 def _write_head(log: OpenLog) -> None:

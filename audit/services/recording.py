@@ -17,7 +17,7 @@ from audit.entries import DecisionBody, SealedDirective, read_entry, sent_equall
 from audit.kinds import DECISION_RECORDED
 from audit.services.preparing import DECISION_COLUMNS, PAYLOAD_COLUMNS, PreparedDecision
 from ledger.commitments import commitment
-from ledger.copying import copy_rows
+from ledger.copying import Copies
 from ledger.sealing import Seal
 
 
@@ -205,8 +205,9 @@ def _copy(decisions: Sequence[PreparedDecision], first: int) -> None:
     """
     if not decisions:
         return
-    copy_rows("audit_payload", PAYLOAD_COLUMNS, _payload_rows(decisions))
-    copy_rows("audit_decision", DECISION_COLUMNS, _decision_rows(decisions, first))
+    with Copies() as copies:
+        copies.add("audit_payload", PAYLOAD_COLUMNS, _payload_rows(decisions))
+        copies.add("audit_decision", DECISION_COLUMNS, _decision_rows(decisions, first))
 
 
 def _payload_rows(decisions: Iterable[PreparedDecision]) -> Iterator[bytes]:
