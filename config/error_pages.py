@@ -10,7 +10,8 @@ from config.request_ids import request_id
 
 def page(request: HttpRequest, error: ServiceError) -> HttpResponse:
     """A refusal for a person. The template asks no database and no session: they may be what is missing."""
-    context = {"error": error, "request_id": request_id(request), "may_ask_for_access": error.status in {403, 404}}
+    may_ask = error.status in {403, 404} and error.way_on is None
+    context = {"error": error, "request_id": request_id(request), "may_ask_for_access": may_ask}
     body = render_to_string("errors/page.html", context)
     return HttpResponse(body, status=error.status, headers={"Cache-Control": "no-store", **error.headers})
 

@@ -32,6 +32,8 @@ class ServiceError(Exception):
     title: ClassVar[str] = "The request was not carried out"
     meaning: ClassVar[str] = ""
     default_detail: ClassVar[str] = ""
+    way_on: ClassVar[tuple[str, str] | None] = None
+    """Where a person goes on instead: the words of a button, and its address."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -20,7 +20,7 @@ from governance.models import AISystem, ModelVersion, Person
 from governance.rights import as_actor
 from overrides.conditions import condition_in_words
 from overrides.models import Review, ReviewAssignment, ReviewRule
-from overrides.reasons import reasons_in_force
+from overrides.reasons import reason_in_words, reasons_in_force
 from overrides.selectors import hidden_from, judgements_between
 from overrides.services.claiming import BEFORE_JUDGING, begin_item, parts_to_judge
 from overrides.services.deciding import UNDO_SPAN
@@ -69,7 +69,8 @@ class Item:
     is_erased: bool
     reasons: list[Reason]
     outcomes: list[str]
-    judgements: list[ReviewAssignment]
+    judgements: list[tuple[ReviewAssignment, str]]
+    """What both reviewers said, and why, for who decides between them."""
     draft: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -94,7 +95,7 @@ def item_for(person: Person, token: uuid.UUID) -> Item:
         parts, is_erased = parts_to_judge(actor, work, decision), False
     except PayloadErased:
         parts, is_erased = [], True
-    version_id = decision.body.model_version_id
+    version_id, codes = decision.body.model_version_id, reasons_in_force(review.queue_id)
     return Item(
         review=review,
         work=work,
@@ -108,9 +109,11 @@ def item_for(person: Person, token: uuid.UUID) -> Item:
         output_text=next((part.data.decode() for part in parts if part.name == "output"), ""),
         subject=subject_in(parts),
         is_erased=is_erased,
-        reasons=[_reason(each) for each in reasons_in_force(review.queue_id)],
+        reasons=[_reason(each) for each in codes],
         outcomes=recent_outcomes(countable(Q(system_id=review.system_id), hidden_from(person.pk)), OFFERED_OUTCOMES),
-        judgements=judgements_between(actor, review, work),
+        judgements=[
+            (each, reason_in_words(each.reason_code, codes)) for each in judgements_between(actor, review, work)
+        ],
         draft=work.draft if isinstance(work.draft, dict) else {},
     )
 

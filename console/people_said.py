@@ -2,12 +2,14 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
 from audit.selectors import SealedDecision
 from audit.services.disclosure import may_read_payload, scope_of
+from console.sayings import SOURCE_WORDS
 from governance import rights
 from governance.acts import Act
 from governance.models import Person, ServiceAccount
@@ -15,13 +17,20 @@ from governance.rights import as_actor
 from monitoring.models import Outcome
 from monitoring.selectors import outcomes_of
 from overrides.effective import Effective, effective_of
-from overrides.eligibility import had_part
-from overrides.models import Appeal, Override, ReportedOverride, ReviewAssignment
+from overrides.eligibility import SECOND_ASKED, had_part
+from overrides.models import Appeal, Override, ReportedOverride, Review, ReviewAssignment
 from overrides.reasons import reasons_in_force
-from overrides.selectors import may_override
+from overrides.selectors import has_live_claim, may_override
 from overrides.services.appeals import NO_PART
-from overrides.services.overriding import SECOND_ASKED
 
+STATUS_WORDS = {"final": "final", "pending": "waits for people", "frozen": "frozen by a stop"}
+REVIEW_WORDS = {
+    Review.Status.CONFLICT: "Two reviewers disagree: a third decides",
+    Review.Status.ADJUDICATED: "A third person decided between two",
+    Review.Status.OVERFLOWED: "Not taken: the queue was full",
+    Review.Status.SUPERSEDED: "Not needed any more: the decision was overridden",
+}
+"""Of states whose own name says too little."""
 STATUS_TONES = {"final": "ok", "pending": "warn", "frozen": "bad"}
 EFFECT_TONES = {"confirmed": "ok", "unconfirmed": "warn", "mismatch": "bad", "failed": "warn"}
 EFFECT_WORDS = {
@@ -49,8 +58,29 @@ class PeopleSaid:
     may_override: bool
     may_appeal: bool
     may_read: bool
-    """Whether notes and corrected outputs are shown: to those who may read the payload."""
+    """Whether notes and corrected outputs are shown: to those who may read the payload, of a claimed item too."""
     reasons: list[dict[str, Any]]
+
+    @property
+    def status_words(self) -> str:
+        return STATUS_WORDS[self.holds.status]
+
+    @property
+    def source_words(self) -> str:
+        """Whose word it is; where a review ended without one, why."""
+        review = self.holds.review
+        if self.holds.source == "model" and review and review.closing:
+            return review.get_closing_display()
+        return SOURCE_WORDS[self.holds.source]
+
+    @property
+    def review_words(self) -> str:
+        review = self.holds.review
+        return REVIEW_WORDS.get(Review.Status(review.status), review.get_status_display()) if review else ""
+
+    @property
+    def waiting_until(self) -> datetime | None:
+        return self.waiting.at + Override.REQUEST_COUNTS if self.waiting else None
 
     @property
     def status_tone(self) -> str:
@@ -94,7 +124,7 @@ def what_people_did(person: Person, decision: SealedDecision) -> PeopleSaid:
         may_take_back=waiting is not None and waiting.person_id == person.pk,
         may_override=waiting is None and may_override(actor, decision),
         may_appeal=rights.can(actor, Act.APPEAL_OPEN, scope) and not any(each.status == "open" for each in appeals),
-        may_read=may_read_payload(actor, decision),
+        may_read=may_read_payload(actor, decision) or has_live_claim(person.pk, decision.id),
         reasons=reasons_in_force(holds.review.queue_id if holds.review else None),
     )
 

@@ -26,6 +26,14 @@ APPLIED = {
     "fallback": "the declared alternative takes its place",
     "allow": "it may be carried out unseen",
 }
+SOURCE_WORDS = {
+    "model": "by the model alone",
+    "review": "as reviewers decided",
+    "override": "by an override",
+    "appeal": "as an appeal was decided",
+    "timeout": "nobody decided in time, so its rule was applied",
+}
+"""Whose word holds of a decision."""
 HIDDEN = "{who} handed in a judgement. It is shown once the review is over: others judge without it."
 
 
@@ -107,7 +115,7 @@ SAYINGS: dict[str, Saying] = {
     "review.decided": _verdict,
     "review.adjudicated": _verdict,
     "review.escalated": _did("left it to those who answer for the AI system"),
-    "review.conflicted": lambda who, facts: "Two reviewers disagree; a third person decides.",
+    "review.conflicted": lambda who, facts: "It waits for somebody who has not judged it yet.",
     "review.timed_out": _closed,
     "review.overflowed": _closed,
     "review.withdrawn": _closed,

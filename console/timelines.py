@@ -48,6 +48,7 @@ TONES = {
     "appeal.overturned": "warn",
     "appeal.remedied": "ok",
 }
+PARTS = {"refs": "subject, labels and references"}
 QUIET = frozenset({"review.entered", "review.shown", "review.detached"})
 """Steps of work that say nothing more of the decision than the next one does; they stand in the log."""
 JUDGEMENTS = frozenset({"review.submitted", "review.judged_blind"})
@@ -128,7 +129,8 @@ def _event(entry: Entry, said: dict[str, Any], names: dict[str, str], hides: boo
 def _text(kind: str, said: dict[str, Any], names: dict[str, str]) -> str:
     who = _who(said, names)
     if kind == "payload.viewed":
-        return f"{who} was shown {_list(said['body'].get('parts', []))}."
+        parts = [PARTS.get(name, name) for name in said["body"].get("parts", [])]
+        return f"{who} was shown {_list(parts)}."
     return sentence(kind, who, said["body"])
 
 

@@ -73,9 +73,9 @@ def asking(
 
 
 def reason_of(row: GovernedRow) -> str:
-    """The reason that was given with the newest change of a row, in its author's words."""
-    newest = row.history.order_by("-revision").first()
-    kept = Particulars.objects.filter(pk=newest.reason_id).first() if newest and newest.reason_id else None
+    """Why a request was made, in its author's words: what its first change says, whatever was answered since."""
+    first = row.history.order_by("revision").first()
+    kept = Particulars.objects.filter(pk=first.reason_id).first() if first and first.reason_id else None
     return bytes(kept.data).decode() if kept and kept.data is not None else ""
 
 

@@ -40,6 +40,11 @@ def event_types() -> list[EventType]:
     return [_types[name] for name in sorted(_types)]
 
 
+def meaning_of(name: str) -> str:
+    """In words; nothing for a type that no version knows any more."""
+    return _types[name].meaning if name in _types else ""
+
+
 def is_declared(name: str) -> bool:
     return name in _types
 

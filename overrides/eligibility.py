@@ -16,6 +16,7 @@ from overrides.models import Appeal, Override, Review, ReviewAssignment, Reviewe
 
 Work = ReviewAssignment.Status
 ON_A_CLAIMED_ITEM = frozenset({Condition.CLAIMED_ITEM})
+SECOND_ASKED = frozenset({Condition.SECOND_REVIEW_ASKED})
 
 
 def may_judge(actor: Actor, review: Review, decision: SealedDecision) -> bool:

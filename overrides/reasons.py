@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from config.errors import FieldProblem, InvalidInput
@@ -39,6 +39,11 @@ def reasons_in_force(queue_id: uuid.UUID | None) -> list[dict[str, Any]]:
     found = ReasonList.objects.filter(queue_id=queue_id).first() if queue_id else None
     found = found or ReasonList.objects.filter(queue_id=None).first()
     return list(found.codes) if found else list(BUILT_IN)
+
+
+def reason_in_words(code: str, codes: Iterable[Mapping[str, Any]]) -> str:
+    """As it was chosen from a list; one of an earlier list as the code reads."""
+    return next((str(each["words"]) for each in (*codes, *BUILT_IN) if each["code"] == code), code.replace("-", " "))
 
 
 def checked_reason(code: str, decision: str, queue_id: uuid.UUID | None) -> str:

@@ -109,6 +109,7 @@ class HiddenWhileBlind(Forbidden):
         "list or address, until they have handed in a first judgement."
     )
     default_detail = "You hold a blind review of this decision. Judge first; then you are shown all of it."
+    way_on = ("Your reviews", "/admin/reviews/")
 
 
 class OverrideNotFound(NotFound):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from audit.selectors import SealedDecision
+from audit.selectors import SealedDecision, decision_by_id
 from audit.services.disclosure import scope_of
 from governance import rights
 from governance.actors import person_id_of
@@ -16,12 +16,13 @@ from governance.acts import RULES, Act
 from ledger.entries import Actor
 from ledger.models import Entry
 from overrides.claimable import claimable
-from overrides.eligibility import ON_A_CLAIMED_ITEM, had_part
+from overrides.eligibility import ON_A_CLAIMED_ITEM, SECOND_ASKED, had_part
 from overrides.models import (
     ONE_DECIDES,
     OPEN,
     Appeal,
     Effect,
+    Execution,
     Override,
     ReportedOverride,
     Review,
@@ -156,9 +157,9 @@ def may_see_dwell(actor: Actor, work: ReviewAssignment) -> bool:
 
 # --- what there is about a decision -----------------------------------------------------------------------------------
 def people_trail_of(decision_id: uuid.UUID) -> list[Entry]:
-    """The entries about a decision's reviews, overrides, appeals and effects, oldest first."""
+    """The entries about a decision's reviews, overrides, appeals, executions and effects, oldest first."""
     ids: list[uuid.UUID] = []
-    for model in (Review, Override, Appeal, Effect, ReportedOverride):
+    for model in (Review, Override, Appeal, Execution, Effect, ReportedOverride):
         ids += model._base_manager.filter(decision_id=decision_id).values_list("pk", flat=True)
     ids += ReviewAssignment.objects.filter(review__decision_id=decision_id).values_list("pk", flat=True)
     return sorted(Entry.objects.filter(about_id__in=ids).order_by(), key=lambda entry: entry.id) if ids else []
@@ -194,6 +195,19 @@ def appeals_to_decide(actor: Actor) -> list[Appeal]:
         found = found.filter(system_id__in=systems)
     hidden = hidden_from(actor.id)
     return [each for each in found[:200] if each.decision_id not in hidden and not _had_part(actor, each.decision_id)]
+
+
+def overrides_to_agree(actor: Actor) -> list[Override]:
+    """Requested overrides that somebody may agree to as the second person, oldest first: none they had a part in."""
+    since, hidden = timezone.now() - Override.REQUEST_COUNTS, hidden_from(actor.id)
+    waiting = Override.objects.filter(status=Override.Status.REQUESTED, at__gt=since).order_by("at")
+    return [each for each in waiting[:200] if each.decision_id not in hidden and _may_agree(actor, each)]
+
+
+def _may_agree(actor: Actor, made: Override) -> bool:
+    scope = scope_of(decision_by_id(made.decision_id))
+    may = rights.may_approve(actor, Act.DECISION_OVERRIDE, scope, requested_by=made.person_id, given=SECOND_ASKED)
+    return may and not _had_part(actor, made.decision_id)
 
 
 def _had_part(actor: Actor, decision_id: uuid.UUID) -> bool:

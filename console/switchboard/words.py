@@ -52,8 +52,15 @@ EMERGENCY_REASONS: Mapping[str, str] = {
 OTHERS: Mapping[str, str] = {
     LAPSED: "An emergency clear ended by itself",
     "drill": "A drill",
+    "review-rule": "A review rule asks for a person",
     "known-here": "This host knew it as set before the database was restored",
     "known-to-client": "A client knew it as set before the database was restored",
+}
+ACTIONS: Mapping[str, str] = {
+    "proceed": "it may be carried out",
+    "hold": "a person decides first",
+    "fallback": "the declared alternative takes its place",
+    "stop": "it may not be carried out",
 }
 IN_FLIGHT: Mapping[str, str] = {
     InFlight.HOLD.value: "Hold: it waits where it is",

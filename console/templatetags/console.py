@@ -13,12 +13,22 @@ from django.utils.safestring import SafeString
 
 from config import moments
 from config.origins import beside
+from console.parts import TITLES
+from console.sayings import SOURCE_WORDS
 from governance.models import Person
 from governance.selectors import waiting_for
 from notices.kinds import kind_words
+from overrides.reasons import reason_in_words
 
 register = template.Library()
 SHOWN_OFFERS = 3
+ROLES = {
+    "sole": "decides alone",
+    "determinative": "decisive for what a person decides",
+    "advisory": "advises a person who decides",
+    "triage": "sorts what people look at",
+}
+PHASES = {"proposed": "not carried out yet when it was sent", "effective": "carried out already when it was sent"}
 
 
 register.simple_tag(moments.moment, name="moment")
@@ -105,6 +115,35 @@ def shortest(value: float) -> str:
 def spelt(code: str) -> str:
     """A short code as the timeline reads it: "wrong-input" is "wrong input"."""
     return code.replace("-", " ")
+
+
+@register.filter
+def reason_among(code: str, reasons: list[dict[str, Any]]) -> str:
+    """A reason code in the words of the list it was chosen from."""
+    return reason_in_words(code, reasons)
+
+
+@register.filter
+def role_words(role: str) -> str:
+    """What part the AI has in a decision."""
+    return ROLES.get(role, role)
+
+
+@register.filter
+def phase_words(phase: str) -> str:
+    return PHASES.get(phase, phase)
+
+
+@register.filter
+def source_words(source: str) -> str:
+    """Whose word holds."""
+    return SOURCE_WORDS[source]
+
+
+@register.filter
+def part_title(name: str) -> str:
+    """Of a part of a payload."""
+    return TITLES[name]
 
 
 @register.filter

@@ -19,6 +19,12 @@ def mode_words(mode: Any) -> words.ModeWords:
 
 
 @register.filter
+def action_words(action: str) -> str:
+    """What a directive asks of the caller."""
+    return words.ACTIONS.get(action, "")
+
+
+@register.filter
 def seconds(value: float | None) -> str:
     """Precise where it is short."""
     if value is None:

@@ -19,7 +19,7 @@ from governance.rights import as_actor
 from overrides.effective import unconfirmed_effects
 from overrides.eligibility import ON_A_CLAIMED_ITEM, skills_of
 from overrides.models import ReviewAssignment, ReviewQueue
-from overrides.selectors import appeals_to_decide, hidden_from, my_drafts, my_work
+from overrides.selectors import appeals_to_decide, hidden_from, my_drafts, my_work, overrides_to_agree
 from overrides.services.claiming import claim, claim_next
 from overrides.waiting import owned_queues, what_waits
 
@@ -40,7 +40,11 @@ def desk_page(request: HttpRequest, *, refusal: ServiceError | None = None) -> H
     waits = what_waits(as_actor(person))
     work = list(my_work(person.pk))
     drafts = list(my_drafts(person.pk)[:SHOWN_DRAFTS])
-    systems = AISystem.objects.in_bulk({each.review.system_id for each in [*work, *drafts]})
+    agreeable = overrides_to_agree(as_actor(person))
+    systems = AISystem.objects.in_bulk(
+        {each.review.system_id for each in [*work, *drafts]} | {each.system_id for each in agreeable}
+    )
+    people = Person.objects.in_bulk({each.person_id for each in agreeable})
     return show(
         request,
         "reviews/list.html",
@@ -48,6 +52,7 @@ def desk_page(request: HttpRequest, *, refusal: ServiceError | None = None) -> H
         status=refusal.status if refusal else 200,
         refusal=refusal,
         mine=[(each, due_of(each.review), systems.get(each.review.system_id)) for each in work],
+        agreeable=[(each, systems.get(each.system_id), people.get(each.person_id)) for each in agreeable],
         drafts=[(each, systems.get(each.review.system_id)) for each in drafts],
         waits=[(each, next_due(each.next_deadline_at)) for each in waits.queues],
         is_cut=waits.is_cut,

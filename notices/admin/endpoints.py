@@ -29,7 +29,7 @@ from governance import rights
 from governance.acts import Act
 from governance.admin.pages import ActPages, ReasonForm, RegisterAdmin, Secret, actor_of, page_link, person_of
 from governance.models import AISystem, Person
-from notices.event_types import TEST, event_types
+from notices.event_types import TEST, event_types, meaning_of
 from notices.models import Attempt, Delivery, WebhookEndpoint
 from notices.nudging import nudge
 from notices.selectors import deliveries_for, endpoints_for, systems_to_tell_of
@@ -279,6 +279,7 @@ class DeliveryAdmin(ActPages[Delivery]):
     list_select_related = ("endpoint", "event")
     fields = (
         "type",
+        "meaning",
         "endpoint_link",
         "state_words",
         "webhook_id",
@@ -325,6 +326,10 @@ class DeliveryAdmin(ActPages[Delivery]):
     @admin.display(description="Event")
     def type(self, delivery: Delivery) -> str:
         return delivery.event.type
+
+    @admin.display(description="What happened")
+    def meaning(self, delivery: Delivery) -> str:
+        return meaning_of(delivery.event.type) or NOTHING
 
     @admin.display(description="Endpoint")
     def endpoint_link(self, delivery: Delivery) -> SafeString:

@@ -9,6 +9,7 @@ from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
@@ -19,14 +20,15 @@ from governance import rights
 from governance.acts import Act
 from governance.admin.pages import ReasonForm, RegisterAdmin, SystemPages, actor_of, page_link, person_of
 from governance.admin.requests import RequestPages
-from governance.models import Person
 from governance.reauthentication import interruption
 from governance.scopes import Scope
 from ledger.entries import Actor
+from notices.approvals import reason_of
+from overrides.admin.change_words import changes_in_words
 from overrides.admin.review_forms import SETTINGS, TESTS, ChangeRuleForm, NewRuleForm, as_typed
 from overrides.catching import would_catch
 from overrides.conditions import condition_in_words
-from overrides.models import ReviewQueue, ReviewRule, RuleChange
+from overrides.models import ReviewRule, RuleChange
 from overrides.selectors import hidden_from
 from overrides.services.queues import approve_queue_change
 from overrides.services.rule_requests import act_of, refuse_rule_change, scope_of
@@ -50,6 +52,9 @@ WORDS = {
     "blind_share": "fewer of them blind",
     "is_default": "where what is held without a rule goes",
 }
+
+
+NEW_RULE = "a new rule, before others"
 
 
 @admin.register(ReviewRule)
@@ -183,11 +188,11 @@ class RuleChangeAdmin(RequestPages[RuleChange]):
     about = (
         "Changes after which less would be looked at, by a rule or in a queue. Each waits a day for a second person."
     )
-    list_display = ("shown_rule", "system", "what", "shown_status", "asked_by", "expires_at")
+    list_display = ("about_which", "system", "what", "shown_status", "asked_by", "expires_at")
     list_filter = ("status", "system")
     list_select_related = ("rule", "queue", "system")
     waiting_status = Status.REQUESTED
-    fields = ("shown_rule", "system", "what", "shown_changes", "status", "asked_by", "expires_at", "decided_at")
+    fields = ("shown_rule", "system", "what", "shown_changes", "why", "status", "asked_by", "expires_at", "decided_at")
     readonly_fields = fields
 
     def scope_of(self, obj: RuleChange) -> Scope:
@@ -212,17 +217,26 @@ class RuleChangeAdmin(RequestPages[RuleChange]):
     carry_out_withdrawal = carry_out_refusal
 
     @admin.display(description="Rule or queue")
+    def about_which(self, row: RuleChange) -> str:
+        """Without a link of its own: in the list it leads to the change."""
+        return str(row.rule or row.queue or NEW_RULE)
+
+    @admin.display(description="Rule or queue")
     def shown_rule(self, row: RuleChange) -> SafeString | str:
         found = row.rule or row.queue
-        return page_link(found) if found else "a new rule, before others"
+        return page_link(found) if found else NEW_RULE
 
-    @admin.display(description="Asks for less in")
+    @admin.display(description="What would be less strict")
     def what(self, row: RuleChange) -> str:
         return ", ".join(WORDS.get(name, name) for name in row.loosens)
 
     @admin.display(description="Changes")
-    def shown_changes(self, row: RuleChange) -> str:
-        return "; ".join(_said(row, name, value) for name, value in row.changes.items())
+    def shown_changes(self, row: RuleChange) -> SafeString:
+        return format_html_join("", "<div>{}</div>", ((said,) for said in changes_in_words(row)))
+
+    @admin.display(description="Why")
+    def why(self, row: RuleChange) -> str:
+        return reason_of(row) or "no reason was given"
 
     @display(
         description="Status",
@@ -230,21 +244,6 @@ class RuleChangeAdmin(RequestPages[RuleChange]):
     )
     def shown_status(self, row: RuleChange) -> tuple[str, str]:
         return row.status, row.get_status_display()
-
-
-def _queue_in_words(queue_id: Any) -> str:
-    return ReviewQueue.objects.get(pk=queue_id).slug
-
-
-def _person_in_words(person_id: Any) -> str:
-    return str(Person.objects.filter(pk=person_id).first() or "a former member of staff")
-
-
-def _said(row: RuleChange, name: str, value: Any) -> str:
-    before = getattr(row.rule or row.queue, name, None) if name != "archived" else None
-    words = {"condition": condition_in_words, "queue_id": _queue_in_words, "owner_id": _person_in_words}.get(name, str)
-    was = f" (was {words(before)})" if before is not None and row.status == Status.REQUESTED else ""
-    return f"{name.removesuffix('_id').removesuffix('_s').replace('_', ' ')}: {words(value)}{was}"
 
 
 def _caught(row: ReviewRule, request: HttpRequest) -> str:

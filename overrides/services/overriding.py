@@ -12,7 +12,7 @@ from audit.services.disclosure import scope_of
 from config.errors import FieldProblem, Forbidden, InvalidInput
 from governance import rights
 from governance.actors import person_id_of
-from governance.acts import Act, Condition
+from governance.acts import Act
 from governance.changes import write
 from governance.errors import RequestVoid
 from governance.locks import hold
@@ -21,7 +21,7 @@ from ledger.sealing import Seal, sealing
 from notices.approvals import ask_approvers
 from notices.outbox import announce
 from overrides.effective import Effective, effective_of
-from overrides.eligibility import ON_A_CLAIMED_ITEM, had_part
+from overrides.eligibility import ON_A_CLAIMED_ITEM, SECOND_ASKED, had_part
 from overrides.models import OPEN, Override, ReportedOverride, Review, ReviewRule
 from overrides.reasons import checked_reason
 from overrides.review_errors import NotForReviewer, OverrideNotFound, OverrideNotWaiting
@@ -38,7 +38,6 @@ from overrides.services.deciding import check_outcome, check_texts
 from overrides.services.sweeping import each_by_itself
 from overrides.services.work import detach_all, locked_review, write_review
 
-SECOND_ASKED = frozenset({Condition.SECOND_REVIEW_ASKED})
 AHEAD = timedelta(minutes=5)
 AT_ONCE = 200
 

@@ -279,6 +279,8 @@ def test_only_who_decides_between_two_sees_both_judgements(system: AISystem, rev
     page = browser(third).get(claimed(third, review)).content.decode()
     assert "What both reviewers said" in page
     assert "my-note" in page
+    assert page.count("<dd>Another reason, in the note</dd>") == 1
+    assert page.count("<dd>As proposed</dd>") == 1
     assert b"my-note" not in browser(reviewer).get(f"/admin/decisions/{review.decision_id}/").content
 
 
@@ -309,8 +311,15 @@ def test_an_override_that_asks_for_two_waits_for_the_second(system: AISystem, re
     browser(owner).post(f"{page}override", {"outcome": "approved", "reason_code": "other"})
     made = Override.objects.get()
     assert b"Take it back" in browser(owner).get(page).content
+    assert b"wait for your agreement" not in browser(owner).get(LIST).content
+    assert f'href="{page}#people-said"' in browser(reviewer).get(LIST).content.decode()
     assert browser(owner).post(f"/admin/overrides/{made.pk}/agree").status_code == 403
-    assert b"Agree: it is in force at once" in browser(reviewer).get(page).content
+    shown = browser(reviewer).get(page).content.decode()
+    assert "Agree: it is in force at once" in shown
+    assert f'action="/admin/reviews/{review.pk}/take"' in shown
+    assert "waits for people" in shown
+    claim(actor=actor_of(reviewer), review_id=review.pk)
+    assert "Take the review and look at it" not in browser(reviewer).get(page).content.decode()
     assert browser(reviewer).post(f"/admin/overrides/{made.pk}/agree").status_code == 302
     made.refresh_from_db()
     assert made.status == "in_force"
@@ -463,6 +472,7 @@ def test_queues_reasons_and_skills_are_kept_on_pages(system: AISystem) -> None:
     change = RuleChange.objects.get()
     assert b">Look at it</a>" in client.get(f"{page}change/").content
     asked = f"/admin/overrides/rulechange/{change.pk}"
+    assert f'href="{asked}/change/"' in client.get("/admin/overrides/rulechange/").content.decode()
     assert b"capacity: 5 (was 20)" in client.get(f"{asked}/change/").content
     assert browser(make_person(approver=True)).post(f"{asked}/approve/").status_code == 302
     queue.refresh_from_db()

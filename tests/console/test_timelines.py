@@ -5,17 +5,20 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.selectors import decision_by_id
+from config.ids import new_id
 from console.sayings import SAYINGS, sentence
 from console.timelines import timeline
 from governance.models import AISystem, Person
 from ledger.entries import Actor
 from ledger.kinds import Kind
 from monitoring.services.outcomes import NewOutcome, record_outcome
+from overrides.effective import effective_of
 from overrides.models import Review
 from overrides.services.appeals import open_appeal
 from overrides.services.claiming import claim
 from overrides.services.deciding import Answer, submit
 from overrides.services.effects import confirm_effect
+from overrides.services.executing import claim_execution
 from overrides.services.overriding import override_decision
 from tests.factories.register import actor_of, make_account, make_key, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
@@ -71,6 +74,23 @@ def test_the_page_tells_the_story_and_shows_what_holds(system: AISystem, owner: 
     assert "said the model; what holds is" in page
     assert "<b>halved</b>" in page
     assert "the caller did something else" in page
+
+
+def test_that_a_worker_took_it_to_carry_out_is_told(system: AISystem, owner: Person) -> None:
+    account = make_account(slug="app")
+    make_key(system, scopes=("decisions:write",), account=account)
+    review = open_review(system)
+    override_decision(
+        actor=actor_of(owner), decision_id=review.decision_id, outcome="approved", reason_code="wrong-input"
+    )
+    claim_execution(
+        actor=Actor("service", account.pk),
+        decision_id=review.decision_id,
+        execution_id=new_id(),
+        version=effective_of(review.decision_id).version,
+        instance="worker-1",
+    )
+    assert "App (worker worker-1) took it to carry out approved." in texts(review, owner)
 
 
 def test_a_judgement_is_hidden_from_others_until_the_review_is_over(system: AISystem, owner: Person) -> None:

@@ -142,6 +142,14 @@ def test_no_figure_and_no_chart_counts_it_by_outcome(
     assert OUTCOME not in browser.get(address).content.decode()
 
 
+def test_the_page_leads_on_to_the_review_and_says_nothing_of_access(
+    browser: Client, review: Review, work: ReviewAssignment
+) -> None:
+    page = browser.get(f"/admin/decisions/{review.decision_id}/").content
+    assert b'href="/admin/reviews/">Your reviews</a>' in page
+    assert b"ask an administrator" not in page
+
+
 @pytest.mark.parametrize("address", ["effective", "appeals", "outcomes"])
 def test_no_address_of_the_api_tells(api: APIClient, review: Review, work: ReviewAssignment, address: str) -> None:
     answer = api.get(f"/api/v1/decisions/{review.decision_id}/{address}")
