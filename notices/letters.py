@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.timezone import localtime
 
 from governance.models import AISystem
+from notices.alert_kinds import ALERT_KINDS, alert_title
 from notices.kinds import kind_words
 from notices.models import Alert, Message, WebhookEndpoint
 
@@ -102,8 +103,9 @@ def _escalated(facts: Facts) -> Letter:
 def _alert(facts: Facts, why: str, before: str = "") -> Letter:
     alert = Alert.objects.get(pk=uuid.UUID(facts["alert"]))
     system = AISystem.objects.filter(pk=alert.system_id).first() if alert.system_id else None
-    what = f"{kind_words(alert.kind)}{f' ({system})' if system else ''}"
+    what = f"{alert_title(alert.kind)}{f' ({system})' if system else ''}"
     lines = [
+        *([ALERT_KINDS[alert.kind].meaning] if alert.kind in ALERT_KINDS else []),
         f"Severity: {alert.get_severity_display()}",
         f"Opened: {localtime(alert.opened_at).strftime('%Y-%m-%d %H:%M %Z')}",
         f"Now: {alert.get_status_display()}" + (f", {alert.occurrences} times" if alert.occurrences > 1 else ""),

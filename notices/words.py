@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from governance.admin.pages import page_link
 from governance.models import AISystem, Person, ServiceKey
 from ledger.models import Log
+from notices.alert_kinds import ALERT_KINDS
 from notices.models import Alert
 
 GATHERED = "gathered"
@@ -39,24 +40,10 @@ def shows(name: str, label: str) -> Callable[[Showing], Showing]:
     return declare
 
 
-_meanings: dict[str, str] = {}
-
-
-def means(kind: str, sentence: str) -> None:
-    """Declares what alerts of a kind mean, for whoever sees one for the first time."""
-    if kind in _meanings:
-        raise ValueError(f"what {kind!r} means is declared twice")
-    _meanings[kind] = sentence
-
-
-def meaning_of(kind: str) -> str | None:
-    return _meanings.get(kind)
-
-
 def in_words(alert: Alert) -> Iterator[tuple[str, Shown]]:
     """What it means; then label and value of each fact that says something; of one about a log, the log first."""
-    if meaning := meaning_of(alert.kind):
-        yield "What it means", meaning
+    if alert.kind in ALERT_KINDS:
+        yield "What it means", ALERT_KINDS[alert.kind].meaning
     log = Log.objects.filter(pk=alert.about_id).first() if alert.about_id else None
     if log is not None:
         yield "Log", format_html('<a href="{}">{}</a>', reverse("admin:logs"), log.origin)

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from config.admin import Act as PageAct
 from governance.admin.pages import ActPages, actor_of, page_link, person_of
 from governance.models import AISystem, Person
-from notices.kinds import kind_words
+from notices.alert_kinds import alert_title
 from notices.models import Alert
 from notices.selectors import alerts_for, may_handle
 from notices.services import acknowledge_alert, close_alert
@@ -41,7 +41,7 @@ class KindFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         kinds = model_admin.get_queryset(request).order_by("kind").values_list("kind", flat=True).distinct()
-        return [(kind, kind_words(kind)) for kind in kinds]
+        return [(kind, alert_title(kind)) for kind in kinds]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
         return queryset.filter(kind=self.value()) if self.value() else queryset
@@ -115,7 +115,7 @@ class AlertAdmin(ActPages[Alert]):
 
     @admin.display(description="Kind", ordering="kind")
     def shown_kind(self, alert: Alert) -> str:
-        return kind_words(alert.kind)
+        return alert_title(alert.kind)
 
     @display(description="Severity", label={"critical": "danger", "warning": "warning", "info": "info"})
     def shown_severity(self, alert: Alert) -> tuple[str, str]:

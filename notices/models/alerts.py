@@ -4,7 +4,7 @@ from django.db import models
 
 from config.database import Access
 from ledger.rows import GovernedRow
-from notices.kinds import kind_words
+from notices.alert_kinds import alert_title
 
 
 class Alert(GovernedRow):
@@ -57,7 +57,7 @@ class Alert(GovernedRow):
         ]
 
     def __str__(self) -> str:
-        return kind_words(self.kind)
+        return alert_title(self.kind)
 
 
 class GatheredAlert(models.Model):

@@ -62,7 +62,7 @@ def test_an_alert_is_told_in_words_with_a_link_and_without_what_it_found() -> No
     assert send_mails() == 1
     [sent] = mail.outbox
     assert sent.to == ["anna@example.org"]
-    assert sent.subject == "[Answerable] Decision: conflicted (Credit)"
+    assert sent.subject == "[Answerable] Two records under one id (Credit)"
     assert "Severity: Critical" in sent.body
     assert f"http://localhost:8000/admin/notices/alert/{alert.pk}/change/" in sent.body
     assert "unmistakable" not in str(sent.message())
@@ -172,7 +172,7 @@ def test_what_is_urgent_does_not_wait_behind_a_flood() -> None:
         actor=SERVER, kind="switch.unconfirmed", severity=Alert.Severity.CRITICAL, fingerprint="u", system_id=system.pk
     )
     assert send_mails() == 1
-    assert "Switch: unconfirmed" in mail.outbox[-1].subject
+    assert "Not confirmed by every client" in mail.outbox[-1].subject
 
 
 def test_after_a_digest_there_is_quiet_and_then_the_next_one() -> None:

@@ -1,0 +1,88 @@
+"""What alerts are called and what they mean, for pages and e-mails: those of the floors above too, in words alone."""
+
+from typing import NamedTuple
+
+from notices.kinds import kind_words
+
+
+class AlertKind(NamedTuple):
+    title: str
+    meaning: str
+    """For whoever sees one for the first time."""
+
+
+ALERT_KINDS = {
+    "accountability.gap": AlertKind(
+        "Nobody answers for it",
+        "A live AI system has nobody who has accepted to answer for it.",
+    ),
+    "client.not_armed": AlertKind(
+        "Clients not armed",
+        "Clients did not apply the last probe. They might not hear of a stop either.",
+    ),
+    "control.recovered": AlertKind(
+        "Controls were set back",
+        "Clients knew a newer state than the database, as after a restore. The stricter one holds.",
+    ),
+    "decision.conflicted": AlertKind(
+        "Two records under one id",
+        "Another record came under the id of a decision. The first one stands.",
+    ),
+    "drill.not_restored": AlertKind(
+        "Drill over, switch not restored",
+        "A drill is over, and its switch stays: who agreed to its end may not loosen it any more.",
+    ),
+    "drill.overdue": AlertKind(
+        "Drill overdue",
+        "Nobody has practised stopping this AI system for too long.",
+    ),
+    "effect.failed": AlertKind(
+        "Not carried out",
+        "The calling service failed to carry out what was decided.",
+    ),
+    "effect.mismatched": AlertKind(
+        "Carried out otherwise than decided",
+        "The calling service carried out something else than what people decided.",
+    ),
+    "ledger.audit_failed": AlertKind(
+        "Self-audit failed",
+        "The self-audit could not look at something. What it could not see, it cannot vouch for.",
+    ),
+    "ledger.discontinued": AlertKind(
+        "Log does not go on from what was signed",
+        "A log does not go on from what this host has signed: a restore, or somebody cut it.",
+    ),
+    "ledger.mismatch": AlertKind(
+        "Changed after it was sealed",
+        "The database does not hold what was sealed. Somebody or something changed it.",
+    ),
+    "review.deadline_missed": AlertKind(
+        "Review deadline missed",
+        "Nobody decided in time. What the rule says for that case was applied.",
+    ),
+    "signin.locked": AlertKind(
+        "Sign-in locked",
+        "Somebody failed to sign in again and again.",
+    ),
+    "source.silent": AlertKind(
+        "Source silent",
+        "A source that reports regularly was not heard of. Its decisions may be missing.",
+    ),
+    "switch.breached": AlertKind(
+        "Switch disobeyed",
+        "Decisions took effect although a switch forbade it, and their caller must have known.",
+    ),
+    "switch.emergency_cleared": AlertKind(
+        "Emergency clearing by one person",
+        "One person alone took a stopped AI system back to review. Another must look at it.",
+    ),
+    "switch.unconfirmed": AlertKind(
+        "Not confirmed by every client",
+        "A minute after a change of a switch, not every client has confirmed it.",
+    ),
+}
+
+
+def alert_title(kind: str) -> str:
+    """What alerts of a kind are called."""
+    return ALERT_KINDS[kind].title if kind in ALERT_KINDS else kind_words(kind)
