@@ -35,8 +35,8 @@ def changes_in_words(row: RuleChange) -> Iterator[str]:
         if name == "archived":
             yield "archived"
             continue
-        was = f" (was {_in_words(name, getattr(stands, name))})" if stands and waits else ""
-        yield f"{NAMES.get(name, name.replace('_', ' '))}: {_in_words(name, value)}{was}"
+        was = f" (was {column_in_words(name, getattr(stands, name))})" if stands and waits else ""
+        yield f"{NAMES.get(name, name.replace('_', ' '))}: {column_in_words(name, value)}{was}"
 
 
 def length_in_words(seconds: int) -> str:
@@ -46,7 +46,7 @@ def length_in_words(seconds: int) -> str:
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
-def _in_words(name: str, value: Any) -> str:
+def column_in_words(name: str, value: Any) -> str:
     match name:
         case "condition":
             return condition_in_words(value)
@@ -60,4 +60,6 @@ def _in_words(name: str, value: Any) -> str:
         return EMPTY.get(name, "none")
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if name == "blind_share":
+        return f"{value * 100:g} in 100"
     return length_in_words(value) if name.endswith("_s") else str(value)

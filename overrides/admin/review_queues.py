@@ -19,6 +19,7 @@ from governance import rights
 from governance.acts import Act
 from governance.admin.pages import ReasonForm, RegisterAdmin, actor_of, person_of
 from governance.scopes import ORGANISATION, Scope
+from overrides.admin.change_words import column_in_words
 from overrides.models import OPEN, ReviewerSkill, ReviewQueue, RuleChange, is_held
 from overrides.reasons import DECISIONS, reasons_in_force
 from overrides.services.queues import (
@@ -40,6 +41,17 @@ SETTINGS = (
     "dwell_floor_s",
     "is_default",
 )
+SAID = tuple(f"said_{name}" for name in SETTINGS)
+
+
+def _said(name: str, label: str) -> Any:
+    """A setting in words, for whoever reads it and may not change it."""
+
+    @admin.display(description=label)
+    def said(page: Any, row: ReviewQueue) -> str:
+        return column_in_words(name, getattr(row, name))
+
+    return said
 
 
 class QueueForm(ServiceForm):
@@ -112,11 +124,21 @@ class ReviewQueueAdmin(RegisterAdmin[ReviewQueue]):
         )
         return counted
 
+    said_capacity = _said("capacity", "Capacity")
+    said_when_full = _said("when_full", "When full")
+    said_lease_s = _said("lease_s", "A claim lasts")
+    said_claims_per_person = _said("claims_per_person", "Claims at a time, per person")
+    said_deadline_s = _said("deadline_s", "Deadline without a rule")
+    said_blind_share = _said("blind_share", "Blind all the same")
+    said_dwell_floor_s = _said("dwell_floor_s", "Hardly a look, under")
+    said_is_default = _said("is_default", "Takes what is held without a rule")
+
     def get_fields(self, request: HttpRequest, obj: ReviewQueue | None = None) -> Any:
-        return ("slug", "system", "owner", *SETTINGS)
+        settings = SETTINGS if obj is None or self.may(request, "change", obj) else SAID
+        return ("slug", "system", "owner", *settings)
 
     def get_readonly_fields(self, request: HttpRequest, obj: ReviewQueue | None = None) -> Any:
-        return ("slug", "system") if obj else ()
+        return ("slug", "system", *SAID) if obj else ()
 
     def carry_out(self, request: HttpRequest, original: ReviewQueue | None, cleaned: Mapping[str, Any]) -> ReviewQueue:
         described = {name: cleaned[name] for name in SETTINGS}

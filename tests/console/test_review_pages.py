@@ -445,6 +445,35 @@ def test_an_old_page_of_a_queue_undoes_nothing_that_somebody_else_changed_since(
     assert (queue.owner_id, queue.deadline_s, queue.lease_s) == (successor.pk, 60, 900)
 
 
+def test_who_decides_between_two_reads_so_in_the_list(system: AISystem) -> None:
+    people = [make_person(reviewer=system) for _ in range(3)]
+    review = open_review(system, rule=make_rule(system, make_queue(make_person()), reviews_required=2))
+    for person, answer in zip(
+        people,
+        (
+            Answer(decision="confirm"),
+            Answer(decision="modify", outcome="approved", output="{}", reason_code="wrong-input"),
+        ),
+        strict=False,
+    ):
+        assert "between two" not in browser(person).get("/admin/reviews/").content.decode()
+        token = claim(actor=actor_of(person), review_id=review.pk).token
+        assert "between two" not in browser(person).get("/admin/reviews/").content.decode()
+        version = Review.objects.get().version
+        submit(actor=actor_of(person), token=token, version=version, answer=answer)
+    claimed(people[2], review)
+    assert "you decide between two" in browser(people[2]).get("/admin/reviews/").content.decode()
+
+
+def test_who_may_not_change_a_queue_reads_it_in_words(system: AISystem) -> None:
+    owner = make_person()
+    queue = make_queue(owner, deadline_s=86_400, lease_s=600, blind_share=0.25)
+    page = browser(owner).get(f"/admin/overrides/reviewqueue/{queue.pk}/change/").content.decode()
+    said = ("24 hours", "10 minutes", "25 in 100", "no limit", "takes more all the same")
+    assert [words for words in said if words not in page] == []
+    assert "86400" not in page
+
+
 def test_queues_reasons_and_skills_are_kept_on_pages(system: AISystem) -> None:
     manager, person = make_person(administrator=True), make_person()
     client = browser(manager)
