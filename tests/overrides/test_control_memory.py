@@ -116,8 +116,9 @@ def test_a_connection_that_hangs_is_given_up(listening: None, database_url: str)
     until(lambda: memory._memory.thread is not None and not memory.is_stale())
     with psycopg.connect(database_url, autocommit=True) as other:
         found = other.execute(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-            " AND pid <> pg_backend_pid() AND query LIKE '%controlclock WHERE id = 1%'"
+            # the one that listens: not another of the same thread, whose answer the look waits for at this very moment
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query = %s AND state = 'idle'",
+            [memory.CLOCK.decode()],
         ).fetchall()
     assert found
     for (pid,) in found:

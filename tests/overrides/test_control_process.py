@@ -267,12 +267,11 @@ def test_while_the_database_is_away_200_streams_stay_and_say_that_they_are_stale
 
 def test_who_reads_in_bulk_is_seen(servers: Servers, key: Any) -> None:
     headers = {"Authorization": f"Bearer {key.text}"}
-    first = httpx.post(f"{servers.control}/ofrep/v1/evaluate/flags", headers=headers)
-    again = httpx.post(
-        f"{servers.control}/ofrep/v1/evaluate/flags", headers=headers | {"If-None-Match": first.headers["ETag"]}
-    )
-    assert again.status_code == 304
-    until = time.monotonic() + 15
+    path, until = f"{servers.control}/ofrep/v1/evaluate/flags", time.monotonic() + 15
+    answer = httpx.post(path, headers=headers)
+    while answer.status_code != 304 and time.monotonic() < until:  # what is new goes on coming in at the beginning
+        answer = httpx.post(path, headers=headers | {"If-None-Match": answer.headers["ETag"]})
+    assert answer.status_code == 304
     while not ClientInstance.objects.exists() and time.monotonic() < until:
         time.sleep(0.2)
     assert ClientInstance.objects.get().learned_by == "ofrep-etag"
