@@ -244,6 +244,7 @@ def _connect() -> psycopg.Connection[Any]:
     """A connection of its own, by Django's settings: what listens cannot be in a transaction."""
     params = connection.get_connection_params()
     own = {name: value for name, value in params.items() if name not in DJANGOS_OWN}
+    own["application_name"] = f"{own['application_name']} (listens)"
     return psycopg.connect(**own, autocommit=True)
 
 

@@ -217,8 +217,7 @@ class Installation:
     def listeners(self) -> list[int]:
         """The backends that wait for changes of controls."""
         rows = self.query(
-            "SELECT pid FROM pg_stat_activity WHERE application_name IN ('web', 'control')"
-            " AND (query LIKE 'LISTEN %%' OR query LIKE 'SELECT generation, number FROM%%')"
+            "SELECT pid FROM pg_stat_activity WHERE application_name IN ('web (listens)', 'control (listens)')"
         )
         return [row[0] for row in rows]
 
