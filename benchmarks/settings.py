@@ -3,3 +3,6 @@
 from config.settings import *  # noqa: F403
 
 ROOT_URLCONF = "benchmarks.urls"
+
+SECOND_FACTOR_FORCED = False
+"""Whoever reads pages here has signed in by the test client, which has no second factor to show."""
