@@ -152,7 +152,7 @@ def test_a_worker_killed_while_it_sends_sends_again_what_is_one_delivery(
 ) -> None:
     outgoing.receiving.behave = silent(20)
     stop(installation, system)
-    assert wait_until(lambda: outgoing.has_heard(system), patience=60)
+    assert wait_until(lambda: outgoing.has_heard(system), patience=AGAIN_PATIENCE)
     outgoing.kill_sender()
     outgoing.receiving.behave = None
     assert delivery_of(system).status == Delivery.Status.WAITING
