@@ -183,7 +183,10 @@ def test_an_older_state_that_the_server_calls_stale_makes_nothing_fresh(server: 
         server.wait_for(lambda _: file.exists() and json.loads(file.read_bytes())["epoch"] == client.epoch != before)
         state = control.state
         assert state is not None
-        client._engine_now().listener.stop()
+        listener = client._engine_now().listener
+        listener.stop()
+        listener.thread.join(10)  # it may be about to confirm what it has just been told
+        assert not listener.thread.is_alive()
         os.utime(file, (time.time() - 5000, time.time() - 5000))
         control.apply(read_state({**state.document, "epoch": before, "is_stale": True}))
     assert time.time() - file.stat().st_mtime > 4000

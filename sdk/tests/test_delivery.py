@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from answerable import InvalidRecord, NotRecorded, ServiceUnavailable
+from answerable import InvalidRecord, NotRecorded, ServiceUnavailable, _delivery
 from answerable._http import Transport
 from answerable._ids import ServerClock
 from answerable.testing import FakeServer
@@ -195,13 +195,39 @@ def test_an_on_error_that_fails_harms_nobody(server: FakeServer, tmp_path: Path)
 
 
 def test_where_a_proxy_lets_less_pass_a_batch_is_halved(server: FakeServer, tmp_path: Path) -> None:
-    server.fail(times=3, status=413, body=b"<html>too large</html>", path=BATCH)
     with client_for(server, tmp_path) as client:
-        for n in range(100):
-            record_number(client, n)
+        assert client.flush()
+        server.fail(times=3, status=413, body=b"<html>too large</html>", path=BATCH)
+        with client._engine_now().spool.lock:  # so that no batch is so small that it cannot be halved three times
+            for n in range(100):
+                record_number(client, n)
         assert client.flush()
         assert client.health().problems.get("NotRecorded", 0) == 0
     assert numbers(server) == list(range(100))
+
+
+def test_a_record_too_large_for_a_proxy_holds_up_no_other(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Exception] = []
+    monkeypatch.setattr(_delivery, "TRY_AGAIN", 0.2)
+    with client_for(server, tmp_path, on_error=told.append) as client:
+        assert client.flush()
+        server.fail(times=60, status=413, body=b"<html>too large</html>", path=BATCH)
+        record_number(client, 0)
+        server.wait_for(lambda _: client.health().trouble is not None)
+        health = client.health()
+        assert not health.is_ok and not health.is_paused and health.waiting == 1
+        assert "413" in (health.trouble or "") and not client.flush(0.5)
+        server.faults.clear()
+        for n in range(1, 20):
+            record_number(client, n)
+        client._engine_now().sender.hurry()
+        server.wait_for(lambda _: len(server.records) >= 19)
+        assert client.flush()
+        assert client.health().trouble is None and client.dead_letters() == []
+    assert sorted(numbers(server)) == list(range(20))
+    assert [type(each) for each in told if "413" in str(each)] == [NotRecorded]
 
 
 def test_of_two_threads_that_want_the_last_idle_connection_one_makes_another(server: FakeServer) -> None:

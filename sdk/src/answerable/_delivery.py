@@ -24,6 +24,9 @@ NDJSON = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
 JSON = {"Content-Type": "application/json"}
 AHEAD = 240.0
 """Ids further ahead of the server's clock wait: it refuses them from five minutes on."""
+TRY_AGAIN = 60.0
+"""Seconds until a record that something on the way calls too large is tried again; the others go before it."""
+REMEMBERED = 5 * TRY_AGAIN
 
 
 @dataclass
@@ -57,6 +60,8 @@ class Delivery:
     timeout: float = 60.0
     asking: set[int] = field(default_factory=set)
     """Numbers that `decide()` is sending itself at this moment."""
+    too_large: dict[str, float] = field(default_factory=dict)
+    """Ids of records that no proxy on the way lets through, and until when that is remembered."""
     _later: dict[int, float] = field(default_factory=dict)
     _most: int = BATCH_RECORDS
 
@@ -116,10 +121,38 @@ class Delivery:
         if len(batch) > 1 and (refused.is_about_content or refused.status == 413):
             self._most = len(batch) // 2  # 413 may be a proxy's, which lets less pass than the service takes
             return
+        if refused.status == 413 and not refused.problem:
+            self._put_off(batch[0])
+            return
         if not refused.is_about_content:
             raise refused
         self._most = BATCH_RECORDS
         self.bury(batch[0], str(refused), refused.problem.get("quarantine_id"))
+
+    def _put_off(self, record: Waiting) -> None:
+        """One record alone is too large for something between here and the service: only a person can heal that.
+
+        The others need not wait for it.
+        """
+        now = time.monotonic()
+        if self.too_large.get(record.id, 0.0) < now:
+            size = len(self.wire(record))
+            self.report(
+                NotRecorded(
+                    f"decision {record.id} ({size:,} bytes) is kept and tried again: something on the way to the"
+                    " service (a proxy) lets nothing so large pass, 413",
+                    decision_id=record.id,
+                )
+            )
+        self.too_large[record.id] = now + REMEMBERED
+        self._later[record.seq] = now + TRY_AGAIN
+
+    @property
+    def trouble(self) -> str | None:
+        """What a person must heal for some records, while others go their way."""
+        now = time.monotonic()
+        number = sum(until > now for until in list(self.too_large.values()))
+        return f"too large for a proxy on the way: {number} records (413)" if number else None
 
     def _settle(self, batch: Sequence[Waiting], counts: dict[str, int], odd: dict[int, dict[str, Any]]) -> None:
         again = {index for index, each in odd.items() if each["status"] == "retry"}
@@ -132,6 +165,8 @@ class Delivery:
             said = f"{odd[index]['status']}: {problem.get('title', '')} {problem.get('detail', '')}".strip()
             places = "; ".join(f"{e.get('pointer')}: {e.get('detail')}" for e in problem.get("errors") or [])
             self.bury(batch[index], f"{said} {places}".strip(), problem.get("quarantine_id"))
+        for record in batch if self.too_large else ():
+            self.too_large.pop(record.id, None)
         for index in again:
             self.counts.retries += 1
             self._later[batch[index].seq] = time.monotonic() + 1.0

@@ -335,7 +335,7 @@ class Engine:
             waiting_effects=self.spool.effects,
             dead_letters=self.spool.dead,
             is_paused=self.sender.is_paused,
-            trouble=self.sender.trouble,
+            trouble=self.sender.trouble or self.delivery.trouble,
             control_trouble=self.listener.trouble or self.acknowledger.trouble or self.listener.stream_trouble,
             is_streaming=self.listener.is_streaming,
             mode=control.mode(),

@@ -22,6 +22,7 @@ class Health:
     is_paused: bool
     """The key or the address is wrong: nothing is sent until a person heals it. Records are kept."""
     trouble: str | None
+    """Why not everything arrives just now."""
     control_trouble: str | None
     is_streaming: bool
     mode: Mode
