@@ -10,6 +10,7 @@ import msgspec
 
 from audit.selectors import SealedDecision, trail_of
 from console.decision_rows import flag_words
+from console.parts import TITLES as PART_TITLES
 from console.sayings import hidden, sentence
 from governance.models import Person, ServiceAccount
 from ledger.kinds import Kind
@@ -48,7 +49,6 @@ TONES = {
     "appeal.overturned": "warn",
     "appeal.remedied": "ok",
 }
-PARTS = {"refs": "subject, labels and references"}
 QUIET = frozenset({"review.entered", "review.shown", "review.detached"})
 """Steps of work that say nothing more of the decision than the next one does; they stand in the log."""
 JUDGEMENTS = frozenset({"review.submitted", "review.judged_blind"})
@@ -129,7 +129,7 @@ def _event(entry: Entry, said: dict[str, Any], names: dict[str, str], hides: boo
 def _text(kind: str, said: dict[str, Any], names: dict[str, str]) -> str:
     who = _who(said, names)
     if kind == "payload.viewed":
-        parts = [PARTS.get(name, name) for name in said["body"].get("parts", [])]
+        parts = [PART_TITLES.get(name, name).lower() for name in said["body"].get("parts", [])]
         return f"{who} was shown {_list(parts)}."
     return sentence(kind, who, said["body"])
 

@@ -13,6 +13,8 @@ from audit.services.disclosure import scope_of
 from governance import rights
 from governance.actors import person_id_of
 from governance.acts import RULES, Act
+from governance.models import Person
+from governance.rights import as_actor
 from ledger.entries import Actor
 from ledger.models import Entry
 from overrides.claimable import claimable
@@ -197,10 +199,14 @@ def appeals_to_decide(actor: Actor) -> list[Appeal]:
     return [each for each in found[:200] if each.decision_id not in hidden and not _had_part(actor, each.decision_id)]
 
 
-def overrides_to_agree(actor: Actor) -> list[Override]:
+def overrides_to_agree(person: Person) -> list[Override]:
     """Requested overrides that somebody may agree to as the second person, oldest first: none they had a part in."""
-    since, hidden = timezone.now() - Override.REQUEST_COUNTS, hidden_from(actor.id)
+    actor, since, hidden = as_actor(person), timezone.now() - Override.REQUEST_COUNTS, hidden_from(person.pk)
     waiting = Override.objects.filter(status=Override.Status.REQUESTED, at__gt=since).order_by("at")
+    systems = rights.held_by(person).systems_touched()
+    if systems is not None:  # before they are cut: those of others must not push out one's own
+        waiting = waiting.filter(system_id__in=systems)
+    waiting = waiting.exclude(person_id=person.pk)
     return [each for each in waiting[:200] if each.decision_id not in hidden and _may_agree(actor, each)]
 
 

@@ -40,7 +40,7 @@ def desk_page(request: HttpRequest, *, refusal: ServiceError | None = None) -> H
     waits = what_waits(as_actor(person))
     work = list(my_work(person.pk))
     drafts = list(my_drafts(person.pk)[:SHOWN_DRAFTS])
-    agreeable = overrides_to_agree(as_actor(person))
+    agreeable = overrides_to_agree(person)
     systems = AISystem.objects.in_bulk(
         {each.review.system_id for each in [*work, *drafts]} | {each.system_id for each in agreeable}
     )

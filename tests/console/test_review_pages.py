@@ -1,6 +1,7 @@
 """The reviewer's pages: what is shown to whom, what is hidden while blind, and what becomes of a decision."""
 
 import re
+import uuid
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -323,6 +324,20 @@ def test_an_override_that_asks_for_two_waits_for_the_second(system: AISystem, re
     assert browser(reviewer).post(f"/admin/overrides/{made.pk}/agree").status_code == 302
     made.refresh_from_db()
     assert made.status == "in_force"
+
+
+def test_what_others_ask_for_does_not_hide_what_waits_for_you(system: AISystem, reviewer: Person) -> None:
+    owner = make_person(accountable=system)
+    review = open_review(system, rule=make_rule(system, make_queue(owner), reviews_required=2))
+    page = f"/admin/decisions/{review.decision_id}/"
+    browser(owner).post(f"{page}override", {"outcome": "approved", "reason_code": "other"})
+    made, elsewhere = Override.objects.get(), make_system()
+    said = {each.attname: getattr(made, each.attname) for each in Override._meta.concrete_fields}
+    older = {"at": made.at - timedelta(hours=1), "system_id": elsewhere.pk}
+    Override.objects.bulk_create(
+        Override(**{**said, **older, "id": uuid.uuid4(), "decision_id": uuid.uuid4()}) for _ in range(200)
+    )
+    assert f'href="{page}#people-said"' in browser(reviewer).get(LIST).content.decode()
 
 
 def test_an_appeal_from_opening_to_the_remedy(system: AISystem, reviewer: Person) -> None:

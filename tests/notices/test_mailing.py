@@ -64,6 +64,7 @@ def test_an_alert_is_told_in_words_with_a_link_and_without_what_it_found() -> No
     assert sent.to == ["anna@example.org"]
     assert sent.subject == "[Answerable] Two records under one id (Credit)"
     assert "Severity: Critical" in sent.body
+    assert "Another record came under the id of a decision. The first one stands." in sent.body
     assert f"http://localhost:8000/admin/notices/alert/{alert.pk}/change/" in sent.body
     assert "unmistakable" not in str(sent.message())
     assert sent.extra_headers["Message-ID"].endswith("@localhost>")
