@@ -49,6 +49,22 @@ def limited_to(milliseconds: int) -> Iterator[None]:
         raise TooSlow() from error
 
 
+WALKING = ("enable_sort", "enable_bitmapscan", "enable_seqscan", "enable_hashjoin")
+"""Plans that first gather everything there is. Of a month's first million rows the statistics may still say a hundred,
+and then the planner would rather sort all of them, for each window anew, than walk the index."""
+
+
+@contextmanager
+def walking() -> Iterator[None]:
+    """Statements inside go along indexes, whatever the statistics say."""
+    is_nested = connection.in_atomic_block
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("; ".join(f"SET LOCAL {name} TO off" for name in WALKING))
+        yield
+        if is_nested:  # what comes after in the same transaction is planned as ever
+            cursor.execute("; ".join(f"SET LOCAL {name} TO DEFAULT" for name in WALKING))
+
+
 class Place(NamedTuple):
     """Where a decision stands in the order: when it was recorded, and its id among those of the same moment."""
 
@@ -97,6 +113,8 @@ class Scan:
     first_window: int = FIRST_WINDOW
     window_limit_ms: int | None = None
     """How long one window may take. A single row is waited for as long as the session allows: nothing is skipped."""
+    are_named: bool = False
+    """The question names its decisions by id: they are few, and found otherwise than by walking."""
     _place: Place | None = field(default=None, init=False)
     _older: bool = field(default=True, init=False)
 
@@ -110,6 +128,12 @@ class Scan:
         return f"decisions:{self.scope}"
 
     def run(self) -> Slice:
+        if self.are_named:
+            return self._run()
+        with walking():
+            return self._run()
+
+    def _run(self) -> Slice:
         if self.question.remaining is None:
             found = list(self._rows(self._place, None)[: self.limit + 1])
             return self._slice(found, None)

@@ -36,15 +36,14 @@ def due_of(review: Review, now: datetime | None = None) -> Due:
 
 
 def next_due(at: datetime | None, now: datetime | None = None) -> Due | None:
-    """Of the deadline that comes next among many: urgent within a quarter of an hour, soon within the hour."""
+    """Of the deadline that comes next among many: urgent within a quarter of an hour."""
     if at is None:
         return None
     left = at - (now or timezone.now())
     if left <= timedelta(0):
         return Due(at, f"overdue by {length(-left)}", "bad")
     tone = "bad" if left < timedelta(minutes=15) else "warn" if left < timedelta(hours=1) else "ok"
-    word = {"bad": "urgent, ", "warn": "soon, ", "ok": ""}[tone]
-    return Due(at, f"{word}in {length(left)}", tone)
+    return Due(at, f"{'urgent, ' if tone == 'bad' else ''}in {length(left)}", tone)
 
 
 def length(span: timedelta) -> str:

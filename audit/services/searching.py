@@ -96,6 +96,7 @@ def _find(question: Question, terms: Terms, cursor: str | None, limit: int) -> S
         patience=PATIENCE_SECONDS,
         first_window=FIRST_WINDOW,
         window_limit_ms=WINDOW_LIMIT_MS,
+        are_named=named is not None,
     ).run()
 
 

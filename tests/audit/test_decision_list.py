@@ -11,8 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from audit.filters import DecisionFilter, Question
+from audit.models import Decision
 from audit.reach import Reach
-from audit.scanning import Scan, limited_to
+from audit.scanning import Scan, limited_to, walking
 from governance.models import AISystem
 from tests.factories.record import record_decision
 from tests.factories.register import make_account, make_key, make_system
@@ -198,6 +199,20 @@ def test_the_limit_of_a_window_is_not_that_of_what_comes_after(system: AISystem)
     with connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() == ("1min",)
+
+
+def plans_sort(system: AISystem) -> bool:
+    """Whether the database would sort decisions to find the newest, rather than take them from the index."""
+    newest = Decision.objects.filter(system_id=system.pk).order_by("-recorded_at", "-id")
+    return "Sort" in newest[499:500].explain()
+
+
+def test_a_list_walks_its_index_whatever_the_statistics_say(system: AISystem) -> None:
+    record(system, 3)
+    assert plans_sort(system)
+    with walking():
+        assert not plans_sort(system)
+    assert plans_sort(system)
 
 
 def test_only_slowness_is_taken_for_slowness() -> None:
