@@ -10,6 +10,7 @@ from overrides.models import ClientInstance, SwitchChange
 from overrides.services.confirming import Confirmation
 from overrides.switch_selectors import seconds_between
 
+Status = SwitchChange.Status
 SHOWN_CLIENTS = 200
 """In the table; times are taken over all."""
 
@@ -54,11 +55,21 @@ class Answer:
 
     @property
     def status(self) -> str:
-        return words.NOBODY[0] if self.is_nobody else words.STATUS[self.confirmation.status][0]
+        return self._shown[0]
 
     @property
     def tone(self) -> str:
-        return words.NOBODY[1] if self.is_nobody else words.STATUS[self.confirmation.status][1]
+        return self._shown[1]
+
+    @property
+    def _shown(self) -> tuple[str, str]:
+        found = self.confirmation
+        if self.is_nobody:
+            return words.NOBODY
+        if found.status in (Status.REQUESTED, Status.PROPAGATING) and not (found.seen or found.silent):
+            # every client has answered, and accounts that never do are left: nothing more is on its way
+            return words.STATUS[Status.PARTIAL if found.applied else Status.UNCONFIRMED]
+        return words.STATUS[found.status]
 
     @property
     def in_words(self) -> str:

@@ -121,6 +121,19 @@ def test_ungoverned_keys_are_named_beside_the_clients(system: AISystem, operator
     assert "No client acknowledges" in said
 
 
+def test_once_all_have_answered_who_ever_does_nothing_is_on_its_way(system: AISystem, operator: Person) -> None:
+    grant = reading(system)
+    ack(grant, system, None)
+    decided(make_key(system, account=make_account(slug="old-batch")).row)
+    done, client = stop(system), browser(operator)
+    address = f"{BOARD}changes/{done.change.pk}/live"
+    assert "Requested" in text_of(client.get(address))
+    ack(grant, system, done.epoch, Mode.STOP)
+    said = text_of(client.get(address))
+    assert "Partly confirmed" in said
+    assert "On its way" not in said
+
+
 def test_breaches_of_what_the_switch_says_now_are_shown(system: AISystem, operator: Person) -> None:
     done, client = stop(system), browser(operator)
     now = timezone.now()
