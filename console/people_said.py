@@ -62,8 +62,12 @@ class PeopleSaid:
     reasons: list[dict[str, Any]]
 
     @property
+    def _status(self) -> str:
+        return "final" if self.holds.status == "frozen" and not self.holds.is_held_back else self.holds.status
+
+    @property
     def status_words(self) -> str:
-        return STATUS_WORDS[self.holds.status]
+        return STATUS_WORDS[self._status]
 
     @property
     def source_words(self) -> str:
@@ -84,7 +88,7 @@ class PeopleSaid:
 
     @property
     def status_tone(self) -> str:
-        return STATUS_TONES[self.holds.status]
+        return STATUS_TONES[self._status]
 
     @property
     def effect_tone(self) -> str:

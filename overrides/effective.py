@@ -68,6 +68,13 @@ class Effective:
     """Who took it to carry it out; None where nobody has, since that word."""
     frozen_at: datetime | None = None
     """Since when a stop keeps what was approved from being carried out."""
+    holds_as_sent: bool = False
+    """It took effect when it was sent, and nobody said otherwise: there is nothing to carry out."""
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether a stop keeps from being carried out what otherwise would be: nothing that is done already."""
+        return self.status == "frozen" and not (self.holds_as_sent or self.effect.status == "confirmed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +129,13 @@ def effective_of(
         word_id=ruling.word_id,
         execution=Execution.objects.filter(decision_id=decision_id, word_id=ruling.word_id).first(),
         frozen_at=_frozen_at(switch) if frozen and switch else None,
+        holds_as_sent=_holds_as_sent(decision, ruling),
     )
+
+
+def _holds_as_sent(decision: SealedDecision, ruling: _Ruling) -> bool:
+    is_changed = ruling.override_id or ruling.output or ruling.outcome != decision.body.outcome
+    return not is_changed and decision.body.phase != "proposed"
 
 
 def _ruling(decision: SealedDecision, review: Review | None, now: datetime) -> _Ruling:

@@ -4,7 +4,7 @@ import uuid
 
 from django.utils import timezone
 
-from audit.selectors import SealedDecision, decision_by_id
+from audit.selectors import decision_by_id
 from governance.acts import Act
 from governance.changes import write
 from ledger.entries import Actor
@@ -40,7 +40,7 @@ def claim_execution(
     with sealing() as seal:
         hold_decision(decision_id)
         found = effective_of(decision_id, decision=decision, control=_newest_control())
-        _require_to_be_done(found, decision)
+        _require_to_be_done(found)
         if found.execution and found.execution.execution_id == execution_id:
             return found.execution, False
         _require_undone(found)
@@ -69,15 +69,14 @@ def _newest_control() -> Control:
     return known if known.epoch == current_epoch() else read_control()
 
 
-def _require_to_be_done(found: Effective, decision: SealedDecision) -> None:
+def _require_to_be_done(found: Effective) -> None:
     if found.status == "pending":
         raise ExecutionPending()
     if found.status == "frozen":
         raise ExecutionFrozen()
     if found.action != PROCEED:
         raise ExecutionNotAllowed()
-    is_as_sent = not found.override_id and not found.output and found.effective_outcome == found.original_outcome
-    if is_as_sent and decision.body.phase != "proposed":
+    if found.holds_as_sent:
         raise NothingToExecute()
 
 

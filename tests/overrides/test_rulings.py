@@ -333,6 +333,19 @@ def test_who_carries_out_what_a_stop_has_frozen_did_not_obey(
     assert Alert.objects.filter(kind="effect.mismatched").count() == 1
 
 
+def test_a_stop_holds_back_what_is_yet_to_be_done_and_nothing_that_is_done(
+    owner: Person, decision: SealedDecision, account: ServiceAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        stopped(decision, patched)
+        assert not effective_of(decision.id).is_held_back, "it took effect when it was sent"
+        overrule(owner, decision.id)
+        assert effective_of(decision.id).is_held_back
+        confirm(account, decision.id, "approved")
+        found = effective_of(decision.id)
+        assert (found.status, found.is_held_back) == ("frozen", False)
+
+
 def test_what_was_rightly_not_done_while_frozen_waits_to_be_done_afterwards(
     owner: Person, decision: SealedDecision, account: ServiceAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
