@@ -28,6 +28,7 @@ from overrides.services import changing, drill_running, recovery
 from overrides.services.probing import send_probe
 from overrides.standing import LAPSED, Mode
 from tests.factories.control import ack, approver_of, ask_for, clear, decided, operator_of, reading, stop
+from tests.factories.record import record_decision
 from tests.factories.register import actor_of, give_role, make_account, make_key, make_person, make_system
 
 pytestmark = pytest.mark.django_db
@@ -707,6 +708,14 @@ def test_overview_and_system_page_say_the_mode_and_lead_to_the_stop(system: AISy
     stop(system)
     assert "Stopped" in text_of(client.get(page))
     assert "Stopped" in text_of(client.get("/admin/"))
+
+
+def test_what_took_effect_before_a_stop_is_not_called_frozen(system: AISystem) -> None:
+    done, asked = record_decision(system), record_decision(system, phase="proposed")
+    client = browser(make_person(accountable=system))
+    stop(system)
+    assert "frozen" not in text_of(client.get(f"/admin/decisions/{done.id}/"))
+    assert "frozen: a stop is in force" in text_of(client.get(f"/admin/decisions/{asked.id}/"))
 
 
 def test_a_hundred_switches_are_shown_quickly(system: AISystem) -> None:
