@@ -49,11 +49,18 @@ def in_words(alert: Alert) -> Iterator[tuple[str, Shown]]:
         yield "Log", format_html('<a href="{}">{}</a>', reverse("admin:logs"), log.origin)
     if alert.facts.get(GATHERED):
         yield from _gathered(alert)
-    for name, value in alert.facts.items():
+    for name in sorted(alert.facts, key=_place):
+        value = alert.facts[name]
         if value is None or value == "" or name == GATHERED:
             continue
         label, showing = _showings.get(name, (name.replace("_", " ").capitalize(), str))
         yield label, showing(value) or str(value)
+
+
+def _place(name: str) -> int:
+    """Facts are read in the order in which they are declared: the database keeps none."""
+    declared = list(_showings)
+    return declared.index(name) if name in _showings else len(declared)
 
 
 def _gathered(alert: Alert) -> Iterator[tuple[str, Shown]]:

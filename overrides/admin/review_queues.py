@@ -92,7 +92,7 @@ class ReviewQueueAdmin(RegisterAdmin[ReviewQueue]):
         "waits for a second person."
     )
     form = QueueForm
-    list_display = ("slug", "system", "owner", "waiting", "held", "capacity", "when_full", "shown_state")
+    list_display = ("name", "system", "owner", "waiting", "held", "capacity", "when_full", "shown_state")
     list_filter = ("system",)
     list_select_related = ("system", "owner")
     actions_detail = ("archive", "reasons", "show_history")
@@ -123,6 +123,10 @@ class ReviewQueueAdmin(RegisterAdmin[ReviewQueue]):
             held_reviews=Count("reviews", filter=is_held("reviews__")),
         )
         return counted
+
+    @admin.display(description="Name", ordering="slug")
+    def name(self, row: ReviewQueue) -> str:
+        return row.slug
 
     said_capacity = _said("capacity", "Capacity")
     said_when_full = _said("when_full", "When full")

@@ -15,6 +15,7 @@ from ledger.entries import SERVER, Actor
 from ledger.selectors import open_log
 from notices.models import Alert
 from notices.services import open_alert
+from notices.words import in_words
 from tests.factories.register import make_account, make_key, make_person, make_system
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +67,12 @@ def test_a_silent_source_is_named_and_leads_to_its_page(admin: Person) -> None:
         admin, f"/admin/notices/alert/{alert.pk}/change/"
     )
     assert Source.objects.get(pk=pk).slug == "gate-7"
+
+
+def test_facts_are_read_in_the_order_in_which_they_make_sense() -> None:
+    facts = {"silent": 1, "mode": "stop", "unheard-of": 3, "confirmed": 4, "expected": 5}
+    labels = [label for label, _ in in_words(Alert(kind="switch.unconfirmed", facts=facts))]
+    assert labels == ["What it means", "Mode", "Expected to confirm", "Have confirmed", "Silent", "Unheard-of"]
 
 
 def test_a_finding_of_the_self_audit_is_said_in_words_without_empty_facts(admin: Person) -> None:
