@@ -182,7 +182,7 @@ def test_the_list_takes_a_fixed_number_of_queries(system: AISystem, owner: Perso
         record_decision(system)
     with CaptureQueriesContext(connection) as many:
         client.get(LIST)
-    assert len(many) == len(few) <= 20
+    assert len(many) == len(few) <= 24  # of which six are of savepoints and settings
 
 
 def test_the_overview_takes_a_fixed_number_of_queries_whatever_the_number_of_systems() -> None:
