@@ -109,14 +109,14 @@ def assert_next_stop_is_obeyed(register: Register, control: Web, above: Epoch) -
     """By a client that knows a higher epoch: it ignores what is not above that."""
     done = stop(register.second)
     assert done.epoch > above
-    assert wait_until(lambda: register.mode(control, register.second) == "stop", patience=2.0)
+    assert wait_until(lambda: register.mode(control, register.second) == "stop", patience=15)
     assert register.epoch(control) > above
 
 
 def test_under_running_processes(own: Installation, register: Register) -> None:
     with serving(own, register) as control:
         stop(register.first)
-        assert wait_until(lambda: register.mode(control, register.first) == "stop", patience=3)
+        assert wait_until(lambda: register.mode(control, register.first) == "stop", patience=15)
         known = register.epoch(control)
         restore(own)
         assert wait_until(lambda: _is_recovered(register, control, known), patience=15, pause=0.1)
@@ -131,11 +131,11 @@ def _is_recovered(register: Register, control: Web, known: Epoch) -> bool:
 def test_with_nothing_running_but_the_hosts_file(own: Installation, register: Register) -> None:
     with serving(own, register) as control:
         stop(register.first)
-        assert wait_until(lambda: register.mode(control, register.first) == "stop", patience=3)
+        assert wait_until(lambda: register.mode(control, register.first) == "stop", patience=15)
         known = register.epoch(control)
     restore(own)
     with serving(own, register) as control:
-        assert wait_until(lambda: _is_recovered(register, control, known), patience=5, pause=0.1)
+        assert wait_until(lambda: _is_recovered(register, control, known), patience=15, pause=0.1)
         assert register.mode(control, register.first) == "stop"
         assert_next_stop_is_obeyed(register, control, known)
 
@@ -143,17 +143,17 @@ def test_with_nothing_running_but_the_hosts_file(own: Installation, register: Re
 def test_without_the_file_a_client_knows_it(own: Installation, register: Register) -> None:
     with serving(own, register) as control:
         stop(register.first)
-        assert wait_until(lambda: register.mode(control, register.first) == "stop", patience=3)
+        assert wait_until(lambda: register.mode(control, register.first) == "stop", patience=15)
         known = register.epoch(control)
     restore(own)
     (own.data_dir / "control.json").unlink()
     with serving(own, register) as control:
         assert register.mode(control, register.first) == "run"  # nobody here knows better
         assert register.acknowledge(control, register.first, known, "stop") > known
-        assert wait_until(lambda: register.mode(control, register.first) == "stop", patience=2.0)
+        assert wait_until(lambda: register.mode(control, register.first) == "stop", patience=15)
         # another client comes later, and obeys what nobody else has told yet
         register.acknowledge(control, register.second, known, "review")
-        assert wait_until(lambda: register.mode(control, register.second) == "review", patience=2.0)
+        assert wait_until(lambda: register.mode(control, register.second) == "review", patience=15)
         assert_next_stop_is_obeyed(register, control, known)
 
 
