@@ -84,9 +84,11 @@ def test_a_stop_thrown_by_a_host_whose_clock_is_off_is_obeyed_and_confirmed(
         before = Epoch.parse(governed.acknowledge("run"))
         stopped = governed.post(control, "/api/v1/control/tighten", mode="stop", reason_code="harm-reported")
         assert wait_until(lambda: governed.directive() == "stop", patience=15)
-        assert {governed.state(each).json()["epoch"] for each in (web, control)} == {stopped["epoch"]}
         after = Epoch.parse(stopped["epoch"])
         assert before is not None and after is not None and after > before
+        # that the AI system is new may have been noticed meanwhile, and is an epoch of its own
+        shown = [Epoch.parse(governed.state(each).json()["epoch"]) for each in (web, control)]
+        assert all(each is not None and each >= after for each in shown)
         assert stopped["change"]["expected"] == 1, "whoever was heard of just now, whatever the hour is here"
         governed.acknowledge("stop")
         change = SwitchChange.objects.get(switch__system_id=governed.system.pk)
