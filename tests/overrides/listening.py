@@ -24,6 +24,12 @@ class Stream:
     async def next(self, seconds: float = 15) -> "Event":
         return await asyncio.wait_for(self.events.get(), seconds)
 
+    async def end(self, seconds: float = 15) -> "Event":
+        """The event that ends the stream, whatever comes before it."""
+        while (event := await self.next(seconds)).name != "end":
+            pass
+        return event
+
     async def read(self) -> None:
         """Take what comes until the stream ends, chunk by chunk."""
         text = b""
@@ -75,6 +81,9 @@ class Streaming:
 
     async def next(self, seconds: float = 15) -> list[Event]:
         return list(await asyncio.gather(*(each.next(seconds) for each in self.streams)))
+
+    async def end(self, seconds: float = 15) -> list[Event]:
+        return list(await asyncio.gather(*(each.end(seconds) for each in self.streams)))
 
     async def ended(self, seconds: float = 15) -> None:
         await asyncio.wait_for(asyncio.gather(*self.tasks), seconds)
