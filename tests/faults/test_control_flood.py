@@ -1,4 +1,4 @@
-"""Whoever misuses the control port: the others still get their state and a stop still goes through."""
+"""Whoever misuses the control port: the others still get their state, and a stop still goes through."""
 
 import json
 import random

@@ -27,6 +27,7 @@ AHEAD = 240.0
 TRY_AGAIN = 60.0
 """Seconds until a record that something on the way calls too large is tried again; the others go before it."""
 REMEMBERED = 5 * TRY_AGAIN
+"""Seconds for which it counts as trouble after its last try: one that was given up meanwhile is no trouble any more."""
 
 
 @dataclass
@@ -152,7 +153,7 @@ class Delivery:
         """What a person must heal for some records, while others go their way."""
         now = time.monotonic()
         number = sum(until > now for until in list(self.too_large.values()))
-        return f"too large for a proxy on the way: {number} records (413)" if number else None
+        return f"records too large for something on the way, a proxy (413): {number}" if number else None
 
     def _settle(self, batch: Sequence[Waiting], counts: dict[str, int], odd: dict[int, dict[str, Any]]) -> None:
         again = {index for index, each in odd.items() if each["status"] == "retry"}
