@@ -72,6 +72,26 @@ def test_a_decision_that_was_not_answered_is_asked_for_again_under_its_id(server
     assert (len(server.records), server.repeats, server.conflicts) == (1, 1, [])
 
 
+def test_what_is_being_asked_is_not_sent_beside_it(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with client_for(server, tmp_path) as client:
+        spool, sender = client._engine_now().spool, client._engine_now().sender
+        add = spool.add
+
+        def add_while_the_sender_looks(decision_id: str, body: bytes) -> int:
+            number = add(decision_id, body)
+            sender.hurry()
+            time.sleep(0.3)
+            return number
+
+        monkeypatch.setattr(spool, "add", add_while_the_sender_looks)
+        assert client.decide(**FACTS).action == "proceed"
+        assert client.flush()
+    assert (len(server.records), server.repeats) == (1, 0)
+    assert not any("/batch" in each for each in server.requests), server.requests
+
+
 def test_a_record_that_is_refused_is_not_permitted_by_that(server: FakeServer, tmp_path: Path) -> None:
     server.refuse_when(lambda record: "odd")
     policy = FailPolicy(1000, Mode.STOP, Mode.STOP, unanswered=Mode.REVIEW)

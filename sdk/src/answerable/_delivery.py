@@ -59,8 +59,8 @@ class Delivery:
     clock: ServerClock
     report: Callable[[Exception], None]
     timeout: float = 60.0
-    asking: set[int] = field(default_factory=set)
-    """Numbers that `decide()` is sending itself at this moment."""
+    asking: set[str] = field(default_factory=set)
+    """Ids of what `decide()` is sending itself at this moment: there before the record is, or we would send it too."""
     too_large: dict[str, float] = field(default_factory=dict)
     """Ids of records that no proxy on the way lets through, and until when that is remembered."""
     _later: dict[int, float] = field(default_factory=dict)
@@ -82,8 +82,8 @@ class Delivery:
     def _next_batch(self) -> list[Waiting]:
         now = time.monotonic()
         self._later = {seq: until for seq, until in self._later.items() if until > now}
-        but = self.asking | self._later.keys()
-        return self._ripe(self.spool.first(self._most, BATCH_BYTES, but=but))
+        found = self.spool.first(self._most, BATCH_BYTES, but=self._later.keys(), but_ids=self.asking)
+        return self._ripe(found)
 
     def _ripe(self, found: list[Waiting]) -> list[Waiting]:
         """Without those that a wrong clock put into the server's future."""

@@ -158,13 +158,19 @@ class Engine:
     def decide(self, fields: Mapping[str, Any], timeout: float | None) -> Directive:
         """Ask before acting. Without an answer in time the last known state and the fail policy answer."""
         decision_id = self._new_id(fields)
-        _, kept = self._keep(fields, "proposed", decision_id)
-        if kept is None:
-            return self._unanswered(fields, decision_id)
+        self.delivery.asking.add(decision_id)
+        try:
+            _, kept = self._keep(fields, "proposed", decision_id)
+            return self._unanswered(fields, decision_id) if kept is None else self._decide(kept, fields, timeout)
+        finally:
+            self.delivery.asking.discard(decision_id)
+            self.sender.wake()
+
+    def _decide(self, kept: Waiting, fields: Mapping[str, Any], timeout: float | None) -> Directive:
+        decision_id = kept.id
         known = self.known_directive(fields, decision_id)
         if known.action == "stop":
             return known  # no answer could change it; the record is sent like any other
-        self.delivery.asking.add(kept.seq)
         try:
             return self._ask(kept, self.settings.decide_timeout if timeout is None else timeout).at_least(
                 self.known_directive(fields, decision_id)
@@ -175,9 +181,6 @@ class Engine:
                 # it was asked before, perhaps by a worker that died: what became of that is told by `effective` alone
                 return Directive(decision_id, "hold", known.mode, error.code, known.epoch)
             return self._unanswered(fields, decision_id)
-        finally:
-            self.delivery.asking.discard(kept.seq)
-            self.sender.wake()
 
     def local_directive(self, fields: Mapping[str, Any], decision_id: str, *, least: Mode = Mode.RUN) -> Directive:
         """What holds by what is known here."""

@@ -182,14 +182,16 @@ class Spool:
                 raise
             self.last_seq = seq
 
-    def first(self, limit: int, limit_bytes: int, *, but: Collection[int] = (), after: int = 0) -> list[Waiting]:
+    def first(
+        self, limit: int, limit_bytes: int, *, but: Collection[int] = (), but_ids: Collection[str] = (), after: int = 0
+    ) -> list[Waiting]:
         """The oldest records, in order, at least one where there is one."""
         found: list[Waiting] = []
         size = 0
         with self.lock:
             rows = self._database.execute("SELECT seq, id, body FROM records WHERE seq > ? ORDER BY seq", (after,))
             for row in rows:
-                if row[0] in but:
+                if row[0] in but or row[1] in but_ids:
                     continue
                 size += len(row[2])
                 if found and (size > limit_bytes or len(found) >= limit):
