@@ -1,7 +1,7 @@
 # `make` or `make help` says what there is. PORT=, CONTROL_PORT=, DATA_DIR= and PYTHON= may be given to run and demo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint types layers js unit sdk e2e bench endurance endurance-sdk lock install dev format clean
+.PHONY: help demo run test lint types layers js unit sdk e2e browser bench endurance endurance-sdk pictures lock install dev format clean
 
 ifdef PORT
 export ANSWERABLE_PORT := $(PORT)
@@ -38,7 +38,8 @@ test: dev ## everything that checks the project
 	@$(STEP) "JavaScript (node)" $(MAKE) --no-print-directory js
 	@$(STEP) "The Python SDK" $(MAKE) --no-print-directory sdk
 	@$(STEP) "Tests against PostgreSQL" $(MAKE) --no-print-directory unit
-	@$(STEP) "The running product and the browser" $(MAKE) --no-print-directory e2e
+	@$(STEP) "The running product" $(MAKE) --no-print-directory e2e
+	@$(STEP) "The browser" $(MAKE) --no-print-directory browser
 
 lint: dev ## ruff: rules and format
 	@$(BIN)/ruff check .
@@ -60,15 +61,23 @@ unit: dev ## the tests that need PostgreSQL or nothing (WORKERS=2 at once)
 sdk: dev ## the Python SDK: its types and tests, killed under load too
 	@cd sdk && ../$(BIN)/mypy && ../$(BIN)/python -m pytest -q
 
-e2e: dev ## the tests that start the whole product, and those with a browser
+e2e: dev ## the tests that start the whole product (WORKERS=2, each file by one)
 	@tools/chromium
-	@$(BIN)/python -m pytest -v -m "e2e or browser"
+	@$(BIN)/python -m pytest -v -n $(WORKERS) --dist loadfile -m "e2e and not browser"
+
+browser: dev ## the tests that drive the product with a browser (WORKERS=2)
+	@tools/chromium
+	@$(BIN)/python -m pytest -v -n $(WORKERS) -m browser
 
 bench: install ## measure against the service level (docs/performance.md; BENCH="--help")
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 bench-full: install ## the same with a log of 5 million entries; about 36 GB of disk
 	@$(BIN)/python -m benchmarks --entries 5000000 $(BENCH)
+
+pictures: dev ## draw the pictures of the documentation anew, from a demonstration
+	@tools/chromium
+	@$(BIN)/python -m tests.pictures $(ONLY)
 
 endurance: dev ## 100,000 decisions with kills in the middle, then everything is checked (POSTS=100000)
 	@$(BIN)/python -m benchmarks.endurance --posts $(or $(POSTS),100000)

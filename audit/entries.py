@@ -29,6 +29,8 @@ class DecisionBody(msgspec.Struct, frozen=True, kw_only=True):
     environment: str
     model_version: str
     model_version_id: str | None = None
+    card: int | None = None
+    """The number of the system card that was in force when it was recorded."""
     capability: str | None = None
     outcome: str
     error_type: str | None = None

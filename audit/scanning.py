@@ -1,17 +1,15 @@
 """Reading decisions newest first, some at a time, whatever the filter: a page never takes longer than its patience.
 
-The index on time is walked in windows. Within each, the rows that answer the question are picked; when a page is full
-or patience runs out, the page says how far back it looked, and its cursor goes on from there. Where rows may be large,
-a window has a time limit of its own in the database: one that takes longer is given up and asked in smaller ones.
+The indexes on time are walked in windows. Within each, the rows that answer the question are picked; when a page is
+full or patience runs out, the page says how far back it looked, and its cursor goes on from there. Where rows may be
+large, a window has a time limit of its own in the database: one that takes longer is asked in smaller ones instead.
 """
 
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import NamedTuple, Self
+from datetime import UTC, datetime, timedelta
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
@@ -19,14 +17,16 @@ from psycopg.errors import QueryCanceled
 
 from audit.filters import Question
 from audit.models import Decision
-from config.pagination import Cursor, InvalidCursor
+from audit.walks import ORDER, Course, Place, walking
+from config.pagination import Cursor
 
-PATIENCE_SECONDS = 0.2
+PATIENCE_SECONDS = 0.15
 FIRST_WINDOW, WIDEST_WINDOW = 2_000, 64_000
 QUICK_SECONDS = 0.03
 NARROWER = 8
 """Into so many parts a window is cut that took too long: each attempt costs its whole limit, so there are to be few."""
-ORDER = ("recorded_at", "id")
+TOLD_TO = timedelta(minutes=1)
+"""Where a page paused is told to the minute: the row that stands there may be one that nobody may know of."""
 
 
 class TooSlow(Exception):
@@ -49,47 +49,6 @@ def limited_to(milliseconds: int) -> Iterator[None]:
         raise TooSlow() from error
 
 
-WALKING = ("enable_sort", "enable_bitmapscan", "enable_seqscan", "enable_hashjoin")
-"""Plans that first gather everything there is. Of a month's first million rows the statistics may still say a hundred,
-and then the planner would rather sort all of them, for each window anew, than walk the index."""
-
-
-@contextmanager
-def walking() -> Iterator[None]:
-    """Statements inside go along indexes, whatever the statistics say."""
-    is_nested = connection.in_atomic_block
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("; ".join(f"SET LOCAL {name} TO off" for name in WALKING))
-        yield
-        if is_nested:  # what comes after in the same transaction is planned as ever
-            cursor.execute("; ".join(f"SET LOCAL {name} TO DEFAULT" for name in WALKING))
-
-
-class Place(NamedTuple):
-    """Where a decision stands in the order: when it was recorded, and its id among those of the same moment."""
-
-    recorded_at: datetime
-    id: uuid.UUID
-
-    @classmethod
-    def of(cls, row: Decision) -> Self:
-        return cls(row.recorded_at, row.id)
-
-    @classmethod
-    def read(cls, cursor: Cursor) -> Self:
-        try:
-            return cls(datetime.fromisoformat(cursor.values[0]), uuid.UUID(cursor.values[1]))
-        except (ValueError, IndexError) as error:
-            raise InvalidCursor() from error
-
-    def beyond(self, *, older: bool, inclusive: bool = False) -> Q:
-        """(recorded_at, id) < place, written so that the first half is an index condition."""
-        sign, last = ("lt" if older else "gt"), ("e" if inclusive else "")
-        tie = Q(recorded_at=self.recorded_at, **{f"id__{sign}{last}": self.id})
-        strictly = Q(**{f"recorded_at__{sign}": self.recorded_at})
-        return Q(**{f"recorded_at__{sign}e": self.recorded_at}) & (strictly | tie)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
     """Some decisions, newest first. A short or empty slice with a `next_cursor` is not the end of the list."""
@@ -98,7 +57,10 @@ class Slice:
     next_cursor: str | None
     previous_cursor: str | None
     searched_to: datetime | None
-    """How far back (or forth) was looked before patience ran out; None where the page is full or the list ended."""
+    """How far back (or forth) was looked before patience ran out, to the minute; None where the page is full or the
+    list ended."""
+    is_older: bool = True
+    """Whether it was looked back, and not forth."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,10 +73,10 @@ class Scan:
     scope: str = ""
     patience: float = PATIENCE_SECONDS
     first_window: int = FIRST_WINDOW
+    quick: float = QUICK_SECONDS
+    """A window that took less is followed by a wider one."""
     window_limit_ms: int | None = None
     """How long one window may take. A single row is waited for as long as the session allows: nothing is skipped."""
-    are_named: bool = False
-    """The question names its decisions by id: they are few, and found otherwise than by walking."""
     _place: Place | None = field(default=None, init=False)
     _older: bool = field(default=True, init=False)
 
@@ -125,18 +87,17 @@ class Scan:
 
     @property
     def _scope(self) -> str:
-        return f"decisions:{self.scope}"
+        return _scope_of(self.scope)
 
     def run(self) -> Slice:
-        if self.are_named:
+        if self.question.are_named:
             return self._run()
         with walking():
             return self._run()
 
     def _run(self) -> Slice:
         if self.question.remaining is None:
-            found = list(self._rows(self._place, None)[: self.limit + 1])
-            return self._slice(found, None)
+            return self._slice(self._first(self._place, None, self.limit + 1), None)
         return self._walk()
 
     def direct(self, rows: QuerySet[Decision]) -> Slice:
@@ -156,29 +117,33 @@ class Scan:
             except TooSlow:
                 # patience is for looking: the time that was lost is given back, or heavy rows would go by one a page
                 deadline += time.monotonic() - started
-                window = widest = max(1, window // NARROWER)
+                # so wide never again, but wider than this: it may have been the machine, and not the rows
+                window, widest = max(1, window // NARROWER), max(1, window // 2)
                 continue
             if end is None or len(found) > self.limit:
                 return self._slice(found, None)
             now = time.monotonic()
-            wider = min(window * 2, widest) if now - started < QUICK_SECONDS else window
+            wider = min(window * 2, widest) if now - started < self.quick else window
             if now + (now - started) * wider / window > deadline:  # the next one would most likely end too late
                 return self._slice(found, end)
             place, window = end, wider
 
     def _matching(self, place: Place | None, end: Place | None, wanted: int, *, is_single: bool) -> list[Decision]:
-        rows = self._rows(place, end).filter(self.question.remaining or Q())[:wanted]
         if self.window_limit_ms is None or is_single:
-            return list(rows)
+            return self._first(place, end, wanted)
         with limited_to(self.window_limit_ms):
-            return list(rows)
+            return self._first(place, end, wanted)
+
+    @property
+    def _course(self) -> Course:
+        return Course(self.question.walks, self._older)
+
+    def _first(self, place: Place | None, end: Place | None, wanted: int) -> list[Decision]:
+        remaining = self.question.remaining or Q()
+        return self._course.rows(lambda rows: self._beyond(rows, place, end).filter(remaining), wanted)
 
     def _end_of_window(self, place: Place | None, size: int) -> Place | None:
-        row = self._rows(place, None).values_list(*ORDER)[size - 1 : size].first()
-        return Place(*row) if row else None
-
-    def _rows(self, after: Place | None, until: Place | None) -> QuerySet[Decision]:
-        return self._ordered(self._beyond(self.question.indexed, after, until))
+        return self._course.end(lambda rows: self._beyond(rows, place, None), size)
 
     def _beyond(self, rows: QuerySet[Decision], after: Place | None, until: Place | None) -> QuerySet[Decision]:
         if after is not None:
@@ -202,7 +167,8 @@ class Scan:
             items=items,
             next_cursor=onward if self._older else back,
             previous_cursor=back if self._older else onward,
-            searched_to=stopped_at.recorded_at if stopped_at else None,
+            searched_to=_told(stopped_at.recorded_at, self._older) if stopped_at else None,
+            is_older=self._older,
         )
 
     def _cursor(self, place: Place | None, older: bool) -> str | None:
@@ -210,3 +176,18 @@ class Scan:
             return None
         values = (place.recorded_at.isoformat(), str(place.id))
         return Cursor(forward=older, inclusive=False, values=values).encode(self._scope)
+
+
+def place_at(cursor: str, scope: str) -> Place:
+    """Where a cursor of a scan leads on from. Errors: `InvalidCursor`."""
+    return Place.read(Cursor.decode(cursor, _scope_of(scope)))
+
+
+def _scope_of(scope: str) -> str:
+    return f"decisions:{scope}"
+
+
+def _told(at: datetime, older: bool) -> datetime:
+    """The full minute up to which all was looked at for sure."""
+    into = (at - datetime.min.replace(tzinfo=UTC)) % TOLD_TO
+    return at + (TOLD_TO - into if into and older else -into)

@@ -48,6 +48,8 @@ class DecisionPage:
     next_cursor: str | None
     previous_cursor: str | None
     searched_to: datetime | None
+    is_older: bool = True
+    """Whether it was looked back, and not forth."""
 
 
 def list_decisions(
@@ -71,6 +73,7 @@ def sealed_page(found: Slice) -> DecisionPage:
         next_cursor=found.next_cursor,
         previous_cursor=found.previous_cursor,
         searched_to=found.searched_to,
+        is_older=found.is_older,
     )
 
 

@@ -5,7 +5,6 @@ from django.urls import path
 from audit.api import decisions
 
 urlpatterns = [
-    path("decisions/search", decisions.DecisionSearch.as_view(), name="decision-search"),
     path("decisions/<uuid:decision_id>", decisions.DecisionItem.as_view(), name="decision"),
     path(
         "decisions/<uuid:decision_id>/payload/<str:part>", decisions.DecisionPayload.as_view(), name="decision-payload"

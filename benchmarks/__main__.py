@@ -34,7 +34,20 @@ def _measure(asked: options.Options, running: installation.Installation) -> tupl
 
     load = os.getloadavg()[0]
     django.setup()
-    from benchmarks import controlled, flags, growth, holds, intake, reading, register, reviewing, stops, verification
+    from benchmarks import (
+        controlled,
+        flags,
+        growth,
+        holds,
+        intake,
+        investigating,
+        reading,
+        register,
+        reviewing,
+        scopes,
+        stops,
+        verification,
+    )
     from benchmarks.bench import Bench, say
 
     @contextmanager
@@ -45,7 +58,7 @@ def _measure(asked: options.Options, running: installation.Installation) -> tupl
         say(f"{name}: {time.monotonic() - started:.0f} s")
 
     bench = Bench(asked, running, register.found())
-    if {"control", "holds"} & {*asked.only}:
+    if {"control", "holds", "scope"} & {*asked.only}:
         bench.crew = controlled.found()
     with running.cluster.connect() as connection:
         facts = report.machine(running.data_dir, connection) | {"load_at_start": load}
@@ -69,11 +82,15 @@ def _measure(asked: options.Options, running: installation.Installation) -> tupl
                     stops.measure(bench, port, control_port)
                     stops.measure_flood(bench, port, control_port)
                     reviewing.measure_waiting(bench, control_port)
-    if {"growth", "reading"} & {*asked.only}:
+    if "scope" in asked.only:
+        with part("scope of a card"):
+            scopes.measure(bench)
+    if {"growth", "reading", "cases"} & {*asked.only}:
         bench.fill(asked.entries)
     for name, measure in (
         ("growth", growth.measure),
         ("reading", reading.measure),
+        ("cases", investigating.measure),
         ("verification", verification.measure),
     ):
         if name in asked.only:

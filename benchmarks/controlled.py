@@ -10,6 +10,7 @@ from governance.models import AISystem, Assignment, Person
 from governance.scopes import ORGANISATION, Scope
 from governance.services.accounts import register_account
 from governance.services.assignments import accept_assignments
+from governance.services.cards import publish_card, save_draft, start_card, submit_card
 from governance.services.keys import create_service_key
 from governance.services.offers import offer_to
 from governance.services.people import register_person
@@ -28,6 +29,26 @@ SWITCHES, RULES = 100, 50
 CAPABILITIES = [f"other-{number}" for number in range(SWITCHES)]
 """Those that the switches are for: no decision is of any."""
 PARAMETER = "max-amount"
+RULES_OF_SCOPE: list[dict[str, Any]] = [
+    {"pointer": "/applicant/income_monthly", "check": "range", "minimum": 2000, "required": True},
+    {"pointer": "/applicant/months_at_address", "check": "range", "minimum": 0, "maximum": 600},
+    {"pointer": "/applicant/employment", "check": "one_of", "values": ["permanent", "temporary"]},
+    {"pointer": "/applicant/age_band", "check": "one_of", "values": ["25-34", "35-44", "45-54", "55-64"]},
+    {"pointer": "/bureau/score", "check": "range", "minimum": 300, "maximum": 900, "required": True},
+    {"pointer": "/bureau/delinquencies_24m", "check": "range", "maximum": 3},
+    {"pointer": "/request/requested_limit", "check": "range", "minimum": 500, "maximum": 10_000},
+    {"pointer": "/request/channel", "check": "one_of", "values": ["app", "branch"]},
+    {"pointer": "/request/currency", "check": "one_of", "values": ["EUR"], "required": True},
+    {"pointer": "/request/language", "check": "language", "values": ["de", "en"]},
+]
+CARD: dict[str, Any] = {
+    "purpose": dict.fromkeys(("capabilities", "intended", "affected", "out_of_scope", "limitations", "failures"), "x"),
+    "performance": {"results": [{"metric": "AUC", "value": 0.8, "test": "x", "tested_on": "2026-10-01"}]},
+    "oversight": {"measures": "x"},
+    "data": {"sources": "x"},
+    "contacts": {"people": [{"desk": "x", "reached_by": "x"}]},
+    "inputs": {"rules": RULES_OF_SCOPE},
+}
 FILLER = "limit-decrease"
 """The capability whose every decision is held at the place `held`."""
 SCOPES = ("control:read", "control:tighten", "decisions:read", "decisions:write")
@@ -54,6 +75,8 @@ class Crew:
     """Of what is proposed, a tenth is held."""
     flooded: Place
     """No switch at the start, no rule."""
+    scoped: Place
+    """No switch, no rule; its card declares a scope."""
     key: str
     owner: Actor
     operator: Actor
@@ -63,19 +86,20 @@ class Crew:
 
 def found() -> Crew:
     owner, operator, approver, reviewer = (_person(name) for name in ("owner", "operator", "approver", "reviewer"))
-    systems = [_system(name, owner) for name in ("quiet", "loaded", "held", "flooded")]
-    _give(operator, Role.OPERATOR, ORGANISATION)
-    _give(approver, Role.APPROVER, ORGANISATION)
-    _give(reviewer, Role.REVIEWER, ORGANISATION)
+    systems = [_system(name, owner) for name in ("quiet", "loaded", "held", "flooded", "scoped")]
+    give_role(operator, Role.OPERATOR, ORGANISATION)
+    give_role(approver, Role.APPROVER, ORGANISATION)
+    give_role(reviewer, Role.REVIEWER, ORGANISATION)
     _accept_all(owner)
     account = register_account(actor=COMMAND, slug="controlled", name="Controlled services", owner=owner)
     key = create_service_key(actor=COMMAND, account=account, systems=systems, scopes=SCOPES)
-    quiet, loaded, held, flooded = (Place(each.slug, each.pk, open_log(each.pk).pk) for each in systems)
+    quiet, loaded, held, flooded, scoped = (Place(each.slug, each.pk, open_log(each.pk).pk) for each in systems)
     crew = Crew(
         quiet=quiet,
         loaded=loaded,
         held=held,
         flooded=flooded,
+        scoped=scoped,
         key=key.text,
         owner=Actor("person", owner.pk),
         operator=Actor("person", operator.pk),
@@ -84,6 +108,7 @@ def found() -> Crew:
     )
     _load(crew)
     _hold(crew)
+    _declare(crew)
     return crew
 
 
@@ -97,7 +122,7 @@ def _system(name: str, owner: Person) -> AISystem:
     return system
 
 
-def _give(person: Person, role: Any, scope: Scope) -> None:
+def give_role(person: Person, role: Any, scope: Scope) -> None:
     with sealing() as seal:
         offer_to(seal, actor=COMMAND, person=person, role=role, scope=scope)
     _accept_all(person)
@@ -147,6 +172,18 @@ def _hold(crew: Crew) -> None:
     queue_id = _queue(crew, crew.held)
     _rule(crew, crew.held, queue_id, "filler", {"capability_in": [FILLER]})
     _rule(crew, crew.held, queue_id, "tenth", {"share": 0.1})
+
+
+def _declare(crew: Crew) -> None:
+    """A card with a scope, which every twentieth decision or so is outside of."""
+    place = Scope.system(crew.scoped.system_id)
+    writer = _person("writer")
+    give_role(writer, Role.TECHNICAL_OWNER, place)
+    by = Actor("person", writer.pk)
+    started = start_card(actor=by, system_id=crew.scoped.system_id)
+    save = save_draft(actor=by, system_id=crew.scoped.system_id, content=CARD, base=started.number)
+    card = submit_card(actor=by, system_id=crew.scoped.system_id, base=save.number)
+    publish_card(actor=crew.owner, system_id=crew.scoped.system_id, content_digest=card.content_digest)
 
 
 def _queue(crew: Crew, place: Place) -> uuid.UUID:

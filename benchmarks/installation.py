@@ -26,7 +26,7 @@ from config.standalone.services import Command
 from config.standalone.supervisor import DRAIN_PATIENCE, connection_limit, control_module, web_module
 
 PROJECT = Path(__file__).resolve().parent.parent
-SMALL, REFERENCE = "answerable_small", "answerable_reference"
+SMALL, REFERENCE, SPREAD = "answerable_small", "answerable_reference", "answerable_spread"
 WEB_PATIENCE = 120.0
 
 

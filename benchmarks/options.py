@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GIGABYTES_A_MILLION = 4.5
-PARTS = ("intake", "singles", "control", "holds", "growth", "reading", "verification")
+PARTS = ("intake", "singles", "control", "holds", "scope", "growth", "reading", "cases", "verification")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Options:
     def gigabytes(self) -> float:
         """About what the data takes: the log at its full size, its small copy, the reference and the journal."""
         measured = 13 * self.rounds * self.batches * 1_000
-        return (self.entries + 2 * self.start + measured) / 1e6 * GIGABYTES_A_MILLION + 4
+        copied = self.entries if "reading" in self.only else 0
+        return (self.entries + copied + 2 * self.start + measured) / 1e6 * GIGABYTES_A_MILLION + 4
 
 
 def read(arguments: list[str]) -> Options:

@@ -144,3 +144,17 @@ def policy_is_strict(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         return []
     text = "The content security policy lets pages run scripts that are not this service's own files."
     return [Error(text, hint="script-src is 'self' and object-src is 'none'.", id="answerable.E010")]
+
+
+@register()
+def provider_is_whole(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    issuer = urlsplit(settings.OIDC_ISSUER)
+    if not settings.OIDC_ISSUER:
+        return []
+    if not settings.OIDC_CLIENT_ID:
+        text = "ANSWERABLE_OIDC_ISSUER names a provider, but not as whom this service asks it."
+        return [Error(text, hint="Set ANSWERABLE_OIDC_CLIENT_ID, and its secret.", id="answerable.E014")]
+    if issuer.scheme != "https" and issuer.hostname not in LOOPBACK:
+        text = "ANSWERABLE_OIDC_ISSUER is not https: whoever sits in between could sign in as anybody."
+        return [Error(text, hint="A provider is asked over TLS.", id="answerable.E015")]
+    return []

@@ -52,6 +52,11 @@ class ServiceError(Exception):
         self.headers = dict(headers or {})
         super().__init__(self.detail)
 
+    @property
+    def more(self) -> str:
+        """What is said beyond the title, for pages that show both."""
+        return "" if self.detail == f"{self.title}." else self.detail
+
 
 class InvalidInput(ServiceError):
     code = "invalid-input"

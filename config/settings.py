@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environs import FileAwareEnv, validate
 
-from config import logs, outgoing
+from config import days, logs, outgoing
 from config.standalone import layout
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -23,6 +24,8 @@ DEBUG = False  # never: a page with local variables on it would show payloads
 
 # --- where things are ------------------------------------------------------------------------------------------------
 DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / ".data"))).absolute()
+if DATA_DIR.resolve() == layout.PROGRAM:  # before anything is written there
+    raise ImproperlyConfigured(layout.AMONG_THE_SOURCES)
 PORT = env.int("PORT", layout.port(DATA_DIR), validate=validate.Range(1, 65535))
 ORIGIN = env.str("ORIGIN", None) or layout.origin(DATA_DIR)
 """Scheme-less name that starts every log's origin. A log keeps the one it was born with."""
@@ -74,7 +77,7 @@ BROKER_URL = env.str("BROKER_URL", None) or layout.broker_url(DATA_DIR)
 
 # --- secrets ---------------------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("SECRET_KEY", None) or layout.secret_key(DATA_DIR)
-"""Django's: sessions, forms. May be replaced at any time; everybody signs in again."""
+"""Django's: sessions, forms, cursors. May be replaced at any time; everybody signs in again, lists begin anew."""
 DIGEST_KEY = env.str("DIGEST_KEY", None)
 """For what is known by a keyed hash alone (intake/digests.py); a file in the data folder unless given. For good."""
 
@@ -97,8 +100,27 @@ SOURCE_SILENCE_SECONDS = env.int("SOURCE_SILENCE_SECONDS", 900, validate=validat
 """A source that sends heartbeats and is not heard from for this long raises an alert."""
 QUARANTINE_DAYS = env.int("QUARANTINE_DAYS", 90, validate=validate.Range(1))
 """Refused records older than this are erased, whatever became of them."""
+WRITTEN_ZONE = env.str("TIME_ZONE", "UTC", validate=days.is_zone)
+"""In which days are written down: in entries, letters and deadlines. Pages show moments in their viewer's zone."""
 DEMO = env.bool("DEMO", False)
 """Set by `make demo` alone: its made-up people (at example.org) are not made to have a second factor."""
+
+# --- signing in with the organisation's own provider (OpenID Connect) -----------------------------------------------
+OIDC_ISSUER = env.str("OIDC_ISSUER", "")
+"""The provider, as its discovery document names itself; without one people sign in here alone."""
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", "")
+OIDC_NAME = env.str("OIDC_NAME", "single sign-on")
+"""What people call the provider; the button says it."""
+OIDC_GROUPS_CLAIM = env.str("OIDC_GROUPS_CLAIM", "groups")
+OIDC_GROUPS: list[str] = env.list("OIDC_GROUPS", [])
+"""Groups whose members may sign in without having been registered before. None: registered people alone."""
+OIDC_VIEWER_GROUPS: list[str] = env.list("OIDC_VIEWER_GROUPS", [])
+"""Of those, groups whose members are offered the role viewer as they are registered. No group gives more."""
+OIDC_TWO_FACTORS: list[str] = env.list("OIDC_TWO_FACTORS", [])
+"""Values of `amr` or `acr` by which the provider says that it asked for two factors. None: it counts as one."""
+OIDC_CA_FILE = env.str("OIDC_CA_FILE", "")
+"""Certificates that the provider's is checked against, in the place of the system's."""
 
 # --- what is told to the outside -------------------------------------------------------------------------------------
 WEBHOOK_NETWORKS: list[str] = env.list("WEBHOOK_NETWORKS", [], validate=outgoing.are_networks)
@@ -269,6 +291,7 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ["map", "png", "jpg", "jpeg", "gif", "webp
 WHITENOISE_USE_FINDERS = not (STATIC_ROOT / "staticfiles.json").exists()  # a fresh clone: straight from the folders
 # Intake reads its own bodies up to its own limits; this is for forms and the rest of the API.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000  # the form of a system card whose tables are full
 
 # --- API -------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -327,5 +350,5 @@ UNFOLD = {
             {"title": "Change password", "link": reverse_lazy("admin:password_change")},
         ]
     },
-    "SIDEBAR": {"navigation": "config.navigation.sidebar"},
+    "SIDEBAR": {"navigation": "console.navigation.sidebar"},
 }

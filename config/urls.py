@@ -5,12 +5,13 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from audit.api.decisions import DecisionList
 from config import error_pages, health, openapi
 from config.dispatch import by_method, for_reading
 from console.health import readyz
 from console.metrics import metrics
+from console.urls import api_urls as console_api
 from console.urls import urlpatterns as console_pages
+from evidence.api.investigation import DecisionList
 from governance.urls import admin_pages as people_pages
 from intake.api import post_decision
 from overrides.urls import ofrep_urls
@@ -38,6 +39,7 @@ urlpatterns = [
     path("api/v1/", include("notices.urls")),
     path("api/v1/", include("overrides.urls")),
     path("api/v1/", include("monitoring.urls")),
+    path("api/v1/", include(console_api)),
     path("", include(ofrep_urls)),
     path("", include("evidence.urls")),
     path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),

@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from audit.models import Case, Clock
 from console.switchboard.places import place_of
 from governance.admin.pages import page_link
 from governance.models import Person, ServiceAccount
@@ -49,6 +50,7 @@ def _done_by(value: str) -> SafeString | None:
 
 
 shows("due_at", "Due")(moment)
+shows("clock", "What is due")(lambda value: str(Clock(value).label))
 shows("epoch", "Epoch of the change")(str)
 shows("known", "Epoch that was known")(str)
 shows("mode", "Mode")(str)
@@ -64,3 +66,9 @@ shows("instance", "One of them")(str)
 shows("reinstated", "Switches set again")(str)
 shows("queue", "Queue")(str)
 shows("effect", "What was done")(lambda value: "see the decision")
+
+
+@shows("case", "Case")
+def _case(value: str) -> SafeString | None:
+    row = Case.objects.filter(pk=UUID(value)).first()
+    return format_html('<a href="{}">{}</a>', reverse("admin:case", args=[row.pk]), row.reference) if row else None

@@ -9,23 +9,20 @@ from typing import Any
 from django.db.models import Count, Min, Prefetch, Q, Sum
 from django.utils import timezone
 
+from console.requests import Asked, to_loosen
 from governance import rights
-from governance.acts import Act
-from governance.models import FailPolicyRequest, Person
-from governance.scopes import Scope
+from governance.models import Person, SystemCard
+from governance.services.cards import may_publish
 from overrides.models import (
     OPEN,
     BreachCount,
-    LooseningRequest,
     Parameter,
     ParameterVersion,
     Review,
-    RuleChange,
     SwitchChange,
 )
 from overrides.parameters import standing_of
 from overrides.services.drill_debts import Debt, drill_debts
-from overrides.services.rule_requests import act_of
 
 DAY = timedelta(days=1)
 Change = SwitchChange.Status
@@ -43,11 +40,13 @@ class Attention:
     breaches: int
     requests: int
     """Open requests to loosen something that wait for this person's agreement."""
+    cards: list[SystemCard]
+    """Those that wait for this person to publish them."""
     overdue: list[Debt]
 
     @property
     def waits(self) -> bool:
-        return bool(self.unconfirmed or self.breaches or self.requests or self.overdue or self.missed)
+        return bool(self.unconfirmed or self.breaches or self.requests or self.cards or self.overdue or self.missed)
 
 
 def attention_for(person: Person, systems: Collection[uuid.UUID]) -> Attention:
@@ -67,6 +66,7 @@ def attention_for(person: Person, systems: Collection[uuid.UUID]) -> Attention:
         unconfirmed=_unconfirmed(systems),
         breaches=breaches["n"] or 0,
         requests=sum(1 for _ in _requests(person, now)),
+        cards=_cards(person, systems),
         overdue=[debt for debt in drill_debts(frozenset(systems)) if debt.is_overdue(now)],
     )
 
@@ -82,27 +82,17 @@ def _unconfirmed(systems: Collection[uuid.UUID]) -> int:
     return found.count()
 
 
-def _requests(person: Person, now: datetime) -> Iterator[Any]:
+def _cards(person: Person, systems: Collection[uuid.UUID]) -> list[SystemCard]:
+    waiting = SystemCard.objects.filter(system_id__in=systems, status=SystemCard.Status.SUBMITTED)
+    return [card for card in waiting.select_related("system") if may_publish(rights.as_actor(person), card)]
+
+
+def _requests(person: Person, now: datetime) -> Iterator[Asked]:
     """Every open request to loosen something that this person may agree to."""
     held = rights.held_by(person)
-    for act, system_id, requested_by in _open_requests(now):
-        scope = Scope.system(system_id) if system_id else Scope()
-        if held.may_approve(act, scope, requested_by=requested_by):
-            yield act
-
-
-def _open_requests(now: datetime) -> Iterator[tuple[Act, uuid.UUID | None, uuid.UUID]]:
-    who = "requested_by_id"
-    switches = LooseningRequest.objects.filter(status=LooseningRequest.Status.OPEN, expires_at__gt=now)
-    yield from ((Act.SWITCH_LOOSEN, *row) for row in switches.values_list("switch__system_id", who))
-    parameters = ParameterVersion.objects.filter(
-        status=ParameterVersion.Status.PROPOSED, request_expires_at__gt=now, requested_by_id__isnull=False
-    )
-    yield from ((Act.PARAMETER_LOOSEN, *row) for row in parameters.values_list("parameter__system_id", who))
-    rules = RuleChange.objects.filter(status=RuleChange.Status.REQUESTED, expires_at__gt=now)
-    yield from ((act_of(change), change.system_id, change.requested_by_id) for change in rules)
-    policies = FailPolicyRequest.objects.filter(status=FailPolicyRequest.Status.OPEN, expires_at__gt=now)
-    yield from ((Act.FAIL_POLICY_LOOSEN, *row) for row in policies.values_list("system_id", who))
+    for asked in to_loosen(now):
+        if asked.by and held.may_approve(asked.act, asked.scope, requested_by=asked.by):
+            yield asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,12 @@ from dataclasses import dataclass, field
 
 from django.db.models import Q
 
+from console.act_words import ACT_WORDS
 from console.ledger_health import troubled_logs
 from governance import rights
+from governance.acts import Act
 from governance.models import Person
+from governance.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +23,31 @@ class Banner:
 
 def banners(person: Person) -> list[Banner]:
     """Those of every page."""
-    return [*_ledger(), *_no_role(person)]
+    return [*_ledger(person), *_no_role(person)]
 
 
-def _ledger() -> list[Banner]:
+def _ledger(person: Person) -> list[Banner]:
+    """That there is trouble concerns everybody; of which log, those who may see it."""
     troubled = troubled_logs()
     if not troubled:
         return []
+    held = rights.held_by(person)
     text = "The ledger is in trouble. Do not rely on the record before an administrator has looked into it."
-    return [Banner("bad", text, [f"{log.origin}: {log.trouble}" for log in troubled])]
+    seen = [
+        log for log in troubled if held.can(Act.LEDGER_VIEW, Scope.system(log.system_id) if log.system_id else Scope())
+    ]
+    return [Banner("bad", text, [f"{log.origin}: {log.trouble}" for log in seen])]
 
 
 def missing_people() -> list[Banner]:
     """For the pages about who does what: acts that nobody can do, or nobody can agree to."""
-    missing = rights.impossible_acts()
-    if not missing:
+    lacking: dict[str, list[str]] = {}
+    for each in rights.impossible_acts():
+        lacking.setdefault(each.missing, []).append(ACT_WORDS[each.act])
+    if not lacking:
         return []
     text = "Some acts are impossible for now, because too few people hold the roles they need."
-    return [Banner("warn", text, [f"{ACT_WORDS.get(each.act, each.act)}: {each.missing}" for each in missing])]
+    return [Banner("warn", text, [f"{_sentence(missing)}: {'; '.join(acts)}." for missing, acts in lacking.items()])]
 
 
 def _no_role(person: Person) -> list[Banner]:
@@ -46,26 +56,5 @@ def _no_role(person: Person) -> list[Banner]:
     return [Banner("info", "You hold no role yet, so there is little to see. An administrator can offer you one.")]
 
 
-ACT_WORDS = {
-    "switch.tighten": "Stop an AI system",
-    "switch.loosen": "Release a stop",
-    "parameter.tighten": "Tighten a parameter",
-    "parameter.loosen": "Loosen a parameter",
-    "card.publish": "Publish a system card",
-    "version.promote": "Approve a model version",
-    "decision.override": "Override a decision",
-    "decision.confirm": "Confirm a decision",
-    "appeal.decide": "Decide an appeal",
-    "export.plain": "Export the record",
-    "export.payloads": "Export payloads",
-    "payloads.grant": "Grant access to payloads",
-    "erase": "Erase personal data",
-    "hold.lift": "Lift a legal hold",
-    "quarantine.dismiss": "Dismiss from quarantine",
-    "log.close": "Close a log",
-    "head.adopt": "Adopt a head",
-    "signing_key.rotate": "Rotate the signing key",
-    "privileged_role.assign": "Give out privileged roles",
-    "system.go_live": "Take an AI system live",
-    "system.retire": "Retire an AI system",
-}
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]

@@ -15,14 +15,23 @@ FLAG_WORDS = {
     Flag.NOT_LIVE: "AI system not live",
     Flag.UNKNOWN_ENVIRONMENT: "unknown environment",
     Flag.UNVERIFIED_MODEL_VERSION: "unverified model version",
+    Flag.UNAPPROVED_MODEL_VERSION: "model version nobody approved",
     Flag.RETIRED_MODEL_VERSION: "retired model version",
     Flag.UNREGISTERED_MODEL_VERSION: "model version not registered",
     Flag.UNREGISTERED_SOURCE: "source not registered",
     Flag.LATE_OVER_24H: "more than 24 hours late",
     Flag.CLOCK_AHEAD: "sender's clock ahead",
+    Flag.OUTSIDE_SCOPE: "outside the card's scope",
     Flag.REPLAYED: "replayed from quarantine",
     Flag.BREACH: "against a switch",
     Flag.LATE: "from before a switch",
+}
+
+AI_ROLES = {
+    "sole": "decides alone",
+    "determinative": "decisive for what a person decides",
+    "advisory": "advises a person who decides",
+    "triage": "sorts what people look at",
 }
 
 
@@ -43,6 +52,10 @@ class DecisionRow:
     @property
     def flags(self) -> list[str]:
         return flag_words(self.decision.body.flags)
+
+    @property
+    def ai_role(self) -> str:
+        return AI_ROLES.get(self.decision.body.ai_role, self.decision.body.ai_role)
 
     @property
     def unaccepted(self) -> bool:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import msgspec
 from django.utils.safestring import SafeString
 
+from audit.explanations import Explanation, read_explanation
 from audit.services.disclosure import DisclosedPart
-from console.explanations import Explanation, read_explanation
 from console.trees import tree_of
 
 TITLES = {
@@ -16,6 +16,8 @@ TITLES = {
     "explanation": "Explanation",
     "context": "Context",
     "refs": "Subject, labels and references",
+    "letter": "An explanation letter",
+    "letter-draft": "The draft of an explanation letter",
 }
 
 
@@ -25,16 +27,20 @@ class ShownPart:
 
     name: str
     title: str
-    size: int
+    data: bytes
     tree: SafeString
     explanation: Explanation | None
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
 
 
 def shown_part(part: DisclosedPart) -> ShownPart:
     return ShownPart(
         name=part.name,
         title=TITLES[part.name],
-        size=len(part.data),
+        data=part.data,
         tree=tree_of(part.data),
         explanation=read_explanation(part.data) if part.name == "explanation" else None,
     )

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from governance import rights
 from governance.acts import Act, Role
+from governance.conflicts import Clash, clashes
 from governance.models import AISystem, Assignment, Person
 
 Status = Assignment.Status
@@ -59,6 +60,10 @@ class MatrixRow:
         return self.cell(Role.ACCOUNTABLE)
 
     @property
+    def lacks_somebody(self) -> bool:
+        return any(cell.tone for cell in self.cells)
+
+    @property
     def has_gap(self) -> bool:
         return any(cell.tone == "bad" for cell in self.cells)
 
@@ -68,6 +73,15 @@ def visible_systems(person: Person) -> QuerySet[AISystem]:
     reached = rights.systems_where(person, Act.SYSTEM_VIEW)
     systems = AISystem.objects.order_by("slug")
     return systems if reached is None else systems.filter(pk__in=reached)
+
+
+def clashes_seen(person: Person) -> list[Clash]:
+    """Roles that are held together though they should not be, where both are in sight of whoever looks."""
+    reached = rights.systems_where(person, Act.SYSTEM_VIEW)
+    seen = rights.in_force().select_related("person", "system", "model_version")
+    if reached is not None:
+        seen = seen.filter(Q(scope=Assignment.Scope.ORGANISATION) | Q(system__in=reached))
+    return clashes(seen) if reached is None or reached else []
 
 
 def matrix(systems: Sequence[AISystem]) -> list[MatrixRow]:
@@ -85,7 +99,7 @@ def _open_assignments(systems: Sequence[AISystem]) -> QuerySet[Assignment]:
     rows = Assignment.objects.filter(
         places, current, status__in=(Status.OFFERED, Status.ACCEPTED), person__is_active=True
     )
-    return rows.select_related("person", "model_version").order_by("accepted_at", "id")
+    return rows.select_related("person", "system", "model_version").order_by("accepted_at", "id")
 
 
 def _cell(system: AISystem, role: Assignment.Role, found: dict[tuple[uuid.UUID | None, str], list[Assignment]]) -> Cell:

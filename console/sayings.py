@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from audit.models import RootCause
+
 Facts = Mapping[str, Any]
 Saying = Callable[[str, Facts], str]
 """Of who did it, and of what the entry says."""
@@ -34,6 +36,7 @@ SOURCE_WORDS = {
     "timeout": "nobody decided in time, so its rule was applied",
 }
 """Whose word holds of a decision."""
+PHASES = {"proposed": "not carried out yet when it was sent", "effective": "carried out already when it was sent"}
 HIDDEN = "{who} handed in a judgement. It is shown once the review is over: others judge without it."
 
 
@@ -95,6 +98,35 @@ def _turned_out(who: str, facts: Facts) -> str:
     return f"{who} says that {facts.get('outcome')} would have been right{corrected}."
 
 
+def _in_case(what: str) -> Saying:
+    def say(who: str, facts: Facts) -> str:
+        others = int(facts.get("count", 1)) - 1
+        along = f", with {others:,} other{'s' * (others > 1)}" if others else ""
+        return f"{who} {what} case {facts.get('case')}{along}."
+
+    return say
+
+
+def _found(who: str, facts: Facts) -> str:
+    cause = facts.get("root_cause")
+    named = f": {RootCause(cause).label}" if cause in RootCause.values else ""
+    return f"{who} recorded a finding in case {facts.get('case')}{named}."
+
+
+def _held(who: str, facts: Facts) -> str:
+    reaches = _of_case(facts) or ", over the time in which it was recorded"
+    return f"{who} placed a legal hold{reaches}: it must not be erased."
+
+
+def _of_case(facts: Facts) -> str:
+    return f" (case {facts['case']})" if facts.get("case") else ""
+
+
+def _issued(who: str, facts: Facts) -> str:
+    corrected = f", in the place of {facts['replaces']}" if facts.get("replaces") else ""
+    return f"{who} issued letter {facts.get('letter')}{corrected}."
+
+
 def _why(facts: Facts) -> str:
     code = facts.get("reason_code")
     return f" ({str(code).replace('-', ' ')})" if code else ""
@@ -137,6 +169,16 @@ SAYINGS: dict[str, Saying] = {
     "appeal.remedied": lambda who, facts: (
         f"{who} said how it was put right." if facts.get("by") == "person" else f"{who} confirmed the new outcome."
     ),
+    "case.opened": lambda who, facts: f"{who} opened case {facts.get('case')}.",
+    "case.attached": _in_case("put it into"),
+    "case.detached": _in_case("took it out of"),
+    "case.finding_recorded": _found,
+    "hold.placed": _held,
+    "hold.lift_requested": lambda who, facts: f"{who} asked to lift it{_of_case(facts)}.",
+    "hold.lift_refused": lambda who, facts: f"{who} said no, or took the request back{_of_case(facts)}.",
+    "hold.lifted": lambda who, facts: f"{who} agreed, as the second person{_of_case(facts)}.",
+    "letter.issued": _issued,
+    "letter.withdrawn": lambda who, facts: f"{who} withdrew letter {facts.get('letter')}.",
     "outcome.recorded": _turned_out,
     "outcome.corrected": _turned_out,
 }

@@ -8,11 +8,14 @@ from typing import Any
 
 import msgspec
 
+from audit.case_selectors import case_trail_of
 from audit.selectors import SealedDecision, trail_of
 from console.decision_rows import flag_words
 from console.parts import TITLES as PART_TITLES
 from console.sayings import hidden, sentence
+from evidence.letters.reading import letters_trail_of
 from governance.models import Person, ServiceAccount
+from ledger.entries import Actor
 from ledger.kinds import Kind
 from ledger.models import Entry
 from monitoring.selectors import outcome_trail_of
@@ -33,6 +36,16 @@ TITLES = {
     "effect.mismatched": "Something else was carried out",
     "outcome.recorded": "What turned out to be true",
     "outcome.corrected": "What turned out to be true, corrected",
+    "case.opened": "A case was opened with it",
+    "case.attached": "Put into a case",
+    "case.detached": "Taken out of a case",
+    "case.finding_recorded": "Finding of a case",
+    "hold.placed": "Legal hold placed",
+    "hold.lift_requested": "Lifting of the legal hold asked for",
+    "hold.lift_refused": "Legal hold stays",
+    "hold.lifted": "Legal hold lifted",
+    "letter.issued": "Explained in a letter",
+    "letter.withdrawn": "Explanation letter withdrawn",
 }
 TONES = {
     "decision.conflicted": "bad",
@@ -48,6 +61,11 @@ TONES = {
     "appeal.opened": "warn",
     "appeal.overturned": "warn",
     "appeal.remedied": "ok",
+    "letter.issued": "ok",
+    "letter.withdrawn": "warn",
+    "case.detached": "warn",
+    "hold.placed": "warn",
+    "hold.lifted": "warn",
 }
 QUIET = frozenset({"review.entered", "review.shown", "review.detached"})
 """Steps of work that say nothing more of the decision than the next one does; they stand in the log."""
@@ -71,7 +89,13 @@ def timeline(decision: SealedDecision, viewer_id: uuid.UUID) -> list[Event]:
 
     What somebody judged is not told to others while the review is open: they may be the next to judge.
     """
-    entries = [*trail_of(decision.id), *people_trail_of(decision.id), *outcome_trail_of(decision.id)]
+    entries = [
+        *trail_of(decision.id),
+        *people_trail_of(decision.id),
+        *outcome_trail_of(decision.id),
+        *letters_trail_of(decision.id),
+        *case_trail_of(Actor("person", viewer_id), decision),
+    ]
     said = [(entry, msgspec.json.decode(bytes(entry.data))) for entry in entries if entry.kind not in QUIET]
     names = names_of([each["actor"] for _, each in said])
     is_open = Review.objects.filter(decision_id=decision.id, status__in=OPEN).exists()

@@ -3,16 +3,19 @@
 import zoneinfo
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+
+from config import days
 
 COOKIE = "zone"
 MAX_NAME = 64
 
 
 class ViewerZoneMiddleware:
-    """Activates the zone for a request and its page; UTC where none is known."""
+    """Activates the zone for a request and its page; the organisation's where none is known."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -27,6 +30,6 @@ class ViewerZoneMiddleware:
 def viewer_zone(request: HttpRequest) -> zoneinfo.ZoneInfo:
     chosen = getattr(request.user, "time_zone", "") or request.COOKIES.get(COOKIE, "")
     try:
-        return zoneinfo.ZoneInfo(chosen[:MAX_NAME] or "UTC")
+        return zoneinfo.ZoneInfo(chosen[:MAX_NAME] or settings.WRITTEN_ZONE)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return zoneinfo.ZoneInfo("UTC")
+        return days.zone()

@@ -4,4 +4,8 @@ from ledger.kinds import Belongs, Kind
 
 ERASURE_PERFORMED = Kind("erasure.performed", Belongs.SCOPE, "what is erasable in the row it is about was erased")
 HEAD_ADOPTED = Kind("head.adopted", Belongs.SCOPE, "two administrators made this host take a log's head as its own")
+LETTER_ISSUED = Kind(
+    "letter.issued", Belongs.SYSTEM, "a person explained a decision to somebody it is about, in writing"
+)
+LETTER_WITHDRAWN = Kind("letter.withdrawn", Belongs.SYSTEM, "an explanation letter does not stand any more")
 LOG_CLOSED = Kind("log.closed", Belongs.REGISTRY, "two administrators closed a log whose tail was lost")

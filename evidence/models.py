@@ -1,11 +1,17 @@
-"""What evidence keeps: the self-audit's progress, and, for the steps to come, witnesses, time-stamps and bundles."""
+"""What evidence keeps: the self-audit's progress, explanation letters; for the steps to come, witnesses and bundles."""
 
+from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from config.database import Access
 from config.ids import new_id
+from governance.models import LetterTemplate
+from governance.models.letter_templates import language_tag
 from ledger.models import Checkpoint, Log
+from ledger.rows import KeyedRow, key_once
 
 
 class AuditProgress(models.Model):
@@ -92,3 +98,87 @@ class EvidenceBundle(models.Model):
 
     def __str__(self) -> str:
         return f"bundle {self.id}"
+
+
+class LetterDraft(models.Model):
+    """A letter that somebody is still writing. Deleted when it is issued or given up, or after a while untouched."""
+
+    DB_ACCESS = Access.WORK
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    """Becomes the key of the letter: issuing it twice issues it once."""
+    decision_id = models.UUIDField()
+    author_id = models.UUIDField()
+    language = models.CharField(max_length=20, validators=[language_tag])
+    addressee = models.TextField(blank=True)
+    text = models.TextField()
+    facts = models.TextField()
+    """What its writer was shown (evidence.letters.drafts): JSON."""
+    replaces_id = models.UUIDField(null=True)
+    saved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("decision_id", "author_id", name="letter_draft_once")]
+
+    def __str__(self) -> str:
+        return f"Draft of a letter about {self.decision_id}"
+
+
+class ExplanationLetter(KeyedRow):
+    """An issued letter that explains one decision. Never changed: another one replaces it, or it is withdrawn."""
+
+    class Status(models.TextChoices):
+        ISSUED = "issued"
+        WITHDRAWN = "withdrawn"
+
+    KEYED_BY = "issued_by_id"
+    ERASABLE_FIELDS = ("text", "addressee", "check_key")
+
+    year = models.PositiveSmallIntegerField()
+    number = models.PositiveIntegerField(validators=[MinValueValidator(1)])
+    decision_id = models.UUIDField()
+    system_id = models.UUIDField()
+    language = models.CharField(max_length=20, validators=[language_tag])
+    template = models.ForeignKey(LetterTemplate, models.PROTECT, null=True, blank=True, related_name="+")
+    """None: ours, since the AI system had none in this language."""
+    is_edited = models.BooleanField(default=False)
+    """Whether somebody wrote anything otherwise than template and facts do."""
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.ISSUED)
+    text = models.TextField(blank=True)
+    addressee = models.TextField(blank=True)
+    check_key = models.CharField(max_length=64, blank=True)
+    """In hex. With it whoever holds the letter checks the digest; without it the digest opens nothing."""
+    digest = models.CharField(max_length=64)
+    """SHA-256, in hex, over the 32 bytes of the check key and the text."""
+    replaces = models.OneToOneField("self", models.PROTECT, null=True, blank=True, related_name="replaced_by")
+    issued_by_id = models.UUIDField()
+    issued_at = models.DateTimeField()
+    withdrawn_by_id = models.UUIDField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            key_once("issued_by_id", "letter_key_once"),
+            models.UniqueConstraint("year", "number", name="letter_reference"),
+            models.CheckConstraint(condition=~Q(replaces=F("id")), name="letter_replaces_another"),
+            models.CheckConstraint(
+                condition=Q(status="withdrawn", withdrawn_at__isnull=False, withdrawn_by_id__isnull=False)
+                | Q(status="issued", withdrawn_at=None, withdrawn_by_id=None),
+                name="letter_withdrawn_by_somebody",
+            ),
+        ]
+        indexes = [models.Index("decision_id", name="letter_decision")]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def reference(self) -> str:
+        """What people call it: `L-2026-0001`."""
+        return f"L-{self.year}-{self.number:04}"
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is what is said today: neither withdrawn nor replaced."""
+        return self.status == self.Status.ISSUED and not hasattr(self, "replaced_by")

@@ -6,7 +6,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from governance.models import AISystem, Assignment, Environment, ModelVersion, ServiceAccount, ServiceKey
+from governance.models import (
+    AISystem,
+    Assignment,
+    Environment,
+    ModelVersion,
+    ServiceAccount,
+    ServiceKey,
+    SystemCard,
+)
 from governance.models.changes import RegisterChange
 from ledger.entries import Actor
 from ledger.kinds import Belongs, Kind
@@ -19,6 +27,7 @@ NOUNS: dict[type[GovernedRow], RegisterChange.Noun] = {
     AISystem: Noun.SYSTEM,
     Environment: Noun.ENVIRONMENT,
     ModelVersion: Noun.MODEL_VERSION,
+    SystemCard: Noun.CARD,
     Assignment: Noun.ASSIGNMENT,
     ServiceAccount: Noun.ACCOUNT,
     ServiceKey: Noun.KEY,

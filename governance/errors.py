@@ -43,8 +43,8 @@ class SystemNotReady(Conflict):
     code = "system-not-ready"
     title = "This AI system may not go live yet"
     meaning = (
-        "A live system has an accountable person who accepted, an approved model version and a written shutdown "
-        "procedure: safe state, steps, contacts. `errors` lists what is missing."
+        "A live system has an accountable person who accepted, a published system card, an approved model version and "
+        "a written shutdown procedure: safe state, steps, contacts. `errors` lists what is missing."
     )
 
 
@@ -132,10 +132,11 @@ class SetupClosed(NotFound):
 
 class CredentialsGuarded(Forbidden):
     code = "credentials-guarded"
-    title = "One administrator alone cannot reset this person's password"
+    title = "One administrator alone cannot change how this person signs in"
     meaning = (
         "They hold, or were asked to take, a role that takes two administrators to give; whoever could sign in as them "
-        "would have it. Somebody at the host makes the link: `manage.py setup_link --for ADDRESS`."
+        "would have it. Somebody at the host does it: `manage.py setup_link`, `reset_factors`, `change_address` or "
+        "`unlink_identities`, each with `--for ADDRESS`."
     )
     default_detail = (
         "This person holds, or was asked to take, a role that takes two to give. Their set-up link is made at the "
@@ -164,6 +165,12 @@ class AssignmentNotOpen(Conflict):
     meaning = "It was accepted, declined or ended already, perhaps by somebody else a moment ago. Look at it again."
 
 
+class TermsNotSeen(Conflict):
+    code = "terms-not-seen"
+    title = "What goes with this role is not what you read"
+    meaning = "Duties, powers or something else of it was changed since, or was never shown. Read it, then do it again."
+
+
 class AssignmentExists(Conflict):
     code = "assignment-exists"
     title = "This person holds this role here already"
@@ -178,6 +185,25 @@ class ApprovalForbidden(Forbidden):
         "two made the other's account or reset their credentials within the last 7 days."
     )
     default_detail = "You cannot be the second person here."
+
+
+class RolesConflict(Conflict):
+    code = "roles-conflict"
+    title = "One person does not hold these two roles together"
+    meaning = (
+        "Some roles are there to watch over others, so nobody holds both in one place. End the one first, or choose "
+        "somebody else."
+    )
+
+
+class GapWouldOpen(Conflict):
+    code = "accountability-gap"
+    title = "A live AI system would be without an accountable person"
+    meaning = (
+        "Hand the responsibility over: it passes at the moment the successor accepts. Nobody is held in a role against "
+        "their will, though: who confirms the gap, with a reason, may end it all the same. The gap is sealed, alerted, "
+        "and every decision in it is flagged. `errors` names the AI systems."
+    )
 
 
 class AccountNotFound(NotFound):
@@ -298,6 +324,23 @@ class FactorKeyUnavailable(Unavailable):
     code = "factor-key-unavailable"
     title = "Second factors cannot be read just now"
     meaning = "The key under which they are kept is missing, or another one. `/readyz` says what is wrong with it."
+
+
+class ProviderUnavailable(Unavailable):
+    code = "sign-in-provider-unavailable"
+    title = "The sign-in provider cannot be asked just now"
+    meaning = "It did not answer, or not as it should. Whoever has a password or a passkey signs in with that."
+    default_detail = (
+        "The sign-in provider does not answer as it should. Try again in a moment, or sign in with your password or "
+        "passkey. The administrators' log says what was wrong."
+    )
+
+
+class ProviderRefused(Forbidden):
+    code = "sign-in-refused"
+    title = "Signing in this way did not work"
+    meaning = "The provider's answer was refused, too old, or used before; or its account opens nothing here."
+    default_detail = "What came back from the sign-in provider cannot be used. Start again from the sign-in page."
 
 
 class TokenNotFound(NotFound):

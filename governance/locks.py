@@ -1,9 +1,13 @@
-"""Locks for what has no row to lock: a slug or an address about to be taken, the number of administrators."""
+"""Locks for what has no row to lock: a slug or an address about to be taken, the number of administrators.
+
+The order in which everybody takes locks, so that no two wait for each other: names, people, AI systems, what belongs to
+an AI system, logs. Within each, by id.
+"""
 
 from django.db import connection
 
 ADMINISTRATORS = "administrators"
-"""Acts that count administrators come one after the other, else two could each let the other one go."""
+"""Acts by which roles begin and end come one after the other, else two could each let the other one go."""
 
 
 def hold(*names: str) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.hashers import check_password
 from django.http import HttpRequest, HttpResponse
@@ -28,6 +29,7 @@ from governance.freshness import is_fresh
 from governance.models import Person
 from governance.services.factors import use_code
 from governance.services.lockouts import admit_factor, forgive
+from governance.sign_in.oidc.provider import is_configured
 from governance.sign_in.presenting import present_passkey
 
 PROVEN_AT = "factor_proven_at"
@@ -41,6 +43,11 @@ View = Callable[..., HttpResponseBase]
 def prove(request: HttpRequest) -> None:
     """A factor was proven in this session, now."""
     request.session[PROVEN_AT] = timezone.now().timestamp()
+
+
+def forget_proof(request: HttpRequest) -> None:
+    """Whoever signed in proved something elsewhere: the next act that asks, asks for a factor of ours."""
+    request.session.pop(PROVEN_AT, None)
 
 
 def proven_at(request: HttpRequest) -> datetime | None:
@@ -93,6 +100,8 @@ def _check(request: HttpRequest, person: Person) -> None:
     if credential := request.POST.get(PASSKEY):
         present_passkey(request, credential, of=person)
         return
+    if _takes_provider(person):
+        raise CodeRefused(f"Sign in again with {settings.OIDC_NAME} first, by the link above.")
     attempt = admit_factor(person)
     if has_factor(person):
         use_code(person=person, code=request.POST.get(CODE, ""))
@@ -107,14 +116,22 @@ def _typed(request: HttpRequest) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, values in lists if name not in NOT_CARRIED for value in values]
 
 
+def _takes_provider(person: Person) -> bool:
+    """Whether there is nothing of theirs here to ask for, and the provider can be asked."""
+    return is_configured() and not has_factor(person) and not person.has_usable_password()
+
+
 def _page(request: HttpRequest, person: Person, refusal: str) -> HttpResponse:
-    takes_password = not has_factor(person)
+    takes_password = not has_factor(person) and person.has_usable_password()
+    takes_provider = _takes_provider(person)
     context = admin.site.each_context(request) | {
         "title": "Is it you?",
         "refusal": refusal,
         "carried": _typed(request),
         "takes_password": takes_password,
-        "takes_code": not takes_password and takes_codes(person),
+        "takes_code": has_factor(person) and takes_codes(person),
+        "takes_nothing": not (has_factor(person) or takes_password or takes_provider),
+        "takes_provider": settings.OIDC_NAME if takes_provider else "",
         "takes_passkey": has_passkey(person),
     }
     response = TemplateResponse(request, "governance/sign_in/prove.html", context)

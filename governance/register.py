@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
+from governance.cards.scope import InputScope
 from governance.errors import KeyOutOfScope
 from governance.fail_policies import FailPolicy
 from ledger.entries import Actor
@@ -27,6 +28,17 @@ class SystemRecord:
     fail_policy: FailPolicy
     fallback_kind: str
     fallback: str
+    card: "CardRecord | None"
+    """The card in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardRecord:
+    """A published card as far as a decision needs it."""
+
+    number: int
+    scope: InputScope | None
+    """What is checked of the input; None where the card declares nothing."""
 
 
 @dataclass(frozen=True, slots=True)

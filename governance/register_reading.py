@@ -10,6 +10,8 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
+from governance.cards.content import read_document
+from governance.cards.scope import scope_of
 from governance.fail_policies import fail_policy_of
 from governance.models import (
     AISystem,
@@ -19,8 +21,9 @@ from governance.models import (
     RegisterChange,
     ServiceAccount,
     ServiceKey,
+    SystemCard,
 )
-from governance.register import KeyRecord, Place, Register, Span, SystemRecord, VersionRecord
+from governance.register import CardRecord, KeyRecord, Place, Register, Span, SystemRecord, VersionRecord
 from ledger.models import Log
 
 OWNERS_KEPT = timedelta(days=35)
@@ -59,6 +62,7 @@ def apply(register: Register, changes: set[Change]) -> Register:
         rows[noun].add(row_id)
     systems = rows[Noun.SYSTEM] | _systems_of(Environment, rows[Noun.ENVIRONMENT])
     systems |= _systems_of(ModelVersion, rows[Noun.MODEL_VERSION])
+    systems |= _systems_of(SystemCard, rows[Noun.CARD])
     if systems:
         register = _with_systems(register, systems)
     if rows[Noun.KEY] or rows[Noun.ACCOUNT]:
@@ -85,7 +89,13 @@ def _with_systems(register: Register, ids: set[uuid.UUID] | None) -> Register:
             "system_id", "version", "status", "model_digest", "config_digest"
         )
     )
-    found = [_system_record(row, logs, places, versions) for row in AISystem.objects.filter(wanted)]
+    cards = {
+        row.system_id: CardRecord(number=row.number or 0, scope=scope_of(read_document(row.content)))
+        for row in SystemCard.objects.filter(part, status=SystemCard.Status.PUBLISHED).only(
+            "system_id", "number", "content"
+        )
+    }
+    found = [_system_record(row, logs, places, versions, cards.get(row.pk)) for row in AISystem.objects.filter(wanted)]
     return replace(
         register,
         systems={**register.systems, **{each.slug: each for each in found}},
@@ -98,6 +108,7 @@ def _system_record(
     logs: Mapping[uuid.UUID | None, Log],
     places: Mapping[uuid.UUID, list[str]],
     versions: Mapping[uuid.UUID, list[VersionRecord]],
+    card: CardRecord | None,
 ) -> SystemRecord:
     opened = logs.get(row.pk)
     return SystemRecord(
@@ -113,6 +124,7 @@ def _system_record(
         origin=opened.origin if opened else "",
         environments=frozenset(places.get(row.pk, ())),
         versions={each.version: each for each in versions.get(row.pk, ())},
+        card=card,
     )
 
 

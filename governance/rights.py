@@ -11,10 +11,10 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from config.errors import Forbidden
-from governance.acts import RULES, Act, Condition, Role, Rule
+from governance.acts import LOOKS, OF_THE_ORGANISATION, RULES, Act, Condition, Role, Rule
 from governance.credentials import self_made_pairs
-from governance.errors import ApprovalForbidden
-from governance.models import Assignment, Person, ServiceAccount, ServiceKey
+from governance.errors import ApprovalForbidden, RequestVoid
+from governance.models import AISystem, Assignment, Person, ServiceAccount, ServiceKey
 from governance.scopes import ORGANISATION, Place, Scope
 from ledger.entries import Actor
 
@@ -77,17 +77,23 @@ def require_approval(
         raise ApprovalForbidden()
 
 
+def require_asker(person_id: uuid.UUID | None, act: Act, scope: Place = ORGANISATION) -> None:
+    """Raise `RequestVoid` where whoever asked for this may not ask for it any more."""
+    if person_id is not None and not can(Actor("person", person_id), act, scope):
+        raise RequestVoid()
+
+
 def systems_where(
-    who: Actor | Person, act: Act, *, given: frozenset[Condition] = NONE_GIVEN
+    who: Actor | Person, act: Act, *, given: frozenset[Condition] = NONE_GIVEN, approving: bool = False
 ) -> frozenset[uuid.UUID] | None:
-    """The AI systems in which a person may do this, for lists; None means all of them.
+    """The AI systems in which a person may do this (or agree to it), for lists; None means all of them.
 
     A right to one model version, capability or case does not open the whole system.
     """
-    actor = as_actor(who)
+    actor, rule = as_actor(who), RULES[act]
     if actor.type != "person" or actor.id is None:
-        return None if can(actor, act) else frozenset()
-    held = in_force().filter(person_id=actor.id, role__in=_counting(RULES[act], given))
+        return None if not approving and can(actor, act) else frozenset()
+    held = in_force().filter(person_id=actor.id, role__in=rule.approves if approving else _counting(rule, given))
     if held.filter(scope=Assignment.Scope.ORGANISATION).exists():
         return None
     return frozenset(held.filter(scope=Assignment.Scope.SYSTEM).values_list("system_id", flat=True))
@@ -120,9 +126,13 @@ class Held:
         """As `rights.can`, of the roles as they were read."""
         return self._any(_counting(RULES[act], NONE_GIVEN), scope)
 
-    def may_approve(self, act: Act, scope: Scope, *, requested_by: uuid.UUID) -> bool:
+    def may_approve(self, act: Act, scope: Scope, *, requested_by: uuid.UUID | None) -> bool:
         """Whether to offer it: not whether the two made each other's account, which `rights.may_approve` asks."""
         return requested_by != self.person_id and self._any(RULES[act].approves, scope)
+
+    def has_part_in(self, *acts: Act) -> bool:
+        """Whether one of their roles, anywhere, asks for one of these acts or agrees to it: what to offer, no right."""
+        return any(role in RULES[act].asks | RULES[act].approves for act in acts for role, _ in self.roles)
 
     def systems_touched(self) -> frozenset[uuid.UUID] | None:
         """The AI systems in which they hold anything, if only for a part of one; None means all of them."""
@@ -163,6 +173,11 @@ def in_force() -> QuerySet[Assignment]:
     )
 
 
+def answering() -> QuerySet[Assignment]:
+    """Who answers for an AI system as a whole, in force: the accountable persons who accepted."""
+    return in_force().filter(role=Role.ACCOUNTABLE, scope=Assignment.Scope.SYSTEM, delegated_from=None)
+
+
 def administrators() -> QuerySet[Assignment]:
     """Administrators of the organisation, in force."""
     return in_force().filter(role=Role.ADMINISTRATOR, scope=Assignment.Scope.ORGANISATION)
@@ -177,10 +192,10 @@ class Impossible:
 
 
 def impossible_acts() -> list[Impossible]:
-    """What cannot be done for now because too few people exist: for the banner. Scopes are not looked at."""
+    """What is needed and cannot be done because too few people exist: for the banner. Scopes are not looked at."""
     holders = _holders()
     pairs = self_made_pairs(set().union(*holders.values()))
-    return [Impossible(act, missing) for act, rule in RULES.items() if (missing := _missing(rule, holders, pairs))]
+    return [Impossible(act, missing) for act in _needed() if (missing := _missing(RULES[act], holders, pairs))]
 
 
 def as_actor(who: Actor | Person) -> Actor:
@@ -189,7 +204,7 @@ def as_actor(who: Actor | Person) -> Actor:
 
 
 def _counting(rule: Rule, given: frozenset[Condition]) -> frozenset[Assignment.Role]:
-    return frozenset(role for role in rule.asks if role not in rule.only_if or rule.only_if[role] in given)
+    return frozenset(role for role in rule.asks if role not in rule.only_if or rule.only_if[role] & given)
 
 
 def _person_may(person_id: uuid.UUID, roles: frozenset[Assignment.Role], scope: Place) -> bool:
@@ -219,6 +234,13 @@ def _holders() -> dict[str, set[uuid.UUID]]:
     for role, person_id in in_force().values_list("role", "person_id"):
         holders[role].add(person_id)
     return holders
+
+
+def _needed() -> list[Act]:
+    """Acts that something may wait for. Without an AI system there is nothing to stop, publish or review."""
+    is_any = AISystem.objects.exclude(status=AISystem.Status.RETIRED).exists()
+    there = frozenset(RULES) - LOOKS if is_any else OF_THE_ORGANISATION
+    return [act for act, rule in RULES.items() if act in there and rule.is_built]
 
 
 def _missing(rule: Rule, holders: dict[str, set[uuid.UUID]], pairs: set[frozenset[uuid.UUID]]) -> str:

@@ -108,7 +108,23 @@ class AnyOf:
         return Q(system_ids__overlap=list(self.system_ids))
 
 
-Place = Scope | AnyOf
+@dataclass(frozen=True, slots=True)
+class AboutCase:
+    """A case as a whole, which may be about several AI systems: a right in one of them, or to the case, is enough."""
+
+    case_id: uuid.UUID
+    system_ids: frozenset[uuid.UUID]
+
+    def covering(self) -> Q:
+        """Assignments that reach the case, or one of its systems as a whole."""
+        return AnyOf(self.system_ids).covering() | Q(scope=Kind.CASE, case_id=self.case_id)
+
+    def within_reach(self) -> Q:
+        """Keys that reach one of the systems."""
+        return AnyOf(self.system_ids).within_reach()
+
+
+Place = Scope | AnyOf | AboutCase
 """Where a right is looked for."""
 
 ORGANISATION = Scope()

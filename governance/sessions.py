@@ -5,7 +5,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
@@ -17,6 +17,7 @@ from governance.models import Person
 from governance.models.sign_ins import StaffSession
 
 SIGNED_IN_AT, PLACE, AGENT, HOW = "signed_in_at", "signed_in_from", "signed_in_with", "signed_in_by"
+NOTE_USE_AFTER = timedelta(minutes=1)
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
 DEVICES = (
     ("iPhone", "iPhone"),
@@ -29,6 +30,8 @@ DEVICES = (
 
 
 class SessionStore(DatabaseStore):
+    """Django's, with whose it is and when it was last used."""
+
     @classmethod
     def get_model_class(cls) -> Any:
         return StaffSession
@@ -36,6 +39,13 @@ class SessionStore(DatabaseStore):
     def create_model_instance(self, data: Any) -> Any:
         row: Any = super().create_model_instance(data)
         row.person_id = uuid.UUID(data[SESSION_KEY]) if SESSION_KEY in data else None
+        row.last_seen_at = timezone.now()
+        return row
+
+    def _get_session_from_db(self) -> Any:
+        row: Any = super()._get_session_from_db()  # type: ignore[misc]
+        if row is not None and row.person_id is not None:
+            _note_use(row)
         return row
 
 
@@ -45,13 +55,14 @@ class Shown:
 
     handle: str
     signed_in_at: datetime | None
+    last_seen_at: datetime | None
     place: str
     agent: str
     how: str
     is_this: bool
 
 
-def sessions_of(person: Person, current: str | None) -> list[Shown]:
+def sessions_of(person: Person, current: str | None = None) -> list[Shown]:
     """Where somebody is signed in, the newest first."""
     shown = [_shown(row, current) for row in _rows(person)]
     return sorted(shown, key=lambda each: (each.is_this, each.signed_in_at or timezone.now()), reverse=True)
@@ -77,6 +88,13 @@ def short_agent(header: str) -> str:
     return browser or device or re.sub(r"[^ -~]", "", header)[:40] or "unknown"
 
 
+def _note_use(row: StaffSession) -> None:
+    """At most once a minute."""
+    now = timezone.now()
+    if row.last_seen_at is None or now - row.last_seen_at > NOTE_USE_AFTER:
+        StaffSession.objects.filter(pk=row.pk).update(last_seen_at=now)
+
+
 def _rows(person: Person) -> Iterator[StaffSession]:
     yield from StaffSession.objects.filter(person_id=person.pk, expire_date__gt=timezone.now())
 
@@ -86,6 +104,7 @@ def _shown(row: StaffSession, current: str | None) -> Shown:
     return Shown(
         handle=_handle(row.session_key),
         signed_in_at=parse_datetime(data.get(SIGNED_IN_AT, "")),
+        last_seen_at=row.last_seen_at,
         place=data.get(PLACE, ""),
         agent=data.get(AGENT, ""),
         how=data.get(HOW, ""),

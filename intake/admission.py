@@ -218,14 +218,17 @@ class Admission:
         late = record.occurred_at < self._at - LATE
         ahead = record.occurred_at > self._at + CLOCK_AHEAD
         settled = record.occurred_at >= known.settled_since
-        is_usual = settled and not late and not ahead and conduct is None and self._replay is None
+        outside = _is_outside(known.system, record)
+        is_usual = settled and not late and not ahead and not outside and conduct is None and self._replay is None
         if is_usual and known.usual is not None and known.usual[0] is directive:
             return known.usual[1]
         then = known.owner if settled else self._owner_then(known, record)
-        variant = (late, ahead, then, directive, conduct)
+        variant = (late, ahead, outside, then, directive, conduct)
         facets = known.variants.get(variant)
         if facets is None or self._replay is not None:
-            values = facet_values(self.grant, known, record, directive, then, late=late, ahead=ahead, conduct=conduct)
+            values = facet_values(
+                self.grant, known, record, directive, then, late=late, ahead=ahead, outside=outside, conduct=conduct
+            )
             if self._replay is not None:
                 flags = (*values.flags, Flag.REPLAYED)
                 return encode_facets(msgspec.structs.replace(values, replayed_by=self._replay.person_id, flags=flags))
@@ -267,6 +270,12 @@ def _probability(known: Known, record: DecisionRecord, directive: Directive) -> 
         return 1.0
     rules = control_memory.current().rules.get(known.system.id, ())
     return probability_of(directive.rule, rules, known.environment, record, model_version=record.model_version)
+
+
+def _is_outside(system: SystemRecord, record: DecisionRecord) -> bool:
+    """Whether the card in force declares a scope, and the input is outside it."""
+    card = system.card
+    return card is not None and card.scope is not None and card.scope.is_outside(bytes(record.input))
 
 
 def _parts(record: DecisionRecord) -> list[tuple[str, bytes]]:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from config.errors import FieldProblem
-from config.problems import pointer
+from config.pointers import pointer
 from intake import wire
 from intake.errors import MalformedRecord
 from intake.pairs import NotANumber, Pairs, read_pairs

@@ -48,7 +48,9 @@ class Known:
     made_at: float
     usual: tuple[Directive, Facets] | None = None
     """The variant of a decision that is neither late nor ahead, under the owner of now: nearly always this one."""
-    variants: dict[tuple[bool, bool, Owner | None, Directive, Conduct | None], Facets] = field(default_factory=dict)
+    variants: dict[tuple[bool, bool, bool, Owner | None, Directive, Conduct | None], Facets] = field(
+        default_factory=dict
+    )
 
     def is_over(self, at: datetime) -> bool:
         if self.changes_at is not None and at >= self.changes_at:
@@ -139,8 +141,18 @@ def _version(
             _full_since[system.id] = at.date()
             return None, (Flag.UNREGISTERED_MODEL_VERSION,)
         version = VersionRecord(row.pk, row.version, row.status, row.model_digest, row.config_digest)
-    flags = {"unverified": (Flag.UNVERIFIED_MODEL_VERSION,), "retired": (Flag.RETIRED_MODEL_VERSION,)}
-    return version, flags.get(version.status, ())
+    return version, _version_flags(version.status, system.status == "live")
+
+
+def _version_flags(status: str, is_live: bool) -> tuple[Flag, ...]:
+    match status:
+        case "unverified":
+            return (Flag.UNVERIFIED_MODEL_VERSION,)
+        case "retired":
+            return (Flag.RETIRED_MODEL_VERSION,)
+        case "registered" | "proposed" if is_live:  # of one that is not live, the decision says that already
+            return (Flag.UNAPPROVED_MODEL_VERSION,)
+    return ()
 
 
 def _source(grant: KeyGrant, system: SystemRecord, record: DecisionRecord) -> tuple[uuid.UUID | None, tuple[Flag, ...]]:
@@ -186,9 +198,10 @@ def facet_values(
     *,
     late: bool,
     ahead: bool,
+    outside: bool,
     conduct: Conduct | None,
 ) -> FacetValues:
-    late_flags = (Flag.LATE_OVER_24H,) if late else ()
+    found = {Flag.LATE_OVER_24H: late, Flag.CLOCK_AHEAD: ahead, Flag.OUTSIDE_SCOPE: outside}
     conduct_flags = (Flag(conduct.value),) if conduct else ()
     return FacetValues(
         log_id=known.log_id,
@@ -197,6 +210,7 @@ def facet_values(
         environment=known.environment,
         model_version=record.model_version,
         model_version_id=known.version.id if known.version else None,
+        card=known.system.card.number if known.system.card else None,
         capability=record.capability,
         outcome=record.outcome,
         error_type=record.error_type,
@@ -211,7 +225,7 @@ def facet_values(
         accountable=_holder(known.owner),
         occurred_accountable=_holder(then) if then != known.owner else None,
         directive=SealedDirective(directive.action, directive.mode, directive.epoch, directive.reason_code),
-        flags=(*known.flags, *late_flags, *((Flag.CLOCK_AHEAD,) if ahead else ()), *conduct_flags),
+        flags=(*known.flags, *(flag for flag, holds in found.items() if holds), *conduct_flags),
     )
 
 

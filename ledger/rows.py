@@ -124,6 +124,26 @@ class GovernedRow(models.Model):
         return frozenset(cls.ERASABLE_FIELDS + cls.UNSEALED_FIELDS)
 
 
+class KeyedRow(GovernedRow):
+    """A row that a repeat does not make again. Whoever makes it may send a key, which says nothing of the row's own id.
+
+    A subclass names in `KEYED_BY` the column of who made it: a key is theirs, and `key_once` is its constraint.
+    """
+
+    KEYED_BY: ClassVar[str]
+    UNSEALED_FIELDS = ("key",)
+
+    key = models.UUIDField(null=True, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+def key_once(made_by: str, name: str) -> models.UniqueConstraint:
+    """Of one person, a key made one row."""
+    return models.UniqueConstraint(fields=[made_by, "key"], name=name)
+
+
 def write_row(
     seal: Seal,
     *,
@@ -194,8 +214,12 @@ def state_bytes(row: GovernedRow) -> bytes:
 
 def particulars_bytes(row: GovernedRow) -> bytes:
     """The bytes of a row's erasable columns as their version in `Particulars` holds them."""
-    values = {name: _plain(getattr(row, name)) for name in row.ERASABLE_FIELDS}
-    return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(erasable_columns(row), sort_keys=True, separators=(",", ":")).encode()
+
+
+def erasable_columns(row: GovernedRow) -> dict[str, Any]:
+    """A row's erasable columns as plain JSON values."""
+    return {name: _plain(getattr(row, name)) for name in row.ERASABLE_FIELDS}
 
 
 def _version_particulars(row: GovernedRow) -> None:

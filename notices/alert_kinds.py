@@ -12,9 +12,26 @@ class AlertKind(NamedTuple):
 
 
 ALERT_KINDS = {
+    "accountability.ending": AlertKind(
+        "Responsibility ends soon",
+        "Whoever answers for a live AI system does so for a few days more, and nobody has accepted to follow.",
+    ),
     "accountability.gap": AlertKind(
         "Nobody answers for it",
         "A live AI system has nobody who has accepted to answer for it.",
+    ),
+    "card.day_passed": AlertKind(
+        "A day of the system card has passed",
+        "The card in force names a day for its next review, or for the planned retirement, and it is over.",
+    ),
+    "case.lead_conflict": AlertKind(
+        "An investigator had a part in it",
+        "Whoever leads an investigation, or was appointed to it, answers for what it is about by now, or had a part in "
+        "one of its decisions.",
+    ),
+    "case.lead_without_role": AlertKind(
+        "The lead is no investigator any more",
+        "Whoever leads an investigation lost the role that it takes. The case waits for another lead.",
     ),
     "client.not_armed": AlertKind(
         "Clients not armed",
@@ -43,6 +60,14 @@ ALERT_KINDS = {
     "effect.mismatched": AlertKind(
         "Carried out otherwise than decided",
         "The calling service carried out something else than what people decided.",
+    ),
+    "incident.due": AlertKind(
+        "A deadline of an incident is near",
+        "Something has to be reported or told because of a serious incident, and it was not recorded yet.",
+    ),
+    "incident.overdue": AlertKind(
+        "A deadline of an incident is over",
+        "Something had to be reported or told because of a serious incident, and it was not recorded in time.",
     ),
     "ledger.audit_failed": AlertKind(
         "Self-audit failed",

@@ -11,7 +11,7 @@ from django.utils.timezone import localtime
 
 from governance import rights
 from governance.acts import Act, Condition
-from governance.models import Assignment, FailPolicyRequest, Person
+from governance.models import Assignment, FailPolicyRequest, LetterTemplate, Person, SystemCard, VersionPromotion
 from governance.scopes import Place, Scope
 from ledger.models import Particulars
 from ledger.rows import GovernedRow
@@ -32,6 +32,7 @@ def ask_approvers(
     requested_by: uuid.UUID | None,
     kind: str,
     request_id: uuid.UUID,
+    time_of_asking: datetime | None = None,
     about: uuid.UUID | None = None,
     given: frozenset[Condition] = frozenset(),
     had_part: Callable[[uuid.UUID], bool] = _nobody,
@@ -39,14 +40,15 @@ def ask_approvers(
     """Write once to each person who may agree to a request. Returns how many were not asked before.
 
     `kind` names the words, which are made of `{"request": id}` when the e-mail is sent. Call it inside the transaction
-    of the request. `about`: the person whom it is about, who cannot agree either, as those who `had_part` in it.
-    `given`: as for `rights.may_approve`.
+    of the request. `time_of_asking`: of a request that can be made again. `about`: the person whom it is about, who
+    cannot agree either, as those who `had_part` in it. `given`: as for `rights.may_approve`.
     """
+    once = f":{time_of_asking.isoformat()}" if time_of_asking else ""
     asked = (
         tell(
             person_id=person.pk,
             kind=kind,
-            fingerprint=f"{kind}:{request_id}",
+            fingerprint=f"{kind}:{request_id}{once}",
             facts={"request": str(request_id)},
         )
         for person in rights.holders(act, scope, approving=True)
@@ -90,7 +92,12 @@ def ask_about_the_register() -> int:
     now = timezone.now()
     policies = FailPolicyRequest.objects.filter(status=FailPolicyRequest.Status.OPEN, expires_at__gt=now)
     roles = Assignment.objects.filter(status=Assignment.Status.PROPOSED)
-    return sum(map(_ask_about_policy, policies)) + sum(map(_ask_about_role, roles))
+    cards = SystemCard.objects.filter(status=SystemCard.Status.SUBMITTED)
+    promotions = VersionPromotion.objects.filter(status=VersionPromotion.Status.OPEN).select_related("model_version")
+    templates = LetterTemplate.objects.filter(status=LetterTemplate.Status.SUBMITTED)
+    asked = sum(map(_ask_about_policy, policies)) + sum(map(_ask_about_role, roles))
+    asked += sum(map(_ask_about_card, cards)) + sum(map(_ask_about_promotion, promotions))
+    return asked + sum(map(_ask_about_template, templates))
 
 
 def _ask_about_policy(request: FailPolicyRequest) -> int:
@@ -111,6 +118,57 @@ def _ask_about_role(proposal: Assignment) -> int:
         kind="role.asked",
         request_id=proposal.pk,
         about=proposal.person_id,
+    )
+
+
+def _ask_about_card(card: SystemCard) -> int:
+    """Once for each submission: one that came back and was submitted again is asked about again."""
+    return ask_approvers(
+        act=Act.CARD_PUBLISH,
+        scope=Scope.system(card.system_id),
+        requested_by=card.submitted_by_id,
+        kind="card.asked",
+        request_id=card.pk,
+        time_of_asking=card.submitted_at,
+        had_part=lambda person_id: person_id in card.written_by,
+    )
+
+
+def _ask_about_promotion(promotion: VersionPromotion) -> int:
+    return ask_approvers(
+        act=Act.VERSION_PROMOTE,
+        scope=Scope.system(promotion.model_version.system_id),
+        requested_by=promotion.requested_by_id,
+        kind="version.asked",
+        request_id=promotion.pk,
+        had_part=lambda person_id: person_id in promotion.written_by,
+    )
+
+
+def _ask_about_template(draft: LetterTemplate) -> int:
+    """Once for each submission, as of a card."""
+    return ask_approvers(
+        act=Act.LETTER_TEMPLATE_PUBLISH,
+        scope=Scope.system(draft.system_id),
+        requested_by=draft.submitted_by_id,
+        kind="letter_template.asked",
+        request_id=draft.pk,
+        time_of_asking=draft.submitted_at,
+        had_part=lambda person_id: person_id in draft.written_by,
+    )
+
+
+@letter("version.asked")
+def _version(facts: Facts) -> Letter:
+    promotion = VersionPromotion.objects.select_related("model_version__system").get(pk=uuid.UUID(facts["request"]))
+    version = promotion.model_version
+    return asking(
+        by=promotion.requested_by_id,
+        wants=f"bring the model version {version} of {version.system} into use",
+        why=[promotion.reason],
+        is_open=promotion.status == VersionPromotion.Status.OPEN,
+        until=None,
+        page=page_of(version),
     )
 
 
@@ -138,4 +196,30 @@ def _role(facts: Facts) -> Letter:
         is_open=proposal.status == Assignment.Status.PROPOSED,
         until=None,
         page=page_of(proposal),
+    )
+
+
+@letter("card.asked")
+def _card(facts: Facts) -> Letter:
+    card = SystemCard.objects.select_related("system").get(pk=uuid.UUID(facts["request"]))
+    return asking(
+        by=card.submitted_by_id,
+        wants=f"publish a system card of {card.system}",
+        why=[card.note],
+        is_open=card.status == SystemCard.Status.SUBMITTED,
+        until=None,
+        page=reverse("admin:card_draft", args=[card.system_id]),
+    )
+
+
+@letter("letter_template.asked")
+def _template(facts: Facts) -> Letter:
+    draft = LetterTemplate.objects.select_related("system").get(pk=uuid.UUID(facts["request"]))
+    return asking(
+        by=draft.submitted_by_id,
+        wants=f"publish a template of the letters of {draft.system} ({draft.language})",
+        why=[draft.note],
+        is_open=draft.status == LetterTemplate.Status.SUBMITTED,
+        until=None,
+        page=reverse("admin:letter_template", args=[draft.system_id, draft.language]),
     )

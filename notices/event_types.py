@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from governance.acts import Act
+
 TEST = "webhook.test"
 URGENT = "switch."
 """What tells of a stop: it leaves at once, and what fails is tried again soon. (The state that callers read stays what
@@ -23,16 +25,20 @@ class EventType:
     meaning: str
     about: str
     example: Mapping[str, Any]
+    seen_by: Act = Act.SYSTEM_VIEW
+    """What an endpoint's owner must be able to do in the AI system to be told."""
 
 
 _types: dict[str, EventType] = {}
 
 
-def event_type(name: str, meaning: str, *, about: str, example: Mapping[str, Any]) -> None:
+def event_type(
+    name: str, meaning: str, *, about: str, example: Mapping[str, Any], seen_by: Act = Act.SYSTEM_VIEW
+) -> None:
     """Declares a type, with facts as an event of it may have them."""
     if name in _types:
         raise ValueError(f"the event type {name!r} is declared twice")
-    _types[name] = EventType(name, meaning, about, example)
+    _types[name] = EventType(name, meaning, about, example, seen_by)
 
 
 def event_types() -> list[EventType]:
@@ -43,6 +49,11 @@ def event_types() -> list[EventType]:
 def meaning_of(name: str) -> str:
     """In words; nothing for a type that no version knows any more."""
     return _types[name].meaning if name in _types else ""
+
+
+def seen_by(name: str) -> Act:
+    """The right without which nobody is told of a type."""
+    return _types[name].seen_by if name in _types else Act.SYSTEM_VIEW
 
 
 def is_declared(name: str) -> bool:

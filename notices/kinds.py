@@ -5,6 +5,7 @@ from ledger.kinds import Belongs, Kind
 ALERT_OPENED = Kind("alert.opened", Belongs.SCOPE, "something that somebody must look at")
 ALERT_ACKNOWLEDGED = Kind("alert.acknowledged", Belongs.SCOPE, "somebody is looking at it")
 ALERT_ESCALATED = Kind("alert.escalated", Belongs.SCOPE, "nobody acknowledged it in time, so others were told")
+ALERT_REASSIGNED = Kind("alert.reassigned", Belongs.SCOPE, "somebody else sees to it: whoever it was given to has left")
 ALERT_CLOSED = Kind("alert.closed", Belongs.SCOPE, "it was dealt with; a note says how")
 
 WEBHOOK_REGISTERED = Kind("webhook.registered", Belongs.SCOPE, "a caller's address is told of events from here on")

@@ -3,18 +3,19 @@
 from django.db.models import Case, Q, QuerySet, When
 
 from governance import rights
-from governance.acts import Act
-from governance.models import AISystem, Person
+from governance.acts import Act, Role
+from governance.models import AISystem, Assignment, Person
 from governance.scopes import ORGANISATION, Scope
 from ledger.entries import Actor
 from notices.models import Alert, Delivery, WebhookEndpoint
 
+GAP = "accountability.gap"
 WORST_FIRST = (Alert.Severity.CRITICAL, Alert.Severity.WARNING, Alert.Severity.INFO)
 
 
 def alerts_for(who: Actor | Person) -> QuerySet[Alert]:
-    """The alerts that somebody may see: those of systems they may handle alerts of, and their own."""
-    systems = rights.systems_where(who, Act.ALERT_HANDLE)
+    """The alerts that somebody may see: those of systems that their role covers, and their own."""
+    systems = rights.systems_where(who, Act.ALERT_VIEW)
     if systems is None:
         return Alert.objects.all()
     return Alert.objects.filter(Q(system_id__in=systems) | Q(owner_id=rights.as_actor(who).id))
@@ -34,12 +35,12 @@ def not_closed(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
 
 
 def recipients(alert: Alert) -> QuerySet[Person]:
-    """Who is told: the owner while they are here, else the administrators."""
-    if alert.owner_id:
-        owner = Person.objects.filter(pk=alert.owner_id, is_active=True)
-        if owner.exists():
-            return owner
-    return Person.objects.filter(pk__in=rights.administrators().values("person_id"))
+    """Who is told: the owner while they are here, else the administrators; of a gap the deputies too, who stand in."""
+    standing_in = rights.in_force().filter(role=Role.DEPUTY, scope=Assignment.Scope.SYSTEM, system_id=alert.system_id)
+    deputies = Q(pk__in=standing_in.values("person_id")) if alert.kind == GAP and alert.system_id else Q(pk__in=[])
+    if alert.owner_id and Person.objects.filter(pk=alert.owner_id, is_active=True).exists():
+        return Person.objects.filter(Q(pk=alert.owner_id) | deputies)
+    return Person.objects.filter(Q(pk__in=rights.administrators().values("person_id")) | deputies)
 
 
 def endpoints_for(who: Actor | Person) -> QuerySet[WebhookEndpoint]:

@@ -7,7 +7,7 @@ from celery import shared_task
 
 from notices import approvals, credentials
 from notices.lockouts import tell_lock_outs
-from notices.services import escalation, fan_out, gaps, mailing, sending
+from notices.services import card_days, endings, escalation, fan_out, gaps, mailing, sending, term_days
 from notices.services.alerts import seal_waiting_alerts
 
 PATIENCE = 30.0  # seconds for which one task goes on with what waits for the same endpoint
@@ -41,6 +41,21 @@ def escalate_alerts_task() -> int:
 @shared_task
 def alert_gaps_task() -> int:
     return gaps.alert_gaps()
+
+
+@shared_task
+def warn_of_endings_task() -> int:
+    return endings.warn_of_endings()
+
+
+@shared_task
+def remind_of_terms_task() -> int:
+    return term_days.remind_of_terms()
+
+
+@shared_task
+def remind_of_card_days_task() -> int:
+    return card_days.remind_of_card_days()
 
 
 @shared_task

@@ -4,7 +4,7 @@ Each floor says how its own facts are shown; one that nobody knows stands as it 
 """
 
 from collections.abc import Callable, Iterator
-from datetime import UTC
+from datetime import UTC, date
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from governance.admin.pages import page_link
-from governance.models import AISystem, Person, ServiceKey
+from governance.models import AISystem, Person, ServiceKey, SystemCard
 from ledger.models import Log
 from notices.alert_kinds import ALERT_KINDS
 from notices.models import Alert
@@ -105,6 +105,13 @@ def _person(value: str) -> SafeString | None:
     return page_link(person) if person else None
 
 
+@shows("card", "System card")
+def _card(value: str) -> SafeString | None:
+    card = SystemCard.objects.filter(pk=value).first()
+    page = reverse("admin:card", args=[card.system_id, card.number]) if card else ""
+    return format_html('<a href="{}">{}</a>', page, card) if card else None
+
+
 @shows("by", "Locked")
 def _by(value: str) -> str | None:
     words = {"account": "the account", "address": "a network address", "factor": "the second factor of the account"}
@@ -112,5 +119,8 @@ def _by(value: str) -> str | None:
 
 
 shows("last_heard_at", "Last heard")(moment)
+shows("ends_at", "Ends")(moment)
+shows("card_day", "What was due")({"review": "Next review", "retirement": "Planned retirement"}.get)
+shows("due_on", "On")(lambda value: date_format(date.fromisoformat(value)))
 shows("index", "First at entry")(str)
 shows("findings", "Findings in all")(str)

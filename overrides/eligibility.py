@@ -3,9 +3,11 @@
 import uuid
 
 import msgspec
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from audit.flags import Flag
 from audit.kinds import DECISION_RECORDED
+from audit.models import CaseDecision, Decision
 from audit.selectors import SealedDecision
 from audit.services.disclosure import scope_of
 from governance import rights
@@ -47,6 +49,26 @@ def had_part(person_id: uuid.UUID, decision_id: uuid.UUID) -> bool:
             Q(opened_by_id=person_id) | Q(decided_by_id=person_id), decision_id=decision_id
         ).exists()
     )
+
+
+def had_part_in_case(person_id: uuid.UUID, case_id: uuid.UUID) -> bool:
+    """Whether somebody had a part in any decision that is in a case, as `had_part` means it."""
+    inside = CaseDecision.current().filter(case_id=case_id).values_list("decision_id", flat=True)
+    reviewed = ReviewAssignment.objects.filter(person_id=person_id, status=Work.SUBMITTED)
+    overrode = Override.objects.filter(Q(person_id=person_id) | Q(second_person_id=person_id))
+    appealed = Appeal.objects.filter(Q(opened_by_id=person_id) | Q(decided_by_id=person_id))
+    return (
+        reviewed.filter(review__decision_id__in=inside).exists()
+        or overrode.filter(decision_id__in=inside).exists()
+        or appealed.filter(decision_id__in=inside).exists()
+        or _sent_any(person_id, inside)
+    )
+
+
+def _sent_any(person_id: uuid.UUID, decision_ids: QuerySet[CaseDecision, uuid.UUID]) -> bool:
+    """Whether they replayed one of the records: such a decision carries the flag, and its entry names them."""
+    replayed = Decision.objects.filter(id__in=decision_ids, flags__contains=[Flag.REPLAYED])
+    return any(_sent(person_id, decision_id) for decision_id in replayed.values_list("id", flat=True).iterator())
 
 
 def _sent(person_id: uuid.UUID, decision_id: uuid.UUID) -> bool:

@@ -125,9 +125,20 @@ def visible_review(actor: Actor, review_id: uuid.UUID) -> Review:
     return found
 
 
-def queue_in_use(slug: str) -> ReviewQueue:
-    """Errors: `QueueNotFound`, also where it was archived: nothing waits in it any more."""
-    found = ReviewQueue.objects.filter(slug=slug, archived_at=None).first()
+def visible_queues(actor: Actor) -> QuerySet[ReviewQueue]:
+    """The queues that somebody may know of: their own, and those of AI systems that they see, if only in part; whoever
+    sees one sees those that are for all."""
+    systems = rights.systems_where(actor, Act.SYSTEM_VIEW)
+    if systems is None:
+        return ReviewQueue.objects.all()
+    systems |= rights.systems_in_part(actor, Act.SYSTEM_VIEW)
+    for_all = Q(system=None) if systems else Q(pk__in=[])
+    return ReviewQueue.objects.filter(Q(owner_id=actor.id) | Q(system_id__in=systems) | for_all)
+
+
+def queue_in_use(actor: Actor, slug: str) -> ReviewQueue:
+    """Errors: `QueueNotFound`, also where it is out of sight, or archived: nothing waits in it any more."""
+    found = visible_queues(actor).filter(slug=slug, archived_at=None).first()
     if found is None:
         raise QueueNotFound()
     return found
@@ -181,16 +192,35 @@ def overridden_among(decision_ids: Iterable[uuid.UUID]) -> frozenset[uuid.UUID]:
 
 def is_overridden() -> Q:
     """For lists of decisions: whether people have put another outcome in a decision's place."""
-    reviewed = Review.objects.filter(
+    return Q(Exists(_reviewed())) | Q(Exists(_overridden()))
+
+
+def is_overridden_elsewhere() -> Q:
+    """Whether the customer's own tool reported a human decision about it."""
+    return Q(Exists(ReportedOverride.objects.filter(decision_id=OuterRef("pk"))))
+
+
+def ends_otherwise() -> Q:
+    """Whether the outcome that people put in its place is another than the model's."""
+    # whoever rejects says that nothing is to be done: that is never the model's outcome
+    rejected = _reviewed().filter(verdict="reject")
+    modified = _reviewed().filter(verdict="modify").exclude(outcome=OuterRef("outcome"))
+    return Q(Exists(rejected)) | Q(Exists(modified)) | Q(Exists(_overridden().exclude(outcome=OuterRef("outcome"))))
+
+
+def _reviewed() -> QuerySet[Review]:
+    return Review.objects.filter(
         decision_id=OuterRef("pk"), verdict__in=["modify", "reject"], visible_at__lte=timezone.now()
     )
-    overridden = Override.objects.filter(decision_id=OuterRef("pk"), status=Override.Status.IN_FORCE)
-    return Q(Exists(reviewed)) | Q(Exists(overridden))
+
+
+def _overridden() -> QuerySet[Override]:
+    return Override.objects.filter(decision_id=OuterRef("pk"), status=Override.Status.IN_FORCE)
 
 
 def appeals_to_decide(actor: Actor) -> list[Appeal]:
     """Open appeals that somebody may decide: none of a decision they had a part in."""
-    given = frozenset(RULES[Act.APPEAL_DECIDE].only_if.values())
+    given = frozenset().union(*RULES[Act.APPEAL_DECIDE].only_if.values())
     systems = rights.systems_where(actor, Act.APPEAL_DECIDE, given=given)
     found = Appeal.objects.filter(status=Appeal.Status.OPEN).order_by("received_at")
     if systems is not None:

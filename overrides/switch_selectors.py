@@ -183,6 +183,12 @@ def changes_of(switch: Switch) -> list[SwitchChange]:
     return list(switch.changes.order_by("-generation", "-number").select_related("switch")[:SHOWN_CHANGES])
 
 
+def changes_at(system_id: uuid.UUID, limit: int) -> list[SwitchChange]:
+    """The last changes of all switches that reach into an AI system, the newest first."""
+    found = SwitchChange.objects.filter(Q(switch__system_id=system_id) | Q(switch__system_id=None))
+    return list(found.order_by("-generation", "-number").select_related("switch")[:limit])
+
+
 def changes_since(node: Node, epoch: Epoch, before: Epoch | None = None) -> list[SwitchChange]:
     """What was changed after an epoch (and before another) of switches that share something with a node."""
     after = Q(generation=epoch.generation, number__gt=epoch.number) | Q(generation__gt=epoch.generation)

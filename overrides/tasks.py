@@ -1,6 +1,9 @@
 """Beat tasks of human control. Each sweeps rows that wait, so a lost message loses nothing; twice does no harm."""
 
+from datetime import timedelta
+
 from celery import shared_task
+from django.utils import timezone
 
 from ledger.entries import SERVER
 from overrides.services import (
@@ -15,6 +18,7 @@ from overrides.services import (
     recovery,
     switches,
 )
+from overrides.services.case_leads import watch_leads
 from overrides.services.claiming import end_lapsed_claims
 from overrides.services.deadlines import (
     announce_decided,
@@ -25,6 +29,9 @@ from overrides.services.deadlines import (
 )
 from overrides.services.overriding import expire_overrides
 from overrides.services.rule_requests import expire_rule_changes
+
+LEADS_LOOKED_BACK = timedelta(minutes=20)
+"""Several runs of the sweep: what committed late is seen by the next one, what all of them missed once a day."""
 
 
 @shared_task
@@ -106,3 +113,13 @@ def send_probe_task() -> str:
 @shared_task
 def alert_not_armed_task() -> int:
     return probing.alert_not_armed()
+
+
+@shared_task
+def watch_leads_task() -> int:
+    return watch_leads(since=timezone.now() - LEADS_LOOKED_BACK)
+
+
+@shared_task
+def watch_every_lead_task() -> int:
+    return watch_leads()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from overrides.api import appeals, drills, effective, parameters, reviews, rules, skills
+from overrides.api import appeals, assignments, drills, effective, parameters, reviews, rules, skills
 from overrides.api.acks import AcksApi
 from overrides.api.loosening import (
     LooseningApi,
@@ -11,9 +11,24 @@ from overrides.api.loosening import (
     LooseningWithdrawApi,
 )
 from overrides.api.switches import ChangeApi, EmergencyClearApi, SwitchesApi, TightenApi
+from overrides.api.terms import NotesApi, TermsApi
 from overrides.clients import views
 
+ASSIGNMENT_ACTS = [
+    ("approve", assignments.ApproveApi),
+    ("refuse", assignments.RefuseApi),
+    ("decline", assignments.DeclineApi),
+    ("delegate", assignments.DelegateApi),
+    ("hand-over", assignments.HandOverApi),
+    ("end", assignments.EndApi),
+]
+
 urlpatterns = [
+    path("assignments", assignments.AssignmentsApi.as_view(), name="assignments"),
+    path("assignments/accept", assignments.AcceptApi.as_view()),
+    *(path(f"assignments/<uuid:assignment_id>/{name}", view.as_view()) for name, view in ASSIGNMENT_ACTS),
+    path("assignments/<uuid:assignment_id>/terms", TermsApi.as_view(), name="terms"),
+    path("systems/<slug:slug>/accountability-notes", NotesApi.as_view(), name="accountability-notes"),
     path("control/acks", AcksApi.as_view(), name="control-acks"),
     path("control/changes/<uuid:change_id>", ChangeApi.as_view(), name="control-change"),
     path("control/emergency-clear", EmergencyClearApi.as_view(), name="control-emergency-clear"),

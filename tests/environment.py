@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 KEPT = {"ANSWERABLE_PG_BIN"}
-FOLDER = "TEST_INSTALLATION"  # how the processes of one pytest run find each other
+FOLDER, OWNER = "TEST_INSTALLATION", "TEST_INSTALLATION_OF"  # how the processes of one pytest run find each other
 MEMORY = Path("/dev/shm")
 ROOM_NEEDED = 2 * 2**30
 
@@ -22,10 +22,16 @@ def _base() -> Path | None:
     return MEMORY if roomy and os.access(MEMORY, os.W_OK) else None
 
 
+def _is_worker() -> bool:
+    """Whether this is a part of another process's run. What a worker starts is none, though it inherits the names."""
+    return "PYTEST_XDIST_WORKER" in os.environ and os.environ.get(OWNER) == str(os.getppid())
+
+
 def _take_over() -> Path:
     for name in [name for name in os.environ if name.startswith("ANSWERABLE_") and name not in KEPT]:
         del os.environ[name]
-    if "PYTEST_XDIST_WORKER" not in os.environ:
+    if not _is_worker():
+        os.environ[OWNER] = str(os.getpid())
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="answerable-test-", dir=_base())
         Path(os.environ[FOLDER]).chmod(0o755)  # as root, another user runs PostgreSQL and must get in
     folder = Path(os.environ[FOLDER])

@@ -42,6 +42,9 @@ class DecisionOutput(serializers.Serializer[Any]):
     environment = serializers.SlugField()
     model_version = serializers.CharField()
     model_version_id = serializers.UUIDField(allow_null=True)
+    card = serializers.IntegerField(
+        allow_null=True, help_text="The number of the system card that was in force when it was recorded."
+    )
     capability = serializers.CharField(allow_null=True)
     outcome = serializers.CharField()
     error_type = serializers.CharField(allow_null=True)
@@ -90,13 +93,34 @@ class DecisionPageOutput(serializers.Serializer[Any]):
     )
 
 
+class SearchProgress(serializers.Serializer[Any]):
+    """What a search looked into so far, over all its pages."""
+
+    id = serializers.UUIDField(help_text="To give it up by, while it runs.")
+    since = serializers.DateTimeField(allow_null=True)
+    until = serializers.DateTimeField(allow_null=True)
+    hits = serializers.IntegerField()
+    scanned = serializers.IntegerField(allow_null=True, help_text="Payloads; null where an index found them.")
+    barred = serializers.IntegerField(help_text="Of these, those whose payload you may not read.")
+    erased = serializers.IntegerField(help_text="Of these, those whose payload was erased since.")
+    searched_to = serializers.DateTimeField(allow_null=True)
+    is_over = serializers.BooleanField(help_text="There is no more to look at, or it was given up.")
+
+
+class SearchPageOutput(DecisionPageOutput):
+    """A page of a search."""
+
+    search = SearchProgress()
+
+
 def described(decision: SealedDecision, register: Register) -> dict[str, Any]:
     """One decision as JSON values, with what there is of its payload."""
-    (told,) = _told([decision], register)
+    (told,) = told_of([decision], register)
     return told | {"payload": _payload(decision)}
 
 
-def _told(decisions: Sequence[SealedDecision], register: Register) -> list[dict[str, Any]]:
+def told_of(decisions: Sequence[SealedDecision], register: Register) -> list[dict[str, Any]]:
+    """Decisions as JSON values, in the same order. One query."""
     origins = origins_of(decision.log_id for decision in decisions)
     return [_values(decision, register, origins[decision.log_id]) for decision in decisions]
 
@@ -132,7 +156,7 @@ def _payload(decision: SealedDecision) -> dict[str, Any] | None:
 def described_page(page: DecisionPage, register: Register) -> dict[str, Any]:
     """A page as JSON values. Rows without an entry are not decisions: the self-audit reports them."""
     return {
-        "items": _told(page.items, register),
+        "items": told_of(page.items, register),
         "next_cursor": page.next_cursor,
         "previous_cursor": page.previous_cursor,
         "searched_to": page.searched_to,

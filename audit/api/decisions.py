@@ -1,91 +1,25 @@
-"""The record over the API: a list, a search, one decision, and the parts of its payload."""
+"""The record over the API: one decision, and the parts of its payload. (The list stands higher: evidence.api.)"""
 
 import uuid
-from hashlib import sha256
 from typing import Any
 
-import orjson
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.api.answers import DecisionDetail, DecisionPageOutput, described, described_page
-from audit.api.questions import DecisionQuery, SearchBody, read_query, read_search
+from audit.api.answers import DecisionDetail, described
 from audit.errors import PartNotSent
 from audit.reach import Reach
-from audit.selectors import PARTS, list_decisions, visible_decision
+from audit.selectors import PARTS, visible_decision
 from audit.services.disclosure import view_payload
-from audit.services.searching import search_decisions
 from governance.api.authentication import HasScope, grant_of
 from governance.models import ServiceKey
 
 Scope = ServiceKey.Scope
 PART_KEY_HEADER = "Answerable-Part-Key"
-
-
-class DecisionList(APIView):
-    """Decisions within the key's reach, newest first by `recorded_at`; what is shown is what their entries say.
-
-    Pages are stable while decisions are being recorded, in both directions. A page may be short, or empty, and still
-    have a `next_cursor`: then `searched_to` says how far back was looked.
-    """
-
-    permission_classes: Any = (HasScope(Scope.DECISIONS_READ),)
-
-    @extend_schema(
-        operation_id="list_decisions", tags=["decisions"], parameters=[DecisionQuery], responses=DecisionPageOutput
-    )
-    def get(self, request: Request) -> Response:
-        asked, cursor, limit = read_query(request.query_params.dict(), grant_of(request))
-        scope = _digest(request.query_params.dict())
-        page = list_decisions(asked, Reach.of_key(grant_of(request)), cursor=cursor, limit=limit, scope=scope)
-        return Response(described_page(page, grant_of(request).register))
-
-
-def _digest(params: dict[str, Any]) -> str:
-    """The question a cursor belongs to."""
-    kept = sorted((name, value) for name, value in params.items() if name not in {"cursor", "limit"})
-    return sha256(orjson.dumps(kept)).hexdigest()
-
-
-class DecisionSearch(APIView):
-    """Decisions by subject, labels or text in their payload, newest first, in the last 7 days unless `from` says else.
-
-    Each search is sealed in a log, with a commitment to its terms and the number of hits.
-    """
-
-    permission_classes: Any = (HasScope(Scope.DECISIONS_READ),)
-
-    @extend_schema(
-        operation_id="search_decisions",
-        tags=["decisions"],
-        request=SearchBody,
-        responses=DecisionPageOutput,
-        examples=[
-            OpenApiExample("By subject", value={"system": "credit-limits", "subject": "c-20391"}, request_only=True),
-            OpenApiExample(
-                "By label and text",
-                value={"labels": {"branch": "north"}, "text": "income", "from": "2026-11-01T00:00:00Z"},
-                request_only=True,
-            ),
-        ],
-    )
-    def post(self, request: Request) -> Response:
-        terms, within, cursor, limit = read_search(request.data, grant_of(request))
-        if terms.text:
-            grant_of(request).require(Scope.PAYLOADS_READ)
-        page = search_decisions(
-            actor=grant_of(request).actor,
-            reach=Reach.of_key(grant_of(request)),
-            terms=terms,
-            within=within,
-            cursor=cursor,
-            limit=limit,
-        )
-        return Response(described_page(page, grant_of(request).register))
 
 
 class DecisionItem(APIView):

@@ -11,6 +11,9 @@ from django.db import models
 
 from config.database import Access
 
+FLAGGED, FAILED = ~models.Q(flags=[]), ~models.Q(error_type="")
+UNDIGESTED = models.Q(input_digest__isnull=True, input__isnull=False)
+
 
 class Decision(models.Model):
     """One output of one model version, as it happened."""
@@ -75,6 +78,10 @@ class Decision(models.Model):
         indexes = [
             models.Index("recorded_at", "id", name="decision_recorded"),
             models.Index("system_id", "recorded_at", "id", name="decision_system"),
+            models.Index("parent_id", "id", condition=models.Q(parent_id__isnull=False), name="decision_parent"),
+            # for what is rare among all, and asked for often
+            models.Index("system_id", "recorded_at", "id", condition=FLAGGED, name="decision_flagged"),
+            models.Index("system_id", "recorded_at", "id", condition=FAILED, name="decision_failed"),
         ]
 
     def __str__(self) -> str:
@@ -85,7 +92,9 @@ class Payload(models.Model):
     """A decision's parts and refs, byte for byte, with the secret of their commitments."""
 
     DB_ACCESS = Access.ERASABLE
-    ERASED_TOGETHER = ("secret", "input", "output", "explanation", "context", "refs", "subject", "label_terms")
+    ERASED_TOGETHER = (
+        *("secret", "input", "output", "explanation", "context", "refs", "subject", "label_terms", "input_digest"),
+    )
 
     id = models.UUIDField(primary_key=True, editable=False)
     secret = models.BinaryField(null=True)
@@ -94,14 +103,19 @@ class Payload(models.Model):
     explanation = models.BinaryField(null=True)
     context = models.BinaryField(null=True)
     refs = models.BinaryField(null=True)
-    # Copies out of refs, to search by.
+    # Copies out of refs, to search by; among the terms of labels stand conversation and trace.
     subject = models.CharField(max_length=200, null=True)
     label_terms = ArrayField(models.TextField(), null=True)
+    input_digest = models.BigIntegerField(null=True)
+    """Leads to payloads with the same input (`audit.input_digests`)."""
 
     class Meta:
         indexes = [
             models.Index("subject", "id", condition=models.Q(subject__isnull=False), name="payload_subject"),
             GinIndex("label_terms", condition=models.Q(label_terms__isnull=False), name="payload_labels"),
+            models.Index("input_digest", condition=models.Q(input_digest__isnull=False), name="payload_input"),
+            # what the digest leads nobody to: from before there was one, or while there was no key
+            models.Index("id", condition=UNDIGESTED, name="payload_undigested"),
         ]
 
     def __str__(self) -> str:

@@ -1,17 +1,22 @@
 """Showing payloads. Who watches is watched: being shown a part appends an entry, before it is shown."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache, partial
 
 import msgspec
 from django.utils import timezone
 
-from audit.errors import PartNotSent, PayloadErased
+from audit.case_access import OWN, open_cases_with, own_cases_with
+from audit.errors import DecisionNotFound, PartNotSent, PayloadErased
 from audit.kinds import PAYLOAD_VIEWED
 from audit.models import Payload
-from audit.selectors import PARTS, SealedDecision
+from audit.payload_grants import DATED, is_granted
+from audit.reach import Reach
+from audit.selectors import PARTS, SealedDecision, decisions_by_ids
+from config.errors import Forbidden
 from config.ids import id_at
 from governance import rights
 from governance.acts import Act, Condition
@@ -47,9 +52,43 @@ def scope_of(decision: SealedDecision) -> Scope:
     )
 
 
+def may_see(actor: Actor, decision: SealedDecision) -> bool:
+    """Whether somebody may know of a decision: by their role, or since it is in an open case of theirs."""
+    return may_about(actor, Act.DECISION_VIEW, decision)
+
+
+def visible_among(actor: Actor, reach: Reach, ids: Collection[uuid.UUID]) -> list[SealedDecision]:
+    """These decisions, in their order: all, or none. However many they are, the same few queries for each place.
+
+    Errors: `DecisionNotFound` where one is not there or may not be known of.
+    """
+    found = decisions_by_ids(ids)
+    if len(found) < len(set(ids)) or not reach.hidden.isdisjoint(found):
+        raise DecisionNotFound()
+    beyond = [each for each in found.values() if not reach.covers(each.system_id, each.body.environment)]
+    cases = open_cases_with(actor, [each.id for each in beyond]) if beyond else {}
+    can = lru_cache(maxsize=None)(partial(rights.can, actor, Act.DECISION_VIEW))
+    for each in beyond:
+        scope = scope_of(each)
+        if not can(scope) and not any(can(replace(scope, case_id=key), given=OWN) for key in cases.get(each.id, ())):
+            raise DecisionNotFound()
+    return [found[each] for each in dict.fromkeys(ids)]
+
+
 def may_read_payload(actor: Actor, decision: SealedDecision, given: frozenset[Condition] = frozenset()) -> bool:
     """Whether this person or account may be shown the payload. `given`: what floors above found, such as a claim."""
-    return rights.can(actor, Act.PAYLOAD_READ, scope_of(decision), given=given)
+    if is_granted(actor, decision.system_id, decision.recorded_at):
+        given |= DATED
+    return may_about(actor, Act.PAYLOAD_READ, decision, given)
+
+
+def may_about(actor: Actor, act: Act, decision: SealedDecision, given: frozenset[Condition] = frozenset()) -> bool:
+    """Whether somebody may do this with a decision: by a role there, or since it is in an open case of theirs."""
+    scope = scope_of(decision)
+    if rights.can(actor, act, scope, given=given):
+        return True
+    cases = own_cases_with(actor, decision.id)
+    return any(rights.can(actor, act, replace(scope, case_id=case_id), given=given | OWN) for case_id in cases)
 
 
 def view_payload(
@@ -63,7 +102,8 @@ def view_payload(
 
     Errors: `Forbidden`; `PayloadErased`; `PartNotSent` where none of `parts` was sent; what sealing raises.
     """
-    rights.require(actor, Act.PAYLOAD_READ, scope_of(decision), given=given)
+    if not may_read_payload(actor, decision, given):
+        raise Forbidden()
     found = _disclosed(decision.id, parts)
     note_view(actor=actor, decision=decision, parts=[part.name for part in found])
     return found

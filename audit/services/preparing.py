@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from audit.entries import DecisionBody, Holder, SealedDirective
+from audit.input_digests import input_digest
 from audit.kinds import DECISION_RECORDED
 from ledger import copying
 from ledger.copying import EPOCH_MICROSECONDS, NULL
@@ -29,7 +30,7 @@ DECISION_COLUMNS = (
     " control_epoch, accountable_id, assignment_id, accountable_accepted, occurred_accountable_id,"
     " occurred_assignment_id, directive_action, directive_reason, directive_mode, directive_epoch, flags"
 )
-PAYLOAD_COLUMNS = "id, secret, input, output, explanation, context, refs, subject, label_terms"
+PAYLOAD_COLUMNS = "id, secret, input, output, explanation, context, refs, subject, label_terms, input_digest"
 PARTS = ("input", "output", "explanation", "context", "refs")
 ABOUT_AS_LARGE = 1_500
 """Bytes of a decision's rows beside its parts."""
@@ -57,6 +58,7 @@ class FacetValues(msgspec.Struct, frozen=True, kw_only=True):
     environment: str
     model_version: str
     model_version_id: uuid.UUID | None = None
+    card: int | None = None
     capability: str | None = None
     outcome: str
     error_type: str | None = None
@@ -160,6 +162,22 @@ class Refs(msgspec.Struct, omit_defaults=True, gc=False):
 def label_term(name: str, value: str) -> str:
     """How a label stands in the payload's search column: the name's length says where it ends, whatever is in it."""
     return f"{len(name)}:{name}={value}"
+
+
+def link_term(name: str, value: str) -> str:
+    """How a conversation or a trace stands beside the labels: no term of a label begins with a letter."""
+    return f"{name}:{value}"
+
+
+def search_terms(refs: Refs) -> list[str] | None:
+    """What is looked up in the payload's search column."""
+    labels, conversation, trace = refs.labels, refs.conversation_id, refs.trace_id
+    terms = [] if labels is None else [label_term(*label) for label in labels.items()]
+    if conversation is not None:
+        terms.append(link_term("conversation", conversation))
+    if trace is not None:
+        terms.append(link_term("trace", trace))
+    return terms or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +324,7 @@ class PreparedDecision(msgspec.Struct, gc=False):
     def payload_row(self) -> bytes:
         if self._payload_row:
             return self._payload_row
-        columns, refs = [_payload_start(9, 16, self.id_bytes, 32, self.secret)], self.refs
+        columns, refs = [_payload_start(10, 16, self.id_bytes, 32, self.secret)], self.refs
         sent = dict(self.parts)
         for name in PARTS:
             data = sent.get(name)
@@ -315,14 +333,12 @@ class PreparedDecision(msgspec.Struct, gc=False):
             columns += (NULL, NULL)
         else:
             columns.append(copying.text(refs.subject))
-            columns.append(NULL if refs.labels is None else _label_terms(refs.labels))
+            # made anew for every decision: a cache of labels would outlive their erasure
+            terms = search_terms(refs)
+            columns.append(NULL if terms is None else copying.text_array(terms))
+        columns.append(copying.int8(input_digest(sent["input"]) if "input" in sent else None))
         self._payload_row = b"".join(columns)
         return self._payload_row
-
-
-def _label_terms(labels: dict[str, str]) -> bytes:
-    """Made anew for every decision: a cache of labels would outlive their erasure."""
-    return copying.text_array([label_term(*label) for label in labels.items()])
 
 
 def prepare(

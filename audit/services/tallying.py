@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Max
 from django.utils import timezone
 
+from audit.flags import Flag
 from audit.models import DecisionTally
 from ledger.entries import Actor
 
@@ -27,6 +28,28 @@ COUNT = """
     DO UPDATE SET count = excluded.count, adverse = excluded.adverse, held = excluded.held
 """
 
+# a decision is counted to the card that was in force when it was recorded: for the second or two until every process
+# knew of a new one, its entry may still name the one before
+COUNT_BY_CARD = """
+    INSERT INTO audit_cardtally (minute, system_id, card, count, outside)
+    SELECT date_trunc('minute', d.recorded_at), d.system_id, c.number, count(*),
+           count(*) FILTER (WHERE d.flags @> ARRAY[%s]::varchar[])
+    FROM audit_decision d JOIN governance_systemcard c ON c.system_id = d.system_id
+         AND d.recorded_at >= c.published_at AND d.recorded_at < coalesce(c.superseded_at, 'infinity')
+    WHERE d.recorded_at >= %s AND d.recorded_at < %s
+    GROUP BY 1, 2, 3
+    ON CONFLICT (minute, system_id, card) DO UPDATE SET count = excluded.count, outside = excluded.outside
+"""
+ROLL_UP = """
+    WITH old AS (
+        DELETE FROM audit_cardtally WHERE minute < %s AND minute <> date_trunc('hour', minute) RETURNING *
+    )
+    INSERT INTO audit_cardtally (minute, system_id, card, count, outside)
+    SELECT date_trunc('hour', minute), system_id, card, sum(count), sum(outside) FROM old GROUP BY 1, 2, 3
+    ON CONFLICT (minute, system_id, card)
+    DO UPDATE SET count = audit_cardtally.count + excluded.count, outside = audit_cardtally.outside + excluded.outside
+"""
+
 
 def tally_decisions(*, actor: Actor, now: datetime | None = None) -> datetime:
     """Count what was recorded since the last time, at most a day and a bit; returns up to when is counted.
@@ -37,12 +60,16 @@ def tally_decisions(*, actor: Actor, now: datetime | None = None) -> datetime:
     start, end = _start(now), now + MINUTE
     with connection.cursor() as cursor:
         cursor.execute(COUNT, [start, end])
+        cursor.execute(COUNT_BY_CARD, [Flag.OUTSIDE_SCOPE, start, end])
     return end
 
 
 def forget_old_tallies(*, actor: Actor, now: datetime | None = None) -> int:
-    """Delete counts that no page shows any more."""
-    deleted, _ = DecisionTally.objects.filter(minute__lt=(now or timezone.now()) - KEPT).delete()
+    """Delete counts that no page shows any more; those of cards are kept, by the hour."""
+    before = (now or timezone.now()) - KEPT
+    with connection.cursor() as cursor:
+        cursor.execute(ROLL_UP, [before.replace(minute=0, second=0, microsecond=0)])
+    deleted, _ = DecisionTally.objects.filter(minute__lt=before).delete()
     return deleted
 
 

@@ -12,6 +12,11 @@ DATABASE = "answerable"
 DEFAULT_PORT = 8000
 DEMONSTRATION = "demonstration"
 MADE_UP_ORIGIN = re.compile(r"answerable-[0-9a-f]{8}\.local")
+PROGRAM = Path(__file__).resolve().parents[2]
+AMONG_THE_SOURCES = (
+    "ANSWERABLE_DATA_DIR is the folder of the program itself: keys and records would stand among its sources. "
+    "Name another folder."
+)
 SOCKET_PATH_LIMIT = 80  # a socket's path has 107 bytes at most, and names are added to the folder
 
 

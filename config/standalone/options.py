@@ -42,6 +42,8 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
     """Arguments win over the environment; a data folder remembers the port it was last started on."""
     given = _parser().parse_args(arguments)
     data_dir = Path(given.data_dir or environment.get("ANSWERABLE_DATA_DIR") or DATA_FOLDERS[given.what]).absolute()
+    if data_dir.resolve() == layout.PROGRAM:
+        raise StandaloneError(layout.AMONG_THE_SOURCES)
     port = _port("PORT", given.port or environment.get("ANSWERABLE_PORT") or str(layout.port(data_dir)))
     options = Options(
         what=given.what,

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from governance.acts import Role
 from governance.models import AISystem, Assignment
+from governance.services.configurations import digest_of
 
 DOMAIN = "example.org"
 
@@ -86,6 +89,8 @@ STAFF = (
 )
 EVERYBODY = (ADMINISTRATOR, SECOND_ADMINISTRATOR, *STAFF)
 ENGINEER, OPERATOR, DEPUTY = "demo-engineer", "demo-operator", "demo-deputy"
+INVESTIGATOR = "demo-investigator"
+OFFICER = "demo-dpo"
 REVIEWERS = ("demo-reviewer", "demo-second-reviewer")
 COLLEAGUE = "demo-colleague"
 
@@ -110,13 +115,17 @@ SYSTEMS = (
         versions=(
             {
                 "version": "limits-gbm-4.1",
+                "model_digest": "sha256:26436fff4d367274633cf911f605a6a7351c979f27f4626651a66b1fd81509cd",
                 "name": "Gradient boosting, 4.1",
+                "provider": "In-house",
                 "configuration": {"threshold": 0.5, "max_limit": 10000, "features": 6},
                 "notes": "Trained on applications of the last three years.",
             },
             {
                 "version": "limits-gbm-4.2",
+                "model_digest": "sha256:51fc30e16c0d8fef6cda793375a7edcff6fee8b00398e3358a4adca9a0b6b27e",
                 "name": "Gradient boosting, 4.2",
+                "provider": "In-house",
                 "configuration": {"threshold": 0.52, "max_limit": 10000, "features": 6},
                 "notes": "As 4.1, with the newest quarter.",
             },
@@ -138,7 +147,10 @@ SYSTEMS = (
         versions=(
             {
                 "version": "triage-2026.10",
+                "model_digest": "sha256:df1ada2c86a27d12ccd493a54e91cfad8fb187543cf862293f93e1b7784de81b",
                 "name": "Triage, October",
+                "provider": "In-house",
+                "base_model": "reading-small-2",
                 "configuration": {"shortlist_from": 0.7, "decline_below": 0.25},
             },
         ),
@@ -160,8 +172,26 @@ SYSTEMS = (
                 "version": "drafts-7",
                 "name": "Drafting pipeline 7",
                 "provider": "Hosted",
+                "base_model": "drafting-large-3",
                 "configuration": {"temperature": 0.2, "retrieved_pages": 4, "prompt": "drafts-7.3"},
             },
         ),
     ),
 )
+
+
+def written(configuration: dict[str, Any]) -> bytes:
+    """A configuration as its file stands: the bytes that a digest is of."""
+    return orjson.dumps(configuration, option=orjson.OPT_INDENT_2)
+
+
+WHAT_RUNS: dict[str, dict[str, str]] = {
+    each["version"]: {
+        "model_version": each["version"],
+        "config_digest": digest_of(written(each["configuration"])),
+        **({"model_digest": each["model_digest"]} if "model_digest" in each else {}),
+    }
+    for system in SYSTEMS
+    for each in system.versions
+}
+"""What a service says of the model in its records, by version."""

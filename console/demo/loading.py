@@ -5,9 +5,11 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
+from console.demo.cards import CARDS
 from console.demo.cast import (
     ADMINISTRATOR,
     COLLEAGUE,
@@ -22,13 +24,21 @@ from console.demo.cast import (
     System,
 )
 from console.demo.control import Crew, set_up
+from console.demo.letters import LETTER_TEMPLATES
+from console.demo.terms import terms_of
+from console.demo.versions import bring_into_use, register_sources
 from governance.acts import Role
 from governance.models import AISystem, Assignment, Person, ServiceAccount, ServiceKey
 from governance.rights import as_actor
 from governance.scopes import ORGANISATION, Scope
 from governance.services.accounts import register_account
-from governance.services.assignments import accept_assignments, approve_proposal, offer_assignment
+from governance.services.cards import publish_card, save_draft, start_card, submit_card
 from governance.services.keys import create_service_key
+from governance.services.letter_templates import (
+    publish_letter_template,
+    save_letter_template,
+    submit_letter_template,
+)
 from governance.services.people import (
     bootstrap_administrator,
     bootstrap_token,
@@ -37,9 +47,10 @@ from governance.services.people import (
     set_first_password,
 )
 from governance.services.systems import register_system, take_live
-from governance.services.versions import approve_version, register_version
+from governance.services.terms import update_terms
 from ledger.entries import COMMAND
 from ledger.sealing import sealing
+from overrides.services.appointing import accept_assignments, approve_proposal, offer_role
 
 KeyScope = ServiceKey.Scope
 PLAIN_SCOPES = (KeyScope.DECISIONS_WRITE, KeyScope.DECISIONS_READ, KeyScope.LEDGER_READ, KeyScope.FEEDBACK_WRITE)
@@ -86,6 +97,7 @@ def load() -> Credentials:
             raise NotADemonstration()
         password = secrets.token_urlsafe(12)
         people = _hire(token, password)
+        register_sources(people, people[ADMINISTRATOR.mailbox])
         systems = {system.slug: _register(system, people) for system in SYSTEMS}
         set_up(_crew(people), systems, {system.slug: people[system.accountable] for system in SYSTEMS})
         credentials = Credentials(ADMINISTRATOR.email, password, *_keys(systems, people[ENGINEER]))
@@ -134,10 +146,15 @@ def _join(member: Member, password: str) -> Person:
 def _accepted(
     by: Person, person: Person, role: Assignment.Role, scope: Scope, second: Person | None = None
 ) -> Assignment:
-    offer = offer_assignment(actor=as_actor(by), person=person, role=role, scope=scope)
+    offer = offer_role(actor=as_actor(by), person=person, role=role, scope=scope, terms=terms_of(role))
     if offer.status == Assignment.Status.PROPOSED and second is not None:
-        approve_proposal(actor=as_actor(second), assignment_id=offer.pk)
-    return accept_assignments(actor=as_actor(person), assignment_ids=[offer.pk])[0]
+        offer = approve_proposal(actor=as_actor(second), assignment_id=offer.pk, revision=offer.revision)
+    return _taken(offer, person)
+
+
+def _taken(offer: Assignment, person: Person) -> Assignment:
+    revisions = {offer.pk: offer.revision}
+    return accept_assignments(actor=as_actor(person), assignment_ids=[offer.pk], revisions=revisions)[0]
 
 
 def _register(system: System, people: dict[str, Person]) -> AISystem:
@@ -151,16 +168,35 @@ def _register(system: System, people: dict[str, Person]) -> AISystem:
         **system.described,
     )
     offer = Assignment.objects.get(system=row, role=Role.ACCOUNTABLE)
-    accept_assignments(actor=as_actor(owner), assignment_ids=[offer.pk])
+    terms = asdict(terms_of(Role.ACCOUNTABLE))
+    changed = update_terms(actor=as_actor(first), assignment_id=offer.pk, revision=offer.revision, changes=terms)
+    _taken(changed, owner)
     for member in (ADMINISTRATOR, *STAFF):
         for role in member.on_each_system:
             # nobody offers a role to themself
             by = people[SECOND_ADMINISTRATOR.mailbox] if member is ADMINISTRATOR else first
             _accepted(by, people[member.mailbox], role, Scope.system(row.pk))
+    _publish_card(row, engineer, owner)
+    _publish_letters(row, engineer, owner)
     for version in system.versions:
-        made = register_version(actor=as_actor(engineer), system_id=row.pk, **version)
-        approve_version(actor=as_actor(owner), version_id=made.pk)
+        bring_into_use(row, version, engineer, owner)
     return take_live(actor=as_actor(owner), system_id=row.pk)
+
+
+def _publish_card(row: AISystem, engineer: Person, owner: Person) -> None:
+    by = as_actor(engineer)
+    first = start_card(actor=by, system_id=row.pk)
+    save = save_draft(actor=by, system_id=row.pk, content=CARDS[row.slug], base=first.number)
+    card = submit_card(actor=by, system_id=row.pk, base=save.number, note="The first card.")
+    publish_card(actor=as_actor(owner), system_id=row.pk, content_digest=card.content_digest)
+
+
+def _publish_letters(row: AISystem, engineer: Person, owner: Person) -> None:
+    for language, content in LETTER_TEMPLATES.get(row.slug, {}).items():
+        place: dict[str, Any] = {"system_id": row.pk, "language": language}
+        draft = save_letter_template(actor=as_actor(engineer), content=content, **place)
+        draft = submit_letter_template(actor=as_actor(engineer), base=draft.revision, **place)
+        publish_letter_template(actor=as_actor(owner), base=draft.revision, **place)
 
 
 def _crew(people: dict[str, Person]) -> Crew:

@@ -1,11 +1,13 @@
-"""What people have done already when somebody looks for the first time: reviews, an override, an appeal, outcomes."""
+"""What people did before somebody looks for the first time: reviews, overrides, appeals, a letter, outcomes."""
 
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from audit.selectors import decision_by_id
-from console.demo.cast import DEPUTY, DOMAIN, REVIEWERS
+from console.demo.cast import DEPUTY, DOMAIN, ENGINEER, INVESTIGATOR, OFFICER, REVIEWERS
+from console.demo.investigations import Investigation, investigate
+from evidence.services.letters import compose_letter, issue_letter
 from governance.models import Person
 from governance.rights import as_actor
 from ledger.entries import Actor
@@ -40,12 +42,20 @@ def act_on(held: Sequence[uuid.UUID], done: Sequence[uuid.UUID]) -> None:
     )  # fmt: skip
     _appeal(deputy, second, overturned, verdict="overturned", outcome=_other(overturned))
     _appeal(deputy, second, upheld, verdict="upheld")
+    _explain(deputy, next((each for each in done if _outcome(each) == "refused"), upheld))
+    people = Investigation(_member(INVESTIGATOR), named_by=_member(OFFICER), owner=_member(ENGINEER))
+    refused = [each for each in observed if _outcome(each) == "refused"]
+    investigate(people, [overturned, upheld], refused or observed)
     for number, decision_id in enumerate(observed):
         _turned_out(deputy, decision_id, was_right=number % 4 > 0)
 
 
+def _member(mailbox: str) -> Person:
+    return Person.objects.get(email=f"{mailbox}@{DOMAIN}")
+
+
 def _actor(mailbox: str) -> Actor:
-    return as_actor(Person.objects.get(email=f"{mailbox}@{DOMAIN}"))
+    return as_actor(_member(mailbox))
 
 
 def _review(by: Actor, decision_id: uuid.UUID, answer: Answer) -> None:
@@ -56,8 +66,19 @@ def _review(by: Actor, decision_id: uuid.UUID, answer: Answer) -> None:
     submit(actor=by, token=work.token, version=review.version, answer=corrected)
 
 
+def _outcome(decision_id: uuid.UUID) -> str:
+    return decision_by_id(decision_id).body.outcome
+
+
 def _other(decision_id: uuid.UUID) -> str:
-    return "refused" if decision_by_id(decision_id).body.outcome == "approved" else "approved"
+    return "refused" if _outcome(decision_id) == "approved" else "approved"
+
+
+def _explain(by: Actor, decision_id: uuid.UUID) -> None:
+    """A letter as its template makes it; a fact that no reason is left for is put in by hand."""
+    text = compose_letter(actor=by, decision_id=decision_id, language="en").filled.text
+    told = text.replace("{reasons}", "- Nothing in particular weighed against it.")
+    issue_letter(actor=by, decision_id=decision_id, language="en", text=told, addressee="Mx Sam Example\n12 Mill Lane")
 
 
 def _appeal(by: Actor, decides: Actor, decision_id: uuid.UUID, *, verdict: str, outcome: str = "") -> None:

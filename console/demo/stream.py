@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from config.ids import new_id
+from console.demo.cast import WHAT_RUNS
 
 Record = dict[str, Any]
 chance = random.SystemRandom()
@@ -96,8 +97,9 @@ def credit_limit(at: datetime, *, threshold: float = THRESHOLD, most: float = MO
     summary = _explained("Approved" if approved else "Refused", reasons, towards=1 if approved else -1)
     if asked > most and score >= threshold:
         summary["summary"] = f"Refused: {asked:,} is more than the {most:,.0f} that may be granted now"
+    version = chance.choices(("limits-gbm-4.2", "limits-gbm-4.1"), (9, 1))[0]
     return _base("credit-limits", at) | {
-        "model_version": chance.choices(("limits-gbm-4.2", "limits-gbm-4.1"), (9, 1))[0],
+        **WHAT_RUNS[version],
         "capability": "limit-increase",
         "input": {
             "income": income,
@@ -138,7 +140,7 @@ def cv_triage(at: datetime) -> Record:
         else ("recruiter-review", "For a recruiter to look at", 0)
     )
     return _base("cv-triage", at) | {
-        "model_version": "triage-2026.10",
+        **WHAT_RUNS["triage-2026.10"],
         "capability": "screening",
         "input": {
             "position": chance.choice(POSITIONS),
@@ -168,7 +170,7 @@ def support_draft(at: datetime) -> Record:
     outcome = "handed-over" if confidence < 0.45 else "answered"
     nearness = sorted((round(confidence * chance.uniform(0.4, 1), 3) for _ in found), reverse=True)
     return _base("support-drafts", at) | {
-        "model_version": "drafts-7",
+        **WHAT_RUNS["drafts-7"],
         "capability": "answer",
         "prompt_version": "drafts-7.3",
         "input": {"question": question, "topic": topic},

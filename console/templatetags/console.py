@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 from django import template
 from django.conf import settings
 from django.urls import reverse
@@ -13,8 +12,10 @@ from django.utils.safestring import SafeString
 
 from config import moments
 from config.origins import beside
+from console.decision_rows import AI_ROLES
 from console.parts import TITLES
-from console.sayings import SOURCE_WORDS
+from console.sayings import PHASES, SOURCE_WORDS
+from governance.letter_templates.languages import language_words
 from governance.models import Person
 from governance.selectors import waiting_for
 from notices.kinds import kind_words
@@ -22,13 +23,9 @@ from overrides.reasons import reason_in_words
 
 register = template.Library()
 SHOWN_OFFERS = 3
-ROLES = {
-    "sole": "decides alone",
-    "determinative": "decisive for what a person decides",
-    "advisory": "advises a person who decides",
-    "triage": "sorts what people look at",
-}
-PHASES = {"proposed": "not carried out yet when it was sent", "effective": "carried out already when it was sent"}
+OFFERS_SHOWN_ON = frozenset({"mine", "accountability"})
+"""Pages on which offers are answered, several at once."""
+VERSION_TONES = {"live": "ok", "approved": "info", "proposed": "info", "unverified": "warn"}
 
 
 register.simple_tag(moments.moment, name="moment")
@@ -56,8 +53,10 @@ def readonly_value(field: Any) -> Any:
 @register.inclusion_tag("console/pending_offers.html", takes_context=True)
 def pending_offers(context: Any) -> dict[str, Any]:
     """What is offered to whoever looks, oldest first."""
-    person = getattr(context.get("request"), "user", None)
-    if not isinstance(person, Person):
+    request = context.get("request")
+    person = getattr(request, "user", None)
+    match = getattr(request, "resolver_match", None)
+    if not isinstance(person, Person) or (match and match.url_name in OFFERS_SHOWN_ON):
         return {}
     offers = list(waiting_for(person).order_by("id")[: SHOWN_OFFERS + 1])
     return {"offers": offers[:SHOWN_OFFERS], "more": len(offers) > SHOWN_OFFERS}
@@ -101,8 +100,8 @@ def item(mapping: Any, key: Any) -> Any:
 
 
 @register.filter
-def pretty_json(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+def version_tone(status: str) -> str:
+    return VERSION_TONES.get(status, "neutral")
 
 
 @register.filter
@@ -126,7 +125,7 @@ def reason_among(code: str, reasons: list[dict[str, Any]]) -> str:
 @register.filter
 def role_words(role: str) -> str:
     """What part the AI has in a decision."""
-    return ROLES.get(role, role)
+    return AI_ROLES.get(role, role)
 
 
 @register.filter
@@ -158,3 +157,4 @@ def share(value: float) -> str:
 
 
 register.filter(kind_words)
+register.filter(language_words)

@@ -10,7 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
+from audit.case_access import may_attach
+from audit.case_selectors import cases_with
 from audit.errors import DecisionNotFound, PartNotSent
+from audit.neighbours import neighbours_of
+from audit.payload_grants import may_ask
 from audit.selectors import (
     PARTS,
     SealedDecision,
@@ -18,15 +22,18 @@ from audit.selectors import (
     differing_columns,
     payload_sizes,
 )
-from audit.services.disclosure import may_read_payload, scope_of, view_payload
+from audit.services.disclosure import may_about, may_read_payload, may_see, view_payload
 from config.errors import ServiceError
+from console.blind import reach_of
+from console.cards.deciding import card_of, rules_broken
+from console.configurations import configuration_of
 from console.decision_rows import flag_words, outcome_tone
 from console.pages import page, show, viewer
 from console.parts import ShownPart, shown_part
 from console.people_said import what_people_did
 from console.timelines import timeline
+from evidence.letters.reading import letters_about, may_write_letters
 from evidence.proofs import EntryProof, entry_of, prove_entry
-from governance import rights
 from governance.acts import Act, Condition
 from governance.models import AISystem, Assignment, ModelVersion, Person, ServiceAccount
 from ledger.entries import Actor
@@ -37,6 +44,9 @@ from overrides.eligibility import ON_A_CLAIMED_ITEM
 from overrides.selectors import has_live_claim, require_unhidden
 from overrides.standing import Mode
 from overrides.switch_selectors import standing_control
+
+LINKS = {"subject": "subject", "conversation": "conversation", "trace": "trace", "input": "input, byte for byte"}
+"""By what a search finds others like a decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +70,11 @@ def decision(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
 def payload(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
     """Show input and output. As a fragment where the page asks by script, else as the page with them in it."""
     found = visible(request, decision_id)
-    parts = [
-        shown_part(part)
-        for part in view_payload(actor=_actor(request), decision=found, given=_given(request, found.id))
-    ]
+    given = given_to(request, found.id)
+    parts = [shown_part(part) for part in view_payload(actor=_actor(request), decision=found, given=given)]
     if request.headers.get("HX-Request"):
-        return render(request, "console/payload.html", {"decision": found, "parts": parts})
+        context = {"decision": found, "parts": parts, "broken": rules_broken(found, parts)}
+        return render(request, "console/payload.html", context)
     return _page(request, found, parts=parts)
 
 
@@ -75,9 +84,9 @@ def payload_part(request: HttpRequest, decision_id: uuid.UUID, part: str) -> Htt
     """The exact bytes of one part, to keep. Posted, since it appends an entry."""
     if part not in PARTS:
         raise PartNotSent()
-    decision, given = visible(request, decision_id), _given(request, decision_id)
+    decision, given = visible(request, decision_id), given_to(request, decision_id)
     (found,) = view_payload(actor=_actor(request), decision=decision, parts=[part], given=given)
-    return _download(found.data, f"{decision_id}.{part}.json", "application/json")
+    return download(found.data, f"{decision_id}.{part}.json", "application/json")
 
 
 @page
@@ -85,7 +94,7 @@ def payload_part(request: HttpRequest, decision_id: uuid.UUID, part: str) -> Htt
 def disclosure(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
     """The parts with their part keys, for the browser to check the commitments. Appends an entry as any view does."""
     decision = visible(request, decision_id)
-    found = view_payload(actor=_actor(request), decision=decision, given=_given(request, decision_id))
+    found = view_payload(actor=_actor(request), decision=decision, given=given_to(request, decision_id))
     return _json({"parts": [{"name": p.name, "key": p.key.hex(), "data": b64encode(p.data).decode()} for p in found]})
 
 
@@ -110,14 +119,14 @@ def proof(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
 def proof_file(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
     """The `.tlog-proof` that the offline verifier and other people's tools read."""
     found = _proof(request, decision_id)
-    return _download(found.text.encode(), f"{decision_id}.tlog-proof", "text/plain; charset=utf-8")
+    return download(found.text.encode(), f"{decision_id}.tlog-proof", "text/plain; charset=utf-8")
 
 
 @page
 @require_safe
 def entry_file(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
     """The entry's exact bytes."""
-    return _download(visible(request, decision_id).data, f"{decision_id}.entry.json", "application/json")
+    return download(visible(request, decision_id).data, f"{decision_id}.entry.json", "application/json")
 
 
 def decision_page(
@@ -129,7 +138,7 @@ def decision_page(
 
 def visible(request: HttpRequest, decision_id: uuid.UUID) -> SealedDecision:
     found = decision_by_id(decision_id)
-    if not rights.can(viewer(request), Act.DECISION_VIEW, scope_of(found)):
+    if not may_see(_actor(request), found):
         raise DecisionNotFound()
     require_unhidden(_actor(request), decision_id)
     return found
@@ -139,7 +148,7 @@ def _actor(request: HttpRequest) -> Actor:
     return Actor("person", viewer(request).pk)
 
 
-def _given(request: HttpRequest, decision_id: uuid.UUID) -> frozenset[Condition]:
+def given_to(request: HttpRequest, decision_id: uuid.UUID) -> frozenset[Condition]:
     """A reviewer reads the payload of what they have claimed."""
     return ON_A_CLAIMED_ITEM if has_live_claim(viewer(request).pk, decision_id) else frozenset()
 
@@ -157,6 +166,7 @@ def _page(
     typed: dict[str, str] | None = None,
 ) -> HttpResponse:
     body = found.body
+    version = ModelVersion.objects.filter(pk=body.model_version_id).first() if body.model_version_id else None
     return show(
         request,
         "decision.html",
@@ -170,17 +180,28 @@ def _page(
         tone=outcome_tone(found),
         flags=flag_words(body.flags),
         parts=parts,
+        broken=rules_broken(found, parts or ()),
+        card=card_of(found),
         sizes=payload_sizes(found.id),
-        may_read=may_read_payload(_actor(request), found, _given(request, found.id)),
+        may_read=may_read_payload(_actor(request), found, given_to(request, found.id)),
+        may_search=may_about(_actor(request), Act.DECISION_SEARCH, found),
+        may_ask_grant=may_ask(_actor(request), found.system_id),
         differing=differing_columns(found),
         system=AISystem.objects.filter(pk=found.system_id).first(),
-        version=ModelVersion.objects.filter(pk=body.model_version_id).first() if body.model_version_id else None,
+        version=version,
+        configuration=configuration_of(viewer(request), found, version),
         caller=_caller(found.service_account_id),
         responsible=_responsible(body.accountable),
         responsible_then=_responsible(body.occurred_accountable),
         events=timeline(found, viewer(request).pk),
         holds=effective_of(found.id, decision=found),
         mode=_mode_now(found),
+        neighbours=neighbours_of(found, reach_of(viewer(request))),
+        links=LINKS,
+        cases=cases_with(_actor(request), found.id),
+        letters=list(letters_about(found.id)[:20]),
+        may_write_letters=may_write_letters(_actor(request), found),
+        may_attach=may_attach(_actor(request), found.system_id),
         log=Log.objects.get(pk=found.log_id),
         entry_pretty=orjson.dumps(orjson.loads(found.data), option=orjson.OPT_INDENT_2).decode(),
         entry_raw=found.data.decode(),
@@ -212,6 +233,6 @@ def _json(body: dict[str, Any]) -> HttpResponse:
     return HttpResponse(orjson.dumps(body), content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-def _download(data: bytes, name: str, content_type: str) -> HttpResponse:
+def download(data: bytes, name: str, content_type: str) -> HttpResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return HttpResponse(data, content_type=content_type, headers=headers)

@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.selectors import SealedDecision, decision_by_id
-from audit.services.disclosure import may_read_payload, scope_of
+from audit.services.disclosure import may_read_payload, may_see, scope_of
 from config.errors import FieldProblem, InvalidInput, ServiceError
 from config.problems import as_service_error
 from console.pages import page, show, viewer
@@ -157,7 +157,7 @@ def _seen(request: HttpRequest, appeal_id: uuid.UUID) -> tuple[Appeal, SealedDec
     if found is None:
         raise AppealNotFound()
     decision = decision_by_id(found.decision_id)
-    if not rights.can(person, Act.DECISION_VIEW, scope_of(decision)):
+    if not may_see(as_actor(person), decision):
         raise AppealNotFound()
     require_unhidden(as_actor(person), decision.id)
     return found, decision

@@ -1,11 +1,13 @@
 """One AI system: what it is for, who answers for it, which versions run, what is missing before it may be live."""
 
 import uuid
+from typing import Any
 
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from audit.case_access import visible_cases
 from audit.filters import DecisionFilter
 from audit.selectors import list_decisions
 from console.attention import attention_for, parameters_in_force
@@ -16,15 +18,19 @@ from console.figures import last_day, last_decisions, rates
 from console.ledger_health import log_states
 from console.pages import page, show, viewer
 from console.register import matrix, visible_systems
+from console.switchboard.histories import ChangeLine, lines_of
+from console.switchboard.names import names_of
 from governance import rights
 from governance.acts import Act
 from governance.errors import SystemNotFound
-from governance.models import AISystem
+from governance.models import AISystem, Person
+from governance.rights import as_actor
 from governance.scopes import Scope
+from governance.selectors import card_in_force, letter_templates, open_card
 from governance.services.systems import gaps
 from notices.selectors import alerts_for, not_closed
 from overrides.selectors import hidden_from
-from overrides.switch_selectors import strictest_modes
+from overrides.switch_selectors import changes_at, strictest_modes
 
 LATEST = 8
 
@@ -63,4 +69,20 @@ def system(request: HttpRequest, system_id: uuid.UUID) -> HttpResponse:
         mode=strictest_modes([found.pk])[found.pk],
         may_stop=rights.can(person, Act.SWITCH_TIGHTEN, scope),
         may_edit=rights.can(person, Act.SYSTEM_EDIT, scope),
+        card=card_in_force(found.pk),
+        templates=letter_templates(found.pk).filter(status="published"),
+        changes=_changes(found),
+        cases=visible_cases(as_actor(person)).filter(system_ids__contains=[found.pk]).order_by("-id")[:LATEST],
+        **_next_card(person, found),
     )
+
+
+def _changes(system: AISystem) -> list[ChangeLine]:
+    changes = changes_at(system.pk, LATEST)
+    return lines_of(changes, names_of((each.actor_type, each.actor_id) for each in changes))
+
+
+def _next_card(person: Person, system: AISystem) -> dict[str, Any]:
+    """What is being written, for those who may write it."""
+    may_write = rights.can(person, Act.CARD_EDIT, Scope.system(system.pk))
+    return {"may_write_card": may_write, "next_card": open_card(system.pk) if may_write else None}

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
-from evidence.verification import controls, credentials, logs, quarantine, records, rows, searches, trees
+from evidence.verification import cases, controls, credentials, logs, quarantine, records, rows, searches, trees
 from evidence.verification.findings import Finding
-from evidence.verification.walks import ROWS_AT_ONCE, Walk
+from evidence.verification.walks import Walk
 from ledger.guard import missing_triggers
 from ledger.heads import head_store
 from ledger.models import Entry, Log, Tile
@@ -175,7 +175,7 @@ def _go(walk: Walk, progress: Progress, marks: Marks) -> Iterator[Finding]:
         if reached is None:
             break
         marks.cursors[walk.name] = reached
-        seen += ROWS_AT_ONCE
+        seen += walk.rows_at_once
         progress(walk.name, seen, None)
     marks.finished.add(walk.name)
 
@@ -189,7 +189,7 @@ def check_at_once() -> Iterator[Finding]:
 
 def walks() -> list[Walk]:
     """Every table whose rows an entry must lead to."""
-    checked = (logs, records, rows, controls, quarantine, searches, credentials)
+    checked = (logs, records, rows, cases, controls, quarantine, searches, credentials)
     return [walk for each in checked for walk in each.walks()]
 
 

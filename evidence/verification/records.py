@@ -7,9 +7,10 @@ import msgspec
 from psycopg import sql
 
 from audit.entries import DecisionBody, DecisionEntry, Holder, read_entry
+from audit.input_digests import input_digest, todays_digests
 from audit.kinds import DECISION_RECORDED
 from audit.models import Decision, Payload
-from audit.services.preparing import PARTS, Refs, label_term
+from audit.services.preparing import PARTS, Refs, search_terms
 from evidence.verification.findings import Finding
 from evidence.verification.reviews import check_reviews
 from evidence.verification.rows import sealed_erasures
@@ -112,6 +113,8 @@ def _check_payload(
             yield Finding("payload-gone", log.origin, entry.index, row=entry.id)
     elif wrong := _wrong_parts(body, payload):
         yield Finding("payload-altered", log.origin, entry.index, row=entry.id, detail=", ".join(wrong))
+    elif not _leads_to(payload):
+        yield Finding("payload-misled", log.origin, entry.index, row=entry.id)
 
 
 def _wrong_parts(body: DecisionBody, payload: Payload) -> list[str]:
@@ -130,7 +133,18 @@ def _opened(secret: bytes, part: str, data: bytes | None) -> str | None:
 
 def _search_columns(payload: Payload) -> tuple[str | None, list[str] | None]:
     refs = read_refs(bytes(payload.refs)) if payload.refs is not None else Refs()
-    return refs.subject, [label_term(*pair) for pair in refs.labels.items()] if refs.labels else None
+    return refs.subject, search_terms(refs)
+
+
+def _leads_to(payload: Payload) -> bool:
+    """Whether the digest of the input is its own, as far as today's key can tell.
+
+    Searches look at each payload whose digest is missing or of another key: neither hides a decision.
+    """
+    found, bounds = payload.input_digest, todays_digests()
+    if found is None or (payload.input is not None and (bounds is None or not bounds[0] <= found <= bounds[1])):
+        return True
+    return payload.input is not None and found == input_digest(bytes(payload.input))
 
 
 def walks() -> list[Walk]:

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import connection
 from psycopg import sql
 
-from audit.services.searching import TERMS_PART
+from audit.services.search_runs import TERMS_PART
 from evidence.kinds import ERASURE_PERFORMED
 from evidence.verification.findings import Finding
 from evidence.verification.trees import StoredEntry, said_by
@@ -23,7 +23,7 @@ from ledger.rows import (
     REASON_PART,
     STATE_PART,
     GovernedRow,
-    particulars_bytes,
+    erasable_columns,
     sealed_columns,
 )
 from notices.models import Alert
@@ -150,14 +150,21 @@ SET_BY_A_TIGHTENING = {
 
 
 def _particulars_agree(row: GovernedRow) -> bool:
+    """Whether the erasable columns are what the row's version holds.
+
+    A column that the table got after the change, or that became erasable since, is not in the version, and a table that
+    had none gave its rows no version: there the row holds what the column began with.
+    """
     if not row.ERASABLE_FIELDS:
         return True
-    version = Particulars.objects.filter(pk=row.particulars_id).first() if row.particulars_id else None
+    if row.particulars_id is None:  # as was sealed: it is a column like others
+        return erasable_columns(row) == erasable_columns(type(row)())
+    version = Particulars.objects.filter(pk=row.particulars_id).first()
     if version is None:
         return False
     if version.data is None:
         return all(not getattr(row, name) for name in row.ERASABLE_FIELDS)
-    return bytes(version.data) == particulars_bytes(row)
+    return erasable_columns(row) == erasable_columns(type(row)()) | _load(bytes(version.data))
 
 
 def _last_changes(past: str, row_ids: Iterable[str]) -> dict[str, str]:

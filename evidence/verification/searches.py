@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from psycopg import sql
 
 from audit.kinds import DECISIONS_SEARCHED
-from audit.services.searching import TERMS_PART
+from audit.services.search_runs import TERMS_PART
 from evidence.verification.findings import Finding
 from evidence.verification.rows import sealed_erasures
 from evidence.verification.trees import StoredEntry

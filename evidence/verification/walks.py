@@ -34,12 +34,21 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """One question about every row of a table. `column` is indexed; rows that share a value stay together."""
+    """One question about every row of a table. `column` is indexed; rows that share a value stay together.
+
+    `at_once`: fewer where one row stands for many.
+    """
 
     name: str
     table: str
     column: str
     check: Callable[[Slice], Iterable[Finding]]
+    at_once: int | None = None
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many are looked at in one step."""
+        return self.at_once or ROWS_AT_ONCE
 
     def step(self, after: uuid.UUID | None) -> tuple[list[Finding], uuid.UUID | None]:
         """Look at the next rows. Returns what was found, and where to go on: None when the last row was reached."""
@@ -55,7 +64,7 @@ class Walk:
                 sql.Identifier(self.table),
                 Slice(after).holds("t", self.column),
                 column,
-                sql.Literal(ROWS_AT_ONCE - 1),
+                sql.Literal(self.rows_at_once - 1),
             )
         )
         return found[0][0] if found else None

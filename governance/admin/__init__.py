@@ -1,5 +1,26 @@
 """The register's pages in the web admin, one module for each kind of row."""
 
-from governance.admin import accounts, assignments, environments, fail_policies, people, systems, versions
+from django.contrib import admin
+from django.contrib.auth.models import Group
 
-__all__ = ["accounts", "assignments", "environments", "fail_policies", "people", "systems", "versions"]
+from governance.admin import (
+    accounts,
+    data_sources,
+    environments,
+    fail_policies,
+    people,
+    systems,
+    versions,
+)
+
+admin.site.unregister(Group)  # rights come from assignments: a page of Django's groups would only mislead
+
+__all__ = [
+    "accounts",
+    "data_sources",
+    "environments",
+    "fail_policies",
+    "people",
+    "systems",
+    "versions",
+]

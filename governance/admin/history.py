@@ -36,8 +36,8 @@ class Moment:
     reason: str
 
 
-def moments(row: Any) -> list[Moment]:
-    """The sealed changes of a row, the newest first, at most 200."""
+def moments(row: Any, hidden: frozenset[str] = frozenset()) -> list[Moment]:
+    """The sealed changes of a row, the newest first, at most 200; of the fields that are `hidden`, nothing."""
     records = list(row.history.order_by("-history_date", "-history_id")[: LIMIT + 1])
     entries = {each.id: each for each in Entry.objects.filter(id__in=[record.history_id for record in records])}
     texts = _texts(row, records)
@@ -48,7 +48,7 @@ def moments(row: Any) -> list[Moment]:
             kind=entries[record.history_id].kind if record.history_id in entries else "(no entry)",
             who=_who(entries.get(record.history_id)),
             entry_id=record.history_id,
-            differences=_differences(states[place + 1], states[place]),
+            differences=_differences(states[place + 1], states[place], hidden),
             reason=texts.get(record.reason_id, {}).get("", ""),
         )
         for place, record in enumerate(records[:LIMIT])
@@ -73,10 +73,11 @@ def _state(record: Any, texts: dict[uuid.UUID | None, dict[str, Any]]) -> dict[s
     return {name: value for name, value in sealed.items() if name not in HIDDEN} | texts.get(record.particulars_id, {})
 
 
-def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[Difference]:
+def _differences(before: dict[str, Any], after: dict[str, Any], hidden: frozenset[str]) -> list[Difference]:
     return [
         Difference(name.removesuffix("_id").replace("_", " "), _words(before.get(name)), _words(after.get(name)))
         for name in after
+        if name not in hidden
         if before.get(name) != after.get(name) and _words(before.get(name)) != _words(after.get(name))
     ]
 

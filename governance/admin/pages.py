@@ -1,15 +1,17 @@
 """What the register's admin pages have in common: acts with a form of their own, secrets shown once, the history."""
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
+from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -25,6 +27,7 @@ from config.errors import ServiceError
 from governance import rights
 from governance.acts import Act
 from governance.admin.history import Moment, moments
+from governance.admin.stale import show_what_stands
 from governance.models import Person
 from governance.reauthentication import interruption
 from governance.rights import as_actor
@@ -78,6 +81,28 @@ def person_link(person_id: uuid.UUID | None, none: str = "nobody") -> SafeString
     return page_link(found) if found else none
 
 
+class SeenOnly(admin.RelatedFieldListFilter):
+    """A filter that offers what stands in the list of whoever looks, and names nothing else."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        listed = model_admin.get_queryset(request).order_by().values(self.field_path)
+        rows = field.remote_field.model._default_manager.filter(pk__in=listed)
+        return [(row.pk, str(row)) for row in rows]
+
+
+def narrow_choices(fields: dict[str, Any], request: HttpRequest, site: admin.AdminSite) -> None:
+    """What a form lets somebody choose are rows that they would find in the list of such rows.
+
+    `fields` are those of one form, or of a form class made for one request: each narrowed field takes another's place.
+    """
+    for name, field in fields.items():
+        if isinstance(field, forms.ModelChoiceField) and field.queryset is not None:
+            pages = site._registry.get(field.queryset.model)
+            if isinstance(pages, ReadOnlyAdmin):
+                fields[name] = own = deepcopy(field)
+                own.queryset = field.queryset.filter(pk__in=pages.get_queryset(request).order_by().values("pk"))
+
+
 class ActPages(ReadOnlyAdmin[M]):
     """Pages with acts: each a button on the row's page, shown while `acts_for` names it, and a form of its own."""
 
@@ -87,6 +112,14 @@ class ActPages(ReadOnlyAdmin[M]):
     def acts_for(self, request: HttpRequest, obj: M) -> Iterable[str]:
         """Which acts the row's state and the person's rights allow. The service decides again."""
         return ()
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """As declared; a filter by something that rows belong to offers what its viewer may see."""
+        return [self._seen_only(each) for each in super().get_list_filter(request)]
+
+    def _seen_only(self, declared: Any) -> Any:
+        is_related = isinstance(declared, str) and get_fields_from_path(self.model, declared)[-1].is_relation
+        return (declared, SeenOnly) if is_related else declared
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         obj = self.get_object(request, str(object_id))
@@ -105,6 +138,7 @@ class ActPages(ReadOnlyAdmin[M]):
         explanation: str = "",
         done: str = "Done.",
         asks_factor: bool = False,
+        initial: Mapping[str, Any] | None = None,
     ) -> HttpResponse:
         """The page of one act. What `carry_out` refuses stands in the form; a `Secret` it returns is shown once.
 
@@ -115,7 +149,8 @@ class ActPages(ReadOnlyAdmin[M]):
             raise PermissionDenied
         if asks_factor and request.method == "POST" and (asking := interruption(request)):
             return asking
-        form = form_class(request.POST if request.method == "POST" else None)
+        form = form_class(request.POST if request.method == "POST" else None, initial=dict(initial or {}))
+        narrow_choices(form.fields, request, self.admin_site)
         if request.method == "POST" and form.is_valid():
             outcome = _outcome(form, lambda: carry_out(obj, form.cleaned_data))
             if isinstance(outcome, Secret):
@@ -123,6 +158,7 @@ class ActPages(ReadOnlyAdmin[M]):
             if not form.errors:
                 messages.success(request, done)
                 return redirect(self.page_of(obj))
+            show_what_stands(form, initial or {})
         context = {"form": form, "explanation": explanation}
         return self._page(request, obj, "governance/admin/act.html", title, context)
 
@@ -153,11 +189,17 @@ class ActPages(ReadOnlyAdmin[M]):
         obj = self.get_object(request, object_id)
         if obj is None or not self.may(request, "view", obj):
             raise PermissionDenied
-        found: list[Moment] = moments(obj)
+        found: list[Moment] = moments(obj, self.hidden_in_history(request, obj))
         return self._page(request, obj, "governance/admin/history.html", "History", {"moments": found})
 
+    def hidden_in_history(self, request: HttpRequest, obj: M) -> frozenset[str]:
+        """The fields whose past its viewer may not read, as they may not read what they are today."""
+        return frozenset()
+
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Django's own address of the history leads to ours."""
+        """Django's own address of the history leads to ours, where there is one."""
+        if "show_history" not in self.actions_detail:
+            raise Http404
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_show_history", object_id=object_id)
 
     def _page(
@@ -203,6 +245,11 @@ class SystemPages(ActPages[M]):
 class RegisterAdmin(ActPages[M], ServiceAdmin[M]):
     """Pages of the register: written by services, with acts and a history."""
 
+    def get_form(self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        narrow_choices(form.base_fields, request, self.admin_site)
+        return form
+
     def asks_factor(self, request: HttpRequest) -> bool:
         """Whether what the form sends asks for a factor proven in the last minutes."""
         return False
@@ -230,10 +277,15 @@ def _outcome(form: forms.Form, carry_out: Callable[[], object]) -> object:
     except ValidationError as refusal:
         form.add_error(None, ValidationError(refusal.messages))
     except ServiceError as refusal:
-        for problem in refusal.errors:
-            field = problem.pointer.strip("/").split("/")[0]
-            known = field in form.fields
-            form.add_error(field if known else None, problem.detail if known else sentence(problem))
-        if not refusal.errors:
-            form.add_error(None, refusal.detail)
+        add_refusal(form, refusal)
     return None
+
+
+def add_refusal(form: forms.Form, refusal: ServiceError) -> None:
+    """What a service refused, beside the fields that it is about."""
+    for problem in refusal.errors:
+        field = problem.pointer.strip("/").split("/")[0]
+        known = field in form.fields
+        form.add_error(field if known else None, problem.detail if known else sentence(problem))
+    if not refusal.errors:
+        form.add_error(None, refusal.detail)

@@ -1,45 +1,40 @@
 """People."""
 
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from django import forms
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminSelectWidget
 
 from config.admin import Act as PageAct
 from governance import rights
 from governance.acts import Act
-from governance.admin.pages import ReasonForm, RegisterAdmin, Secret, actor_of, person_of
+from governance.admin.pages import RegisterAdmin, Secret, actor_of, person_of
 from governance.enrolment import has_factor
-from governance.models import Person
+from governance.models import Assignment, Person
+from governance.reauthentication import interruption
 from governance.services.factors import reset_factors
-from governance.services.people import deactivate_person, issue_setup_link, register_person, update_person
-
-
-class LeavingForm(ReasonForm):
-    """Who takes over."""
-
-    successor = forms.ModelChoiceField(
-        Person.objects.filter(is_active=True),
-        required=False,
-        widget=UnfoldAdminSelectWidget,
-        help_text="Takes over their service accounts. Needed only if they own any.",
-    )
+from governance.services.identities import unlink_identities
+from governance.services.people import issue_setup_link, register_person, update_person
+from governance.services.sessions import end_access_of, end_session_of
+from governance.sessions import sessions_of
 
 
 @admin.register(Person)
 class PersonAdmin(RegisterAdmin[Person]):
-    list_display = ("name", "email", "short_roles", "is_active", "last_login")
+    list_display = ("name", "email", "is_active", "last_login")
     list_filter = ("is_active",)
     search_fields = ("name", "email", "staff_number")
     fields = ("name", "email", "staff_number", "is_active", "roles", "last_login")
     readonly_fields = ("is_active", "roles", "last_login")
-    actions_detail = ("setup_link", "reset", "leave", "show_history")
+    actions_detail = ("setup_link", "sessions", "reset", "unlink", "leave", "show_history")
 
     def may(self, request: HttpRequest, act: PageAct, obj: Person | None) -> bool:
         person = person_of(request)
@@ -57,9 +52,11 @@ class PersonAdmin(RegisterAdmin[Person]):
 
     def acts_for(self, request: HttpRequest, obj: Person) -> Iterable[str]:
         if obj.is_active and rights.can(person_of(request), Act.PEOPLE_MANAGE):
-            yield from ("setup_link", "leave")
+            yield from ("setup_link", "sessions", "leave")
             if has_factor(obj):
                 yield "reset"
+            if obj.identities.filter(ended_at=None).exists():
+                yield "unlink"
 
     @action(description="Set-up link", icon="link", url_path="setup-link")
     def setup_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -79,6 +76,26 @@ class PersonAdmin(RegisterAdmin[Person]):
             asks_factor=True,
         )
 
+    @action(description="Sessions", icon="devices", url_path="sessions")
+    def sessions(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Where somebody is signed in; each can be ended, and all at once with their tokens."""
+        person = self.get_object(request, object_id)
+        if person is None or "sessions" not in self.acts_for(request, person):
+            raise PermissionDenied
+        if request.method == "POST":
+            return interruption(request) or self._end_session(request, person)
+        context = {"sessions": sessions_of(person, request.session.session_key)}
+        return self._page(request, person, "governance/admin/sessions.html", "Where they are signed in", context)
+
+    def _end_session(self, request: HttpRequest, person: Person) -> HttpResponse:
+        actor, handle = actor_of(request), request.POST.get("handle", "")
+        if handle:
+            ended = end_session_of(actor=actor, person_id=person.pk, handle=handle)
+        else:
+            ended = end_access_of(actor=actor, person_id=person.pk)
+        messages.success(request, f"{ended} signed out." if ended else "That one had ended already.")
+        return redirect("admin:governance_person_sessions", object_id=person.pk)
+
     @action(description="Reset second factors", icon="phonelink_erase", url_path="reset-factors")
     def reset(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self.act(
@@ -93,32 +110,60 @@ class PersonAdmin(RegisterAdmin[Person]):
             asks_factor=True,
         )
 
-    @action(description="Leaves", icon="logout", url_path="leave")
-    def leave(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    @action(description="Unlink from the provider", icon="link_off", url_path="unlink")
+    def unlink(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self.act(
             request,
             object_id,
-            name="leave",
-            title="End everything they hold",
-            form_class=LeavingForm,
-            carry_out=lambda person, given: deactivate_person(actor=actor_of(request), person_id=person.pk, **given),
-            explanation="Sessions and password end at once, assignments and offers end, proposals they made are void.",
+            name="unlink",
+            title="Unlink from the sign-in provider",
+            carry_out=lambda person, given: unlink_identities(actor=actor_of(request), person_id=person.pk),
+            explanation="Their account of the provider opens nothing here any more, and they are signed out. The next "
+            "account with their verified address is linked anew: for an address that got another holder, change it "
+            "first.",
             asks_factor=True,
         )
 
-    @admin.display(description="Roles")
-    def short_roles(self, person: Person) -> str:
-        """For a line of a list: many AI systems as their number."""
-        return _role_list(person, lambda where: f"{len(where)} AI systems" if len(where) > 2 else ", ".join(where))
+    @action(description="Leaves", icon="logout", url_path="leave")
+    def leave(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What ends with it stands on every floor, so its page is the console's."""
+        return redirect("admin:leaving", person_id=object_id)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        reached = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
+
+        @admin.display(description="Roles")
+        def short_roles(person: Person) -> str:
+            return _role_list(person, reached, _as_number)
+
+        name, email, *rest = super().get_list_display(request)
+        return [name, email, short_roles, *rest]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Person | None:
+        found: Person | None = super().get_object(request, object_id, from_field)
+        if found is not None:  # for the column `roles`, which is not told who looks
+            found.__dict__["_reached"] = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
+        return found
 
     @admin.display(description="Roles")
     def roles(self, person: Person) -> str:
-        return _role_list(person, ", ".join)
+        return _role_list(person, person.__dict__.get("_reached", frozenset()), ", ".join)
 
 
-def _role_list(person: Person, places_in_words: Callable[[list[str]], str]) -> str:
+def _as_number(where: list[str]) -> str:
+    """For a line of a list: many AI systems as their number."""
+    return f"{len(where)} AI systems" if len(where) > 2 else ", ".join(where)
+
+
+def _role_list(
+    person: Person, reached: frozenset[uuid.UUID] | None, places_in_words: Callable[[list[str]], str]
+) -> str:
+    """What they hold, as far as whoever looks may see it."""
     places: dict[str, list[str]] = {}
-    for each in rights.in_force().filter(person=person).select_related("system"):
+    held = rights.in_force().filter(person=person).exclude(scope=Assignment.Scope.CASE)
+    if reached is not None:
+        held = held.filter(Q(scope=Assignment.Scope.ORGANISATION) | Q(system__in=reached))
+    for each in held.select_related("system"):
         places.setdefault(each.get_role_display(), []).extend([each.system.slug] if each.system else [])
     said = (f"{role} ({places_in_words(sorted(where))})" if where else role for role, where in places.items())
     lines = format_html_join("", "<li>{}</li>", ((each[:1].upper() + each[1:],) for each in sorted(said)))

@@ -65,7 +65,7 @@ class ApprovalPages(SystemPages[M]):
 class RequestPages(ApprovalPages[M]):
     """Requests for what takes two people. Those that wait stand first."""
 
-    actions_detail = ("approve", "refuse", "withdraw", "show_history")
+    actions_detail: ClassVar[Any] = ("approve", "refuse", "withdraw", "show_history")
     waiting_status: ClassVar[str]
     approved_words = "It is in force."
 

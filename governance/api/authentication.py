@@ -44,6 +44,7 @@ __all__ = [
     "KeyGrant",
     "PersonAuthentication",
     "PersonGrant",
+    "PersonOrKey",
     "actor_of",
     "authenticate_key",
     "authenticate_person",
@@ -249,3 +250,13 @@ class HasScope(BasePermission):
         if not any(grant.allows(scope) for scope in self.scopes):
             raise KeyOutOfScope()
         return True
+
+
+class PersonOrKey(HasScope):
+    """`permission_classes = [PersonOrKey("register:write")]`: a person (the service asks), or a key for this act."""
+
+    def __call__(self) -> "PersonOrKey":
+        return self
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return isinstance(request.auth, PersonGrant) or super().has_permission(request, view)

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from config.errors import FieldProblem, InvalidInput
-from config.problems import pointer
+from config.pointers import pointer
 
 NUL = "\0"
 

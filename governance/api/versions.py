@@ -1,4 +1,4 @@
-"""Model versions over the API, for keys with `register:write`."""
+"""Model versions over the API: registered by programs and people, described, listed."""
 
 from http import HTTPStatus
 from typing import Any
@@ -10,11 +10,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.pagination import KeysetPagination
-from governance.api.authentication import HasScope, KeyAuthentication, grant_of
-from governance.api.strict import StrictCharField, StrictSerializer
-from governance.models import ModelVersion, ServiceKey
+from governance.api.authentication import KeyAuthentication, PersonAuthentication, PersonOrKey, actor_of
+from governance.api.strict import StrictCharField, StrictSerializer, checked
+from governance.api.visible import visible_system
+from governance.models import AISystem, ModelVersion, ServiceKey
 from governance.models.systems import clear
 from governance.models.versions import digest
+from governance.register import KeyGrant
 from governance.services.versions import register_version
 
 
@@ -26,6 +28,7 @@ class VersionOutput(serializers.Serializer[Any]):
     status = serializers.ChoiceField(ModelVersion.Status.choices)
     name = serializers.CharField()
     provider = serializers.CharField()
+    base_model = serializers.CharField()
     notes = serializers.CharField()
     model_digest = serializers.CharField()
     configuration = serializers.JSONField()
@@ -42,15 +45,16 @@ class VersionPage(serializers.Serializer[Any]):
 
 
 class VersionsApi(APIView):
-    """The model versions of an AI system that the key reaches."""
+    """The model versions of an AI system within reach."""
 
-    authentication_classes = (KeyAuthentication,)
-    permission_classes: Any = (HasScope(ServiceKey.Scope.REGISTER_WRITE),)
+    authentication_classes = (PersonAuthentication, KeyAuthentication)
+    permission_classes: Any = (PersonOrKey(ServiceKey.Scope.REGISTER_WRITE),)
 
     class NewModelVersion(StrictSerializer):
         version = StrictCharField(max_length=100, validators=[clear], trim_whitespace=False)
         name = StrictCharField(required=False, allow_blank=True, max_length=200)
         provider = StrictCharField(required=False, allow_blank=True, max_length=200)
+        base_model = StrictCharField(required=False, allow_blank=True, max_length=200)
         notes = StrictCharField(required=False, allow_blank=True, max_length=10_000)
         model_digest = StrictCharField(required=False, max_length=150, validators=[digest])
         configuration = serializers.DictField(required=False)
@@ -59,8 +63,7 @@ class VersionsApi(APIView):
     @extend_schema(operation_id="versions_list", responses=VersionPage, tags=["register"])
     def get(self, request: Request, slug: str) -> Response:
         """List the model versions of an AI system, the newest first."""
-        grant = grant_of(request)
-        versions = ModelVersion.objects.filter(system_id=grant.system(slug).id)
+        versions = ModelVersion.objects.filter(system=_system(request, slug))
         pages = KeysetPagination()
         return pages.get_paginated_response(VersionOutput(pages.paginate_queryset(versions, request), many=True).data)
 
@@ -75,10 +78,14 @@ class VersionsApi(APIView):
 
         One that was only seen on decisions so far takes the values and counts as registered.
         """
-        grant = grant_of(request)
-        system = grant.system(slug)
-        given = self.NewModelVersion(data=request.data)
-        given.is_valid(raise_exception=True)
-        known = grant.register.version(system.id, given.validated_data["version"])
-        version = register_version(actor=grant.actor, system_id=system.id, **given.validated_data)
-        return Response(VersionOutput(version).data, HTTPStatus.OK if known else HTTPStatus.CREATED)
+        given, system = checked(self.NewModelVersion, request), _system(request, slug)
+        is_known = system.model_versions.filter(version=given["version"]).exists()
+        version = register_version(actor=actor_of(request), system_id=system.pk, **given)
+        return Response(VersionOutput(version).data, HTTPStatus.OK if is_known else HTTPStatus.CREATED)
+
+
+def _system(request: Request, slug: str) -> AISystem:
+    """Errors: `KeyOutOfScope` for a key, `SystemNotFound` for a person: each the same for one out of reach and none."""
+    if isinstance(request.auth, KeyGrant):
+        request.auth.system(slug)
+    return visible_system(request, slug)

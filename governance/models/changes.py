@@ -27,6 +27,7 @@ class RegisterChange(models.Model):
         SYSTEM = "system"
         ENVIRONMENT = "environment"
         MODEL_VERSION = "model_version"
+        CARD = "card"
         ASSIGNMENT = "assignment"
         ACCOUNT = "account"
         KEY = "key"

@@ -4,6 +4,7 @@ import unicodedata
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -12,6 +13,8 @@ from config.ids import new_id
 from governance.models.systems import AISystem, clear
 from governance.models.versions import ModelVersion
 from ledger.rows import GovernedRow
+
+LONGEST_TERMS = 4000
 
 
 def plain_address(address: str) -> str:
@@ -74,6 +77,8 @@ class Person(AbstractBaseUser, GovernedRow):
 class Assignment(GovernedRow):
     """A person, a role, a scope, a time span, an acceptance. It starts at its acceptance, never before."""
 
+    ERASABLE_FIELDS = ("duties", "competence")
+
     class Role(models.TextChoices):
         ACCOUNTABLE = "accountable"
         DEPUTY = "deputy"
@@ -106,6 +111,15 @@ class Assignment(GovernedRow):
         """The second administrator said no."""
         ENDED = "ended"
 
+    class Power(models.TextChoices):
+        """What the organisation has told its holder that they may do. Rights come from the role alone."""
+
+        OVERRIDE = "override", "override decisions"
+        STOP = "stop", "stop the AI system"
+        RESUME = "resume", "let it run again"
+        APPROVE = "approve", "approve model versions and cards"
+        STAFF = "staff", "say who reviews"
+
     person = models.ForeignKey(Person, models.PROTECT, related_name="assignments")
     role = models.CharField(max_length=20, choices=Role.choices)
     scope = models.CharField(max_length=16, choices=Scope.choices, default=Scope.SYSTEM)
@@ -123,6 +137,15 @@ class Assignment(GovernedRow):
     ends_at = models.DateTimeField(null=True, blank=True)
     """Set when offered for a span, or when the assignment is ended."""
     delegated_from = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="delegations")
+    succeeds = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="successors")
+    """Handed over: the one that ends at the moment this one is accepted."""
+    duties = models.TextField(blank=True, max_length=LONGEST_TERMS)
+    powers = ArrayField(models.CharField(max_length=16, choices=Power.choices), default=list, blank=True)
+    competence = models.TextField(blank=True, max_length=LONGEST_TERMS)
+    """What shows that they can: training, certificates, years in the work."""
+    competence_until = models.DateField(null=True, blank=True)
+    review_on = models.DateField(null=True, blank=True)
+    """When somebody looks again at whether this is still right."""
 
     class Meta:
         ordering = ["-id"]
@@ -150,6 +173,22 @@ class Assignment(GovernedRow):
         return f"{self.get_role_display()}: {self.person}"
 
     @property
+    def power_words(self) -> list[str]:
+        return [str(power.label) for power in self.Power if power in self.powers]
+
+    @property
+    def term_words(self) -> list[tuple[str, str]]:
+        """What goes with the role and was written down, by what it is called."""
+        said = [
+            ("Duties", self.duties.strip()),
+            ("Powers", ", ".join(self.power_words)),
+            ("What shows that they can", self.competence.strip()),
+            ("Which lasts until", str(self.competence_until or "")),
+            ("To be looked at again on", str(self.review_on or "")),
+        ]
+        return [(label, words) for label, words in said if words]
+
+    @property
     def place(self) -> str:
         """What it is for, in words."""
         match self.scope:
@@ -159,6 +198,55 @@ class Assignment(GovernedRow):
                 return f"case {self.case_id}"
         part = self.model_version.version if self.model_version else self.capability
         return f"{self.system}, {part}" if part else str(self.system)
+
+
+class AccountabilityNote(GovernedRow):
+    """Something said later about who answered in a span of the past. What was recorded then stays as it is."""
+
+    ERASABLE_FIELDS = ("text",)
+
+    system = models.ForeignKey(AISystem, models.PROTECT, related_name="accountability_notes")
+    assignment = models.ForeignKey(Assignment, models.PROTECT, null=True, blank=True, related_name="notes")
+    """The one it is about; None for the AI system as a whole."""
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    text = models.TextField(max_length=LONGEST_TERMS)
+    written_by_id = models.UUIDField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(until__gt=models.F("since")), name="accountability_note_spans_time"
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [models.Index("system", "since", name="accountability_note_place")]
+
+    def __str__(self) -> str:
+        return f"{self.system}: note"
+
+
+class AccountabilityGap(GovernedRow):
+    """A span in which a live AI system had nobody who had accepted to answer for it."""
+
+    system = models.ForeignKey(AISystem, models.PROTECT, related_name="accountability_gaps")
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    last_assignment = models.ForeignKey(Assignment, models.PROTECT, null=True, blank=True, related_name="+")
+    """Whose end opened it."""
+
+    class Meta:
+        ordering = ["-opened_at"]
+        constraints = [
+            models.UniqueConstraint("system", condition=models.Q(closed_at=None), name="gap_open_once"),
+            models.CheckConstraint(
+                condition=models.Q(closed_at=None) | models.Q(closed_at__gte=models.F("opened_at")),
+                name="gap_ends_after_it_begins",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.system}: nobody accountable"
 
 
 class SetupLink(models.Model):

@@ -8,6 +8,8 @@ from django.db.models.functions import Now
 
 from config.database import Access
 from config.ids import new_id
+from governance.models.people import Person
+from ledger.rows import GovernedRow
 
 
 class StaffSession(AbstractBaseSession):
@@ -16,12 +18,44 @@ class StaffSession(AbstractBaseSession):
     DB_ACCESS = Access.WORK
 
     person_id = models.UUIDField(null=True, db_index=True)
+    last_seen_at = models.DateTimeField(null=True)
+    """To the minute."""
 
     @classmethod
     def get_session_store_class(cls) -> Any:
         from governance.sessions import SessionStore  # it imports this model
 
         return SessionStore
+
+
+class ExternalIdentity(GovernedRow):
+    """An account of the sign-in provider that is a person's. Which one, a keyed hash says: nothing else is kept."""
+
+    ERASABLE_FIELDS = ("subject_digest",)
+
+    person = models.ForeignKey(Person, models.PROTECT, related_name="identities")
+    issuer = models.CharField(max_length=500)
+    subject_digest = models.CharField(max_length=64, editable=False)
+    by_group = models.BooleanField(default=False)
+    """They were registered because of a group, and sign in while they are in one."""
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "external identities"
+        ordering = ["-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                "subject_digest",
+                condition=models.Q(ended_at=None) & ~models.Q(subject_digest=""),
+                name="identity_of_one_person",
+            ),
+            models.UniqueConstraint(
+                "person", "issuer", condition=models.Q(ended_at=None), name="identity_one_a_person_and_issuer"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.issuer
 
 
 class SignInThrottle(models.Model):
@@ -77,6 +111,8 @@ class CredentialChange(models.Model):
         FACTORS_RESET = "factors-reset", "all second factors were removed"
         TOKEN_MADE = "token-made", "a personal token was made"
         ADDRESS_CHANGED = "address-changed", "your e-mail address was changed"
+        LINKED = "linked", "an account of the sign-in provider was linked to you"
+        UNLINKED = "unlinked", "your account of the sign-in provider was unlinked"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     person_id = models.UUIDField()

@@ -47,13 +47,13 @@ def update_account(*, actor: Actor, account_id: uuid.UUID, changes: Mapping[str,
     if changes.keys() - EDITABLE:
         raise TypeError(f"only {', '.join(sorted(EDITABLE))} are edited")
     with sealing() as seal:
+        if changes.get("owner"):
+            locked_person(changes["owner"].pk)
         account = locked_account(account_id)
         if all(getattr(account, name) == value for name, value in changes.items()):
             return account
         for name, value in changes.items():
             setattr(account, name, value)
-        if account.owner is not None:
-            locked_person(account.owner.pk)
         facts = _owner_fact(account) | {"active": account.is_active}
         write(seal, actor=actor, kind=SERVICE_ACCOUNT_UPDATED, row=account, facts=facts)
     return account

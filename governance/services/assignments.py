@@ -1,15 +1,17 @@
 """Assignments: offering, proposing, accepting, declining, delegating, ending. One starts at its acceptance."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from config.errors import Conflict, FieldProblem, Forbidden, InvalidInput
 from governance import rights
 from governance.acts import PRIVILEGED, Act, Role
+from governance.conflicts import refuse_conflict
 from governance.errors import AssignmentNotFound, AssignmentNotOpen, RequestVoid
 from governance.kinds import (
     ASSIGNMENT_ACCEPTED,
@@ -19,14 +21,17 @@ from governance.kinds import (
     ASSIGNMENT_REFUSED,
 )
 from governance.locks import ADMINISTRATORS, hold
-from governance.models import AISystem, Assignment, Person
+from governance.models import Assignment, Person
 from governance.scopes import Scope
-from governance.services.offers import OPEN, offer_to, write_assignment
+from governance.services.answering import carried_by, lock_systems, require_no_gap, settle_gaps
+from governance.services.offers import OPEN, WAITING, offer_to, write_assignment
 from governance.services.people import end_now, locked_person, refuse_last_administrator
+from governance.terms import NO_TERMS, Terms, require_seen
 from ledger.entries import Actor
 from ledger.sealing import Seal, sealing
 
 Status = Assignment.Status
+NONE_NAMED: Mapping[uuid.UUID, int] = MappingProxyType({})
 
 
 def offer_assignment(
@@ -37,17 +42,19 @@ def offer_assignment(
     scope: Scope,
     ends_at: datetime | None = None,
     reason: str = "",
+    terms: Terms = NO_TERMS,
 ) -> Assignment:
-    """Ask somebody to take a role. It counts once they accept.
+    """Ask somebody to take a role, on these terms. It counts once they accept.
 
     Administrator, approver, data protection officer, auditor and investigator are only proposed: a second
     administrator agrees first. The one exception: where there has only ever been a single administrator, that one
     appoints the second alone (docs/decisions says why). Nobody offers a role to themself.
-    Errors: `Forbidden`, `PersonNotFound`, `AssignmentExists`, `InvalidInput`.
+    Errors: `Forbidden`, `PersonNotFound`, `AssignmentExists`, `RolesConflict`, `InvalidInput`.
     """
     privileged = role in PRIVILEGED
-    rights.require(actor, Act.PRIVILEGED_ROLE_ASSIGN if privileged else Act.ROLE_ASSIGN, scope)
+    rights.require(actor, giving(role), scope)
     _refuse_past(ends_at)
+    refuse_conflict(person, role, scope)
     with sealing() as seal:
         if privileged:
             hold(ADMINISTRATORS)
@@ -62,17 +69,21 @@ def offer_assignment(
             ends_at=ends_at,
             facts={"sole_administrator": True} if alone else None,
             reason=reason,
+            terms=terms,
         )
 
 
-def approve_proposal(*, actor: Actor, assignment_id: uuid.UUID) -> Assignment:
+def approve_proposal(*, actor: Actor, assignment_id: uuid.UUID, revision: int | None = None) -> Assignment:
     """Agree, as the second administrator, that somebody is offered a privileged role.
 
-    Errors: `AssignmentNotFound`, `AssignmentNotOpen`, `ApprovalForbidden`, `RequestVoid`.
+    `revision`: of the proposal, as it was read; it may be left out where nothing goes with the role. Errors:
+    `AssignmentNotFound`, `AssignmentNotOpen`, `ApprovalForbidden`, `TermsNotSeen`, `RequestVoid`, `RolesConflict`.
     """
     with sealing() as seal:
         proposal = _locked_proposal(actor, assignment_id)
+        require_seen(proposal, revision)
         _require_right_of_asker(proposal)
+        refuse_conflict(proposal.person, Role(proposal.role), Scope.of(proposal))
         proposal.status = Status.OFFERED
         proposal.approved_by_id = actor.id
         proposal.offered_at = timezone.now()
@@ -83,7 +94,7 @@ def approve_proposal(*, actor: Actor, assignment_id: uuid.UUID) -> Assignment:
 def refuse_proposal(*, actor: Actor, assignment_id: uuid.UUID, reason: str = "") -> Assignment:
     """Say no, as the second administrator; also to a proposal whose asker lost the right to make it.
 
-    Errors: as `approve_proposal`, but for `RequestVoid`.
+    Errors: as `approve_proposal`, but for `TermsNotSeen`, `RequestVoid`.
     """
     with sealing() as seal:
         proposal = _locked_proposal(actor, assignment_id)
@@ -92,18 +103,27 @@ def refuse_proposal(*, actor: Actor, assignment_id: uuid.UUID, reason: str = "")
     return proposal
 
 
-def accept_assignments(*, actor: Actor, assignment_ids: Sequence[uuid.UUID]) -> list[Assignment]:
+def accept_assignments(
+    *, actor: Actor, assignment_ids: Sequence[uuid.UUID], revisions: Mapping[uuid.UUID, int] = NONE_NAMED
+) -> list[Assignment]:
     """Accept offers, all or none. Only the person asked can.
 
-    Who becomes accountable for a place takes over from whoever was: that assignment ends at this moment.
-    Errors: `Forbidden`, `AssignmentNotFound`, `AssignmentNotOpen`.
+    `revisions`: of the offers, as they were read. One may be left out where nothing goes with the role.
+
+    Who becomes accountable for a place takes over from whoever was: that assignment ends at this moment, and so does
+    their own standing in for it. What was handed over ends, too; if it ended before, there is nothing to accept.
+    Errors: `Forbidden`, `AssignmentNotFound`, `AssignmentNotOpen`, `TermsNotSeen`, `RolesConflict`.
     """
     with sealing() as seal:
+        hold(ADMINISTRATORS)
         offers = _own_offers(actor, assignment_ids)
-        _lock_places(offers)
+        for offer in offers:
+            require_seen(offer, revisions.get(offer.pk))
+        answered = {offer.system_id for offer in offers if offer.role == Role.ACCOUNTABLE and offer.system_id}
         now = timezone.now()
         for offer in offers:
             _accept(seal, actor, offer, now)
+        settle_gaps(seal, actor=actor, system_ids=answered, at=now)
     return offers
 
 
@@ -117,22 +137,29 @@ def decline_assignment(*, actor: Actor, assignment_id: uuid.UUID, reason: str = 
     return offer
 
 
-def end_assignment(*, actor: Actor, assignment_id: uuid.UUID, reason: str = "") -> Assignment:
+def end_assignment(
+    *, actor: Actor, assignment_id: uuid.UUID, reason: str = "", accepts_gap: bool = False
+) -> Assignment:
     """End an assignment, or take an offer back. Its holder may, and who may give the role; delegations end with it.
 
-    Taking a privileged role away needs one administrator only: whoever is left alone by it still appoints nobody
-    without a second. Errors: `Forbidden`,
-    `AssignmentNotFound`, `AssignmentNotOpen`, `LastAdministrator`.
+    Where a live AI system would be left with nobody accountable it takes `accepts_gap` and a reason. Taking a
+    privileged role away needs one administrator only: whoever is left alone by it still appoints nobody without a
+    second. Errors: `Forbidden`, `AssignmentNotFound`, `AssignmentNotOpen`, `GapWouldOpen`, `LastAdministrator`.
     """
     with sealing() as seal:
         hold(ADMINISTRATORS)
+        lock_systems(Assignment.objects.filter(pk=assignment_id).values_list("system_id", flat=True))
         assignment = _locked(assignment_id)
         _require_end(actor, assignment)
         if assignment.status not in OPEN:
             raise AssignmentNotOpen()
         if assignment.role == Role.ADMINISTRATOR and assignment.status == Status.ACCEPTED:
             refuse_last_administrator(assignment.person_id)
-        _end_with_delegations(seal, actor, assignment, timezone.now(), reason)
+        left = carried_by([assignment])
+        require_no_gap(left, confirmed=accepts_gap, reason=reason)
+        now = timezone.now()
+        _end_with_delegations(seal, actor, assignment, now, reason)
+        settle_gaps(seal, actor=actor, system_ids=[system.pk for system in left], at=now)
     return assignment
 
 
@@ -142,29 +169,64 @@ def delegate_assignment(
     """Offer somebody the same role beside the holder, who keeps it. A delegate for the accountable is a deputy.
 
     Privileged roles and delegations are not delegated. Errors: `Forbidden`, `AssignmentNotFound`,
-    `AssignmentNotOpen`, `PersonNotFound`, `AssignmentExists`.
+    `AssignmentNotOpen`, `PersonNotFound`, `AssignmentExists`, `RolesConflict`.
     """
     _refuse_past(ends_at)
     with sealing() as seal:
-        held = _locked(assignment_id)
-        if actor.type != "person" or held.person_id != actor.id:
-            raise Forbidden()
-        if held.status != Status.ACCEPTED or (held.ends_at and held.ends_at <= timezone.now()):
-            raise AssignmentNotOpen()
-        if held.role in PRIVILEGED or held.delegated_from_id:
-            raise Conflict("This role is given by administrators only, or was itself delegated.")
         locked_person(to.pk)
+        held = _locked(assignment_id)
+        if not _is_own(actor, held):
+            raise Forbidden()
+        _require_movable(held)
+        role = Role.DEPUTY if held.role == Role.ACCOUNTABLE else Role(held.role)
+        refuse_conflict(to, role, Scope.of(held))
         return offer_to(
             seal,
             actor=actor,
             person=to,
-            role=Role.DEPUTY if held.role == Role.ACCOUNTABLE else Role(held.role),
+            role=role,
             scope=Scope.of(held),
-            ends_at=min(filter(None, [ends_at, held.ends_at]), default=None),
+            ends_at=_no_later(ends_at, held),
             delegated_from=held,
             kind=ASSIGNMENT_DELEGATED,
             reason=reason,
+            terms=Terms.of(held).for_another(),
         )
+
+
+def hand_over_assignment(
+    *, actor: Actor, assignment_id: uuid.UUID, to: Person, ends_at: datetime | None = None, reason: str = ""
+) -> Assignment:
+    """Offer somebody what the holder has: at the moment they accept it, it ends for the holder. So there is no gap.
+
+    Who may not give the role hands over no more than they have: then the offer ends no later than it does. Once it
+    ended, there is nothing to hand over. Its holder may, and who may give the role. Privileged roles take two
+    administrators, and what was delegated goes back to who delegated it. Errors: as `delegate_assignment`.
+    """
+    _refuse_past(ends_at)
+    with sealing() as seal:
+        locked_person(to.pk)
+        held = _locked(assignment_id)
+        _require_end(actor, held)
+        _require_movable(held)
+        role, scope = Role(held.role), Scope.of(held)
+        refuse_conflict(to, role, scope)
+        return offer_to(
+            seal,
+            actor=actor,
+            person=to,
+            role=role,
+            scope=scope,
+            ends_at=ends_at if rights.can(actor, giving(role), scope) else _no_later(ends_at, held),
+            succeeds=held,
+            reason=reason,
+            terms=Terms.of(held).for_another(),
+        )
+
+
+def giving(role: Assignment.Role) -> Act:
+    """The act by which a role is given."""
+    return Act.PRIVILEGED_ROLE_ASSIGN if role in PRIVILEGED else Act.ROLE_ASSIGN
 
 
 def _needs_no_second(actor: Actor) -> bool:
@@ -206,10 +268,13 @@ def _require_right_of_asker(proposal: Assignment) -> None:
 
 
 def _own_offers(actor: Actor, assignment_ids: Sequence[uuid.UUID]) -> list[Assignment]:
-    """The offers, locked in id order. Somebody else's are not there for this person."""
+    """The offers, locked in id order, after their AI systems. Somebody else's are not there for this person."""
     if actor.type != "person" or actor.id is None:
         raise Forbidden("A role is accepted or declined by the person who was asked, signed in.")
     locked_person(actor.id)
+    lock_systems(
+        Assignment.objects.filter(pk__in=assignment_ids, person_id=actor.id).values_list("system_id", flat=True)
+    )
     rows = Assignment.objects.select_for_update(no_key=True, of=("self",)).filter(person_id=actor.id)
     offers = list(rows.filter(pk__in=assignment_ids).order_by("pk"))
     if len(offers) != len(set(assignment_ids)):
@@ -220,38 +285,72 @@ def _own_offers(actor: Actor, assignment_ids: Sequence[uuid.UUID]) -> list[Assig
     return offers
 
 
-def _lock_places(offers: Sequence[Assignment]) -> None:
-    """Of two people who accept the same responsibility at once, the second takes over from the first."""
-    systems = {offer.system_id for offer in offers if offer.role == Role.ACCOUNTABLE and offer.system_id}
-    list(AISystem.objects.select_for_update(no_key=True).filter(pk__in=systems).order_by("pk"))
-
-
 def _accept(seal: Seal, actor: Actor, offer: Assignment, now: datetime) -> None:
-    facts = {}
-    if offer.role == Role.ACCOUNTABLE:
-        before = Assignment.objects.select_for_update(no_key=True, of=("self",)).filter(
-            role=Role.ACCOUNTABLE, status=Status.ACCEPTED, delegated_from=None, **Scope.of(offer).as_columns()
-        )
-        for predecessor in before.order_by("pk"):
-            _end_with_delegations(seal, actor, predecessor, now)
-            facts = {"predecessor": str(predecessor.pk)}
+    before = list(_ended_by(offer))
+    if offer.succeeds_id and not any(each.pk == offer.succeeds_id and _counts(each, now) for each in before):
+        raise AssignmentNotOpen("What was to be handed over to you has ended. Ask to be offered it anew.")
+    predecessor = next((each for each in before if each.role == offer.role), None)
+    refuse_conflict(offer.person, Role(offer.role), Scope.of(offer))
+    for each in before:
+        _end_with_delegations(seal, actor, each, now, accepted=offer)
     offer.status = Status.ACCEPTED
     offer.accepted_at = now
+    facts = {"predecessor": str(predecessor.pk)} if predecessor else {}
     write_assignment(seal, actor=actor, kind=ASSIGNMENT_ACCEPTED, assignment=offer, facts=facts)
 
 
-def _end_with_delegations(seal: Seal, actor: Actor, assignment: Assignment, now: datetime, reason: str = "") -> None:
+def _ended_by(offer: Assignment) -> QuerySet[Assignment]:
+    """What ends as an offer is accepted: what it succeeds; of the accountable, who was, and standing in for oneself."""
+    ended = Q(pk=offer.succeeds_id)
+    if offer.role == Role.ACCOUNTABLE:
+        same = Q(**Scope.of(offer).as_columns())
+        ended |= same & Q(role=Role.ACCOUNTABLE, delegated_from=None)
+        ended |= same & Q(role=Role.DEPUTY, person=offer.person)
+    rows = Assignment.objects.select_for_update(no_key=True, of=("self",)).filter(ended, status=Status.ACCEPTED)
+    return rows.order_by("pk")
+
+
+def _end_with_delegations(
+    seal: Seal,
+    actor: Actor,
+    assignment: Assignment,
+    now: datetime,
+    reason: str = "",
+    *,
+    accepted: Assignment | None = None,
+) -> None:
+    """With it ends what came from it: delegations, and offers to hand it over but for the one that is accepted."""
     end_now(seal, actor, assignment, now, reason)
-    delegated = Assignment.objects.select_for_update(no_key=True, of=("self",)).filter(delegated_from=assignment)
-    for each in delegated.filter(status__in=OPEN).order_by("pk"):
-        end_now(seal, actor, each, now)
+    drawn = Q(delegated_from=assignment, status__in=OPEN) | Q(succeeds=assignment, status__in=WAITING)
+    rows = Assignment.objects.select_for_update(no_key=True, of=("self",)).filter(drawn)
+    for each in rows.order_by("pk"):
+        if each != accepted:
+            end_now(seal, actor, each, now)
+
+
+def _is_own(actor: Actor, assignment: Assignment) -> bool:
+    return actor.type == "person" and actor.id == assignment.person_id
 
 
 def _require_end(actor: Actor, assignment: Assignment) -> None:
-    if actor.type == "person" and actor.id == assignment.person_id:
-        return
-    privileged = assignment.role in PRIVILEGED
-    rights.require(actor, Act.PRIVILEGED_ROLE_ASSIGN if privileged else Act.ROLE_ASSIGN, Scope.of(assignment))
+    if not _is_own(actor, assignment):
+        rights.require(actor, giving(Role(assignment.role)), Scope.of(assignment))
+
+
+def _counts(assignment: Assignment, now: datetime) -> bool:
+    return assignment.status == Status.ACCEPTED and (assignment.ends_at is None or assignment.ends_at > now)
+
+
+def _require_movable(held: Assignment) -> None:
+    """Only what counts now is delegated or handed over, and not what takes two to give."""
+    if not _counts(held, timezone.now()):
+        raise AssignmentNotOpen()
+    if held.role in PRIVILEGED or held.delegated_from_id:
+        raise Conflict("This role is given by administrators only, or was itself delegated.")
+
+
+def _no_later(ends_at: datetime | None, held: Assignment) -> datetime | None:
+    return min(filter(None, [ends_at, held.ends_at]), default=None)
 
 
 def _refuse_past(ends_at: datetime | None) -> None:

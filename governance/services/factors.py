@@ -12,9 +12,9 @@ from governance import rights
 from governance.actors import person_id_of
 from governance.acts import Act
 from governance.changes import write
-from governance.credentials import codes_digest, said_of, secret_digest, take_two
+from governance.credentials import codes_digest, guard_credentials, said_of, secret_digest
 from governance.enrolment import has_factor, role_asks
-from governance.errors import CodeRefused, CredentialsGuarded, FactorNotFound, LastFactor
+from governance.errors import CodeRefused, FactorNotFound, LastFactor
 from governance.kinds import (
     FACTOR_ENROLLED,
     FACTOR_REMOVED,
@@ -148,11 +148,12 @@ def reset_factors(*, actor: Actor, person_id: uuid.UUID) -> Person:
     rights.require(actor, Act.PEOPLE_MANAGE)
     with sealing() as seal:
         person = locked_person(person_id)
-        if actor.type != "command" and take_two(person):
-            raise CredentialsGuarded(
-                "This person holds, or was asked to take, a role that takes two to give. Their factors are reset at "
-                "the host: manage.py reset_factors --for ADDRESS."
-            )
+        guard_credentials(
+            actor,
+            person,
+            "This person holds, or was asked to take, a role that takes two to give. Their factors are reset at the "
+            "host: manage.py reset_factors --for ADDRESS.",
+        )
         for kind in (TotpFactor, Passkey):
             for factor in kind.objects.select_for_update().filter(person=person, removed_at=None).order_by("pk"):
                 _remove(seal, actor, factor)

@@ -114,6 +114,15 @@ def withdraw_milder_policy(*, actor: Actor, request_id: uuid.UUID, reason: str =
     return request
 
 
+def void_policy_requests_of(seal: Seal, actor: Actor, person_id: uuid.UUID) -> int:
+    """Inside the act by which somebody leaves: what they asked for counts no more. Returns how many."""
+    rows = FailPolicyRequest.objects.select_for_update(no_key=True, of=("self",)).filter(status=Status.OPEN)
+    waiting = list(rows.filter(requested_by_id=person_id).order_by("pk"))
+    for request in waiting:
+        _settle(seal, actor, request, Status.VOID, FAIL_POLICY_VOIDED, timezone.now())
+    return len(waiting)
+
+
 def _put(system: AISystem, max_staleness_s: int, safe_mode: str) -> None:
     system.max_staleness_s, system.safe_mode = max_staleness_s, safe_mode
 

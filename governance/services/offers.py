@@ -13,11 +13,13 @@ from governance.errors import AssignmentExists, BadRequestedScope, PersonNotFoun
 from governance.kinds import ASSIGNMENT_OFFERED, ASSIGNMENT_PROPOSED
 from governance.models import Assignment, Person
 from governance.scopes import Scope
+from governance.terms import NO_TERMS, Terms, refuse_bad_terms
 from ledger.entries import Actor
 from ledger.kinds import Kind
 from ledger.sealing import Seal
 
-OPEN = (Assignment.Status.PROPOSED, Assignment.Status.OFFERED, Assignment.Status.ACCEPTED)
+WAITING = (Assignment.Status.PROPOSED, Assignment.Status.OFFERED)
+OPEN = (*WAITING, Assignment.Status.ACCEPTED)
 ORGANISATION_ONLY = frozenset({Role.ADMINISTRATOR, Role.APPROVER, Role.DPO})
 NAMED_ONLY = frozenset({Role.ACCOUNTABLE, Role.TECHNICAL_OWNER, Role.DEPUTY})
 
@@ -32,18 +34,22 @@ def offer_to(
     proposed: bool = False,
     ends_at: datetime | None = None,
     delegated_from: Assignment | None = None,
+    succeeds: Assignment | None = None,
     kind: Kind = ASSIGNMENT_OFFERED,
     facts: dict[str, Any] | None = None,
     reason: str = "",
+    terms: Terms = NO_TERMS,
 ) -> Assignment:
     """Write an offer, or a proposal that a second administrator must agree to first.
 
-    Errors: `Forbidden` for oneself, `PersonNotFound` of somebody who left, `BadRequestedScope`, `AssignmentExists`.
+    Errors: `Forbidden` for oneself, `PersonNotFound` of somebody who left, `BadRequestedScope`, `AssignmentExists`,
+    `InvalidInput` of terms.
     """
     if actor.type == "person" and actor.id == person.pk:
         # who gives roles out reads no decisions; a role of one's own giving would be the way round that
         raise Forbidden("Nobody offers a role to themself. Ask somebody else who may give it.")
     _check_place(role, scope)
+    refuse_bad_terms(terms, terms if succeeds or delegated_from else NO_TERMS)
     _lock_person(person.pk)
     held = Assignment.objects.filter(person=person, role=role, status__in=OPEN, **scope.as_columns())
     if any(not assignment.ends_at or assignment.ends_at > timezone.now() for assignment in held):
@@ -56,6 +62,8 @@ def offer_to(
         offered_at=None if proposed else timezone.now(),
         ends_at=ends_at,
         delegated_from=delegated_from,
+        succeeds=succeeds,
+        **terms.as_columns(),
         **scope.as_columns(),
     )
     write_assignment(
@@ -84,7 +92,7 @@ def write_assignment(
         "role": str(assignment.role),
         "scope": str(assignment.scope),
     }
-    for name in ("model_version_id", "case_id", "delegated_from_id", "capability"):
+    for name in ("model_version_id", "case_id", "delegated_from_id", "succeeds_id", "capability"):
         if value := getattr(assignment, name):
             said[name.removesuffix("_id")] = str(value)
     write(

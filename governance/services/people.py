@@ -15,9 +15,8 @@ from config.errors import FieldProblem
 from governance import rights
 from governance.acts import Act, Role
 from governance.changes import write
-from governance.credentials import said_of, said_of_link, secret_digest, take_two
+from governance.credentials import MOVED, guard_credentials, said_of, said_of_link, secret_digest, take_two
 from governance.errors import (
-    CredentialsGuarded,
     LastAdministrator,
     PersonExists,
     PersonNotFound,
@@ -37,11 +36,12 @@ from governance.kinds import (
     SETUP_LINK_ISSUED,
 )
 from governance.locks import ADMINISTRATORS, hold
-from governance.models import Assignment, Person, ServiceAccount, SetupLink
+from governance.models import AISystem, Assignment, Person, ServiceAccount, SetupLink
 from governance.models.people import plain_address
 from governance.services.access import end_access
+from governance.services.answering import carried_by, lock_systems, require_no_gap, settle_gaps
 from governance.services.credential_changes import What, note_change
-from governance.services.offers import OPEN, write_assignment
+from governance.services.offers import OPEN, WAITING, write_assignment
 from ledger.entries import SERVER, Actor, draft_entry, timestamp
 from ledger.kinds import Kind
 from ledger.sealing import Seal, sealing
@@ -49,6 +49,10 @@ from ledger.selectors import registry_log
 
 LINK_LIFE = timedelta(days=3)
 EDITABLE = frozenset({"name", "email", "staff_number"})
+ADDRESS_GUARDED = (
+    "This person signs in here, and holds, or was asked to take, a role that takes two to give. Their address is "
+    "changed at the host: manage.py change_address --for ADDRESS --to ADDRESS."
+)
 
 
 def register_person(*, actor: Actor, name: str, email: str, staff_number: str = "") -> Person:
@@ -58,7 +62,7 @@ def register_person(*, actor: Actor, name: str, email: str, staff_number: str = 
     """
     rights.require(actor, Act.PEOPLE_MANAGE)
     with sealing() as seal:
-        person = _new_person(name=name, email=email, staff_number=staff_number)
+        person = new_person(name=name, email=email, staff_number=staff_number)
         write(seal, actor=actor, kind=PERSON_REGISTERED, row=person, facts=said_of(actor))
     return person
 
@@ -82,7 +86,9 @@ def person_for(*, actor: Actor, email: str, name: str = "") -> Person:
 def update_person(*, actor: Actor, person_id: uuid.UUID, changes: Mapping[str, Any]) -> Person:
     """Change name, e-mail address or staff number. Of another address the old one is told.
 
-    Errors: `Forbidden`, `PersonNotFound`, `PersonExists`, `ValidationError` of an address that is none.
+    That of somebody who signs in and has a role that takes two to give no other administrator moves, but somebody at
+    the host's command line does. Errors: `Forbidden`, `PersonNotFound`, `PersonExists`, `CredentialsGuarded`,
+    `ValidationError` of an address that is none.
     """
     rights.require(actor, Act.PEOPLE_MANAGE)
     if changes.keys() - EDITABLE:
@@ -95,9 +101,11 @@ def update_person(*, actor: Actor, person_id: uuid.UUID, changes: Mapping[str, A
         if before == {name: getattr(person, name) for name in EDITABLE}:
             return person
         _refuse_known_address(person)
-        # whoever decides where a person's mail goes can take over their account
         has_moved = person.email != before["email"]
-        facts = said_of(actor) if has_moved else None
+        if has_moved and actor.id != person_id:
+            # whoever decides where a person's mail goes, and what the provider says who they are, can be them
+            guard_credentials(actor, person, ADDRESS_GUARDED)
+        facts = {MOVED: True, **said_of(actor)} if has_moved else None
         write(seal, actor=actor, kind=PERSON_UPDATED, row=person, facts=facts)
         if has_moved and before["email"]:
             note_change(person_id=person_id, what=What.ADDRESS_CHANGED, actor=actor, email=before["email"])
@@ -107,14 +115,13 @@ def update_person(*, actor: Actor, person_id: uuid.UUID, changes: Mapping[str, A
 def issue_setup_link(*, actor: Actor, person_id: uuid.UUID) -> str:
     """A one-time token with which a person sets their password, valid for 3 days; earlier ones end.
 
-    Returned once, stored as a hash. For somebody with a password and a role that takes two to give it is made at the
-    host's command line only. Errors: `Forbidden`, `PersonNotFound`, `CredentialsGuarded`.
+    Returned once, stored as a hash. For somebody who signs in, by whatever way, and has a role that takes two to give
+    it is made at the host's command line only. Errors: `Forbidden`, `PersonNotFound`, `CredentialsGuarded`.
     """
     rights.require(actor, Act.PEOPLE_MANAGE)
     with sealing() as seal:
         person = locked_person(person_id)
-        if actor.type != "command" and take_two(person):
-            raise CredentialsGuarded()
+        guard_credentials(actor, person)
         person.setup_links.filter(used_at=None).delete()
         link, token = _new_link(person=person, expires_at=timezone.now() + LINK_LIFE)
         _say(seal, actor, SETUP_LINK_ISSUED, person.pk, _said_of_link(link) | said_of(actor))
@@ -204,20 +211,29 @@ def setup_purpose(token: str) -> Person | None:
 
 
 def deactivate_person(
-    *, actor: Actor, person_id: uuid.UUID, successor: Person | None = None, reason: str = ""
+    *,
+    actor: Actor,
+    person_id: uuid.UUID,
+    successor: Person | None = None,
+    reason: str = "",
+    accepts_gap: bool = False,
 ) -> Person:
-    """Leaving, as one act: sessions, tokens and password end, their assignments end, proposals they made are void.
+    """The register's part of leaving: sessions, tokens and password end, assignments end, proposals they made are void.
 
-    `successor` takes over the service accounts they own. Errors: `Forbidden`, `PersonNotFound`, `LastAdministrator`,
-    `SuccessorNeeded`.
+    `successor` takes over the service accounts they own. Where a live AI system would be left with nobody accountable
+    it takes `accepts_gap` and a reason. What the floors above hold of somebody ends with `evidence.services.leaving`.
+    Errors: `Forbidden`, `PersonNotFound`, `LastAdministrator`, `SuccessorNeeded`, `GapWouldOpen`.
     """
     rights.require(actor, Act.PEOPLE_MANAGE)
     with sealing() as seal:
         hold(ADMINISTRATORS)
-        person = locked_person(person_id)
+        person = lock_people(person_id, successor)
         refuse_last_administrator(person_id)
+        left = _locked_left(person)
+        require_no_gap(left, confirmed=accepts_gap, reason=reason)
         _hand_over_accounts(seal, actor, person, successor)
         _end_assignments(seal, actor, person)
+        settle_gaps(seal, actor=actor, system_ids=[system.pk for system in left], at=timezone.now())
         end_access(seal, actor=actor, person=person)
         person.is_active = False
         person.set_unusable_password()  # also ends every session: their hash is derived from it
@@ -234,6 +250,16 @@ def locked_person(person_id: uuid.UUID) -> Person:
     return person
 
 
+def lock_people(person_id: uuid.UUID, *others: Person | None) -> Person:
+    """Somebody's row, locked together with those of others in the order of their ids. Errors: `PersonNotFound`."""
+    wanted = {person_id, *(each.pk for each in others if each)}
+    rows = Person.objects.select_for_update(no_key=True).filter(pk__in=wanted, is_active=True)
+    found = {each.pk: each for each in rows.order_by("pk")}
+    if len(found) < len(wanted):
+        raise PersonNotFound()
+    return found[person_id]
+
+
 def refuse_last_administrator(person_id: uuid.UUID) -> None:
     """Errors: `LastAdministrator` where nobody else would be one. Call under the lock `ADMINISTRATORS`."""
     admins = rights.administrators()
@@ -241,7 +267,7 @@ def refuse_last_administrator(person_id: uuid.UUID) -> None:
         raise LastAdministrator()
 
 
-def _new_person(*, name: str, email: str, staff_number: str = "") -> Person:
+def new_person(*, name: str, email: str, staff_number: str = "") -> Person:
     person = Person(name=name.strip(), email=plain_address(email), staff_number=staff_number)
     person.set_unusable_password()
     _refuse_known_address(person)
@@ -294,7 +320,7 @@ def _person_of(name: str, email: str) -> Person:
     """Somebody whom a script registered before, or a new person."""
     known = Person.objects.select_for_update(no_key=True).filter(email=plain_address(email), is_active=True).first()
     if known is None:
-        return _new_person(name=name, email=email)
+        return new_person(name=name, email=email)
     known.name = name.strip()
     return known
 
@@ -333,12 +359,19 @@ def _hand_over_accounts(seal: Seal, actor: Actor, person: Person, successor: Per
         write(seal, actor=actor, kind=SERVICE_ACCOUNT_UPDATED, row=account, facts={"owner": str(heir.pk)})
 
 
+def _locked_left(person: Person) -> list[AISystem]:
+    """The live AI systems that this person alone answers for, locked."""
+    held = person.assignments.filter(status=Assignment.Status.ACCEPTED)
+    lock_systems(held.values_list("system_id", flat=True))
+    return carried_by(list(held))
+
+
 def _end_assignments(seal: Seal, actor: Actor, person: Person) -> None:
-    """Theirs, whatever state they are in, what they delegated, and the proposals they made for others."""
+    """Theirs, whatever state they are in, what they delegated or hand over, and the proposals they made for others."""
     now = timezone.now()
     rows = Assignment.objects.select_for_update(no_key=True, of=("self",)).order_by("pk")
-    theirs = Q(person=person) | Q(delegated_from__person=person)
-    for assignment in rows.filter(theirs, status__in=OPEN):
+    drawn = Q(delegated_from__person=person) | Q(succeeds__person=person, status__in=WAITING)
+    for assignment in rows.filter(Q(person=person) | drawn, status__in=OPEN):
         end_now(seal, actor, assignment, now)
     for proposal in rows.filter(requested_by_id=person.pk, status=Assignment.Status.PROPOSED):
         proposal.status = Assignment.Status.REFUSED

@@ -1,9 +1,10 @@
 """AI systems: registering, describing, going live, retiring."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from config.errors import FieldProblem, InvalidInput
@@ -20,9 +21,10 @@ from governance.fail_policies import (
 )
 from governance.kinds import ENVIRONMENT_ENDED, ENVIRONMENT_REGISTERED, SYSTEM_REGISTERED, SYSTEM_UPDATED
 from governance.locks import hold
-from governance.models import AISystem, Assignment, Environment, ModelVersion, Person
+from governance.models import AISystem, Environment, ModelVersion, Person, SystemCard
 from governance.origins import require_own_origin
 from governance.scopes import ORGANISATION, Scope
+from governance.services.answering import settle_gaps
 from governance.services.offers import offer_to
 from ledger.entries import Actor
 from ledger.logs import open_system_log
@@ -44,6 +46,11 @@ EDITABLE = frozenset(
     }
 )
 POLICY = frozenset({"risk_class", "max_staleness_s", "safe_mode", "fallback_kind", "fallback"})
+PARTS = {
+    "accountable": "An accountable person must have accepted.",
+    "model_versions": "A model version must be approved.",
+    "card": "A system card must be published.",
+}
 PROCEDURE = {
     "safe_state": "Write down the safe state: what happens to the people concerned while the system is stopped.",
     "shutdown_steps": "Write down the steps that stop it.",
@@ -134,23 +141,37 @@ def retire_system(*, actor: Actor, system_id: uuid.UUID, reason: str = "") -> AI
 
 def gaps(system: AISystem) -> list[FieldProblem]:
     """What is missing before an AI system may go live, each with the field or part it concerns."""
-    found = [
-        FieldProblem(pointer=f"/{name}", detail=text) for name, text in PROCEDURE.items() if not getattr(system, name)
-    ]
-    accountable = rights.in_force().filter(
-        role=Role.ACCOUNTABLE, scope=Assignment.Scope.SYSTEM, system=system, delegated_from=None
-    )
-    if not accountable.exists():
-        found.append(FieldProblem(pointer="/accountable", detail="An accountable person must have accepted."))
-    if not system.model_versions.filter(status=ModelVersion.Status.APPROVED).exists():
-        found.append(FieldProblem(pointer="/model_versions", detail="A model version must be approved."))
+    return gaps_of([system])[system.pk]
+
+
+def gaps_of(systems: Collection[AISystem]) -> dict[uuid.UUID, list[FieldProblem]]:
+    """The same of several, by their ids: three queries, however many."""
+    ids = [each.pk for each in systems]
+    have = {
+        "accountable": _with(rights.answering(), ids),
+        "model_versions": _with(ModelVersion.objects.filter(status__in=ModelVersion.PROMOTED), ids),
+        "card": _with(SystemCard.objects.filter(status=SystemCard.Status.PUBLISHED), ids),
+    }
+    return {each.pk: list(_gaps(each, {name for name, found in have.items() if each.pk in found})) for each in systems}
+
+
+def _with(rows: QuerySet[Any], ids: list[uuid.UUID]) -> frozenset[uuid.UUID]:
+    return frozenset(rows.filter(system_id__in=ids).values_list("system_id", flat=True))
+
+
+def _gaps(system: AISystem, has: set[str]) -> Iterator[FieldProblem]:
+    for name, text in PROCEDURE.items():
+        if not getattr(system, name):
+            yield FieldProblem(pointer=f"/{name}", detail=text)
+    for name, text in PARTS.items():
+        if name not in has:
+            yield FieldProblem(pointer=f"/{name}", detail=text)
     if not system.intended_purpose:
-        found.append(FieldProblem(pointer="/intended_purpose", detail="Write down the intended purpose."))
+        yield FieldProblem(pointer="/intended_purpose", detail="Write down the intended purpose.")
     if system.risk_class == AISystem.RiskClass.UNCLASSIFIED:
-        found.append(FieldProblem(pointer="/risk_class", detail="Choose the risk class."))
+        yield FieldProblem(pointer="/risk_class", detail="Choose the risk class.")
     if system.risk_class == AISystem.RiskClass.PROHIBITED:
-        found.append(FieldProblem(pointer="/risk_class", detail="A prohibited practice never goes live."))
-    return found
+        yield FieldProblem(pointer="/risk_class", detail="A prohibited practice never goes live.")
 
 
 def register_environment(*, actor: Actor, system_id: uuid.UUID, slug: str) -> Environment:
@@ -220,6 +241,7 @@ def _set_status(seal: Seal, actor: Actor, system: AISystem, status: AISystem.Sta
     system.status = status
     facts = {"status": str(status)}
     write(seal, actor=actor, kind=SYSTEM_UPDATED, row=system, system_id=system.id, facts=facts, reason=reason)
+    settle_gaps(seal, actor=actor, system_ids=[system.id], at=timezone.now())
     return system
 
 

@@ -1,4 +1,4 @@
-"""Model versions: registering, approving, retiring."""
+"""Model versions: registering and describing them. How they come into use and out of it: `promotions`."""
 
 import uuid
 from collections.abc import Mapping
@@ -10,21 +10,21 @@ from django.utils import timezone
 from governance import rights
 from governance.acts import Act
 from governance.changes import write
-from governance.errors import FallbackInUse, UnverifiedLimitReached, VersionExists, VersionNotFound
+from governance.errors import UnverifiedLimitReached, VersionExists, VersionNotFound
 from governance.kinds import (
-    MODEL_VERSION_APPROVED,
     MODEL_VERSION_REGISTERED,
-    MODEL_VERSION_RETIRED,
     MODEL_VERSION_UPDATED,
 )
-from governance.models import AISystem, ModelVersion
+from governance.models import AISystem, DataDependency, ModelVersion
 from governance.scopes import Scope
 from governance.services.systems import locked_system
+from governance.version_errors import PromotionOpen, VersionSettled
 from ledger.entries import Actor
 from ledger.kinds import Kind
+from ledger.models import Entry
 from ledger.sealing import Seal, sealing
 
-DESCRIBED = frozenset({"name", "provider", "notes", "model_digest", "configuration", "config_digest"})
+DESCRIBED = frozenset({"name", "provider", "base_model", "notes", "model_digest", "configuration", "config_digest"})
 UNVERIFIED_A_DAY = 50
 MAX_CLEAR = 100  # longer ones (SHA-512) are in the sealed state alone
 
@@ -72,62 +72,28 @@ def update_version(
 ) -> ModelVersion:
     """Correct what the register says about a version that is not approved yet: columns named in `DESCRIBED`.
 
-    Errors: `Forbidden`, `VersionNotFound`, `VersionExists` for one that was approved.
+    Errors: `Forbidden`, `VersionNotFound`, `VersionSettled`, `PromotionOpen`.
     """
     _refuse_unknown(changes)
     with sealing() as seal:
-        row = _locked_version(version_id)
+        row = locked_version(version_id)
         rights.require(actor, Act.VERSION_REGISTER, Scope.system(row.system_id))
         if all(getattr(row, name) == value for name, value in changes.items()):
             return row
-        if row.status in (ModelVersion.Status.APPROVED, ModelVersion.Status.RETIRED):
-            raise VersionExists("An approved version is what was approved. Register the changed model under a new one.")
-        return _write(seal, actor, MODEL_VERSION_UPDATED, _described(row, changes), reason)
-
-
-def approve_version(*, actor: Actor, version_id: uuid.UUID, reason: str = "") -> ModelVersion:
-    """Let a registered version run. The accountable person does, and not for one they registered themself.
-
-    Errors: `ApprovalForbidden`, `VersionNotFound`.
-    """
-    with sealing() as seal:
-        row = _locked_version(version_id)
-        scope = Scope.system(row.system_id)
-        rights.require_approval(actor, Act.VERSION_PROMOTE, scope, requested_by=_registrant(row))
-        if row.status == ModelVersion.Status.APPROVED:
-            return row
-        row.status = ModelVersion.Status.APPROVED
-        return _write(seal, actor, MODEL_VERSION_APPROVED, row, reason)
-
-
-def retire_version(*, actor: Actor, version_id: uuid.UUID, reason: str = "") -> ModelVersion:
-    """Say that a version is not to run any more. Errors: `Forbidden`, `VersionNotFound`, `FallbackInUse`."""
-    with sealing() as seal:
-        row = _locked_version(version_id)
-        rights.require(actor, Act.SYSTEM_EDIT, Scope.system(row.system_id))
-        if row.status == ModelVersion.Status.RETIRED:
-            return row
-        _refuse_fallback(row)
-        row.status = ModelVersion.Status.RETIRED
-        return _write(seal, actor, MODEL_VERSION_RETIRED, row, reason)
-
-
-def _refuse_fallback(row: ModelVersion) -> None:
-    kind = AISystem.FallbackKind.MODEL_VERSION
-    if AISystem.objects.filter(pk=row.system_id, fallback_kind=kind, fallback=row.version).exists():
-        raise FallbackInUse()
+        refuse_settled(row)
+        return write_version(seal, actor, MODEL_VERSION_UPDATED, _described(row, changes), reason)
 
 
 def _new_version(
     seal: Seal, actor: Actor, system: AISystem, version: str, status: ModelVersion.Status, described: Mapping[str, Any]
 ) -> ModelVersion:
     row = ModelVersion(system=system, version=version, status=status, **described)
-    return _write(seal, actor, MODEL_VERSION_REGISTERED, row)
+    return write_version(seal, actor, MODEL_VERSION_REGISTERED, row)
 
 
 def _vouch_for(seal: Seal, actor: Actor, row: ModelVersion, described: Mapping[str, Any]) -> ModelVersion:
     row.status = ModelVersion.Status.REGISTERED
-    return _write(seal, actor, MODEL_VERSION_UPDATED, _described(row, described))
+    return write_version(seal, actor, MODEL_VERSION_UPDATED, _described(row, described))
 
 
 def _described(row: ModelVersion, values: Mapping[str, Any]) -> ModelVersion:
@@ -136,9 +102,17 @@ def _described(row: ModelVersion, values: Mapping[str, Any]) -> ModelVersion:
     return row
 
 
-def _write(seal: Seal, actor: Actor, kind: Kind, row: ModelVersion, reason: str = "") -> ModelVersion:
+def write_version(
+    seal: Seal,
+    actor: Actor,
+    kind: Kind,
+    row: ModelVersion,
+    reason: str = "",
+    more: Mapping[str, Any] | None = None,
+) -> ModelVersion:
+    """The inner step of every change of a version: its row with its entry, which says which version it is."""
     row.clean_fields()
-    facts: dict[str, Any] = {"model_version": row.version, "status": str(row.status)}
+    facts: dict[str, Any] = {"model_version": row.version, "status": str(row.status), **(more or {})}
     for name in ("model_digest", "config_digest"):
         if (digest := getattr(row, name)) and len(digest) <= MAX_CLEAR:
             facts[name] = digest
@@ -146,17 +120,32 @@ def _write(seal: Seal, actor: Actor, kind: Kind, row: ModelVersion, reason: str 
     return row
 
 
-def _locked_version(version_id: uuid.UUID) -> ModelVersion:
+def refuse_settled(row: ModelVersion) -> None:
+    """What was approved, or waits to be, is not changed. Errors: `VersionSettled`, `PromotionOpen`."""
+    if row.status in ModelVersion.SETTLED:
+        raise VersionSettled()
+    if row.status == ModelVersion.Status.PROPOSED:
+        raise PromotionOpen()
+
+
+def locked_version(version_id: uuid.UUID) -> ModelVersion:
+    """A version's row, locked. Errors: `VersionNotFound`."""
     row = ModelVersion.objects.select_for_update(no_key=True, of=("self",)).filter(pk=version_id).first()
     if row is None:
         raise VersionNotFound()
     return row
 
 
-def _registrant(row: ModelVersion) -> uuid.UUID | None:
-    """Who vouched for what is in the register now: the last one who registered or changed it."""
-    last: Any = row.history.order_by("-history_date", "-history_id").first()
-    return last.history_user_id if last else None
+def describers(row: ModelVersion) -> list[uuid.UUID]:
+    """Everybody who said what a version is, or what it depends on, in the order of the first time they did."""
+    parts = DataDependency.history.filter(model_version_id=row.pk)
+    own = row.history.filter(history_id__in=_said_of([row.pk], MODEL_VERSION_REGISTERED, MODEL_VERSION_UPDATED))
+    said = [*own.order_by("revision"), *parts.order_by("history_date")]
+    return list(dict.fromkeys(each.history_user_id for each in said if each.history_user_id))
+
+
+def _said_of(rows: list[uuid.UUID], *kinds: Kind) -> Any:
+    return Entry.objects.filter(about_id__in=rows, kind__in=[each.name for each in kinds]).values("id")
 
 
 def _seen_today(system: AISystem) -> int:

@@ -17,6 +17,8 @@ OPEN = frozenset(
         "second_factor",
         "passkey_options",
         "passkey_sign_in",
+        "oidc_out",
+        "oidc_callback",
         "password_change",
         "password_change_done",
         "jsi18n",

@@ -32,8 +32,9 @@ from governance.services.factors import (
     remove_factor,
     rename_passkey,
 )
+from governance.services.sessions import end_other_sessions, end_own_session
 from governance.services.tokens import create_token, revoke_token
-from governance.sessions import end_session, end_sessions, sessions_of
+from governance.sessions import end_sessions, sessions_of
 from governance.sign_in import totp
 from governance.sign_in.passkeys import registration_options, verified_registration
 from governance.sign_in.secrets import open_secret, seal_secret
@@ -135,11 +136,11 @@ def new_codes(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 def sign_out(request: HttpRequest, handle: str) -> HttpResponseBase:
     """End one session of one's own, or all others."""
-    person = person_of(request)
+    actor = actor_of(request)
     if handle == "others":
-        ended = end_sessions(person, but=request.session.session_key)
+        ended = end_other_sessions(actor=actor, but=request.session.session_key)
     else:
-        ended = int(end_session(person, handle))
+        ended = end_own_session(actor=actor, handle=handle)
     messages.success(request, f"{ended} signed out." if ended else "That one had ended already.")
     return redirect("admin:your_sign_in")
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.views import LoginView
@@ -26,6 +27,7 @@ from governance.services.factors import use_code
 from governance.services.lockouts import admit, admit_factor, client_address, forgive, network_of
 from governance.sign_in import steps
 from governance.sign_in.browsers import remember
+from governance.sign_in.oidc.provider import is_configured
 from governance.sign_in.passkeys import authentication_options
 from governance.sign_in.presenting import present_passkey
 
@@ -64,11 +66,16 @@ class SignIn(LoginView):
             steps.wait_for_factor(self.request, person, self.get_success_url())
             return redirect("admin:second_factor")
         steps.sign_in(self.request, person, steps.PASSWORD)
-        return _go_on(self.request, person, self.get_success_url())
+        return go_on(self.request, person, self.get_success_url())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         frame = admin.site.each_context(self.request)
-        said = {"title": "Sign in", "app_path": self.request.get_full_path(), "leads_to": self.get_redirect_url()}
+        said = {
+            "title": "Sign in",
+            "app_path": self.request.get_full_path(),
+            "leads_to": self.get_redirect_url(),
+            "provider": settings.OIDC_NAME if is_configured() else "",
+        }
         return super().get_context_data(**kwargs) | frame | said | {"username": ""}
 
 
@@ -93,7 +100,7 @@ def second_factor(request: HttpRequest) -> HttpResponseBase:
         except ServiceError as error:
             refusal = error.detail
         else:
-            return _go_on(request, person, leads_to)
+            return go_on(request, person, leads_to)
     return _second_page(request, person, refusal)
 
 
@@ -101,11 +108,13 @@ def second_factor(request: HttpRequest) -> HttpResponseBase:
 def _take_factor(request: HttpRequest, person: Person) -> None:
     if credential := request.POST.get("credential"):
         present_passkey(request, credential, of=person)
+        steps.link_waiting(request, person)
         return steps.sign_in(request, person, steps.PASSKEY)
     attempt = admit_factor(person)
     use_code(person=person, code=request.POST.get("code", ""))
     forgive(attempt)
-    return steps.sign_in(request, person, steps.PASSWORD_AND_CODE)
+    steps.link_waiting(request, person)
+    return steps.sign_in(request, person, steps.with_code(request))
 
 
 def _second_page(request: HttpRequest, person: Person, refusal: str) -> HttpResponse:
@@ -134,25 +143,30 @@ def passkey_options(request: HttpRequest) -> JsonResponse:
 @sensitive_post_parameters()
 def passkey_sign_in(request: HttpRequest) -> HttpResponseBase:
     """Sign in by a passkey alone. No lock-out stands in its way: it cannot be guessed."""
-    leads_to = _safe(request, request.POST.get(REDIRECT_FIELD_NAME, ""))
+    leads_to = safe_address(request, request.POST.get(REDIRECT_FIELD_NAME, ""))
     try:
         person = present_passkey(request, request.POST.get("credential", ""))
     except PasskeyRefused as refusal:
-        page = SignIn()
-        page.setup(request)
-        context = page.get_context_data(form=CarefulSignInForm(request), refusal=refusal.detail, leads_to=leads_to)
-        context["app_path"] = reverse("admin:login")
-        return page.render_to_response(context)
+        return sign_in_page(request, refusal, leads_to)
     steps.sign_in(request, person, steps.PASSKEY)
-    return _go_on(request, person, leads_to)
+    return go_on(request, person, leads_to)
 
 
-def _go_on(request: HttpRequest, person: Person, leads_to: str) -> HttpResponse:
+def sign_in_page(request: HttpRequest, refusal: ServiceError, leads_to: str) -> HttpResponse:
+    """The sign-in page once more, saying why another way than a password did not work."""
+    page = SignIn()
+    page.setup(request)
+    context = page.get_context_data(form=CarefulSignInForm(request), refusal=refusal.detail, leads_to=leads_to)
+    context["app_path"] = reverse("admin:login")
+    return page.render_to_response(context, status=200 if isinstance(refusal, PasskeyRefused) else refusal.status)
+
+
+def go_on(request: HttpRequest, person: Person, leads_to: str) -> HttpResponse:
     response = redirect(leads_to)
     remember(request, response, person)
     return response
 
 
-def _safe(request: HttpRequest, address: str) -> str:
+def safe_address(request: HttpRequest, address: str) -> str:
     own = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
     return address if own else reverse("admin:index")

@@ -1,6 +1,7 @@
 """From a password to a session: what is kept between the two steps, and what a session remembers of its start."""
 
 import uuid
+from dataclasses import astuple
 from typing import Any
 
 from django.contrib.auth import login
@@ -12,20 +13,28 @@ from django.utils.crypto import constant_time_compare
 
 from governance.models import Person
 from governance.reauthentication import prove
+from governance.services.identities import Link, link_identity
 from governance.services.lockouts import client_address
 from governance.sessions import AGENT, HOW, PLACE, SIGNED_IN_AT, short_agent
 
-WAITING = "sign_in_waiting"
+WAITING, FIRST, LINK = "sign_in_waiting", "sign_in_first", "sign_in_link"
 PATIENCE_SECONDS = 300
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-PASSWORD, PASSWORD_AND_CODE, PASSKEY = "password", "password and code", "passkey"
+PASSWORD, PROVIDER, PASSKEY = "password", "sign-in provider", "passkey"
 
 
-def wait_for_factor(request: HttpRequest, person: Person, leads_to: str) -> None:
-    """The password was right. Nobody is signed in yet: for five minutes a second factor may follow."""
+def wait_for_factor(
+    request: HttpRequest, person: Person, leads_to: str, *, first: str = PASSWORD, link: Link | None = None
+) -> None:
+    """The first factor was right. Nobody is signed in yet: for five minutes a second one may follow.
+
+    `link`: the account of the provider that becomes theirs then.
+    """
     request.session.cycle_key()
     proof = [str(person.pk), person.get_session_auth_hash(), timezone.now().timestamp(), leads_to]
     request.session[WAITING] = proof
+    request.session[FIRST] = first
+    request.session[LINK] = astuple(link) if link else None
 
 
 def waiting_person(request: HttpRequest) -> tuple[Person, str] | None:
@@ -39,9 +48,21 @@ def waiting_person(request: HttpRequest) -> tuple[Person, str] | None:
     return person, str(leads_to)
 
 
+def link_waiting(request: HttpRequest, person: Person) -> None:
+    """The second factor was right: what waited for it to be linked is theirs. Errors: `ProviderRefused`."""
+    if waiting := request.session.get(LINK):
+        link_identity(person=person, link=Link(*waiting))
+
+
+def with_code(request: HttpRequest) -> str:
+    """How somebody signs in whose second factor is a code: what came first, and it."""
+    return f"{request.session.get(FIRST, PASSWORD)} and code"
+
+
 def sign_in(request: HttpRequest, person: Person, how: str) -> None:
     """Start the session. Everything that was asked for has been proven."""
-    request.session.pop(WAITING, None)
+    for name in (WAITING, FIRST, LINK):
+        request.session.pop(name, None)
     login(request, person, backend=BACKEND)
     request.session[HOW] = how
 

@@ -8,7 +8,7 @@ import msgspec
 from django.utils import timezone
 
 from config.errors import Conflict, FieldProblem, Forbidden, InvalidInput, NotFound
-from config.problems import pointer
+from config.pointers import pointer
 from governance import memory, rights
 from governance.acts import RULES, Act, role_names
 from governance.api.authentication import KeyGrant
@@ -79,7 +79,7 @@ def correct(*, actor: Actor, record_id: uuid.UUID, corrections: object, reason: 
     with sealing() as seal:
         case = _case(record, Status.WAITING)
         case.corrections = dict(corrections)
-        _write(seal, actor, QUARANTINE_CORRECTED, record, case, reason)
+        write_case(seal, actor, QUARANTINE_CORRECTED, record, case, reason)
     return case
 
 
@@ -120,7 +120,7 @@ def replay(*, actor: Actor, record_id: uuid.UUID, reason: str = "") -> Quarantin
             raise NotReplayable("Its caller's own key belongs to another decision, which stands with other content.")
         case.status, case.decision_id = Status.REPLAYED, uuid.UUID(result.id)
         case.decided_by_id, case.decided_at = actor.id, timezone.now()
-        _write(seal, actor, QUARANTINE_REPLAYED, record, case, reason, {"decision": result.id}, log_id)
+        write_case(seal, actor, QUARANTINE_REPLAYED, record, case, reason, {"decision": result.id}, log_id)
     return case
 
 
@@ -166,7 +166,7 @@ def request_dismissal(*, actor: Actor, record_id: uuid.UUID, reason: str) -> Qua
     with sealing() as seal:
         case = _case(record, Status.WAITING)
         case.status, case.requested_by_id = Status.DISMISSAL_REQUESTED, actor.id
-        _write(seal, actor, DISMISSAL_REQUESTED, record, case, reason)
+        write_case(seal, actor, DISMISSAL_REQUESTED, record, case, reason)
     return case
 
 
@@ -184,7 +184,7 @@ def decide_dismissal(*, actor: Actor, record_id: uuid.UUID, approve: bool, reaso
             raise RequestVoid()
         case.status = Status.DISMISSED if approve else Status.WAITING
         case.decided_by_id, case.decided_at = actor.id, timezone.now()
-        _write(seal, actor, QUARANTINE_DISMISSED if approve else DISMISSAL_REFUSED, record, case, reason)
+        write_case(seal, actor, QUARANTINE_DISMISSED if approve else DISMISSAL_REFUSED, record, case, reason)
     return case
 
 
@@ -210,7 +210,7 @@ def _case(record: QuarantinedRecord, expected: QuarantineCase.Status) -> Quarant
     return case
 
 
-def _write(
+def write_case(
     seal: Seal,
     actor: Actor,
     kind: Kind,

@@ -2,19 +2,25 @@
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from config.admin import Act as PageAct
+from governance import rights
+from governance.acts import Act
 from governance.admin.pages import ActPages, actor_of, page_link, person_of
 from governance.models import AISystem, Person
+from governance.scopes import Scope
 from notices.alert_kinds import alert_title
 from notices.models import Alert
 from notices.selectors import alerts_for, may_handle
@@ -72,7 +78,7 @@ class AlertAdmin(ActPages[Alert]):
         "sealed",
     )
     fields = readonly_fields
-    actions_detail = ("acknowledge", "close", "show_history")
+    actions_detail = ("acknowledge", "close", "open_case", "show_history")
 
     def may(self, request: HttpRequest, act: PageAct, obj: Alert | None) -> bool:
         person = person_of(request)
@@ -84,11 +90,13 @@ class AlertAdmin(ActPages[Alert]):
         return alerts_for(person_of(request)).order_by("-id")
 
     def acts_for(self, request: HttpRequest, obj: Alert) -> Iterable[str]:
-        if obj.status == Status.CLOSED or not may_handle(person_of(request), obj):
-            return
-        if obj.status == Status.OPEN:
-            yield "acknowledge"
-        yield "close"
+        """An investigator looks into what it is about; dealing with it is for others."""
+        if obj.status != Status.CLOSED and may_handle(person_of(request), obj):
+            if obj.status == Status.OPEN:
+                yield "acknowledge"
+            yield "close"
+        if obj.system_id and rights.can(person_of(request), Act.CASE_OPEN, Scope.system(obj.system_id)):
+            yield "open_case"
 
     @action(description="Acknowledge", icon="visibility", url_path="acknowledge")
     def acknowledge(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -112,6 +120,11 @@ class AlertAdmin(ActPages[Alert]):
             carry_out=lambda alert, given: close_alert(actor=actor_of(request), alert_id=alert.pk, **given),
             explanation="If it happens again, a new alert opens.",
         )
+
+    @action(description="Open a case", icon="folder_open", url_path="case")
+    def open_case(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Leads to the page that opens one, which asks what it is about."""
+        return redirect(f"{reverse('admin:case_attach')}?{urlencode({'alert': object_id})}")
 
     @admin.display(description="Kind", ordering="kind")
     def shown_kind(self, alert: Alert) -> str:

@@ -270,6 +270,22 @@ def close_alert(*, actor: Actor, alert_id: uuid.UUID, note: str) -> Alert:
     return alert
 
 
+def close_what_ended(*, alert_id: uuid.UUID, note: str) -> bool:
+    """Close an alert about a state of affairs that is over: by the server itself. Whether it was not closed before."""
+    try:
+        with sealing() as seal:
+            alert = Alert.objects.select_for_update(no_key=True).get(pk=alert_id)
+            if alert.status == Alert.Status.CLOSED:
+                return False
+            seal_late(seal, alert)
+            alert.status, alert.closed_at, alert.note = Alert.Status.CLOSED, timezone.now(), note
+            write_alert(seal, SERVER, ALERT_CLOSED, alert)
+            _announce("alert.closed", alert)
+    except CANNOT_SEAL_NOW:
+        return False  # the next sweep finds it again
+    return True
+
+
 def write_alert(seal: Seal, actor: Actor, kind: Kind, alert: Alert) -> None:
     facts: dict[str, Any] = {"alert": alert.kind, "severity": str(alert.severity), "status": str(alert.status)}
     if alert.system_id:

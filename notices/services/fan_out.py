@@ -12,7 +12,7 @@ from governance.models import AISystem
 from ledger.entries import SERVER, Actor
 from ledger.errors import CANNOT_SEAL_NOW
 from ledger.sealing import sealing
-from notices.event_types import TEST, wants
+from notices.event_types import TEST, seen_by, wants
 from notices.models import Delivery, Event, WebhookEndpoint
 from notices.outbox import announce
 from notices.services.endpoints import managed, switch_off
@@ -38,11 +38,12 @@ def fan_out() -> int:
 
 def _deliveries(events: list[Event]) -> Iterator[Delivery]:
     endpoints = list(WebhookEndpoint.objects.filter(status=WebhookEndpoint.Status.ENABLED).select_related("owner"))
-    reaches = {endpoint.pk: _reach(endpoint) for endpoint in endpoints}
+    acts = {seen_by(event.type) for event in events}
+    reaches = {(endpoint.pk, act): _reach(endpoint, act) for endpoint in endpoints for act in acts}
     systems = AISystem.objects.in_bulk({event.system_id for event in events if event.system_id})
     for event in events:
         for endpoint in endpoints:
-            if wants(endpoint.event_types, event.type) and _may_know(reaches[endpoint.pk], event):
+            if wants(endpoint.event_types, event.type) and _may_know(reaches[endpoint.pk, seen_by(event.type)], event):
                 yield _delivery(event, endpoint, systems.get(event.system_id) if event.system_id else None)
 
 
@@ -51,9 +52,9 @@ def _delivery(event: Event, endpoint: WebhookEndpoint, system: AISystem | None) 
     return Delivery(event=event, endpoint=endpoint, content_type=media_type, body=body, next_attempt_at=timezone.now())
 
 
-def _reach(endpoint: WebhookEndpoint) -> Reach:
+def _reach(endpoint: WebhookEndpoint, act: Act) -> Reach:
     """What it may be told of: what its owner may see now, within what it names. None: everything."""
-    seen = rights.systems_where(endpoint.owner, Act.SYSTEM_VIEW) if endpoint.owner.is_active else frozenset()
+    seen = rights.systems_where(endpoint.owner, act) if endpoint.owner.is_active else frozenset()
     named = frozenset(endpoint.system_ids)
     if not named:
         return seen

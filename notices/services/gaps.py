@@ -1,16 +1,17 @@
 """Live AI systems that nobody answers for."""
 
 from governance import rights
-from governance.acts import Role
-from governance.models import AISystem, Assignment
+from governance.models import AISystem
 from ledger.entries import SERVER
 from notices.models import Alert
-from notices.services.alerts import open_alert
+from notices.selectors import GAP
+from notices.services.alerts import close_what_ended, open_alert
 
 
 def alert_gaps() -> int:
-    """Open an alert for each live system without an accepted accountable person. Returns how many there are."""
-    answered = rights.in_force().filter(role=Role.ACCOUNTABLE, scope=Assignment.Scope.SYSTEM).values("system_id")
+    """Open an alert for each live system without an accepted accountable person, and close those of systems that have
+    one again, or are not live any more. Returns how many gaps there are."""
+    answered = rights.answering().values("system_id")
     gaps = list(AISystem.objects.filter(status=AISystem.Status.LIVE).exclude(pk__in=answered))
     for system in gaps:
         open_alert(
@@ -23,4 +24,7 @@ def alert_gaps() -> int:
             facts={"system": str(system.pk)},
             occurrences=1,  # one state of affairs, however often it is looked at
         )
+    over = Alert.objects.filter(kind=GAP).exclude(status=Alert.Status.CLOSED)
+    for alert in over.exclude(system_id__in=[system.pk for system in gaps]):
+        close_what_ended(alert_id=alert.pk, note="Somebody answers for it again, or it is not live any more.")
     return len(gaps)

@@ -55,6 +55,8 @@ def page_of(event: Event) -> str:
     """The page that says more, for whoever may see it."""
     if event.type.startswith("alert.") and event.about_id:
         return reverse("admin:notices_alert_change", args=[event.about_id])
+    if event.type.startswith(("case.", "incident.")) and event.about_id:
+        return reverse("admin:case", args=[event.about_id])
     if event.system_id:
         return reverse("admin:governance_aisystem_change", args=[event.system_id])
     return reverse("admin:index")

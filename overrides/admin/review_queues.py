@@ -22,6 +22,7 @@ from governance.scopes import ORGANISATION, Scope
 from overrides.admin.change_words import column_in_words
 from overrides.models import OPEN, ReviewerSkill, ReviewQueue, RuleChange, is_held
 from overrides.reasons import DECISIONS, reasons_in_force
+from overrides.selectors import visible_queues
 from overrides.services.queues import (
     archive_queue,
     end_skill,
@@ -105,19 +106,11 @@ class ReviewQueueAdmin(RegisterAdmin[ReviewQueue]):
                 return rights.can_anywhere(person, Act.REVIEW_QUEUE_MANAGE)
             case "change" if obj:
                 return obj.archived_at is None and rights.can(person, Act.REVIEW_QUEUE_MANAGE, _scope(obj))
-        return obj is None or self._sees(person, obj)
-
-    def _sees(self, person: Any, obj: ReviewQueue) -> bool:
-        if obj.owner_id == person.pk or obj.system_id is None:
-            return True
-        return rights.can(person, Act.SYSTEM_VIEW, _scope(obj))
+        return obj is None or visible_queues(actor_of(request)).filter(pk=obj.pk).exists()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewQueue]:
-        person = person_of(request)
-        systems = rights.systems_where(person, Act.SYSTEM_VIEW)
-        rows = super().get_queryset(request)
-        if systems is not None:
-            rows = rows.filter(Q(system=None) | Q(system_id__in=systems) | Q(owner_id=person.pk))
+        seen = visible_queues(actor_of(request)).order_by().values("pk")
+        rows = super().get_queryset(request).filter(pk__in=seen)
         counted: QuerySet[ReviewQueue] = rows.annotate(
             open_reviews=Count("reviews", filter=Q(reviews__status__in=OPEN)),
             held_reviews=Count("reviews", filter=is_held("reviews__")),

@@ -18,7 +18,15 @@ from config.errors import ServiceError
 from config.problems import as_service_error
 from governance import rights
 from governance.acts import Act
-from governance.admin.pages import ReasonForm, RegisterAdmin, SystemPages, actor_of, page_link, person_of
+from governance.admin.pages import (
+    ReasonForm,
+    RegisterAdmin,
+    SystemPages,
+    actor_of,
+    narrow_choices,
+    page_link,
+    person_of,
+)
 from governance.admin.requests import RequestPages
 from governance.reauthentication import interruption
 from governance.scopes import Scope
@@ -121,6 +129,7 @@ class ReviewRuleAdmin(SystemPages[ReviewRule], RegisterAdmin[ReviewRule]):
             raise PermissionDenied
         is_sent = request.method == "POST"
         form = ChangeRuleForm(request.POST if is_sent else None, initial=as_typed(obj))
+        narrow_choices(form.fields, request, self.admin_site)
         verdict = _verdict(obj, form, request) if is_sent and form.is_valid() else None
         is_read = verdict is not None and request.POST.get("read") == verdict["read"]
         if is_read and verdict and verdict["looser"] and (asking := interruption(request)):

@@ -7,9 +7,7 @@ from rest_framework.request import Request
 from audit.errors import DecisionNotFound
 from audit.reach import Reach
 from audit.selectors import SealedDecision, decision_by_id, visible_decision
-from audit.services.disclosure import scope_of
-from governance import rights
-from governance.acts import Act
+from audit.services.disclosure import may_see
 from governance.api.authentication import actor_of
 from governance.errors import KeyOutOfScope
 from governance.register import KeyGrant
@@ -26,7 +24,7 @@ def decision_for(request: Request, decision_id: uuid.UUID, *scopes: str) -> Seal
             raise KeyOutOfScope()
         return visible_decision(decision_id, Reach.of_key(request.auth))
     actor, decision = actor_of(request), decision_by_id(decision_id)
-    if not rights.can(actor, Act.DECISION_VIEW, scope_of(decision)):
+    if not may_see(actor, decision):
         raise DecisionNotFound()
     require_unhidden(actor, decision_id)
     return decision

@@ -244,7 +244,7 @@ class ClaimNextApi(People):
     @extend_schema(operation_id="claim_next_review", tags=TAGS, request=Where, responses={201: MyWorkOutput, 204: None})
     def post(self, request: Request) -> Response:
         slug = checked(self.Where, request).get("queue")
-        work = claim_next(actor=actor_of(request), queue_id=queue_in_use(slug).pk if slug else None)
+        work = claim_next(actor=actor_of(request), queue_id=queue_in_use(actor_of(request), slug).pk if slug else None)
         if work is None:
             return Response(status=HTTPStatus.NO_CONTENT)
         return Response(_work(work, actor_of(request)), HTTPStatus.CREATED)

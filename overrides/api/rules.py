@@ -9,15 +9,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance import rights
-from governance.acts import Act
 from governance.api.authentication import actor_of, require_fresh
 from governance.api.strict import StrictCharField, StrictSerializer, checked
 from governance.api.visible import visible_system
 from overrides.api.reviews import People
 from overrides.models import OnTimeout, ReviewQueue, ReviewRule, RuleChange
 from overrides.reasons import reasons_in_force
-from overrides.selectors import queue_in_use
+from overrides.selectors import queue_in_use, visible_queues
 from overrides.services.queues import approve_queue_change, publish_reasons, register_queue, update_queue
 from overrides.services.rule_requests import refuse_rule_change
 from overrides.services.rules import Asked, approve_rule_change, change_rule, register_rule
@@ -114,10 +112,7 @@ class QueuesApi(People):
 
     @extend_schema(operation_id="list_review_queues", tags=TAGS, responses=QueueOutput(many=True))
     def get(self, request: Request) -> Response:
-        systems = rights.systems_where(actor_of(request), Act.SYSTEM_VIEW)
-        found = ReviewQueue.objects.filter(archived_at=None)
-        if systems is not None:
-            found = found.filter(system_id=None) | found.filter(system_id__in=systems)
+        found = visible_queues(actor_of(request)).filter(archived_at=None)
         return Response(QueueOutput(found, many=True).data)
 
     @extend_schema(operation_id="register_review_queue", tags=TAGS, request=NewQueue, responses={201: QueueOutput})
@@ -141,7 +136,7 @@ class QueueItem(People):
     def patch(self, request: Request, slug: str) -> Response:
         asked = update_queue(
             actor=actor_of(request),
-            queue_id=queue_in_use(slug).pk,
+            queue_id=queue_in_use(actor_of(request), slug).pk,
             changes=checked(self.Changes, request),
             before_asking=lambda: require_fresh(request),
         )
@@ -165,12 +160,12 @@ class ReasonsApi(People):
 
     @extend_schema(operation_id="list_reasons", tags=TAGS, responses=serializers.JSONField)
     def get(self, request: Request, slug: str) -> Response:
-        return Response({"codes": reasons_in_force(queue_in_use(slug).pk)})
+        return Response({"codes": reasons_in_force(queue_in_use(actor_of(request), slug).pk)})
 
     @extend_schema(operation_id="publish_reasons", tags=TAGS, request=NewList, responses=serializers.JSONField)
     def post(self, request: Request, slug: str) -> Response:
-        codes = checked(self.NewList, request)["codes"]
-        listed = publish_reasons(actor=actor_of(request), queue_id=queue_in_use(slug).pk, codes=codes)
+        actor, codes = actor_of(request), checked(self.NewList, request)["codes"]
+        listed = publish_reasons(actor=actor, queue_id=queue_in_use(actor, slug).pk, codes=codes)
         return Response({"codes": listed.codes, "version": listed.version}, HTTPStatus.CREATED)
 
 

@@ -171,8 +171,9 @@ class ChangeApi(APIView):
     @extend_schema(operation_id="control_change", responses=ConfirmationOutput, tags=["control"])
     def get(self, request: Request, change_id: uuid.UUID) -> Response:
         """Who confirmed a change of a switch, who only saw it, who is silent, who decides without ever asking."""
-        change = SwitchChange.objects.select_related("switch").filter(pk=change_id).first()
-        if change is None or not reachable(request, Switch.objects.filter(pk=change.switch_id)).exists():
+        within = reachable(request, Switch.objects.all())
+        change = SwitchChange.objects.select_related("switch").filter(pk=change_id, switch__in=within).first()
+        if change is None:
             raise ChangeNotFound()
         return Response(confirmation_json(confirmation_of(change), _shown(request)))
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from audit.selectors import SealedDecision, decision_by_id
-from audit.services.disclosure import scope_of
+from audit.services.disclosure import may_see, scope_of
 from config.errors import FieldProblem, InvalidInput
 from governance import rights
 from governance.actors import person_id_of
@@ -154,7 +154,7 @@ def _locked(actor: Actor, appeal_id: uuid.UUID) -> tuple[Appeal, SealedDecision]
         raise AppealNotFound()
     hold_decision(decision_id)
     decision = decision_by_id(decision_id)
-    if not rights.can(actor, Act.DECISION_VIEW, scope_of(decision)):
+    if not may_see(actor, decision):
         raise AppealNotFound()
     return Appeal.objects.select_for_update(no_key=True, of=("self",)).get(pk=appeal_id), decision
 

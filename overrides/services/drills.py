@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from config.days import today
 from config.errors import FieldProblem, InvalidInput
 from governance import rights
 from governance.actors import person_id_of
@@ -227,7 +228,7 @@ def _refuse_bad_finding(text: str, owner: Person, due_on: date) -> None:
         problems.append(FieldProblem(pointer="/text", detail="Write what was found."))
     if not owner.is_active:
         problems.append(FieldProblem(pointer="/owner", detail="Somebody who is still here."))
-    if due_on < timezone.localdate():
+    if due_on < today():
         problems.append(FieldProblem(pointer="/due_on", detail="Not in the past."))
     if problems:
         raise InvalidInput(errors=problems)

@@ -255,6 +255,15 @@ def void_requests(seal: Seal, switch: Switch) -> None:
         _decide(seal, SERVER, LOOSENING_VOIDED, request, Status.VOID)
 
 
+def void_requests_of(seal: Seal, person_id: uuid.UUID) -> int:
+    """Inside the act by which somebody leaves: what they asked for counts no more. Returns how many."""
+    rows = LooseningRequest.objects.select_for_update(of=("self",)).filter(requested_by_id=person_id)
+    waiting = list(rows.filter(status=Status.OPEN).select_related("switch").order_by("pk"))
+    for request in waiting:
+        _decide(seal, SERVER, LOOSENING_VOIDED, request, Status.VOID)
+    return len(waiting)
+
+
 def void_passed_requests() -> int:
     """Void the requests that expired, or whose switch changed while its log took no entry. Returns how many."""
     passed = Q(expires_at__lte=timezone.now()) | ~Q(generation=F("switch__generation"), number=F("switch__number"))

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from audit.selectors import SealedDecision, decision_by_id
-from audit.services.disclosure import scope_of
+from audit.services.disclosure import may_see, scope_of
 from config.errors import FieldProblem, Forbidden, InvalidInput
 from governance import rights
 from governance.actors import person_id_of
@@ -261,7 +261,7 @@ def _waiting(actor: Actor, override_id: uuid.UUID, *, own_too: bool = False) -> 
         raise OverrideNotFound()
     hold_decision(made.decision_id)
     decision = decision_by_id(made.decision_id)
-    if not rights.can(actor, Act.DECISION_VIEW, scope_of(decision)):
+    if not may_see(actor, decision):
         raise OverrideNotFound()
     if not made.waits:
         raise OverrideNotWaiting()

@@ -14,6 +14,7 @@ from governance.acts import Act
 from governance.changes import write
 from governance.errors import RequestVoid
 from governance.scopes import ORGANISATION, Scope
+from governance.services.answering import lock_systems
 from ledger.entries import SERVER, Actor
 from ledger.sealing import Seal, sealing
 from notices.approvals import ask_approvers
@@ -81,7 +82,8 @@ def ask(
 
 
 def locked_change(actor: Actor, change_id: uuid.UUID) -> RuleChange:
-    """A request that still waits. Errors: `RuleChangeNotFound`, `RuleChangeOver`."""
+    """A request that still waits, locked after its AI system. Errors: `RuleChangeNotFound`, `RuleChangeOver`."""
+    lock_systems(RuleChange.objects.filter(pk=change_id).values_list("system_id", flat=True))
     change = RuleChange.objects.select_for_update(no_key=True, of=("self",)).filter(pk=change_id).first()
     if change is None or not rights.can(actor, Act.SYSTEM_VIEW, scope_of(change)):
         raise RuleChangeNotFound()

@@ -368,3 +368,13 @@ def test_many_readers_and_many_changes_never_see_a_freer_mode(server: FakeServer
         for each in threads:
             each.join()
     assert seen == {Mode.STOP}
+
+
+def test_a_stream_that_the_client_itself_breaks_off_is_no_news(server: FakeServer, tmp_path: Path) -> None:
+    told: list[Exception] = []
+    server.fail(path="/api/v1/control/events", delay=1.0)
+    client = client_for(server, tmp_path, on_error=told.append, close_timeout=2.0)
+    server.wait_for(lambda each: "GET /api/v1/control/events" in each.requests)
+    client.close()
+    time.sleep(0.1)
+    assert not told

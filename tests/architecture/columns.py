@@ -15,6 +15,9 @@ KEYED = "a keyed hash of what a caller sent: goes with the decision's erasure, o
 CREDENTIAL = "a hash of a random secret, a public key or the name of one: tells nothing of a person"
 SESSION = "who is signed in, or tried to: goes with the session, at the latest an hour after it has expired; a day"
 TOLD = "personal, from where somebody changed how they sign in: deleted 30 days after they were told"
+DRAFT = "free text that somebody is still writing: deleted when it is published or given up"
+DRAFT_FILTER = "what somebody keeps for searching, in no history and no log: goes when they delete it, or leave"
+DRAFT_SEARCH = "what somebody searches for, in no history and no log: goes a day after they last looked at it"
 EMPTY = "never written: a package's own column that we leave empty"
 
 CHANGE = {  # what each history table adds to the columns of its row
@@ -53,10 +56,126 @@ COLUMNS: dict[str, dict[str, str]] = {
         CASE: "occurred_at outcome error_type confidence score threshold adverse parent_id review_id",
     },
     "audit.DecisionTally": {PLAIN: "minute system_id outcome count adverse held"},
+    "audit.CardTally": {PLAIN: "minute system_id card count outside"},
     "audit.Payload": {
         PLAIN: "id",
-        PAYLOAD: "secret input output explanation context refs subject label_terms",
+        PAYLOAD: "secret input output explanation context refs subject label_terms input_digest",
     },
+    # --- investigations --------------------------------------------------------------------------------------------
+    "audit.Case": {
+        PLAIN: f"{ROW} key year number status severity origin alert_id system_ids concluded_at closed_at",
+        PERSON: "opened_by_id lead_id",
+        PARTICULARS: "title summary",
+    },
+    "audit.HistoricalCase": history(
+        plain="year number status severity origin alert_id system_ids concluded_at closed_at",
+        person="opened_by_id lead_id",
+    ),
+    "audit.CaseNote": {PLAIN: f"{ROW} key case_id", PERSON: "author_id", PARTICULARS: "text"},
+    "audit.HistoricalCaseNote": history(plain="case_id", person="author_id"),
+    "audit.Finding": {
+        PLAIN: f"{ROW} key case_id severity root_cause replaces_id",
+        PERSON: "author_id",
+        PARTICULARS: "text",
+    },
+    "audit.HistoricalFinding": history(plain="case_id severity root_cause replaces_id", person="author_id"),
+    "audit.CorrectiveAction": {
+        PLAIN: f"{ROW} key case_id kind due_on done_at dropped_at",
+        PERSON: "owner_id planned_by_id settled_by_id",
+        PARTICULARS: "what evidence dropped_because",
+    },
+    "audit.HistoricalCorrectiveAction": history(
+        plain="case_id kind due_on done_at dropped_at", person="owner_id planned_by_id settled_by_id"
+    ),
+    "audit.CaseAttachment": {
+        PLAIN: f"{ROW} key case_id act by is_all count digest system_ids",
+        PERSON: "person_id",
+        PARTICULARS: "why question",
+    },
+    "audit.HistoricalCaseAttachment": history(
+        plain="case_id act by is_all count digest system_ids", person="person_id"
+    ),
+    "audit.CaseDecision": {PLAIN: "attachment_id decision_id case_id system_id recorded_at"},
+    "audit.CaseDetachment": {PLAIN: "attached_by_id decision_id attachment_id"},
+    "audit.CaseTally": {
+        PLAIN: "id case_id system_id model_version is_accepted count",
+        PERSON: "accountable_id",
+        CASE: "outcome",
+    },
+    "audit.Incident": {
+        PLAIN: f"{ROW} case_id limbs days awareness_at due_at follow_up_due_at final_due_at breach_aware_at"
+        " occurred_at detected_at causal_link causal_link_at use"
+        " persons_affected member_state eu_registration_id annex_iii_point contained_at stopped_at"
+        " authority_informed_at",
+        PERSON: "declared_by_id",
+        PARTICULARS: "narrative aware_by harm reporter provider representative deployer contacts authority oversight"
+        " containment risk_assessment similar_incidents lessons",
+    },
+    "audit.HistoricalIncident": history(
+        plain="case_id limbs days awareness_at due_at follow_up_due_at final_due_at breach_aware_at"
+        " occurred_at detected_at causal_link causal_link_at use"
+        " persons_affected member_state eu_registration_id annex_iii_point contained_at stopped_at"
+        " authority_informed_at",
+        person="declared_by_id",
+    ),
+    "audit.IncidentReport": {
+        PLAIN: f"{ROW} key incident_id stage reported_at due_at is_late",
+        PERSON: "reported_by_id",
+        PARTICULARS: "receipt content",
+    },
+    "audit.HistoricalIncidentReport": history(
+        plain="incident_id stage reported_at due_at is_late", person="reported_by_id"
+    ),
+    "audit.IncidentExtension": {
+        PLAIN: f"{ROW} incident_id clock was_due_at due_at",
+        PERSON: "by_id",
+        PARTICULARS: "why",
+    },
+    "audit.HistoricalIncidentExtension": history(plain="incident_id clock was_due_at due_at", person="by_id"),
+    "audit.IncidentSignOff": {
+        PLAIN: f"{ROW} incident_id incident_revision stage capacity",
+        PERSON: "person_id",
+        PARTICULARS: "text",
+    },
+    "audit.HistoricalIncidentSignOff": history(
+        plain="incident_id incident_revision stage capacity", person="person_id"
+    ),
+    "audit.IncidentNotice": {
+        PLAIN: f"{ROW} key incident_id to told_at due_at is_late",
+        PERSON: "told_by_id",
+        PARTICULARS: "text",
+    },
+    "audit.HistoricalIncidentNotice": history(plain="incident_id to told_at due_at is_late", person="told_by_id"),
+    "audit.SavedFilter": {
+        PLAIN: "id system_ids shared was_of_somebody created_at updated_at",
+        PERSON: "owner_id",
+        DRAFT_FILTER: "name conditions terms",
+    },
+    "audit.SearchRun": {
+        PLAIN: "id actor_type log_id since until started_at last_at entry_id hits scanned barred erased searched_to"
+        " frontier cancelled_at ended_at",
+        PERSON: "actor_id",
+        DRAFT_SEARCH: "terms question",
+    },
+    "audit.SearchHit": {PLAIN: "run_id position decision_id"},
+    "audit.LegalHold": {
+        PLAIN: f"{ROW} case_id system_id since until status lift_requested_at lifted_at",
+        PERSON: "placed_by_id lift_requested_by_id lifted_by_id",
+        PARTICULARS: "reason lift_reason",
+    },
+    "audit.HistoricalLegalHold": history(
+        plain="case_id system_id since until status lift_requested_at lifted_at",
+        person="placed_by_id lift_requested_by_id lifted_by_id",
+    ),
+    "audit.PayloadGrant": {
+        PLAIN: f"{ROW} system_id since until ends_at status requested_at decided_at ended_at",
+        PERSON: "person_id decided_by_id ended_by_id",
+        PARTICULARS: "reason answer",
+    },
+    "audit.HistoricalPayloadGrant": history(
+        plain="system_id since until ends_at status requested_at decided_at ended_at",
+        person="person_id decided_by_id ended_by_id",
+    ),
     # --- intake --------------------------------------------------------------------------------------------------
     "intake.ExternalId": {PLAIN: "system_id decision_id", KEYED: "digest"},
     "intake.QuarantinedRecord": {
@@ -99,14 +218,25 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "governance.Assignment": {
         PLAIN: f"{ROW} role scope system_id model_version_id capability case_id status offered_at accepted_at"
-        " declined_at ends_at delegated_from_id",
+        " declined_at ends_at delegated_from_id succeeds_id powers competence_until review_on",
         PERSON: "person_id requested_by_id approved_by_id",
+        PARTICULARS: "duties competence",
     },
     "governance.HistoricalAssignment": history(
         plain="role scope system_id model_version_id capability case_id status offered_at accepted_at declined_at"
-        " ends_at delegated_from_id",
+        " ends_at delegated_from_id succeeds_id powers competence_until review_on",
         person="person_id requested_by_id approved_by_id",
     ),
+    "governance.AccountabilityNote": {
+        PLAIN: f"{ROW} system_id assignment_id since until",
+        PERSON: "written_by_id",
+        PARTICULARS: "text",
+    },
+    "governance.HistoricalAccountabilityNote": history(
+        plain="system_id assignment_id since until", person="written_by_id"
+    ),
+    "governance.AccountabilityGap": {PLAIN: f"{ROW} system_id opened_at closed_at last_assignment_id"},
+    "governance.HistoricalAccountabilityGap": history(plain="system_id opened_at closed_at last_assignment_id"),
     "governance.AISystem": {
         PLAIN: f"{ROW} slug risk_class status max_staleness_s safe_mode fallback_kind fallback",
         PARTICULARS: "name intended_purpose provider safe_state shutdown_steps shutdown_contacts",
@@ -129,10 +259,53 @@ COLUMNS: dict[str, dict[str, str]] = {
     "governance.HistoricalEnvironment": history(plain="system_id slug ended_at"),
     "governance.ModelVersion": {
         PLAIN: f"{ROW} system_id version model_digest configuration config_digest status",
-        PARTICULARS: "name provider notes",
+        PARTICULARS: "name provider base_model notes",
     },
     "governance.HistoricalModelVersion": history(
         plain="system_id version model_digest configuration config_digest status"
+    ),
+    "governance.VersionPromotion": {
+        PLAIN: f"{ROW} model_version_id status gates requested_at decided_at",
+        PERSON: "written_by requested_by_id decided_by_id",
+        PARTICULARS: "reason answer",
+    },
+    "governance.HistoricalVersionPromotion": history(
+        plain="model_version_id status gates requested_at decided_at", person="written_by requested_by_id decided_by_id"
+    ),
+    "governance.DataSource": {
+        PLAIN: f"{ROW} slug kind personal_data archived_at",
+        PERSON: "owner_id",
+        PARTICULARS: "name description provider location legal_basis",
+    },
+    "governance.HistoricalDataSource": history(plain="slug kind personal_data archived_at", person="owner_id"),
+    "governance.DataDependency": {
+        PLAIN: f"{ROW} model_version_id source_id use snapshot digest removed_at",
+        PARTICULARS: "note",
+    },
+    "governance.HistoricalDataDependency": history(plain="model_version_id source_id use snapshot digest removed_at"),
+    "governance.ConfigurationSnapshot": {PLAIN: f"{ROW} system_id digest size", PARTICULARS: "content"},
+    "governance.HistoricalConfigurationSnapshot": history(plain="system_id digest size"),
+    "governance.SystemCard": {
+        PLAIN: f"{ROW} system_id number status digest begun_from submitted_at published_at superseded_at",
+        PERSON: "begun_by_id drafted_by_id written_by submitted_by_id published_by_id",
+        PARTICULARS: "content content_digest check_key note answer",
+    },
+    "governance.HistoricalSystemCard": history(
+        plain="system_id number status digest begun_from submitted_at published_at superseded_at",
+        person="begun_by_id drafted_by_id written_by submitted_by_id published_by_id",
+    ),
+    "governance.UninformedIncident": {PLAIN: "id system_id incident_id since"},
+    "governance.CardSave": {PLAIN: "id card_id number saved_at", PERSON: "saved_by_id", DRAFT: "content"},
+    "governance.LetterTemplate": {
+        PLAIN: f"{ROW} system_id language number status contest_days reasons_most reasons_side names_staff saved_at"
+        " submitted_at published_at superseded_at",
+        PERSON: "saved_by_id written_by submitted_by_id published_by_id",
+        PARTICULARS: "text words responsible contact note answer",
+    },
+    "governance.HistoricalLetterTemplate": history(
+        plain="system_id language number status contest_days reasons_most reasons_side names_staff saved_at"
+        " submitted_at published_at superseded_at",
+        person="saved_by_id written_by submitted_by_id published_by_id",
     ),
     "governance.ServiceAccount": {
         PLAIN: f"{ROW} slug is_active",
@@ -174,7 +347,13 @@ COLUMNS: dict[str, dict[str, str]] = {
         plain="is_synced removed_at", person="person_id", credential="credential_id public_key"
     ),
     "governance.RecoveryCode": {PLAIN: "id used_at created_at", PERSON: "person_id", CREDENTIAL: "code_hash"},
-    "governance.StaffSession": {SESSION: "session_key session_data expire_date person_id"},
+    "governance.StaffSession": {SESSION: "session_key session_data expire_date last_seen_at person_id"},
+    "governance.ExternalIdentity": {
+        PLAIN: f"{ROW} issuer by_group ended_at",
+        PERSON: "person_id",
+        PARTICULARS: "subject_digest",
+    },
+    "governance.HistoricalExternalIdentity": history(plain="issuer by_group ended_at", person="person_id"),
     "governance.SignInThrottle": {
         PLAIN: "id kind failures locks last_failed_at locked_until is_told",
         SESSION: "digest",
@@ -416,6 +595,26 @@ COLUMNS: dict[str, dict[str, str]] = {
     "evidence.WalkProgress": {PLAIN: "walk cursor attempted_at pass_started_at pass_finished_at"},
     "evidence.Cosignature": {PLAIN: "id checkpoint_id witness line received_at"},
     "evidence.Timestamp": {PLAIN: "id checkpoint_id authority token received_at"},
+    "evidence.LetterDraft": {
+        PLAIN: "id decision_id language replaces_id saved_at",
+        PERSON: "author_id",
+        DRAFT: "addressee text facts",
+    },
+    "evidence.ExplanationLetter": {
+        PLAIN: f"{ROW} key year number decision_id system_id language template_id is_edited status replaces_id"
+        " issued_at withdrawn_at",
+        PERSON: "issued_by_id withdrawn_by_id",
+        PARTICULARS: "text addressee check_key",
+        SEALED: "digest",
+    },
+    "evidence.HistoricalExplanationLetter": {
+        **history(
+            plain="year number decision_id system_id language template_id is_edited status replaces_id issued_at"
+            " withdrawn_at",
+            person="issued_by_id withdrawn_by_id",
+        ),
+        SEALED: f"{CHANGE[SEALED]} digest",
+    },
     "evidence.EvidenceBundle": {PLAIN: "id checkpoint_id entry_id first_index end_index digest built_at"},
     # --- Django's own --------------------------------------------------------------------------------------------
     "admin.LogEntry": {

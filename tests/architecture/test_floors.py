@@ -33,6 +33,23 @@ def test_the_log_package_imports_the_standard_library_and_cryptography_alone() -
             assert module.split(".")[0] in allowed or module.startswith("ledger.tlog"), f"{path.name} imports {module}"
 
 
+def test_roles_are_given_where_it_is_known_what_a_case_is_about() -> None:
+    """The register alone would let somebody into a case that they had a part in."""
+    register = "governance.services.assignments"
+    inner = {"offer_assignment", "approve_proposal", "accept_assignments"}
+    doors = {"overrides/services/appointing.py", "governance/management/commands/offer_administrator.py"}
+    for app in LINTER["root_packages"]:
+        for path in (PROJECT / app).rglob("*.py"):
+            if (place := path.relative_to(PROJECT).as_posix()) in doors:
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                if not isinstance(node, ast.ImportFrom) or node.module not in (register, "governance.services"):
+                    continue
+                names = {alias.name for alias in node.names}
+                assert not names & inner, f"{place} gives roles past overrides.services.appointing"
+                assert place == "overrides/api/assignments.py" or "assignments" not in names, place
+
+
 def _imported(path: Path) -> list[str]:
     found: list[str] = []
     for node in ast.walk(ast.parse(path.read_text())):

@@ -171,7 +171,7 @@ class Slow(Func):
 
 def slow(system: AISystem, **rest: Any) -> Scan:
     asked = Question.of(DecisionFilter(system_id=system.pk), Reach(system_ids=None))
-    return Scan(question=Question(asked.indexed, Q(Slow())), limit=50, **rest)
+    return Scan(question=Question.over(asked.within, Q(Slow())), limit=50, **rest)
 
 
 def test_a_window_that_takes_too_long_is_asked_in_smaller_ones_until_all_is_seen(system: AISystem) -> None:

@@ -4,7 +4,7 @@ person; a review claimed and decided; a decision overridden; an appeal opened. N
 import re
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from governance.acts import Role
@@ -13,64 +13,15 @@ from governance.register import KeyGrant
 from governance.scopes import Scope
 from overrides.models import Appeal, Override, Review, Switch
 from overrides.standing import Mode
-from tests.browser.test_sign_in import violations
+from tests.browser.keyboard import Keyboard
 from tests.factories.control import ack, reading
 from tests.factories.record import record_decision
 from tests.factories.register import give_role, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
-from tests.factories.sign_in import PASSWORD, with_password
+from tests.factories.sign_in import with_password
 
 pytestmark = [pytest.mark.browser, pytest.mark.committing]
-OPEN = "open => document.querySelectorAll('#content details').forEach((each) => { each.open = open; })"
-MOST_TABS = 150
 FOR_A_THUMB = 44
-
-
-class Keyboard:
-    """Somebody who has no mouse."""
-
-    def __init__(self, chromium: Browser, address: str, width: int) -> None:
-        self.page: Page = chromium.new_context(viewport={"width": width, "height": 900}).new_page()
-        self.address, self.width = address, width
-
-    def sign_in(self, email: str, path: str, landmark: str) -> None:
-        self.page.goto(f"{self.address}{path}")
-        self.write(self.page.get_by_label("E-mail"), email)
-        self.write(self.page.get_by_label("Password"), PASSWORD)
-        self.page.keyboard.press("Enter")
-        self.page.wait_for_url(f"{self.address}{path}")
-        expect(self.page.get_by_text(landmark).first).to_be_visible()
-        self.page.wait_for_load_state("networkidle")  # the first page of a browser is loaded again, in its time zone
-        self.look(landmark)
-
-    def look(self, landmark: str) -> None:
-        """The page is there, fits, and axe finds nothing, with everything unfolded."""
-        expect(self.page.get_by_text(landmark).first).to_be_visible()
-        self.page.evaluate(OPEN, True)
-        assert violations(self.page) == [], landmark
-        assert self.page.evaluate("document.documentElement.scrollWidth") <= self.width, landmark
-        self.page.evaluate(OPEN, False)
-
-    def reach(self, wanted: Locator) -> None:
-        expect(wanted).to_be_visible()
-        for _ in range(MOST_TABS):
-            if wanted.evaluate("element => element === document.activeElement"):
-                return
-            self.page.keyboard.press("Tab")
-        raise AssertionError(f"Tab does not reach {wanted}")
-
-    def press(self, wanted: Locator) -> None:
-        self.reach(wanted)
-        self.page.keyboard.press("Enter")
-
-    def write(self, wanted: Locator, text: str) -> None:
-        self.reach(wanted)
-        self.page.keyboard.type(text)
-
-    def choose_first(self, wanted: Locator) -> None:
-        """The first of a list that is not the empty one."""
-        self.reach(wanted)
-        self.page.keyboard.press("ArrowDown")
 
 
 @pytest.fixture

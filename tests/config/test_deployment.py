@@ -1,9 +1,11 @@
 """What operators read and start, held against what the code reads: the table of variables, compose file, entrypoint."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from django.core.management.base import SystemCheckError
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from config.standalone import options
 from config.standalone.options import Options
+from config.standalone.processes import StandaloneError
 from config.standalone.supervisor import control_module, web_module
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -169,3 +173,14 @@ def test_every_check_of_readiness_stands_in_the_page(client: Client) -> None:
     said = re.search(r"names each check \(([^)]*)\)", OPERATIONS)
     assert said
     assert client.get("/readyz").json()["checks"].keys() == set(re.findall(r"`(\w+)`", said[1]))
+
+
+def test_the_folder_of_the_program_is_no_data_folder() -> None:
+    """Or its keys would stand among the sources, and go wherever those go."""
+    with pytest.raises(StandaloneError, match="among its sources"):
+        options.read(["run", "--data-dir", str(PROJECT)], {})
+    command = [sys.executable, "-c", "import config.settings"]
+    env = {"PATH": os.environ["PATH"], "ANSWERABLE_DATA_DIR": f"{PROJECT}/docs/.."}
+    done = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and "among its sources" in done.stderr
+    assert not (PROJECT / "secret.key").exists()

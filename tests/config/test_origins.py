@@ -4,10 +4,13 @@ import pytest
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from config.navigation import sidebar
 from config.origins import origins
+from console.navigation import sidebar
 from console.templatetags.console import control_url
+from governance.acts import Role
+from tests.factories.register import give_role, make_person
 
+pytestmark = pytest.mark.django_db
 BOARD, DECISIONS = "/admin/switchboard/", "/admin/decisions/"
 
 
@@ -18,7 +21,9 @@ def beside(settings: Settings) -> None:
 
 
 def links(host: str) -> dict[str, str]:
-    groups = sidebar(RequestFactory().get("/admin/", headers={"host": host}))
+    request = RequestFactory().get("/admin/", headers={"host": host})
+    request.user = give_role(make_person(), Role.VIEWER).person
+    groups = sidebar(request)
     return {item["title"]: item["link"] for group in groups for item in group["items"]}
 
 

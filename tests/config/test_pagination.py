@@ -1,5 +1,6 @@
 """Keyset pages stay right while rows are written."""
 
+import base64
 import uuid
 from typing import Any
 
@@ -135,7 +136,11 @@ def test_a_cursor_of_another_list_is_refused(other: dict[str, Any]) -> None:
 def test_a_cursor_tells_nothing_but_the_place() -> None:
     place = Cursor(forward=True, inclusive=False, values=(str(uuid.uuid4()),))
 
-    assert Cursor.decode(place.encode("s"), "s") == place
+    cursor = place.encode("s")
+    assert Cursor.decode(cursor, "s") == place
+    raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    assert place.values[0].encode() not in raw
+    assert cursor != place.encode("s")
 
 
 @pytest.mark.parametrize("text", ["0", "501", "-1", "x", "1.5", "\uff19", "9" * 40])

@@ -19,7 +19,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.errors import Delayed, FieldProblem, Forbidden, InvalidInput, ServiceError, problem_types
-from config.problems import as_service_error, exception_handler, pointer, problem_response
+from config.pointers import pointer
+from config.problems import as_service_error, exception_handler, problem_response
 from config.urls import handler400, handler403, handler404, handler500
 from config.urls import urlpatterns as real
 

@@ -13,17 +13,18 @@ from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from audit.models import Decision
+from audit.models import Case, CorrectiveAction, Decision, Finding, Incident
 from console.demo.cast import COLLEAGUE, DOMAIN, EVERYBODY, SYSTEMS
 from console.demo.colleague import BEGINS_AFTER, Colleague
 from console.demo.loading import load
 from console.demo.past import ANSWERS
 from console.demo.stream import PAGES, SOURCE, close_call, credit_limit, cv_triage, mishaps, next_record, support_draft
 from console.management.commands.demo_stream import CARRIED_OUT
+from evidence.models import ExplanationLetter
 from governance import rights
 from governance.acts import Role
 from governance.api.authentication import authenticate_key
-from governance.models import AISystem, Person
+from governance.models import AISystem, LetterTemplate, Person
 from intake.models import QuarantinedRecord, Source
 from intake.reading import read_record
 from intake.services.sweeps import alert_conflicts
@@ -49,6 +50,7 @@ def test_the_demonstration_is_whole_and_its_systems_are_live(folder: Path) -> No
     for member in EVERYBODY:
         assert Client().login(username=member.email, password=credentials.password)
         assert member.may
+    assert LetterTemplate.objects.filter(status="published").count() == 3
     assert set(Parameter.objects.values_list("name", flat=True)) == {"max-amount", "threshold"}
     assert ReviewRule.objects.count() == 2
     assert [debt.system.slug for debt in drill_debts() if debt.planned_at] == ["credit-limits"]
@@ -172,6 +174,9 @@ def test_the_stream_is_recorded_over_http(folder: Path, live_server: LiveServer,
     assert sorted(Appeal.objects.values_list("status", flat=True)) == ["overturned", "upheld"]
     assert sorted(Override.objects.values_list("source", flat=True)) == ["appeal", "override"]
     assert Outcome.objects.count() == CARRIED_OUT - 3
+    assert ExplanationLetter.objects.get().template
+    assert sorted(Case.objects.values_list("status", flat=True)) == ["concluded", "investigating"]
+    assert (Incident.objects.count(), Finding.objects.count(), CorrectiveAction.objects.count()) == (1, 1, 2)
     codes = QuarantinedRecord.objects.values_list("problem_code", flat=True)
     assert sorted(codes) == ["decision-conflict", "invalid-decision", "invalid-decision"]
     assert Source.objects.get().slug == SOURCE

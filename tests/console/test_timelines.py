@@ -112,7 +112,8 @@ def test_the_list_tells_and_filters_what_people_overrode(system: AISystem, owner
     client = Client()
     client.force_login(owner)
     found = {
-        asked: client.get("/admin/decisions/", {"overridden": asked}).content.decode() for asked in ("yes", "no", "")
+        asked: client.get("/admin/decisions/", {"overridden": asked}, follow=True).content.decode()
+        for asked in ("yes", "no", "")
     }
     assert [str(overridden.decision_id) in page for page in found.values()] == [True, False, True]
     assert [str(other.decision_id) in page for page in found.values()] == [False, True, True]

@@ -5,17 +5,24 @@ from datetime import timedelta
 from django.utils import timezone
 
 from audit.selectors import decision_by_id
+from audit.services.payload_grants import approve_grant, request_grant
 from config.errors import FieldProblem
 from config.ids import new_id
+from evidence.services.letters import withdraw_letter
 from governance import memory
 from governance.api.authentication import KeyGrant
 from governance.models import AISystem, Assignment, Person
 from governance.scopes import Scope
+from governance.services.assignments import end_assignment
 from governance.services.factors import enrol_passkey
 from governance.services.fail_policies import ask_for_milder_policy
+from governance.services.identities import person_of_identity
+from governance.services.letter_templates import return_letter_template
+from governance.services.promotions import propose_version
 from governance.services.systems import take_live
+from governance.services.terms import note_past
 from governance.services.tokens import create_token
-from governance.services.versions import approve_version, register_version
+from governance.sign_in.oidc.id_tokens import Claims
 from governance.sign_in.passkeys import NewCredential
 from intake.errors import InvalidDecision
 from intake.models import QuarantinedRecord
@@ -39,11 +46,16 @@ from overrides.services.executing import claim_execution
 from overrides.services.overriding import override_decision, report_override
 from overrides.services.queues import give_skill, publish_reasons
 from overrides.services.rules import change_rule
+from tests.factories import cards, letters
+from tests.factories.cases import make_case_with_everything
 from tests.factories.control import ask_for, stop
+from tests.factories.live import make_live
 from tests.factories.parameters import make_crew
+from tests.factories.record import record_decision
 from tests.factories.register import actor_of, give_role, make_account, make_key, make_person
 from tests.factories.reviews import make_queue, make_rule, open_review
 from tests.factories.sign_in import with_app
+from tests.factories.versions import approve, make_promotable
 from tests.notices.endpoints import make_endpoint
 
 SYSTEM = {"intended_purpose": "Limits", "risk_class": "high", "safe_state": "Queue", "shutdown_steps": "1. Stop"}
@@ -63,18 +75,48 @@ def make_everything() -> None:
     end_drill(actor=operator, drill_id=drill.pk)
     _people(system, owner)
     _reviews(system, owner, operator)
+    make_case_with_everything(system)
+    _letters(system, owner)
+    _grant(system)
     make_endpoint()
     open_alert(
         actor=SERVER, kind="drill.overdue", severity=Alert.Severity.WARNING, fingerprint="x", system_id=system.pk
     )
     _quarantine(system, crew.engineer)
+    _gap(make_person())
+
+
+def _grant(system: AISystem) -> None:
+    day = timezone.now() + timedelta(days=3)
+    asked = request_grant(
+        actor=actor_of(make_person(auditor=True)), system_id=system.pk, ends_at=day, reason="The yearly audit."
+    )
+    approve_grant(actor=actor_of(make_person(dpo=True)), grant_id=asked.pk)
+
+
+def _gap(owner: Person) -> None:
+    left = make_live(owner)
+    held = left.assignments.get(role=Assignment.Role.ACCOUNTABLE)
+    end_assignment(actor=actor_of(owner), assignment_id=held.pk, accepts_gap=True, reason="Gone.")
 
 
 def _register(system: AISystem, owner: Person, engineer: Person) -> None:
-    made = register_version(actor=actor_of(engineer), system_id=system.pk, version="1.0", name="One")
-    approve_version(actor=actor_of(owner), version_id=made.pk)
+    cards.publish(system, writer=engineer, publisher=owner)
+    made = make_promotable(system, by=engineer)
+    propose_version(actor=actor_of(engineer), version_id=made.pk, reason="Better.")
+    approve(owner, made)
     take_live(actor=actor_of(owner), system_id=system.pk)
+    cards.draft(system, engineer)
     ask_for_milder_policy(actor=actor_of(engineer), system_id=system.pk, max_staleness_s=600, safe_mode="review")
+
+
+def _letters(system: AISystem, owner: Person) -> None:
+    letters.publish(system, by=owner)
+    letters.submit(owner, letters.save(system, owner, "de"))
+    return_letter_template(actor=actor_of(owner), system_id=system.pk, language="de", reason="One more thing.")
+    replaced = letters.issue(record_decision(system), owner, addressee="Ada")
+    withdrawn = letters.issue(decision_by_id(replaced.decision_id), owner, replaces_id=replaced.pk)
+    withdraw_letter(actor=actor_of(owner), letter_id=withdrawn.pk, reason="Told too much.")
 
 
 def _planned(operator: Actor, system: AISystem) -> Drill:
@@ -84,6 +126,19 @@ def _planned(operator: Actor, system: AISystem) -> Drill:
 
 
 def _people(system: AISystem, owner: Person) -> None:
+    now = timezone.now()
+    note_past(actor=actor_of(owner), system_id=system.pk, since=now - timedelta(hours=1), until=now, text="Away.")
+    person_of_identity(
+        Claims(
+            issuer="https://login.example.org",
+            subject="s1",
+            email=owner.email or "",
+            email_verified=True,
+            name="",
+            groups=frozenset(),
+            two_factors=False,
+        )
+    )
     with_app(owner)
     enrol_passkey(actor=actor_of(owner), name="Phone", credential=NewCredential(b"id", b"key", 0, False))
     create_token(actor=actor_of(owner), name="Laptop", proven_at=timezone.now())

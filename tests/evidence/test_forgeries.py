@@ -63,7 +63,7 @@ def test_an_erasure_that_no_entry_performed_is_found(organisation: Organisation)
     )
     run(
         "UPDATE audit_payload SET secret = NULL, input = NULL, output = NULL, explanation = NULL, context = NULL,"
-        " refs = NULL, subject = NULL, label_terms = NULL WHERE id = %s",
+        " refs = NULL, subject = NULL, label_terms = NULL, input_digest = NULL WHERE id = %s",
         decision,
     )
     assert {"erasure-unsealed", "payload-gone"} <= codes()

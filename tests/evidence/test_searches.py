@@ -10,9 +10,10 @@ from django.utils import timezone
 from audit.filters import DecisionFilter
 from audit.models import Payload
 from audit.reach import Reach
+from audit.search_terms import Terms
 from audit.selectors import visible_decision
 from audit.services.disclosure import view_payload
-from audit.services.searching import Terms, search_decisions
+from audit.services.searching import search_decisions
 from evidence.kinds import ERASURE_PERFORMED
 from evidence.verification import verify_everything
 from governance.acts import Role

@@ -10,6 +10,7 @@ from django.contrib.admin.utils import label_for_field
 from django.test import Client
 
 from config.errors import Forbidden
+from config.ids import new_id
 from governance import memory
 from governance.acts import Role
 from governance.api.authentication import authenticate_key
@@ -23,7 +24,10 @@ from ledger.entries import COMMAND
 from ledger.models import Entry
 from notices.models import Alert
 from notices.services import open_alert
+from tests.factories import cards
+from tests.factories.cases import make_led_case
 from tests.factories.register import actor_of, give_role, make_account, make_key, make_person, make_system
+from tests.factories.versions import DIGEST
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +36,12 @@ def browser_of(person: Person) -> Client:
     browser = Client()
     browser.force_login(person)
     return browser
+
+
+def hidden_of(page: str) -> dict[str, str]:
+    """What a form sends that nobody types."""
+    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page)
+    return {name: value for name, value in found if name != "csrfmiddlewaretoken"}
 
 
 @pytest.fixture
@@ -106,22 +116,39 @@ def test_a_change_keeps_its_history_with_names_that_no_entry_holds(browser: Clie
 
 def test_a_system_goes_live_when_nothing_is_missing_and_only_by_who_answers_for_it(browser: Client) -> None:
     owner, engineer = make_person(), make_person()
-    system = make_system(intended_purpose="Sort applications.", risk_class="high")
+    system = make_system(intended_purpose="Sort applications.", risk_class="limited")
     give_role(owner, Role.ACCOUNTABLE, Scope.system(system.pk))
     give_role(engineer, Role.TECHNICAL_OWNER, Scope.system(system.pk))
     assert browser.post(act_url(system, "live")).status_code == 403
-    mine = browser_of(owner)
+    mine, theirs = browser_of(owner), browser_of(engineer)
     assert "Write down the safe state" in mine.post(act_url(system, "live")).content.decode()
-    form = {"name": "S", "intended_purpose": "Sort.", "risk_class": "high", "safe_state": "a", "shutdown_steps": "b"}
+    form = {"name": "S", "intended_purpose": "Sort.", "risk_class": "limited", "safe_state": "a", "shutdown_steps": "b"}
     mine.post(page_url(system), form | {"shutdown_contacts": "c"})
     version = {"system": system.pk, "version": "v1", "configuration": "{}"}
-    assert browser_of(engineer).post("/admin/governance/modelversion/add/", version).status_code == 302
+    assert theirs.post("/admin/governance/modelversion/add/", version).status_code == 302
     row = ModelVersion.objects.get()
-    assert browser_of(engineer).post(act_url(row, "approve")).status_code == 403
-    assert mine.post(act_url(row, "approve")).status_code == 302
+    assert "Give the digest" in theirs.post(act_url(row, "propose"), {"reason": "Better."}).content.decode()
+    theirs.post(page_url(row), {"version": "v1", "configuration": "{}", "model_digest": DIGEST})
+    assert "This field is required" in theirs.post(act_url(row, "propose"), {}).content.decode()
+    assert theirs.post(act_url(row, "propose"), {"reason": "Better on <late> payers."}).status_code == 302
+    assert theirs.post(act_url(row, "approve")).status_code == 403
+    assert "Better on &lt;late&gt; payers." in mine.get(page_url(row)).content.decode()
+    assert "Better on &lt;late&gt; payers." in mine.get(act_url(row, "approve")).content.decode()
+    seen = hidden_of(mine.get(act_url(row, "approve")).content.decode())
+    assert seen.keys() == {"promotion_id", "revision"}
+    stale = mine.post(act_url(row, "approve"), seen | {"revision": "1", "answer": "Seen."})
+    assert "What waits now is not what you looked at." in stale.content.decode()
+    assert mine.post(act_url(row, "approve"), seen | {"answer": "Seen."}).status_code == 302
+    row.refresh_from_db()
+    assert row.status == "approved"
+    assert "A system card must be published." in mine.post(act_url(system, "live")).content.decode()
+    cards.publish(system, writer=engineer, publisher=owner)
     assert gaps(AISystem.objects.get()) == []
     assert mine.post(act_url(system, "live")).status_code == 302
     assert AISystem.objects.get().status == "live"
+    assert theirs.post(act_url(row, "release")).status_code == 302
+    row.refresh_from_db()
+    assert row.status == "live"
 
 
 def test_a_set_up_link_is_shown_once(browser: Client) -> None:
@@ -132,12 +159,9 @@ def test_a_set_up_link_is_shown_once(browser: Client) -> None:
     assert "/setup/" not in browser.get(page_url(person)).content.decode()
 
 
-def test_leaving_is_one_act(browser: Client) -> None:
+def test_leaving_has_a_page_that_looks_across_floors(browser: Client) -> None:
     person = make_person()
-    make_account(owner=person)
-    assert "Choose who takes them over." in browser.post(act_url(person, "leave")).content.decode()
-    assert browser.post(act_url(person, "leave"), {"successor": make_person().pk}).status_code == 302
-    assert not Person.objects.get(pk=person.pk).is_active
+    assert browser.get(act_url(person, "leave")).url == f"/admin/people/{person.pk}/leave"  # type: ignore[attr-defined]
 
 
 def test_a_key_is_made_rotated_and_revoked(browser: Client) -> None:
@@ -167,30 +191,47 @@ def test_offers_are_made_and_several_are_accepted_at_once(browser: Client) -> No
     assert set(Assignment.objects.filter(person=person).values_list("status", flat=True)) == {"accepted"}
 
 
+def test_an_investigator_is_proposed_for_one_case(browser: Client) -> None:
+    person, case_id = make_person(), make_led_case(make_system())[0].pk
+    form: dict[str, Any] = {"person": person.pk, "role": "investigator", "scope": "case"}
+    assert "Give the id" in browser.post("/admin/governance/assignment/add/", form).content.decode()
+    nowhere = browser.post("/admin/governance/assignment/add/", form | {"case_id": new_id()})
+    assert "There is no case of this id" in nowhere.content.decode()
+    assert browser.post("/admin/governance/assignment/add/", form | {"case_id": case_id}).status_code == 302
+    proposed = Assignment.objects.get(person=person)
+    assert (proposed.scope, proposed.case_id, proposed.status) == ("case", case_id, "proposed")
+
+
 def test_an_offer_says_what_is_missing(browser: Client) -> None:
     form = {"person": make_person().pk, "role": "operator", "scope": "system"}
     answer = browser.post("/admin/governance/assignment/add/", form)
     assert answer.status_code == 200 and "Say for which one." in answer.content.decode()
 
 
-@pytest.mark.parametrize("name", ["accept", "decline", "delegate", "end"])
-def test_the_acts_of_an_assignment_have_pages(name: str) -> None:
+@pytest.mark.parametrize("name", ["accept", "decline"])
+def test_the_answers_to_an_offer_have_pages(name: str) -> None:
     person = make_person()
     offer = offer_assignment(actor=COMMAND, person=person, role=Role.OPERATOR, scope=ORGANISATION)
     mine = browser_of(person)
-    if name == "delegate":
-        assert mine.post(act_url(offer, "accept")).status_code == 302
     assert mine.get(act_url(offer, name)).status_code == 200
-    form = {"to": make_person().pk} if name == "delegate" else {}
-    assert mine.post(act_url(offer, name), form).status_code == 302
+    assert mine.post(act_url(offer, name), {"revision": offer.revision}).status_code == 302
     assert browser_of(make_person()).get(act_url(offer, name)).status_code == 403
+
+
+@pytest.mark.parametrize("name", ["delegate", "hand-over", "end"])
+def test_what_changes_who_answers_is_done_on_the_pages_of_accountability(name: str) -> None:
+    person = make_person(operator=True)
+    held = person.assignments.get()
+    mine = browser_of(person)
+    assert act_url(held, name) in mine.get(page_url(held)).content.decode()
+    assert mine.get(act_url(held, name)).url == f"/admin/accountability/{held.pk}/{name}"  # type: ignore[attr-defined]
 
 
 def test_a_second_administrator_agrees_to_a_privileged_role(admin: Person, browser: Client) -> None:
     second = browser_of(make_person(administrator=True))
     offer = offer_assignment(actor=actor_of(admin), person=make_person(), role=Role.AUDITOR, scope=ORGANISATION)
     assert browser.post(act_url(offer, "agree")).status_code == 403
-    assert second.post(act_url(offer, "agree")).status_code == 302
+    assert second.post(act_url(offer, "agree"), {"revision": offer.revision}).status_code == 302
     assert Assignment.objects.get(pk=offer.pk).status == "offered"
 
 
@@ -273,7 +314,7 @@ def test_an_offer_is_announced_on_every_page_and_stands_first_in_the_list(admin:
     assert [row.person == person for row in rows] == [True, True] + [False] * (len(rows) - 2)
     assert (rows[0], len(rows) > 2) == (mine, True)
     assert "Offered to you" not in browser_of(admin).get("/admin/").content.decode()
-    browser.post(act_url(mine, "accept"))
+    browser.post(act_url(mine, "accept"), {"revision": mine.revision})
     assert "Offered to you" not in browser.get("/admin/").content.decode()
 
 

@@ -33,9 +33,10 @@ from governance.services.fail_policies import (
     refuse_milder_policy,
     withdraw_milder_policy,
 )
+from governance.services.promotions import retire_version
 from governance.services.systems import register_system, update_system
 from governance.services.tokens import create_token
-from governance.services.versions import register_version, retire_version
+from governance.services.versions import register_version
 from ledger.entries import COMMAND
 from ledger.models import Entry
 from tests.factories.register import actor_of, give_role, make_key, make_person, make_system

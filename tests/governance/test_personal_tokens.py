@@ -147,7 +147,10 @@ def test_a_key_never_passes_for_a_person() -> None:
 
 
 def test_a_token_is_no_key(person: Person) -> None:
-    assert client(token_of(person).text).get("/api/v1/decisions").status_code == 401
+    """People read what a key reads; what a service says of itself, they cannot say."""
+    caller = client(token_of(person).text)
+    assert caller.post("/api/v1/decisions", {}).status_code == 401
+    assert caller.get("/api/v1/control/state").status_code == 401
 
 
 def test_acts_that_ask_for_a_fresh_factor_take_a_token_for_ten_minutes(person: Person) -> None:

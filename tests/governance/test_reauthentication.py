@@ -122,7 +122,7 @@ def test_managing_people_and_keys_and_agreeing_to_privileged_roles_ask(admin: Pe
     for address, form in (
         (f"/admin/governance/person/{person.pk}/change/", {"name": "Y", "email": "y@example.org"}),
         (f"/admin/governance/person/{person.pk}/setup-link/", {}),
-        (f"/admin/governance/person/{person.pk}/leave/", {}),
+        (f"/admin/people/{person.pk}/leave", {}),
         (f"/admin/governance/assignment/{proposal.pk}/agree/", {}),
         (f"/admin/governance/serviceaccount/{account.pk}/key/", key_form),
         (f"/admin/governance/servicekey/{key.pk}/rotate/", {"days": 1}),
@@ -131,7 +131,7 @@ def test_managing_people_and_keys_and_agreeing_to_privileged_roles_ask(admin: Pe
             {"person": str(person.pk), "role": "auditor", "scope": "organisation"},
         ),
         ("/admin/governance/assignment/add/", {"person": str(person.pk), "role": "operator", "scope": "organisation"}),
-        (f"/admin/governance/assignment/{held.pk}/end/", {"reason": ""}),
+        (f"/admin/accountability/{held.pk}/end", {"reason": ""}),
     ):
         assert ASKS in browser.post(address, form).content.decode(), address
     assert ServiceKey.objects.count() == 1

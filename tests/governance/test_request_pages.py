@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 
+from audit.models import PayloadGrant
 from governance.admin.requests import ApprovalPages
 from governance.models import FailPolicyRequest, ModelVersion
 from overrides.models import Drill, ParameterVersion, RuleChange
@@ -13,7 +14,9 @@ BY_ONE_PERSON = {ModelVersion}
 def test_no_page_approves_but_those_that_ask_for_a_factor() -> None:
     approving = {model for model, page in admin.site._registry.items() if hasattr(page, "approve")}
     asking = {model for model, page in admin.site._registry.items() if isinstance(page, ApprovalPages)}
-    assert approving - BY_ONE_PERSON == asking == {Drill, FailPolicyRequest, ParameterVersion, RuleChange}
+    assert approving - BY_ONE_PERSON == asking == {
+        Drill, FailPolicyRequest, ParameterVersion, PayloadGrant, RuleChange,
+    }  # fmt: skip
 
 
 def test_none_of_them_approves_in_a_way_of_its_own() -> None:

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 
 from audit.models import Decision
 from config.errors import PayloadTooLarge
-from config.problems import pointer
+from config.pointers import pointer
 from intake import bodies
 from intake.bodies import IN_FLIGHT, decompress
 from intake.diagnosis import explain

@@ -165,7 +165,7 @@ def erase(decision_id: str) -> None:
         Erasure.objects.create(row_id=decision_id, entry_id=new_id())
         cursor.execute(
             "UPDATE audit_payload SET secret=NULL, input=NULL, output=NULL, explanation=NULL, context=NULL, refs=NULL,"
-            " subject=NULL, label_terms=NULL WHERE id=%s",
+            " subject=NULL, label_terms=NULL, input_digest=NULL WHERE id=%s",
             [decision_id],
         )
 

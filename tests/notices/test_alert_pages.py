@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from audit.models import Case
 from config.ids import new_id
 from evidence.verification.findings import MEANINGS
 from governance.models import Person
@@ -122,3 +123,20 @@ def test_the_list_and_its_filter_speak_words(admin: Person) -> None:
     assert not re.search(r">\s*(source\.silent|ledger\.mismatch)\s*<", page)
     narrowed = page_of(admin, "/admin/notices/alert/?kind=source.silent")
     assert len(re.findall(r"/admin/notices/alert/[0-9a-f-]{36}/change/", narrowed)) == 1
+
+
+def test_an_investigator_sees_an_alert_and_opens_a_case_from_it_and_no_more() -> None:
+    system, investigator = make_system(), make_person(investigator=True)
+    alert = opened("source.silent", system=system)
+    path = f"/admin/notices/alert/{alert.pk}"
+    page = page_of(investigator, f"{path}/change/")
+    assert "Open a case" in page
+    assert f"{path}/close" not in page and f"{path}/acknowledge" not in page
+    client = Client()
+    client.force_login(investigator)
+    client.post(f"{path}/close", {"note": "Mine to say."})
+    assert Alert.objects.get(pk=alert.pk).status == "open"
+    sent = {"title": "Why was it silent?", "severity": "low", "key": str(new_id())}
+    made = client.post(f"/admin/cases/attach?alert={alert.pk}", sent)
+    assert made.status_code == 302, made.content
+    assert Case.objects.get().alert_id == alert.pk

@@ -7,8 +7,9 @@ from django.core import mail
 
 from governance.acts import Role
 from governance.models import AISystem, Assignment, Person
-from governance.scopes import ORGANISATION
+from governance.scopes import ORGANISATION, Scope
 from governance.services.assignments import offer_assignment
+from governance.services.cards import return_card
 from governance.services.fail_policies import ask_for_milder_policy, withdraw_milder_policy
 from notices.approvals import ask_about_the_register
 from notices.models import Message
@@ -16,10 +17,12 @@ from notices.services.mailing import send_mails
 from overrides.services.overriding import override_decision
 from overrides.services.parameters import ask_to_retire_parameter
 from overrides.services.rules import change_rule
+from tests.factories import cards, letters
 from tests.factories.control import ask_for, stop
 from tests.factories.parameters import Crew, make_crew
-from tests.factories.register import actor_of, give_role, make_person
+from tests.factories.register import actor_of, give_role, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
+from tests.factories.versions import make_proposed
 
 pytestmark = pytest.mark.django_db
 
@@ -116,11 +119,51 @@ def test_what_was_answered_before_the_mail_went_says_so(crew: Crew) -> None:
     assert "agree or refuse" not in sent.body
 
 
+def test_a_model_version() -> None:
+    system = make_system(slug="credit-limits")
+    owner = make_person(email="owner@example.org")
+    give_role(owner, Role.ACCOUNTABLE, Scope.system(system.pk))
+    make_proposed(system, "2.0", by=make_person(technical_owner=system, name="Tom Owner"))
+    ask_about_the_register()
+    sent = the_mail(to="owner@example.org")
+    assert "bring the model version 2.0 of Credit-Limits into use" in sent.subject
+    assert "Why: Better on late payers." in sent.body
+    ask_about_the_register()
+    assert Message.objects.filter(kind="version.asked").count() == 1, "once, whatever the number of sweeps"
+
+
+def test_a_template_of_letters_once_it_is_submitted() -> None:
+    system, writer = make_system(slug="credit-limits"), make_person(name="Tom Owner")
+    owner = make_person(email="owner@example.org")
+    give_role(owner, Role.ACCOUNTABLE, Scope.system(system.pk))
+    give_role(writer, Role.TECHNICAL_OWNER, Scope.system(system.pk))
+    saved = letters.save(system, writer)
+    assert ask_about_the_register() == 0, "nobody is asked about what is still being written"
+    draft = letters.submit(writer, saved, note="As the desk wants it.")
+    assert (ask_about_the_register(), ask_about_the_register()) == (1, 0), "once a submission"
+    sent = the_mail(to="owner@example.org")
+    assert "Tom Owner asks to publish a template of the letters of Credit-Limits (en)." in sent.body
+    assert "Why: As the desk wants it." in sent.body
+    assert f"/admin/systems/{system.pk}/letters/{draft.language}/" in sent.body
+
+
+def test_a_template_of_letters_is_not_asked_of_who_wrote_of_it() -> None:
+    system = make_system()
+    owner, writer = make_person(), make_person()
+    give_role(owner, Role.ACCOUNTABLE, Scope.system(system.pk))
+    give_role(writer, Role.TECHNICAL_OWNER, Scope.system(system.pk))
+    theirs = letters.save(system, owner)
+    letters.submit(writer, letters.save(system, writer, base=theirs.revision, contest_days=3))
+    assert ask_about_the_register() == 0
+
+
 def test_a_role_that_takes_two_administrators() -> None:
     asker = make_person(administrator=True, name="Ada")
     make_person(administrator=True, email="second@example.org")
     grace = make_person(administrator=True, name="Grace")  # who it is about does not agree to it
-    proposal = offer_assignment(actor=actor_of(asker), person=grace, role=Role.DPO, scope=ORGANISATION, reason="New.")
+    proposal = offer_assignment(
+        actor=actor_of(asker), person=grace, role=Role.EMERGENCY_OPERATOR, scope=ORGANISATION, reason="New."
+    )
     assert proposal.status == Assignment.Status.PROPOSED
     ask_about_the_register()
     sent = the_mail(to="second@example.org")
@@ -136,3 +179,17 @@ def test_only_those_who_could_agree_are_asked(crew: Crew) -> None:
     crew.set(crew.parameter(), 5000)
     asked = set(Message.objects.filter(kind="parameter.asked").values_list("person_id", flat=True))
     assert asked == {crew.approver.pk, other.pk}
+
+
+def test_whoever_may_publish_a_card_is_asked_once_for_each_submission(crew: Crew) -> None:
+    owner = make_person(name="Ada Accountable", email="ada@example.org")
+    give_role(owner, Role.ACCOUNTABLE, Scope.system(crew.system.pk))
+    cards.submit(crew.system, crew.engineer, note="New test results.")
+    assert [ask_about_the_register(), ask_about_the_register()] == [1, 0]
+    found = the_mail(to="ada@example.org")
+    assert "Tom Owner asks to publish a system card" in found.body and "New test results." in found.body
+    assert f"/admin/systems/{crew.system.pk}/cards/draft/" in found.body
+    return_card(actor=actor_of(owner), system_id=crew.system.pk, reason="Which test?")
+    assert ask_about_the_register() == 0
+    cards.submit(crew.system, crew.engineer, cards.content(cards.RANGE))
+    assert ask_about_the_register() == 1

@@ -123,7 +123,7 @@ def test_a_gap_of_responsibility(system: AISystem, owner: Person, admin: Person)
     offered = Assignment.objects.get(person=owner)
     accept_assignments(actor=actor_of(owner), assignment_ids=[offered.pk])
     assert alert_gaps() == 0
-    deactivate_person(actor=COMMAND, person_id=owner.pk)
+    deactivate_person(actor=COMMAND, person_id=owner.pk, accepts_gap=True, reason="Left.")
     for _ in range(3):
         alert_gaps()
     opened = Alert.objects.get()

@@ -13,9 +13,11 @@ from tests.running import PROJECT
 APPS = ("ledger", "governance", "notices", "audit", "overrides", "intake", "monitoring", "evidence", "console")
 PASSED_ON = {
     # helpers that are given the kind; what they are given
+    "overrides/services/case_leads.py": {"case.lead_conflict", "case.lead_without_role"},
     "overrides/services/deciding.py": {"review.conflicted", "review.escalated"},
     "overrides/services/effects.py": {"effect.failed", "effect.mismatched"},
-    "notices/approvals.py": {"fail_policy.asked", "role.asked"},
+    "notices/approvals.py": {"card.asked", "fail_policy.asked", "letter_template.asked", "role.asked", "version.asked"},
+    "notices/services/term_days.py": {"assignment.term_due"},
     "notices/services/sending.py": {"webhook.disabled", "webhook.delivery_failed"},
 }
 Call = tuple[str, str | None]

@@ -7,7 +7,9 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
+from governance.acts import Role
 from governance.models import AISystem, Person
+from governance.scopes import Scope
 from ledger.entries import SERVER
 from ledger.heads import head_store
 from ledger.models import Entry
@@ -17,7 +19,7 @@ from notices.services import acknowledge_alert, close_alert, open_alert, seal_wa
 from notices.services.alerts import STORM
 from notices.services.escalation import escalate_alerts
 from notices.services.gaps import alert_gaps
-from tests.factories.register import actor_of, make_person, make_system
+from tests.factories.register import actor_of, give_role, make_person, make_system
 
 pytestmark = pytest.mark.django_db
 
@@ -170,6 +172,20 @@ def test_a_live_system_that_nobody_answers_for_raises_one_alert() -> None:
     assert (opened.kind, opened.system_id, opened.occurrences) == ("accountability.gap", gap.pk, 1)
     assert draft.pk != gap.pk
     assert written_to(admin) == 1
+
+
+def test_a_gap_is_told_to_deputies_and_its_alert_closes_itself_once_somebody_accepts() -> None:
+    admin, deputy, next_one = make_person(administrator=True), make_person(), make_person()
+    gap = make_system()
+    give_role(deputy, Role.DEPUTY, Scope.system(gap.pk))
+    AISystem.objects.filter(pk=gap.pk).update(status=AISystem.Status.LIVE)
+    assert alert_gaps() == 1
+    assert (written_to(admin), written_to(deputy)) == (1, 1)
+    give_role(next_one, Role.ACCOUNTABLE, Scope.system(gap.pk))
+    assert (alert_gaps(), alert_gaps()) == (0, 0)
+    closed = Alert.objects.get()
+    assert (closed.status, closed.closed_by_id) == ("closed", None)
+    assert Entry.objects.filter(about_id=closed.pk, kind="alert.closed").count() == 1
 
 
 def test_the_page_of_a_gathering_names_what_it_stands_for() -> None:

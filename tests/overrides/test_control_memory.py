@@ -19,8 +19,9 @@ from prometheus_client import Gauge
 
 from governance import memory as register_memory
 from governance.api.authentication import authenticate_key
+from governance.services.promotions import retire_version
 from governance.services.systems import EDITABLE, end_environment, retire_system
-from governance.services.versions import register_version, retire_version
+from governance.services.versions import register_version
 from ledger.models import Entry
 from notices.models import Alert
 from overrides import known_here, memory

@@ -85,7 +85,7 @@ class Listener:
         try:
             self._stream()
         except ServiceUnavailable as error:
-            if not self.is_streaming:
+            if not self.is_streaming and not self._over.is_set():  # `stop` breaks off what has not begun, too
                 self._stream_failures += 1
                 self._stream_at = time.monotonic() + random.uniform(0.0, min(30.0, 0.5 * 2**self._stream_failures))
                 self.stream_trouble = f"no stream: {error}"
@@ -98,7 +98,7 @@ class Listener:
         return min(self._poll_every, 1.0) if self._stream_at < time.monotonic() else self._poll_every
 
     def _back_off(self, error: Exception, at_least: float | None) -> float:
-        if self.trouble is None:
+        if self.trouble is None and not self._over.is_set():
             self._report(error)
         self._attempts, self.trouble = self._attempts + 1, str(error)
         self.control_url = self._own_url  # it may have moved

@@ -4,7 +4,8 @@ const known = document.cookie.split("; ").includes(`zone=${zone}`);
 if (zone && !known) {
   document.cookie = `zone=${zone}; path=/admin/; max-age=31536000; samesite=lax`;
   const stored = document.cookie.split("; ").includes(`zone=${zone}`);
-  if (stored && document.querySelector("#content time") && !document.querySelector("form[data-posted]")) location.reload();
+  // a page that answers a form is not asked for again: it would be sent twice
+  if (stored && document.querySelector("#content time") && !document.querySelector("[data-posted]")) location.reload();
 }
 
 // A control that copies the text of another element.

@@ -1,0 +1,1 @@
+"""System cards on pages: shown, compared, counted, and written section by section."""

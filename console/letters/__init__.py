@@ -1,0 +1,1 @@
+"""Pages of explanation letters and their templates."""
