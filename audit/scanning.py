@@ -2,7 +2,7 @@
 
 The indexes on time are walked in windows. Within each, the rows that answer the question are picked; when a page is
 full or patience runs out, the page says how far back it looked, and its cursor goes on from there. A window that takes
-longer than the last one promised, since its rows are not in memory, is given up when patience ends: the page ends there.
+longer than the last one promised, since its rows are not in memory, is given up with patience: the page ends there.
 Where rows may be large, a window has a limit of its own: one that takes longer is asked in smaller ones instead.
 """
 
