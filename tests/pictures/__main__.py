@@ -5,6 +5,7 @@ Each is what somebody in that role sees, in a window of 1280 by 800 or on a phon
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.running import PROJECT, Product, data_folder, running
 FOLDER = PROJECT / "docs" / "pictures"
 SCENES = Path(__file__).with_name("scenes.py")
 DESK, PHONE = (1280, 800), (390, 844)
+COUNTED_WITHIN_SECONDS = 240
 DECISIONS = "/admin/decisions/?system=credit-limits"
 
 
@@ -28,6 +30,15 @@ class Picture:
     path: str
     act: Callable[[Page], None] = lambda page: None
     size: tuple[int, int] = DESK
+
+
+def counted(page: Page) -> None:
+    """A minute's decisions are counted after it: an overview of none shows nothing."""
+    until = time.monotonic() + COUNTED_WITHIN_SECONDS
+    while page.get_by_text("No decision was counted").count() and time.monotonic() < until:
+        page.wait_for_timeout(5_000)
+        page.reload()
+    page.wait_for_load_state("networkidle")
 
 
 def show_payload(page: Page) -> None:
@@ -58,7 +69,7 @@ def review(page: Page) -> None:
 
 
 PICTURES = (
-    Picture("overview", "viewer", "/admin/"),
+    Picture("overview", "viewer", "/admin/", counted),
     Picture("decision", "viewer", DECISIONS, open_first),
     Picture("decisions", "investigator", DECISIONS),
     Picture("verified", "auditor", DECISIONS, verified),
