@@ -26,7 +26,7 @@ def show_what_stands(form: forms.Form, stands: Mapping[str, Any]) -> None:
             continue
         now = stands[field.name]
         if _shown(field.field, form.cleaned_data.get(field.name)) != _shown(field.field, now):
-            form.add_error(field.name, f"By now it says: {_words(field.field, now)}. {AGAIN}")
+            form.add_error(field.name, f"By now it says: {_sentence(_words(field.field, now))} {AGAIN}")
     sent = cast("Any", form.data).copy()
     for name in hidden:
         sent[form.add_prefix(name)] = str(stands[name])
@@ -37,6 +37,10 @@ def _shown(field: forms.Field, value: Any) -> Any:
     """As its input shows it: a moment to the minute is no other than the same one to the microsecond."""
     shown: Any = field.widget.format_value(field.prepare_value(value))
     return sorted(shown) if isinstance(shown, (list, tuple)) else shown or ""
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith((".", "!", "?")) else f"{words}."
 
 
 def _words(field: forms.Field, value: Any) -> str:

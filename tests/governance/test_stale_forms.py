@@ -44,3 +44,10 @@ def test_ticks_in_another_order_and_nothing_at_all_are_no_difference() -> None:
 
 def test_a_form_of_the_newest_state_is_left_alone() -> None:
     assert not told("at=2026-11-22T11:30&powers=stop&text=Mine&revision=4").errors
+
+
+def test_what_stands_ends_as_a_sentence_once() -> None:
+    form = Edited(QueryDict("at=2026-11-22T10:30&powers=start&powers=stop&text=Mine&revision=3"))
+    assert form.is_valid()
+    show_what_stands(form, STANDS | {"text": "For one hour."})
+    assert str(form.errors["text"][0]).startswith("By now it says: For one hour. Sent")
