@@ -3,8 +3,8 @@
     verify.py    one file of the standard library alone: the command `answerable-verify`, and what stands in each bundle
     verify.html  the same check as one page for a browser; `page/` holds its source, `tools/verifier-page` builds it
 
-Whoever writes bundles takes from here the files to put into them (`source_path`, `page_path`) and the two pages that follow from
-a manifest (`render_first_page`, `render_verifying`).
+Whoever writes bundles takes from here the files to put into them (`source_path`, `page_path`) and the two pages that
+follow from a manifest (`render_first_page`, `render_verifying`).
 """
 
 from pathlib import Path

@@ -5,7 +5,7 @@
     python3 verify.py proof FILE --entry FILE --vkey VKEY
 
 BUNDLE is the zip, or a folder with the same files. One file, Python 3.9 or later, the standard library alone: nothing
-is installed, nothing is asked over a network. The format is docs/bundle-format.md, what is found docs/verifying-a-bundle.md.
+is installed, nothing is asked over a network. docs/bundle-format.md is the format, docs/verifying-a-bundle.md the guide.
 
 Exit codes:
 
@@ -45,9 +45,20 @@ import tempfile
 import time
 import zlib
 from array import array
-from bisect import bisect_left
-from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    BinaryIO,
+    Callable,
+    ClassVar,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 sha256 = hashlib.sha256
 Json = Any
@@ -184,6 +195,8 @@ WORDS: Dict[str, str] = {
     "head_question": "What was asked",
     "head_answer": "The answer, as the entries show it",
     "head_proven": "What is proven",
+    "head_fits": "What fits, and is proven only once you know that the key is the organisation's",
+    "head_keys": "Fingerprint of the key that signed: compare it with one that you get from elsewhere",
     "head_not_proven": "What is not proven",
     "head_findings": "What does not fit",
     "head_open": "What is missing for a verdict",
@@ -194,11 +207,11 @@ WORDS: Dict[str, str] = {
     "verdict_incomplete": "INCOMPLETE, not verified. Nothing contradicts, and something is missing: see above.",
     "verdict_usage": "NOT CHECKED. {error}",
     # proven
-    "p_signed": "{origin}: the checkpoint (tree of {tree_size} entries) is signed by a key that you got from elsewhere, or to which it leads.",
-    "p_consistent": "{origin}: everything in the bundle fits the checkpoint (tree of {tree_size} entries). Who signed it is for you to compare.",
-    "p_range": "{origin}: entries {first} to {last} are all there is between them. None was left out, put in, changed or moved.",
-    "p_range_none": "{origin}: no entry of this log was received in these times.",
-    "p_disclosed": "{origin}: {count} disclosed entries stand in the log, at their places, as they are here.",
+    "p_signed": "{log}: the checkpoint (tree of {tree_size} entries) is signed by a key that you got from elsewhere, or to which it leads.",
+    "p_consistent": "{log}: everything in the bundle fits the checkpoint (tree of {tree_size} entries). Who signed it is for you to compare.",
+    "p_range": "{log}: entries {first} to {last} are all there is between them. None was left out, put in, changed or moved.",
+    "p_range_none": "{log}: no entry of this log was received in these times.",
+    "p_disclosed": "{log}: {count} disclosed entries stand in the log, at their places, as they are here.",
     "p_times": "The ranges reach as far as the times asked for: the entries beside them were received before and after.",
     "p_system": "The registry log announces these logs as those of the AI system.",
     "p_parts": "{count} disclosed contents are, to the byte, what was sealed.",
@@ -207,12 +220,12 @@ WORDS: Dict[str, str] = {
     "p_sources": "Numbers that sources gave and that are missing: {missing}. Each missing number is a decision that never arrived.",
     "p_asked": "Who asked for the bundle, and when, is sealed in the registry log.",
     "p_manifest": "The manifest, and with it each file of the bundle, is signed by the installation.",
-    "p_before": "{origin}: the tree of {size} entries that was signed before the range is the beginning of this one.",
-    "p_head": "{origin}: the head of {size} entries that you kept is the beginning of this log.",
-    "p_record": "{origin}: the registry log recorded the tree of {size} entries, and it is the beginning of this one.",
-    "p_witness": "{origin}: cosigned by {witness} at {at}.",
+    "p_before": "{log}: the tree of {size} entries that was signed before the range is the beginning of this one.",
+    "p_head": "{log}: the head of {size} entries that you kept is the beginning of this log.",
+    "p_record": "{log}: the registry log recorded the tree of {size} entries, and it is the beginning of this one.",
+    "p_witness": "{log}: cosigned by {witness} at {at}.",
     "p_quorum": "Your policy's quorum of witnesses has seen what is proven here.",
-    "p_time": "{origin}: this tree existed at {at}, by a time-stamp of {authority}.",
+    "p_time": "{log}: this tree existed at {at}, by a time-stamp of {authority}.",
     # not proven
     "n_true": "That what was sent is true: a log holds what a service reported, when it arrived, and that nobody touched it since.",
     "n_sent": "That everything was sent. A decision that never arrived is in no log; numbers of sources make gaps visible, where a source gives them.",
@@ -224,7 +237,7 @@ WORDS: Dict[str, str] = {
     "n_withheld": "What withheld entries and contents say. Withheld contents: {count}.",
     "n_heads": "That the log is the one you saw before: you gave no head. Keep this one (--save-head) and give it next time.",
     "n_revoked": "That no certificate of a time-stamp authority was revoked.",
-    "n_tsa": "{origin}: the time {at} of a time-stamp: its authority's certificate (SHA-256 {fingerprint}) is not one that you gave.",
+    "n_tsa": "{log}: the time {at} of a time-stamp: its authority's certificate (SHA-256 {fingerprint}) is not one that you gave.",
     "n_verifier": "That a verifier which came inside the bundle is honest. Use one that you got from elsewhere.",
 }  # fmt: skip
 
@@ -644,7 +657,7 @@ def parse_note(data: bytes) -> Note:
 
 
 def _parse_signature(row: str) -> Signature:
-    start, name, encoded = (row.split(" ") + ["", "", ""])[:3]
+    start, name, encoded = [*row.split(" "), "", "", ""][:3]
     if row != f"{start} {name} {encoded}" or start != EM_DASH or not is_key_name(name):
         raise Malformed("not a signature line")
     data = decode_base64(encoded)
@@ -1850,7 +1863,7 @@ def conforms(value: Json, form: Json, at: str = "") -> Optional[str]:
         found = (conforms(value[name], form[name], f"{at}/{name}") for name in sorted(form))
         return next((each for each in found if each is not None), None)
     kind, rest = form[0], form[1:]
-    if kind == "is" or kind == "one":
+    if kind in ("is", "one"):
         return None if isinstance(value, str) and value in rest else at
     if kind == "null":
         return None if value is None else conforms(value, rest[0], at)
@@ -2563,6 +2576,11 @@ class Log:
     def is_system(self) -> bool:
         return bool(self.said["kind"] == "system")
 
+    @property
+    def title(self) -> str:
+        """What it is called in sentences."""
+        return f"Log {self.name}" if self.is_system else "Registry log" + f" {self.name}" * (self.name != "registry")
+
     # --- checkpoint and tiles -----------------------------------------------------------------------------------------
     def read_checkpoint(self) -> bool:
         """Read the checkpoint and compare it with the manifest. Out: whether there is one."""
@@ -3146,7 +3164,7 @@ class Reading:
         if not log.is_system and entry["id"] in self._wanted:
             self.asked[entry["id"]] = entry
 
-    _KEEP: Dict[str, Callable[[Reading, Log, int, Json, str], None]] = {
+    _KEEP: ClassVar[Dict[str, Callable[[Reading, Log, int, Json, str], None]]] = {
         "erasure.performed": _about,
         "decision.overridden": _about,
         "key.announced": _key,
@@ -3396,9 +3414,8 @@ class Check:
     def check_question(self) -> None:
         """The logs and the ranges are those of the question."""
         question = self.manifest["question"]
-        if question["kind"] == "decision":
-            if self.manifest["whole"] and not self.answer.figures["decisions"]:
-                self.report.add("whole-claimed", "manifest.json", "the decision is not there")
+        if question["kind"] == "decision" and self.manifest["whole"] and not self.answer.figures["decisions"]:
+            self.report.add("whole-claimed", "manifest.json", "the decision is not there")
         if question["kind"] != "range":
             return
         if not self.systems:
@@ -3549,7 +3566,7 @@ class Check:
             if word != "trusted":
                 self.report.add("before-unsigned", place)
             else:
-                self.report.proven.append(("p_before", {"origin": log.origin, "size": found.size}))
+                self.report.proven.append(("p_before", {"log": log.title, "size": found.size}))
 
     def check_heads(self) -> None:
         """The heads that the caller kept are of the beginning of their logs."""
@@ -3565,7 +3582,7 @@ class Check:
             elif root != head.root:
                 self.report.add("head-forked", place, f"{log.origin} at {grouped(head.size)}")
             else:
-                self.report.proven.append(("p_head", {"origin": log.origin, "size": head.size}))
+                self.report.proven.append(("p_head", {"log": log.title, "size": head.size}))
 
     def check_witnesses(self) -> bool:
         """The policy's quorum has cosigned each log, or a registry log that recorded it. Out: whether it has."""
@@ -3599,7 +3616,7 @@ class Check:
                     self.report.add("cosignature-ignored", place, shown(key.name))
                 else:
                     names.append(name)
-                    facts = {"origin": log.origin, "witness": key.name, "at": in_words(at)}
+                    facts = {"log": log.title, "witness": key.name, "at": in_words(at)}
                     self.report.proven.append(("p_witness", facts))
         return names
 
@@ -3622,7 +3639,7 @@ class Check:
                 said = says(f"root of {origin} at {grouped(size)}", found.hex(), root)
                 self.report.add("record-differs", log.place, said)
             elif found is not None and found.hex() == root:
-                self.report.proven.append(("p_record", {"origin": origin, "size": size}))
+                self.report.proven.append(("p_record", {"log": log.title, "size": size}))
 
     def check_timestamps(self) -> bool:
         """Each time-stamp is one of its checkpoint. Out: whether one is by an authority that the caller knows."""
@@ -3638,7 +3655,7 @@ class Check:
                 except Malformed as error:
                     self.report.add("timestamp-invalid", place, str(error))
                     continue
-                facts = {"origin": log.origin, "at": stamp.at, "fingerprint": fingerprint(stamp.signer.whole)}
+                facts = {"log": log.title, "at": stamp.at, "fingerprint": fingerprint(stamp.signer.whole)}
                 if known:
                     proven = True
                     self.report.proven.append(("p_time", {**facts, "authority": facts["fingerprint"]}))
@@ -3661,13 +3678,13 @@ class Check:
         is_range = answer.question["kind"] == "range"
         for log in self.logs:
             word = "p_signed" if self.trust.has_key and log.signed == "trusted" else "p_consistent"
-            self._say(word, origin=log.origin, tree_size=log.size)
+            self._say(word, log=log.title, tree_size=log.size)
             if log.said["range"] is not None and log.span[0] == log.span[1]:
-                self._say("p_range_none", origin=log.origin)
+                self._say("p_range_none", log=log.title)
             elif log.said["range"] is not None:
-                self._say("p_range", origin=log.origin, first=log.span[0], last=log.span[1] - 1)
+                self._say("p_range", log=log.title, first=log.span[0], last=log.span[1] - 1)
             if log.disclosed:
-                self._say("p_disclosed", origin=log.origin, count=log.disclosed)
+                self._say("p_disclosed", log=log.title, count=log.disclosed)
         for name in ("p_times", "p_system") if is_range else ():
             self._say(name)
         self._say("p_answer")
@@ -3782,7 +3799,10 @@ def compose(report: Report) -> List[Tuple[str, List[str]]]:
         lines += [fill(WORDS["figures_more"], answer)]
         lines += [f"{shown(name)}: {grouped(count)}" for name, count in list(answer["outcomes"].items())[:20]]
         sections.append((WORDS["head_answer"], lines))
-    for heading, said in (("head_proven", report.proven), ("head_not_proven", report.not_proven)):
+    keys = report.facts.get("keys", ())
+    named = [key for key in keys if not key["given"]]
+    fits = "head_fits" if named and len(named) == len(keys) else "head_proven"
+    for heading, said in ((fits, report.proven), ("head_not_proven", report.not_proven)):
         if said:
             sections.append((WORDS[heading], [fill(WORDS[name], facts) for name, facts in said]))
     levels = ((NOTE_LEVEL, "head_notes"), (INCOMPLETE_LEVEL, "head_open"), (TAMPERING, "head_findings"))
@@ -3790,11 +3810,8 @@ def compose(report: Report) -> List[Tuple[str, List[str]]]:
         lines = _finding_lines(report, level)
         if lines and (level == TAMPERING or not tampered):
             sections.append((WORDS[heading], lines))
-    keys = [key for key in report.facts.get("keys", ()) if not key["given"]]
-    if keys:
-        sections.append(
-            ("Fingerprint of the key that signed", [f"{key['fingerprint']}  ({key['vkey']})" for key in keys])
-        )
+    if fits == "head_fits":
+        sections.append((WORDS["head_keys"], [f"{key['fingerprint']}  ({key['vkey']})" for key in named]))
     return sections
 
 
