@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import sha256
 from random import Random
 from typing import Any
@@ -17,8 +18,6 @@ START = 1_772_323_200  # 2026-03-01T00:00:00Z
 
 
 def timestamp(seconds: float) -> str:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -29,10 +28,12 @@ class Sealed:
     data: bytes
     parts: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
     """By name: part key and content."""
+    said: Json | None = None
+    """What the builder reads in it, where its bytes say nothing that can be read."""
 
     @property
     def json(self) -> Json:
-        return dict(json.loads(self.data))
+        return self.said or dict(json.loads(self.data))
 
 
 @dataclass
