@@ -136,10 +136,14 @@ def build(
     disclosed |= {log.origin: _of_registry(log, entries, systems, export) for log in registries}
     files: dict[str, bytes] = {}
     rows = [_log(log, entries, ranges, disclosed, world, wishes, files) for log in [*systems, *registries]]
-    seen = [(log, index, entries[log.origin][index]) for log in [*systems, *registries] for index in disclosed[log.origin]]
+    seen = [
+        (log, index, entries[log.origin][index]) for log in [*systems, *registries] for index in disclosed[log.origin]
+    ]
     _parts(seen, wishes, files)
     answer, parts, sources = _answer(asked_for, seen, entries, ranges, disclosed, wishes, is_range=is_range)
-    left_out = list(wishes.left_out) or ([f"{answer['withheld_entries']} entries"] if answer["withheld_entries"] else [])
+    left_out = list(wishes.left_out) or (
+        [f"{answer['withheld_entries']} entries"] if answer["withheld_entries"] else []
+    )
     manifest: Json = {
         "format": "answerable-evidence/1", "id": export, "origin": world.origin, "made_at": timestamp(world.now),
         "software": {"name": "answerable", "version": "0.1.0"}, "asked": asked, "question": question, "logs": rows,

@@ -115,7 +115,11 @@ def usual_world() -> Usual:
         more |= {"adverse": True} if number % 5 == 0 else {}
         more |= {"flags": ["late"]} if number % 7 == 0 else {}
         more |= {"error_type": "timeout", "outcome": "failed"} if number % 11 == 0 else {}
-        contents = {"input": b'{"n":%d}' % number, "output": b'{"ok":true}', "refs": b'{"subject":"s-%d"}' % (number % 9)}
+        contents = {
+            "input": b'{"n":%d}' % number,
+            "output": b'{"ok":true}',
+            "refs": b'{"subject":"s-%d"}' % (number % 9),
+        }
         decisions.append(world.decide(log, contents, **more))
         if number == 150:
             world.rotate()

@@ -64,9 +64,24 @@ def pack(
     if zip64:
         where = len(out)
         said = {"count": counted, "size": length, "offset": start, "record": 44, "disks": 1, **(end64 or {})}
-        out += struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", said["record"], 45, 45, 0, 0, said["count"], said["count"], said["size"], said["offset"])
+        out += struct.pack(
+            "<4sQ2H2L4Q",
+            b"PK\x06\x06",
+            said["record"],
+            45,
+            45,
+            0,
+            0,
+            said["count"],
+            said["count"],
+            said["size"],
+            said["offset"],
+        )
         out += struct.pack("<4sLQL", b"PK\x06\x07", 0, said.get("where", where), said["disks"])
-        counted, length, start = (said.get(f"classic_{name}", most) for name, most in (("count", 0xFFFF), ("size", 0xFFFFFFFF), ("offset", 0xFFFFFFFF)))
+        counted, length, start = (
+            said.get(f"classic_{name}", most)
+            for name, most in (("count", 0xFFFF), ("size", 0xFFFFFFFF), ("offset", 0xFFFFFFFF))
+        )
     out += struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, counted, counted, length, start, len(comment)) + comment
     return bytes(out) + suffix
 
@@ -91,9 +106,7 @@ def _central(member: Member, offset: int) -> bytes:
     return head + member.name + member.extra + member.comment
 
 
-def repacked(
-    change: Callable[[list[Member]], object], **ends: Any
-) -> Callable[[dict[str, bytes]], bytes]:
+def repacked(change: Callable[[list[Member]], object], **ends: Any) -> Callable[[dict[str, bytes]], bytes]:
     """A writer whose members are changed first."""
 
     def write(files: dict[str, bytes]) -> bytes:

@@ -89,7 +89,9 @@ claimed("approved_in_an_entry_that_is_not_there", ASKED, path=("asked", "approva
 claimed("another_export", ASKED, path=("id",), value=UUID)
 claimed("another_system_asked_for", ASKED, "log-differs", path=("question", "system"), value=UUID)
 claimed("a_later_beginning_asked_for", ASKED, "range-wrong", path=("question", "since"), value="2026-03-01T00:00:50Z")
-claimed("an_earlier_beginning_asked_for", ASKED, "range-wrong", path=("question", "since"), value="2026-02-01T00:00:50Z")
+claimed(
+    "an_earlier_beginning_asked_for", ASKED, "range-wrong", path=("question", "since"), value="2026-02-01T00:00:50Z"
+)
 claimed("no_beginning_asked_for", ASKED, "range-wrong", path=("question", "since"), value=None)
 claimed("an_earlier_end_asked_for", ASKED, "range-wrong", path=("question", "until"), value="2026-03-01T00:04:50Z")
 claimed("a_later_end_asked_for", ASKED, "range-wrong", path=("question", "until"), value=NOON)
@@ -167,7 +169,13 @@ def a_decision_that_is_not_there_and_called_whole() -> Made:
     world, log = small()
     there = log.entries[2].json["id"]
     bundle = build(world, {"kind": "decision", "decision": UUID}, Wishes(decisions=frozenset([there])))
-    bundle.manifest["answer"] |= {"decisions": 0, "outcomes": {}, "by_model_version": {}, "first_at": None, "last_at": None}
+    bundle.manifest["answer"] |= {
+        "decisions": 0,
+        "outcomes": {},
+        "by_model_version": {},
+        "first_at": None,
+        "last_at": None,
+    }
     bundle.manifest["parts"] = {}
     return made(bundle.put_manifest())
 
@@ -219,10 +227,22 @@ relogged("a_chain_with_its_first_link_missing", "log-missing", change=_drop)
 relogged("a_chain_whose_last_link_is_missing", "log-missing", change=lambda manifest, *_: manifest["logs"].pop(1))
 relogged("a_successor_without_its_predecessor", "chain-broken", change=_set(predecessor=None))
 relogged("a_successor_of_another_log", "chain-broken", change=_set(predecessor=f"answerable.example.com/logs/{UUID}"))
-relogged("a_predecessor_where_there_is_none", "chain-broken", change=lambda manifest, *_: manifest["logs"][0].update(predecessor=manifest["logs"][1]["origin"]))
-relogged("a_chain_in_another_order", "chain-broken", change=lambda manifest, *_: manifest["logs"].insert(0, manifest["logs"].pop(1)))
+relogged(
+    "a_predecessor_where_there_is_none",
+    "chain-broken",
+    change=lambda manifest, *_: manifest["logs"][0].update(predecessor=manifest["logs"][1]["origin"]),
+)
+relogged(
+    "a_chain_in_another_order",
+    "chain-broken",
+    change=lambda manifest, *_: manifest["logs"].insert(0, manifest["logs"].pop(1)),
+)
 relogged("a_log_of_another_system", "log-differs", "log-unannounced", change=_set(system=UUID))
-relogged("a_registry_log_of_another_name", "manifest-malformed", change=lambda manifest, *_: manifest["logs"][-1].update(log=UUID))
+relogged(
+    "a_registry_log_of_another_name",
+    "manifest-malformed",
+    change=lambda manifest, *_: manifest["logs"][-1].update(log=UUID),
+)
 
 
 @forgery("entries-lost", exit_code=3)

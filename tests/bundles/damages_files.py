@@ -120,7 +120,15 @@ def without(path: str, *codes: str) -> None:
     damage(*codes)(change)
 
 
-for _path in ("README.html", "VERIFYING.txt", "manifest.note", "SHA256SUMS", "verify.py", "verify.html", "manifest.json"):
+for _path in (
+    "README.html",
+    "VERIFYING.txt",
+    "manifest.note",
+    "SHA256SUMS",
+    "verify.py",
+    "verify.html",
+    "manifest.json",
+):
     without(_path, "file-missing")
 
 

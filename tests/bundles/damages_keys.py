@@ -8,7 +8,18 @@ from dataclasses import replace
 
 from tests.bundles import merkle
 from tests.bundles.building import Bundle, Wishes, build
-from tests.bundles.cases import WITNESS, WITNESS_NAME, Made, damage, forgery, made, small, usual, usual_made, whole_range
+from tests.bundles.cases import (
+    WITNESS,
+    WITNESS_NAME,
+    Made,
+    damage,
+    forgery,
+    made,
+    small,
+    usual,
+    usual_made,
+    whole_range,
+)
 from tests.bundles.merkle import Signer
 
 STRANGER = Signer(bytes([66]) * 32)
@@ -69,14 +80,18 @@ def the_name_and_id_of_the_key_under_another_signature() -> Made:
 
 
 # --- the note of the manifest -----------------------------------------------------------------------------------------
-def renoted(name: str, *codes: str, change: Callable[[Bundle, str], str], signer: Signer | None = None, under: str = "") -> None:
+def renoted(
+    name: str, *codes: str, change: Callable[[Bundle, str], str], signer: Signer | None = None, under: str = ""
+) -> None:
     """A row whose manifest.note has another text, or is another's."""
 
     def damaged(bundle: Bundle) -> None:
         digest = hashlib.sha256(bundle.files["manifest.json"]).hexdigest()
         text = change(bundle, f"answerable/evidence-bundle/v1\n{bundle.manifest['id']}\n{digest}\n")
         signers = [signer] if signer else bundle.note_signers
-        bundle.files["manifest.note"] = merkle.note(text, under or bundle.manifest["logs"][-1]["origin"], signers).encode()
+        bundle.files["manifest.note"] = merkle.note(
+            text, under or bundle.manifest["logs"][-1]["origin"], signers
+        ).encode()
         bundle.sums()
 
     damaged.__name__ = f"a_manifest_note_{name}"
@@ -101,7 +116,9 @@ renoted("with_a_line_more", OTHER, change=lambda bundle, text: text + "more\n")
 def a_manifest_note_by_the_log_of_the_system(bundle: Bundle) -> None:
     digest = hashlib.sha256(bundle.files["manifest.json"]).hexdigest()
     text = f"answerable/evidence-bundle/v1\n{bundle.manifest['id']}\n{digest}\n"
-    bundle.files["manifest.note"] = merkle.note(text, bundle.manifest["logs"][0]["origin"], bundle.note_signers).encode()
+    bundle.files["manifest.note"] = merkle.note(
+        text, bundle.manifest["logs"][0]["origin"], bundle.note_signers
+    ).encode()
     bundle.sums()
 
 
@@ -175,7 +192,11 @@ noted("of_another_origin", "checkpoint-differs", change=lambda text: text.replac
 noted("with_a_signature_cut", INVALID, change=lambda text: with_data(text, lambda data: data[:-1]))
 noted("with_a_signature_one_byte_longer", INVALID, change=lambda text: with_data(text, lambda data: data + b"\0"))
 noted("with_an_unknown_key_id", UNTRUSTED, change=lambda text: with_data(text, lambda data: b"\0\1\2\3" + data[4:]))
-noted("with_a_second_signature_that_fails", INVALID, change=lambda text: text + signature(with_data(text, lambda data: data[:-1] + b"\0")))
+noted(
+    "with_a_second_signature_that_fails",
+    INVALID,
+    change=lambda text: text + signature(with_data(text, lambda data: data[:-1] + b"\0")),
+)
 noted("without_the_signature_of_the_log", UNTRUSTED, change=lambda text: text.replace(signature(text), ""))
 
 
@@ -215,9 +236,21 @@ def raised(data: bytes) -> bytes:
 
 
 noted("with_s_that_is_not_reduced", INVALID, change=lambda text: with_data(text, raised))
-noted("with_a_small_order_r", INVALID, change=lambda text: with_data(text, lambda data: data[:4] + b"\1" + bytes(31) + data[36:]))
-noted("with_r_that_is_no_point", INVALID, change=lambda text: with_data(text, lambda data: data[:4] + b"\2" + bytes(31) + data[36:]))
-noted("with_r_that_is_not_reduced", INVALID, change=lambda text: with_data(text, lambda data: data[:4] + (P + 1).to_bytes(32, "little") + data[36:]))
+noted(
+    "with_a_small_order_r",
+    INVALID,
+    change=lambda text: with_data(text, lambda data: data[:4] + b"\1" + bytes(31) + data[36:]),
+)
+noted(
+    "with_r_that_is_no_point",
+    INVALID,
+    change=lambda text: with_data(text, lambda data: data[:4] + b"\2" + bytes(31) + data[36:]),
+)
+noted(
+    "with_r_that_is_not_reduced",
+    INVALID,
+    change=lambda text: with_data(text, lambda data: data[:4] + (P + 1).to_bytes(32, "little") + data[36:]),
+)
 noted("with_a_signature_of_zeroes", INVALID, change=lambda text: with_data(text, lambda data: data[:4] + bytes(64)))
 
 # --- announcements of keys --------------------------------------------------------------------------------------------
@@ -254,18 +287,59 @@ def as_entry(said: dict[str, object]) -> bytes:
 rotated("a_rotation_followed_from_the_first_key", exit_code=0)
 rotated("a_rotation_under_way_followed_from_the_first_key", exit_code=0, finish=False)
 rotated("a_rotation_seen_from_the_second_key", exit_code=0, given=1)
-rotated("an_announcement_that_nobody_signed", INVALID_KEY, UNTRUSTED, change=lambda body: [body.pop("previous"), body.pop("signature")])
-rotated("an_announcement_with_another_signature", INVALID_KEY, UNTRUSTED, change=lambda body: body.update(signature="A" * 86))
-rotated("an_announcement_with_a_padded_signature", INVALID_KEY, change=lambda body: body.update(signature=f"{body['signature']}=="))
-rotated("an_announcement_by_an_unknown_key", INVALID_KEY, UNTRUSTED, change=lambda body: body.update(previous=STRANGER.public.hex()))
-rotated("an_announcement_of_another_origin", INVALID_KEY, change=lambda body: body.update(origin="evil.example.com/logs/registry"))
+rotated(
+    "an_announcement_that_nobody_signed",
+    INVALID_KEY,
+    UNTRUSTED,
+    change=lambda body: [body.pop("previous"), body.pop("signature")],
+)
+rotated(
+    "an_announcement_with_another_signature",
+    INVALID_KEY,
+    UNTRUSTED,
+    change=lambda body: body.update(signature="A" * 86),
+)
+rotated(
+    "an_announcement_with_a_padded_signature",
+    INVALID_KEY,
+    change=lambda body: body.update(signature=f"{body['signature']}=="),
+)
+rotated(
+    "an_announcement_by_an_unknown_key",
+    INVALID_KEY,
+    UNTRUSTED,
+    change=lambda body: body.update(previous=STRANGER.public.hex()),
+)
+rotated(
+    "an_announcement_of_another_origin",
+    INVALID_KEY,
+    change=lambda body: body.update(origin="evil.example.com/logs/registry"),
+)
 rotated("an_announcement_with_another_key_id", INVALID_KEY, change=lambda body: body.update(key_id="00000000"))
 rotated("an_announcement_of_a_key_that_is_none", INVALID_KEY, change=lambda body: body.update(public_key="00" * 32))
-rotated("an_announcement_of_a_key_of_small_order", INVALID_KEY, change=lambda body: body.update(public_key="01" + "00" * 31))
-rotated("an_announcement_of_a_key_that_is_not_reduced", INVALID_KEY, change=lambda body: body.update(public_key=(P + 1).to_bytes(32, "little").hex()))
-rotated("an_announcement_of_a_negative_zero", INVALID_KEY, change=lambda body: body.update(public_key="01" + "00" * 30 + "80"))
-rotated("an_announcement_of_a_key_of_mixed_order", INVALID_KEY, change=lambda body: body.update(public_key="feaf9d07b868cc52786305312c376563c622b0386a10d105e3c1501b28d65f7e"))
-rotated("an_announcement_in_capitals", INVALID_KEY, change=lambda body: body.update(public_key=str(body["public_key"]).upper()))
+rotated(
+    "an_announcement_of_a_key_of_small_order", INVALID_KEY, change=lambda body: body.update(public_key="01" + "00" * 31)
+)
+rotated(
+    "an_announcement_of_a_key_that_is_not_reduced",
+    INVALID_KEY,
+    change=lambda body: body.update(public_key=(P + 1).to_bytes(32, "little").hex()),
+)
+rotated(
+    "an_announcement_of_a_negative_zero",
+    INVALID_KEY,
+    change=lambda body: body.update(public_key="01" + "00" * 30 + "80"),
+)
+rotated(
+    "an_announcement_of_a_key_of_mixed_order",
+    INVALID_KEY,
+    change=lambda body: body.update(public_key="feaf9d07b868cc52786305312c376563c622b0386a10d105e3c1501b28d65f7e"),
+)
+rotated(
+    "an_announcement_in_capitals",
+    INVALID_KEY,
+    change=lambda body: body.update(public_key=str(body["public_key"]).upper()),
+)
 
 
 @forgery(INVALID_KEY, UNTRUSTED)
@@ -350,7 +424,9 @@ def a_closed_log_that_only_the_earlier_key_signed() -> Made:
     first = world.signers[0]
     world.close(log)
     second = world.rotate()
-    return made(build(world, whole_range(log), Wishes(signers={log.origin: [first]})), second.vkey(world.registry.origin))
+    return made(
+        build(world, whole_range(log), Wishes(signers={log.origin: [first]})), second.vkey(world.registry.origin)
+    )
 
 
 @forgery(exit_code=0)
@@ -426,7 +502,9 @@ headed("of_this_tree", lambda: kept(299), exit_code=0)
 headed("of_a_fork", lambda: kept(100, root=bytes(32)), "head-forked", exit_code=1)
 headed("of_a_fork_of_the_same_size", lambda: kept(299, root=bytes(32)), "head-forked", exit_code=1)
 headed("of_a_larger_tree", lambda: kept(400, root=bytes(32)), "head-not-comparable", exit_code=3)
-headed("of_another_log", lambda: kept(100, origin="answerable.example.com/logs/other"), "head-not-comparable", exit_code=3)
+headed(
+    "of_another_log", lambda: kept(100, origin="answerable.example.com/logs/other"), "head-not-comparable", exit_code=3
+)
 
 
 @forgery("head-not-comparable", exit_code=3)
@@ -457,7 +535,8 @@ def a_fork_of_a_smaller_tree_signed_with_the_right_key() -> Made:
 @forgery("entry-malformed")
 def a_recorded_checkpoint_that_is_none() -> Made:
     world, log = small(count=20)
-    world.say(world.registry, "checkpoint.recorded", {"origin": log.origin, "tree_size": 3, "root_hash": "00"}, about=log.name)
+    world.say(
+        world.registry, "checkpoint.recorded", {"origin": log.origin, "tree_size": 3, "root_hash": "00"}, about=log.name
+    )
     bundle = build(world, whole_range(log))
     return made(bundle)
-

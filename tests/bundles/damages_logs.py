@@ -164,17 +164,40 @@ def lined(name: str, change: Callable[[list[bytes]], object], *codes: str) -> No
 
 
 lined("an_entry_dropped", lambda lines: lines.pop(7), "entry-altered", "entry-missing")
-lined("an_entry_added", lambda lines: lines.insert(7, lines[6].replace(b"approved", b"declined")), "entry-altered", "entry-extra")
+lined(
+    "an_entry_added",
+    lambda lines: lines.insert(7, lines[6].replace(b"approved", b"declined")),
+    "entry-altered",
+    "entry-extra",
+)
 lined("an_entry_twice", lambda lines: lines.insert(7, lines[7]), "entry-altered", "entry-extra", "entry-repeated")
 lined("two_entries_swapped", lambda lines: [*lines[:7], lines[8], lines[7], *lines[9:]], "entry-altered")
-lined("an_outcome_changed", lambda lines: [*lines[:7], lines[7].replace(b"approved", b"declined"), *lines[8:]], "entry-altered")
+lined(
+    "an_outcome_changed",
+    lambda lines: [*lines[:7], lines[7].replace(b"approved", b"declined"), *lines[8:]],
+    "entry-altered",
+)
 lined("a_space_added", lambda lines: [*lines[:7], lines[7] + b" ", *lines[8:]], "entry-altered")
-lined("members_reordered", lambda lines: [*lines[:7], json.dumps(json.loads(lines[7]), sort_keys=True).encode(), *lines[8:]], "entry-altered")
+lined(
+    "members_reordered",
+    lambda lines: [*lines[:7], json.dumps(json.loads(lines[7]), sort_keys=True).encode(), *lines[8:]],
+    "entry-altered",
+)
 lined("an_empty_line", lambda lines: lines.insert(7, b""), "entry-altered", "entry-malformed")
-lined("crlf_at_every_line", lambda lines: [line + b"\r" for line in lines[:-1]] + [b""], "entry-altered", "entry-malformed")
+lined(
+    "crlf_at_every_line",
+    lambda lines: [line + b"\r" for line in lines[:-1]] + [b""],
+    "entry-altered",
+    "entry-malformed",
+)
 lined("no_last_newline", lambda lines: lines.pop(), "entries-malformed")
 lined("an_empty_file_of_entries", lambda lines: [b""], "entries-malformed")
-lined("an_entry_of_70000_bytes", lambda lines: [*lines[:7], lines[7] + b" " * 70_000, *lines[8:]], "entry-altered", "entry-malformed")
+lined(
+    "an_entry_of_70000_bytes",
+    lambda lines: [*lines[:7], lines[7] + b" " * 70_000, *lines[8:]],
+    "entry-altered",
+    "entry-malformed",
+)
 lined("a_line_of_3_mebibytes", lambda lines: [b" " * (3 << 20), *lines], "entries-malformed")
 
 
@@ -221,14 +244,30 @@ def in_the_log(name: str, data: Callable[[bytes], bytes], *codes: str) -> None:
 
 BROKEN = "entry-malformed"
 in_the_log("a_name_twice", lambda data: data.replace(b'"v":1,', b'"v":1,"kind":"log.opened",'), BROKEN)
-in_the_log("a_name_twice_in_the_body", lambda data: data.replace(b'"outcome":', b'"outcome":"declined","outcome":'), BROKEN)
-in_the_log("a_name_twice_but_for_an_escape", lambda data: data.replace(b'"outcome":', b'"outc\\u006fme":"x","outcome":'), BROKEN)
+in_the_log(
+    "a_name_twice_in_the_body", lambda data: data.replace(b'"outcome":', b'"outcome":"declined","outcome":'), BROKEN
+)
+in_the_log(
+    "a_name_twice_but_for_an_escape",
+    lambda data: data.replace(b'"outcome":', b'"outc\\u006fme":"x","outcome":'),
+    BROKEN,
+)
 in_the_log("nan", lambda data: data.replace(b'"phase":', b'"score":NaN,"phase":'), BROKEN)
 in_the_log("infinity", lambda data: data.replace(b'"phase":', b'"score":-Infinity,"phase":'), BROKEN)
-in_the_log("a_number_of_5000_digits", lambda data: data.replace(b'"phase":', b'"score":' + b"9" * 5000 + b',"phase":'), BROKEN)
-in_the_log("a_number_of_101_digits", lambda data: data.replace(b'"phase":', b'"score":' + b"9" * 101 + b',"phase":'), BROKEN)
-in_the_log("65_levels", lambda data: data.replace(b'"phase":', b'"more":' + b"[" * 64 + b"]" * 64 + b',"phase":'), BROKEN)
-in_the_log("thousands_of_levels", lambda data: data.replace(b'"phase":', b'"more":' + b"[" * 9000 + b"]" * 9000 + b',"phase":'), BROKEN)
+in_the_log(
+    "a_number_of_5000_digits", lambda data: data.replace(b'"phase":', b'"score":' + b"9" * 5000 + b',"phase":'), BROKEN
+)
+in_the_log(
+    "a_number_of_101_digits", lambda data: data.replace(b'"phase":', b'"score":' + b"9" * 101 + b',"phase":'), BROKEN
+)
+in_the_log(
+    "65_levels", lambda data: data.replace(b'"phase":', b'"more":' + b"[" * 64 + b"]" * 64 + b',"phase":'), BROKEN
+)
+in_the_log(
+    "thousands_of_levels",
+    lambda data: data.replace(b'"phase":', b'"more":' + b"[" * 9000 + b"]" * 9000 + b',"phase":'),
+    BROKEN,
+)
 in_the_log("another_version", lambda data: data.replace(b'"v":1,', b'"v":2,'), BROKEN)
 in_the_log("a_version_that_is_true", lambda data: data.replace(b'"v":1,', b'"v":true,'), BROKEN)
 in_the_log("a_version_with_a_fraction", lambda data: data.replace(b'"v":1,', b'"v":1.0,'), BROKEN)
@@ -237,14 +276,22 @@ in_the_log("a_tab", lambda data: data.replace(b'"v":1,', b'"v":\t1,'), BROKEN)
 in_the_log("a_nul", lambda data: data.replace(b"approved", b"app\0roved"), BROKEN)
 in_the_log("nothing_at_all", lambda data: b"", BROKEN)
 in_the_log("a_list", lambda data: b"[1]", BROKEN)
-in_the_log("an_uppercase_id", lambda data: data[:10] + data[10:60].upper().replace(b'"ID"', b'"id"') + data[60:], BROKEN)
+in_the_log(
+    "an_uppercase_id", lambda data: data[:10] + data[10:60].upper().replace(b'"ID"', b'"id"') + data[60:], BROKEN
+)
 in_the_log("no_time", lambda data: data.replace(b'Z","actor"', b'","actor"'), BROKEN)
 in_the_log("the_31st_of_february", lambda data: data.replace(b'"at":"2026-03-01', b'"at":"2026-02-31'), BROKEN)
 in_the_log("a_decision_without_an_outcome", lambda data: data.replace(b'"outcome":', b'"income":'), BROKEN)
 in_the_log("a_decision_with_an_unknown_part", lambda data: data.replace(b'{"input":', b'{"soul":'), BROKEN)
 in_the_log("a_commitment_in_capitals", lambda data: data[:-100] + data[-100:].upper(), BROKEN)
-in_the_log("an_entry_of_65536_bytes", lambda data: data[:-1] + b',"more":"' + b"x" * (65_536 - len(data) - 10) + b'"}', BROKEN)
-in_the_log("a_decision_of_another_system", lambda data: data.replace(b'"system":"', b'"system":"0', 1).replace(b'0","env', b'","env'), "entry-misplaced")
+in_the_log(
+    "an_entry_of_65536_bytes", lambda data: data[:-1] + b',"more":"' + b"x" * (65_536 - len(data) - 10) + b'"}', BROKEN
+)
+in_the_log(
+    "a_decision_of_another_system",
+    lambda data: data.replace(b'"system":"', b'"system":"0', 1).replace(b'0","env', b'","env'),
+    "entry-misplaced",
+)
 
 
 @forgery("entry-repeated")
@@ -262,7 +309,10 @@ def opened(name: str, change: Callable[[list[Json]], object], *codes: str) -> No
         path = "parts/000000.ndjson"
         rows = [json.loads(line) for line in bundle.files[path].splitlines()]
         found = change(rows)
-        lines = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in (found if isinstance(found, list) else rows)]
+        lines = [
+            line if isinstance(line, bytes) else json.dumps(line).encode()
+            for line in (found if isinstance(found, list) else rows)
+        ]
         bundle.files[path] = b"\n".join([*lines, b""])
         bundle.seal()
 
@@ -299,9 +349,18 @@ opened("with_a_lone_surrogate", put(4, text="\ud800"), NO_PART)
 opened("twice", lambda rows: rows.insert(4, rows[4]), NO_PART)
 opened("out_of_order", lambda rows: [*rows[:4], rows[5], rows[4], *rows[6:]], NO_PART)
 opened("of_an_entry_that_is_not_disclosed", lambda rows: rows.insert(0, rows[0] | {"index": 5}), UNKNOWN)
-opened("behind_the_last_entry", lambda rows: [*rows[:3], rows[3] | {"index": 280, "log": "registry"}], UNKNOWN, "manifest-differs")
+opened(
+    "behind_the_last_entry",
+    lambda rows: [*rows[:3], rows[3] | {"index": 280, "log": "registry"}],
+    UNKNOWN,
+    "manifest-differs",
+)
 opened("of_a_part_that_was_not_sent", lambda rows: rows.insert(1, rows[0] | {"part": "explanation"}), NO_PART)
-opened("that_were_swapped_between_decisions", lambda rows: [*rows[:3], rows[3] | {"index": rows[0]["index"]}, *rows[4:]], NO_PART)
+opened(
+    "that_were_swapped_between_decisions",
+    lambda rows: [*rows[:3], rows[3] | {"index": rows[0]["index"]}, *rows[4:]],
+    NO_PART,
+)
 opened("with_a_name_twice", lambda rows: [b'{"index":10,"index":10}', *rows], NO_PART)
 opened("that_are_no_json", lambda rows: [b"{", *rows], NO_PART)
 opened("that_are_no_utf_8", lambda rows: [b'"\xff"', *rows], NO_PART)
@@ -363,4 +422,3 @@ def contents_of_an_erased_decision_made_up() -> Made:
     index = next(index for index, entry in enumerate(log.entries) if entry.json["id"] == at.decisions[20])
     bundle.files["parts/000000.ndjson"] = part_line(log.name, index, "input", bytes(32), b"nothing happened")
     return made(bundle.seal())
-

@@ -12,7 +12,9 @@ from tests.bundles.containers import Member, members_of, pack
 VICTIM = b"VERIFYING.txt"
 
 
-def zipped(name: str, *codes: str, exit_code: int = 1, **ends: Any) -> Callable[[Callable[[list[Member]], object]], None]:
+def zipped(
+    name: str, *codes: str, exit_code: int = 1, **ends: Any
+) -> Callable[[Callable[[list[Member]], object]], None]:
     """A row whose zip is written from members that were changed; `ends` are what the end of it says."""
 
     def note(change: Callable[[list[Member]], object]) -> None:

@@ -135,10 +135,16 @@ class Stamp:
     def _attributes(self, info: bytes, whole: bytes, signer: x509.Certificate) -> bytes:
         named = self.names if self.names is not None else whole
         if self.v2:
-            signing = ("1.2.840.113549.1.9.16.2.47", sequence(sequence(sequence(der(4, hashlib.sha256(named).digest())))))
+            signing = (
+                "1.2.840.113549.1.9.16.2.47",
+                sequence(sequence(sequence(der(4, hashlib.sha256(named).digest())))),
+            )
         else:
             serial = sequence(sequence(der(0xA4, signer.issuer.public_bytes())), integer(signer.serial_number))
-            signing = ("1.2.840.113549.1.9.16.2.12", sequence(sequence(sequence(der(4, hashlib.sha1(named).digest()), serial))))
+            signing = (
+                "1.2.840.113549.1.9.16.2.12",
+                sequence(sequence(sequence(der(4, hashlib.sha1(named).digest()), serial))),
+            )
         values = {
             "1.2.840.113549.1.9.3": oid(self.content),
             "1.2.840.113549.1.9.4": der(4, hashlib.new(self.digest, info).digest()),

@@ -259,10 +259,11 @@ def shown(value: Json, most: int = 200) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return grouped(value)
-    text = str(value)
-    cut = text[:most]
+    if not isinstance(value, str):
+        return "something else"
+    cut = value[:most]
     out = "".join(char if " " <= char <= "~" and char != "\\" else _escape(char) for char in cut)
-    return out + ("..." if len(text) > most else "")
+    return out + ("..." if len(value) > most else "")
 
 
 def _escape(char: str) -> str:
@@ -3797,7 +3798,7 @@ def compose(report: Report) -> List[Tuple[str, List[str]]]:
     if answer is not None and bundle is not None and not tampered:
         lines = [fill(WORDS["figures"], answer)]
         lines += [fill(WORDS["figures_more"], answer)]
-        lines += [f"{shown(name)}: {grouped(count)}" for name, count in list(answer["outcomes"].items())[:20]]
+        lines += [f"{shown(name)}: {grouped(count)}" for name, count in sorted(answer["outcomes"].items())[:20]]
         sections.append((WORDS["head_answer"], lines))
     keys = report.facts.get("keys", ())
     named = [key for key in keys if not key["given"]]
