@@ -1,7 +1,7 @@
 """Build the verifier's page: `page/words.js` from verify.py, then verify.html from the modules in `page/`.
 
-    python tools/verifier_page.py            write both
-    python tools/verifier_page.py --check    exit code 1 where they are not what they would be
+python tools/verifier_page.py            write both
+python tools/verifier_page.py --check    exit code 1 where they are not what they would be
 """
 
 import base64

@@ -3,9 +3,10 @@ import { createInterface } from "node:readline";
 
 const page = new URL("../../sdk/src/answerable_verify/page/", import.meta.url);
 const load = (name) => import(new URL(`${name}.js`, page));
-const [basics, { checkBundle }, { openContainer }, { parsePem }, notes, { asJson, compose, verdictLine }, { renderFirstPage }] = await Promise.all(
-  ["basics", "check", "container", "der", "notes", "report", "firstpage"].map(load),
-);
+const [basics, hashes, notes] = await Promise.all(["basics", "hashes", "notes"].map(load));
+const [{ checkBundle }, { openContainer }, { parsePem }] = await Promise.all(["check", "container", "der"].map(load));
+const [{ asJson, compose, verdictLine }, { renderFirstPage }] = await Promise.all(["report", "firstpage"].map(load));
+const [{ checkTimestamp }, { ed25519Verifies }, { InflateError, inflate }] = await Promise.all(["timestamps", "ed25519", "inflate"].map(load));
 
 const bytes = (text) => new Uint8Array(Buffer.from(text, "base64"));
 const source = (data) => ({ size: data.length, read: async (offset, length) => data.slice(offset, offset + length) });
@@ -21,10 +22,12 @@ function options(request) {
   };
 }
 
-async function check(request) {
+const check = (request) => checkBytes(bytes(request.data), request);
+
+async function checkBytes(data, request) {
   const report = new basics.Report();
   try {
-    const container = await openContainer(source(bytes(request.data)));
+    const container = await openContainer(source(data));
     return full(await checkBundle(container, options(request)));
   } catch (error) {
     if (error instanceof basics.UsageError) return { verdict: "usage", exit_code: 2, counts: {}, findings: [] };
@@ -40,17 +43,61 @@ function full(report) {
 
 const asked = {
   check,
-  page: ({ manifest }) => renderFirstPage(basics.readJson(manifest)),
-  json: ({ text }) => {
+  /** Exit codes of the first n bytes of a bundle, for each n. */
+  cuts: async (request) => {
+    const whole = bytes(request.data);
+    let codes = "";
+    for (let length = 0; length <= whole.length; length++) {
+      codes += (await checkBytes(whole.subarray(0, length), request)).exit_code;
+    }
+    return codes;
+  },
+  vkey: ({ text }) => verdict(() => notes.parseVkey(text)),
+  policy: ({ text }) => verdict(() => notes.parsePolicy(bytes(text))),
+  note: ({ text }) => verdict(() => notes.parseCheckpoint(bytes(text))),
+  token: async ({ token, text }) => {
     try {
-      basics.readJson(text);
-      return true;
+      return (await checkTimestamp(bytes(token), bytes(text))).at;
     } catch (error) {
       if (!(error instanceof basics.Malformed)) throw error;
-      return false;
+      return error.message;
     }
   },
+  ed25519: ({ key, message, signature }) => ed25519Verifies(bytes(key), bytes(message), bytes(signature)),
+  inflate: ({ data, most }) => {
+    try {
+      const out = [];
+      let made = 0;
+      for (const piece of inflate(bytes(data))) {
+        made += piece.length;
+        if (made > most) return null;
+        out.push(Buffer.from(piece));
+      }
+      return Buffer.concat(out).toString("base64");
+    } catch (error) {
+      if (!(error instanceof InflateError)) throw error;
+      return null;
+    }
+  },
+  hashes: ({ data }) => {
+    const found = bytes(data);
+    return [hashes.sha256(found), hashes.sha1(found), hashes.sha384(found), hashes.sha512(found)].map(basics.toHex).concat(hashes.crc32(found));
+  },
+  shown: ({ text }) => basics.shown(text),
+  page: ({ manifest }) => renderFirstPage(basics.readJson(manifest)),
+  json: ({ text }) => verdict(() => basics.readJson(text)) === "",
 };
+
+/** Empty where it is well-formed, else what is said of it. */
+function verdict(parse) {
+  try {
+    parse();
+    return "";
+  } catch (error) {
+    if (!(error instanceof basics.Malformed)) throw error;
+    return error.message;
+  }
+}
 
 for await (const line of createInterface({ input: process.stdin })) {
   const request = JSON.parse(line);

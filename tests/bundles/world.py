@@ -31,9 +31,13 @@ class Sealed:
     said: Json | None = None
     """What the builder reads in it, where its bytes say nothing that can be read."""
 
+    _read: tuple[bytes, Json] = (b"", {})
+
     @property
     def json(self) -> Json:
-        return self.said or dict(json.loads(self.data))
+        if self.said is None and self._read[0] != self.data:
+            self._read = (self.data, json.loads(self.data))
+        return self.said or self._read[1]
 
 
 @dataclass
