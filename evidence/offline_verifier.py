@@ -1,7 +1,7 @@
 """The offline verifier as the server puts it into bundles: that of the SDK in this repository.
 
-The server does not install the SDK; it has its source beside itself (`sdk/src`), in the repository and in the image. So the
-verifier in a bundle is always the one that was tested with this server, whatever else is installed.
+The server does not install the SDK; it has its source beside itself (`sdk/src`), in the repository and in the image.
+So the verifier in a bundle is always the one that was tested with this server, whatever else is installed.
 """
 
 import importlib.util

@@ -40,7 +40,7 @@ def words() -> str:
 
 
 def script(sources: dict[str, str]) -> str:
-    """The modules as one script: each without its imports and exports, in an order in which each knows what it needs."""
+    """The modules as one script: without imports and exports, in an order in which each knows what it needs."""
     parts, seen = ['"use strict";\n'], {}
     for name in MODULES:
         source = _EXPORT.sub("", _IMPORT.sub("", sources[name]))

@@ -1,5 +1,6 @@
 """The verifier's page in a browser: from a file, without a network, by keys alone, small and large, light and dark."""
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,8 +111,6 @@ def test_a_bundle_is_dropped_on_the_page(page: Page, honest: Path) -> None:
 
 
 def _base64(path: Path) -> str:
-    import base64
-
     return base64.b64encode(path.read_bytes()).decode()
 
 

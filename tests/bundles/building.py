@@ -1,4 +1,4 @@
-"""Bundles of a `World`, as docs/bundle-format.md has them: honest ones, and a way to seal again what a test has changed."""
+"""Bundles of a `World`, as docs/bundle-format.md has them: honest ones, and sealing anew what a test changed."""
 
 import base64
 import hashlib
@@ -210,9 +210,11 @@ def _of_registry(log: Log, entries: dict[str, list[Sealed]], systems: list[Log],
     for index, entry in enumerate(entries[log.origin]):
         said = entry.json
         kind, body = said["kind"], said["body"]
-        if kind in ("key.announced", "key.retired") or (kind.startswith("export.") and body["about"] == export):
-            shown.add(index)
-        elif kind in ("log.announced", "log.closed") and body["log"] in names:
+        if (
+            kind in ("key.announced", "key.retired")
+            or (kind.startswith("export.") and body["about"] == export)
+            or (kind in ("log.announced", "log.closed") and body["log"] in names)
+        ):
             shown.add(index)
         elif kind == "checkpoint.recorded" and body["tree_size"] <= sizes.get(body["origin"], -1):
             newest[body["origin"]] = index

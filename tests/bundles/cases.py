@@ -51,7 +51,7 @@ Change = Callable[[Bundle], Made | bytes | None]
 
 
 def damage(*codes: str, exit_code: int = 1) -> Callable[[Change], Change]:
-    """A row that changes a copy of the `usual` bundle. The change may return the container's bytes, or all of `Made`."""
+    """A row that changes a copy of the `usual` bundle. It may return the container's bytes, or all of `Made`."""
 
     def note(change: Change) -> Change:
         def make() -> Made:
@@ -105,7 +105,7 @@ class Usual:
 
 @cache
 def usual_world() -> Usual:
-    """Two AI systems, one of 300 entries; a rotated key; an erasure, an override, a source with gaps; a range with fences."""
+    """Two AI systems, one of 300 entries; a rotated key, an erasure, an override, a source with gaps; fences."""
     world = World(1)
     log, other = world.open_system(), world.open_system()
     source = world.uuid()

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
 from tests.bundles import merkle
 from tests.bundles.building import Bundle, Wishes, build
@@ -17,7 +16,6 @@ from tests.bundles.cases import (
     made,
     small,
     usual,
-    usual_made,
     whole_range,
 )
 from tests.bundles.merkle import Signer
@@ -128,140 +126,15 @@ def a_manifest_note_that_is_none(bundle: Bundle) -> None:
     bundle.sums()
 
 
-# --- the form of a signed note ----------------------------------------------------------------------------------------
-def noted(name: str, *codes: str, change: Callable[[str], str | bytes]) -> None:
-    """A row whose checkpoint of the AI system's log is written differently."""
-
-    def damaged(bundle: Bundle) -> None:
-        path = f"logs/{bundle.manifest['logs'][0]['log']}/checkpoint"
-        found = change(bundle.files[path].decode())
-        bundle.files[path] = found if isinstance(found, bytes) else found.encode()
-        bundle.seal()
-
-    damaged.__name__ = f"a_checkpoint_{name}"
-    damage(*(codes or ("checkpoint-malformed",)))(damaged)
-
-
-def signature(text: str, at: int = 0) -> str:
-    return text.partition("\n\n")[2].splitlines(keepends=True)[at]
-
-
-def with_data(text: str, change: Callable[[bytes], bytes]) -> str:
-    """The first signature line with other bytes."""
-    line = signature(text)
-    dash, name, data = line.split(" ")
-    return text.replace(line, f"{dash} {name} {base64.b64encode(change(base64.b64decode(data))).decode()}\n")
-
-
-def padded_differently(text: str) -> str:
-    """The same bytes, with other padding bits: one of the three base64 characters before the padding moves."""
-    line = signature(text)
-    data = line.rstrip("\n")
-    assert data.endswith("=")
-    at = len(data.rstrip("=")) - 1
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-    return text.replace(data, data[:at] + alphabet[alphabet.index(data[at]) ^ 1] + data[at + 1 :])
-
-
-INVALID = "signature-invalid"
-noted("with_crlf", change=lambda text: text.replace("\n", "\r\n"))
-noted("with_a_leading_zero", change=lambda text: text.replace("\n299\n", "\n0299\n"))
-noted("with_a_sign", change=lambda text: text.replace("\n299\n", "\n+299\n"))
-noted("with_a_negative_size", change=lambda text: text.replace("\n299\n", "\n-299\n"))
-noted("with_digits_of_another_script", change=lambda text: text.replace("\n299\n", "\n٢٩٩\n"))
-noted("with_a_size_of_2_to_60", change=lambda text: text.replace("\n299\n", f"\n{2**60}\n"))
-noted("with_a_size_of_a_thousand_digits", change=lambda text: text.replace("\n299\n", "\n" + "9" * 1000 + "\n"))
-noted("with_an_extension", change=lambda text: text.replace("\n\n", "\nmore\n\n"))
-noted("with_a_blank_line_more", change=lambda text: text.replace("\n\n", "\n\n\n"))
-noted("without_its_last_newline", change=lambda text: text[:-1])
-noted("with_a_nul", change=lambda text: text.replace("\n299\n", "\n299\0\n"))
-noted("with_a_tab", change=lambda text: text.replace("\n299\n", "\n299\t\n"))
-noted("with_a_bell", change=lambda text: text + "\a")
-noted("without_a_signature", change=lambda text: text.partition("\n\n")[0] + "\n\n")
-noted("without_a_blank_line", change=lambda text: text.replace("\n\n", "\n"))
-noted("with_101_signatures", change=lambda text: text + signature(text, -1) * 100)
-noted("with_two_spaces", change=lambda text: text.replace("— ", "—  "))
-noted("with_a_hyphen_for_the_dash", change=lambda text: text.replace("— ", "- "))
-noted("with_a_plus_in_a_name", change=lambda text: text + signature(text).replace("/logs", "+logs"))
-noted("with_padding_bits", change=padded_differently)
-noted("with_a_signature_of_four_bytes", change=lambda text: with_data(text, lambda data: data[:4]))
-noted("that_is_no_utf_8", change=lambda text: text.encode() + b"\xff\n")
-noted("that_is_empty", change=lambda text: "")
-noted("of_another_size", "checkpoint-differs", INVALID, change=lambda text: text.replace("\n299\n", "\n298\n"))
-noted("of_another_origin", "checkpoint-differs", change=lambda text: text.replace("example.com", "example.org", 1))
-noted("with_a_signature_cut", INVALID, change=lambda text: with_data(text, lambda data: data[:-1]))
-noted("with_a_signature_one_byte_longer", INVALID, change=lambda text: with_data(text, lambda data: data + b"\0"))
-noted("with_an_unknown_key_id", UNTRUSTED, change=lambda text: with_data(text, lambda data: b"\0\1\2\3" + data[4:]))
-noted(
-    "with_a_second_signature_that_fails",
-    INVALID,
-    change=lambda text: text + signature(with_data(text, lambda data: data[:-1] + b"\0")),
-)
-noted("without_the_signature_of_the_log", UNTRUSTED, change=lambda text: text.replace(signature(text), ""))
-
-
-@damage("checkpoint-differs")
-def a_checkpoint_of_another_log(bundle: Bundle) -> None:
-    bundle.files[f"logs/{bundle.manifest['logs'][0]['log']}/checkpoint"] = bundle.files["logs/registry/checkpoint"]
-    bundle.seal()
-
-
-@forgery("checkpoint-differs", "root-differs")
-def a_checkpoint_of_an_earlier_tree() -> Made:
-    world, log = small(count=40)
-    bundle = build(world, whole_range(log))
-    bundle.files[f"logs/{log.name}/checkpoint"] = world.checkpoint(log, 30).encode()
-    return made(bundle.seal())
-
-
-@forgery(exit_code=0)
-def a_checkpoint_with_17_signatures_of_strangers() -> Made:
-    world, log = small()
-    bundle = build(world, whole_range(log))
-    path = f"logs/{log.name}/checkpoint"
-    text = bundle.files[path].decode()
-    lines = [Signer(bytes([n]) * 32).line(f"stranger-{n}", text.partition("\n\n")[0] + "\n") for n in range(17)]
-    bundle.files[path] = (text + "".join(lines)).encode()
-    return made(bundle.seal())
-
-
-# --- Ed25519, where implementations differ ----------------------------------------------------------------------------
-L = 2**252 + 27742317777372353535851937790883648493
-P = 2**255 - 19
-
-
-def raised(data: bytes) -> bytes:
-    s = int.from_bytes(data[36:], "little") + L
-    return data[:36] + s.to_bytes(32, "little")
-
-
-noted("with_s_that_is_not_reduced", INVALID, change=lambda text: with_data(text, raised))
-noted(
-    "with_a_small_order_r",
-    INVALID,
-    change=lambda text: with_data(text, lambda data: data[:4] + b"\1" + bytes(31) + data[36:]),
-)
-noted(
-    "with_r_that_is_no_point",
-    INVALID,
-    change=lambda text: with_data(text, lambda data: data[:4] + b"\2" + bytes(31) + data[36:]),
-)
-noted(
-    "with_r_that_is_not_reduced",
-    INVALID,
-    change=lambda text: with_data(text, lambda data: data[:4] + (P + 1).to_bytes(32, "little") + data[36:]),
-)
-noted("with_a_signature_of_zeroes", INVALID, change=lambda text: with_data(text, lambda data: data[:4] + bytes(64)))
-
 # --- announcements of keys --------------------------------------------------------------------------------------------
 INVALID_KEY = "announcement-invalid"
 
 
 def rotated(
-    name: str, *codes: str, exit_code: int = 1, finish: bool = True, given: int = 0, change: Callable[[dict[str, object]], object] | None = None,
-    kind: str = "key.announced",
+    name: str, *codes: str, exit_code: int = 1, finish: bool = True, given: int = 0,
+    change: Callable[[dict[str, object]], object] | None = None, kind: str = "key.announced",
 ) -> None:  # fmt: skip
-    """A row with a rotated key whose auditor has the first key (`given` 0), or the second; the last announcement is changed."""
+    """A row with a rotated key; the auditor has the first (`given` 0) or the second; the last announcement is changed."""
 
     def make() -> Made:
         world, log = small()
@@ -443,100 +316,3 @@ def a_closed_log_that_the_earlier_key_signed_and_both_keys() -> Made:
 def a_log_signed_by_a_stranger_beside_an_honest_registry() -> Made:
     world, log = small()
     return made(build(world, whole_range(log), Wishes(signers={log.origin: [STRANGER]})))
-
-
-# --- the earlier checkpoint, and heads that were kept -----------------------------------------------------------------
-@damage("before-differs")
-def an_earlier_checkpoint_of_another_history(bundle: Bundle) -> None:
-    name = bundle.manifest["logs"][0]["log"]
-    origin = bundle.manifest["logs"][0]["origin"]
-    text = f"{origin}\n7\n{base64.b64encode(bytes(32)).decode()}\n"
-    bundle.files[f"logs/{name}/checkpoint.before"] = merkle.note(text, origin, bundle.note_signers).encode()
-    bundle.seal()
-
-
-@damage("before-differs")
-def an_earlier_checkpoint_of_another_size(bundle: Bundle) -> None:
-    bundle.manifest["logs"][0]["before"] = 6
-    bundle.seal()
-
-
-@damage("before-differs")
-def an_earlier_checkpoint_of_another_log(bundle: Bundle) -> None:
-    name = bundle.manifest["logs"][0]["log"]
-    bundle.files[f"logs/{name}/checkpoint.before"] = bundle.files["logs/registry/checkpoint"]
-    bundle.seal()
-
-
-@damage("before-unsigned", exit_code=0)
-def an_earlier_checkpoint_by_a_stranger(bundle: Bundle) -> None:
-    path = f"logs/{bundle.manifest['logs'][0]['log']}/checkpoint.before"
-    text = bundle.files[path].decode().partition("\n\n")[0] + "\n"
-    bundle.files[path] = merkle.note(text, bundle.manifest["logs"][0]["origin"], [STRANGER]).encode()
-    bundle.seal()
-
-
-def kept(size: int, *, root: bytes | None = None, origin: str = "") -> bytes:
-    """A head of the usual log as an auditor kept it."""
-    log = usual().world.logs[usual().manifest["logs"][0]["origin"]]
-    text = merkle.checkpoint_text(log.origin, log.leaves[:size])
-    if root is not None:
-        text = f"{log.origin}\n{size}\n{base64.b64encode(root).decode()}\n"
-    text = text.replace(log.origin, origin or log.origin)
-    return merkle.note(text, origin or log.origin, usual().note_signers).encode()
-
-
-def headed(name: str, head: Callable[[], bytes], *codes: str, exit_code: int) -> None:
-    def make() -> Made:
-        return replace(usual_made(usual()), heads=(head(),))
-
-    make.__name__ = f"a_head_{name}"
-    forgery(*codes, exit_code=exit_code)(make)
-
-
-headed("of_an_earlier_tree", lambda: kept(100), exit_code=0)
-headed("of_a_tree_of_256", lambda: kept(256), exit_code=0)
-headed("of_a_tree_of_one", lambda: kept(1), exit_code=0)
-headed("of_an_empty_tree", lambda: kept(0), exit_code=0)
-headed("of_this_tree", lambda: kept(299), exit_code=0)
-headed("of_a_fork", lambda: kept(100, root=bytes(32)), "head-forked", exit_code=1)
-headed("of_a_fork_of_the_same_size", lambda: kept(299, root=bytes(32)), "head-forked", exit_code=1)
-headed("of_a_larger_tree", lambda: kept(400, root=bytes(32)), "head-not-comparable", exit_code=3)
-headed(
-    "of_another_log", lambda: kept(100, origin="answerable.example.com/logs/other"), "head-not-comparable", exit_code=3
-)
-
-
-@forgery("head-not-comparable", exit_code=3)
-def a_head_that_the_tiles_do_not_reach() -> Made:
-    world, log = small(count=900)
-    head = world.checkpoint(log, 300).encode()
-    question = {"kind": "range", "system": log.system, "since": log.entries[800].json["at"], "until": None}
-    return made(build(world, question), heads=(head,))
-
-
-@forgery("record-differs")
-def a_fork_signed_with_the_right_key() -> Made:
-    world, log = small(count=20)
-    world.record_checkpoint(log)
-    log.entries[7].data = log.entries[7].data.replace(b"approved", b"declined")
-    return made(build(world, whole_range(log)))
-
-
-@forgery("record-differs")
-def a_fork_of_a_smaller_tree_signed_with_the_right_key() -> Made:
-    world, log = small(count=20)
-    world.record_checkpoint(log)
-    log.entries[7].data = log.entries[7].data.replace(b"approved", b"declined")
-    world.decide(log)
-    return made(build(world, whole_range(log)))
-
-
-@forgery("entry-malformed")
-def a_recorded_checkpoint_that_is_none() -> Made:
-    world, log = small(count=20)
-    world.say(
-        world.registry, "checkpoint.recorded", {"origin": log.origin, "tree_size": 3, "root_hash": "00"}, about=log.name
-    )
-    bundle = build(world, whole_range(log))
-    return made(bundle)

@@ -35,7 +35,8 @@ def policy(*lines: str) -> bytes:
 
 
 def witnessed(
-    name: str, *codes: str, exit_code: int, by: tuple[tuple[str, Signer, int], ...] = ((WITNESS_NAME, WITNESS, NOW - 5),),
+    name: str, *codes: str, exit_code: int,
+    by: tuple[tuple[str, Signer, int], ...] = ((WITNESS_NAME, WITNESS, NOW - 5),),
     quorum: tuple[str, ...] = ("quorum w",), only: Callable[[Log], bool] = lambda log: True, recorded: bool = False,
     after: int = 0,
 ) -> None:  # fmt: skip

@@ -92,7 +92,8 @@ for _name, _path in {
     "a_path_upwards": b"../VERIFYING.txt", "a_path_through_a_folder": b"logs/../VERIFYING.txt",
     "an_absolute_path": b"/etc/passwd", "a_backslash": b"logs\\VERIFYING.txt", "a_drive_letter": b"C:VERIFYING.txt",
     "a_dot_segment": b"./VERIFYING.txt", "an_empty_segment": b"logs//VERIFYING.txt", "a_trailing_slash": b"VERIFYING/",
-    "a_nul_in_a_name": b"VERIFYING\0.txt", "a_newline_in_a_name": b"VERIFYING\n.txt", "utf_8_in_a_name": "VERIFYING\N{EURO SIGN}".encode(),
+    "a_nul_in_a_name": b"VERIFYING\0.txt", "a_newline_in_a_name": b"VERIFYING\n.txt",
+    "utf_8_in_a_name": "VERIFYING\N{EURO SIGN}".encode(),
     "an_escape_sequence_in_a_name": b"VERIFYING\x1b[31m.txt", "an_empty_name": b"", "a_name_of_300_letters": b"V" * 300,
 }.items():  # fmt: skip
     member(_name, "name-refused", name=_path)
@@ -102,7 +103,7 @@ member("a_name_that_no_bundle_has", "file-missing", "file-extra", name=b"verifyi
 
 
 def deflated(name: str, change: Callable[[bytes, bytes], tuple[bytes, int, bytes | None]], *codes: str) -> None:
-    """A deflated VERIFYING.txt: `change` gets what it packs to and its content, and says data, size, content for the checksum."""
+    """A deflated VERIFYING.txt: `change` gets data and content, and says data, size, and what the checksum is of."""
 
     def write(members: list[Member]) -> None:
         victim = next(each for each in members if each.name == VICTIM)

@@ -204,7 +204,8 @@ def test_a_proof_is_verified_as_the_product_verifies_it(tmp_path: Path) -> None:
     other = merkle.Signer(bytes([3]) * 32).vkey(trial["origin"])
     text = trial["tlog_proof"]
     for changed in (
-        text, text.replace("index 1", "index 2", 1), text.replace("\n70000\n", "\n70001\n"), text.replace("v1", "v2"), text[:-30], "hello",
+        text, text.replace("index 1", "index 2", 1), text.replace("\n70000\n", "\n70001\n"),
+        text.replace("v1", "v2"), text[:-30], "hello",
     ):  # fmt: skip
         proof.write_text(changed)
         for keys in ([trial["vkey"]], [], [other], [other, trial["vkey"]], ["hello"]):

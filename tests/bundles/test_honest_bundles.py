@@ -1,4 +1,4 @@
-"""No honest bundle is ever refused: random logs, ranges, redactions, erasures, rotations, closures, and every edge of a tile."""
+"""No honest bundle is ever refused: random logs, ranges, redactions, erasures, rotations, every edge."""
 
 from random import Random
 from typing import Any

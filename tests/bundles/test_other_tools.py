@@ -1,5 +1,6 @@
 """A bundle verifies with other people's tools, by the commands in its VERIFYING.txt; and they find what was changed."""
 
+import hashlib
 import json
 import os
 import re
@@ -8,8 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from answerable_verify import verify
 from ledger.tlog import TlogProof, encode_tlog_proof, prove_inclusion
 from tests.bundles import stamping
 from tests.bundles.building import Bundle, Wishes, build
@@ -165,9 +167,6 @@ ess_cert_id_alg = {digest}
 @pytest.mark.parametrize("kind", ["rsa", "p256", "p384"])
 @pytest.mark.parametrize(("chain", "digest"), [("no", "sha1"), ("yes", "sha256")])
 def test_the_tokens_of_openssl_are_read(kind: str, chain: str, digest: str, tmp_path: Path) -> None:
-    from answerable_verify import verify
-    from cryptography.hazmat.primitives.serialization import NoEncryption, PrivateFormat
-
     root = stamping.certificate("p384", "Authority", number=5, authority=True, stamps=False)
     leaf = stamping.certificate(
         kind, "Leaf", issuer=(stamping.private_key("p384", 5), root), ends=root.not_valid_after_utc
@@ -197,15 +196,10 @@ def test_the_tokens_of_openssl_are_read(kind: str, chain: str, digest: str, tmp_
         "-chain",
         "root.pem",
     ]
-    said = _run([*made, "-config", "conf", "-out", "reply"], tmp_path)
+    _run([*made, "-config", "conf", "-out", "reply"], tmp_path)
     token = (tmp_path / "reply").read_bytes()
     certificates = verify.parse_pem((tmp_path / "root.pem").read_text())
-    try:
-        stamp = verify.check_timestamp(token, text)
-    except verify.Malformed as error:
-        # this machine's clock is outside the certificates of the tests
-        assert "not in force" in str(error), said
-        return
+    stamp = verify.check_timestamp(token, text)
     assert verify.is_by_authority(stamp, certificates)
     with pytest.raises(verify.Malformed):
         verify.check_timestamp(token, text + b"x")
@@ -213,8 +207,6 @@ def test_the_tokens_of_openssl_are_read(kind: str, chain: str, digest: str, tmp_
 
 def test_a_json_reader_finds_what_the_entry_committed_to() -> None:
     """The recipe for contents, by hand."""
-    import hashlib
-
     bundle = usual()
     place, _ = log_of(bundle)
     part = json.loads(bundle.files["parts/000000.ndjson"].split(b"\n")[0])

@@ -200,7 +200,7 @@ class World:
         self.say(log, "erasure.performed", {}, about=decision)
 
     def override(self, log: Log, decision: str) -> None:
-        """A person puts another outcome in a decision's place; the row's state, particulars and reason are committed to."""
+        """A person puts another outcome in a decision's place: state, particulars and reason are committed to."""
         particulars, reason = b'{"note":"spoke to them"}', b"They are right."
         keys = {name: self.random.randbytes(32) for name in ("particulars", "state", "reason")}
         inner = sha256(keys["particulars"] + particulars).hexdigest()
