@@ -128,13 +128,14 @@ def a_manifest_note_that_is_none(bundle: Bundle) -> None:
 
 # --- announcements of keys --------------------------------------------------------------------------------------------
 INVALID_KEY = "announcement-invalid"
+P = 2**255 - 19
 
 
 def rotated(
     name: str, *codes: str, exit_code: int = 1, finish: bool = True, given: int = 0,
     change: Callable[[dict[str, object]], object] | None = None, kind: str = "key.announced",
 ) -> None:  # fmt: skip
-    """A row with a rotated key; the auditor has the first (`given` 0) or the second; the last announcement is changed."""
+    """A row with a rotated key; the auditor has the first (`given` 0) or second; the last announcement is changed."""
 
     def make() -> Made:
         world, log = small()

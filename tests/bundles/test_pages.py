@@ -81,8 +81,8 @@ def test_both_verifiers_make_the_same_harmless_page(chance: Any, javascript: Jav
     assert javascript.ask({"do": "page", "manifest": canonical(manifest)}) == page
     assert page.isascii() and not re.search("[\x00-\x09\x0b-\x1f\x7f]", page)
     assert Tags(page).tags <= {
-        "html", "head", "meta", "title", "style", "body", "main", "p", "h1", "h2", "h3", "code", "pre", "a", "dl", "div",
-        "dt", "dd", "table", "caption", "thead", "tbody", "tr", "th", "td", "ul", "li", "strong",
+        "html", "head", "meta", "title", "style", "body", "main", "p", "h1", "h2", "h3", "code", "pre", "a", "dl",
+        "div", "dt", "dd", "table", "caption", "thead", "tbody", "tr", "th", "td", "ul", "li", "strong",
     }  # fmt: skip
     assert {value for name, value in Tags(page).attributes if name in ("href", "src")} == {"#verify"}
     assert not [name for name, _ in Tags(page).attributes if name.startswith("on")]
