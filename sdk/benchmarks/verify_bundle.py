@@ -151,7 +151,7 @@ def make(path: Path, count: int, contents: int, *, deflated: bool) -> str:
     writer.put(f"{place}/disclosed", f"0 {len(leaves)}\n".encode())
     for name, data in files.items():
         writer.put(name, data)
-    _manifest(bundle, log, writer, root, count, contents)
+    _manifest(bundle, log, writer, root, count, contents, entry)
     return world.vkey()
 
 
@@ -170,12 +170,10 @@ def _tiles(writer: Writer, place: str, leaves: list[bytes]) -> None:
             writer.put(f"{place}/{verify.tile_name(level, index, len(tile) // 32)}", tile)
 
 
-def _manifest(bundle: Bundle, log: Log, writer: Writer, root: bytes, count: int, contents: int) -> None:
+def _manifest(bundle: Bundle, log: Log, writer: Writer, root: bytes, count: int, contents: int, last: bytes) -> None:
     manifest, row = bundle.manifest, bundle.manifest["logs"][0]
     row |= {"tree_size": count + 1, "root_hash": root.hex(), "range": [0, count + 1], "disclosed": count + 1}
-    first = last = next(entries_of(log, 1))[0]
-    for last, _, _ in entries_of(log, count):
-        pass
+    first = next(entries_of(log, 1))[0]
     manifest["answer"] |= {
         "entries": count + 1, "decisions": count, "first_at": json.loads(first)["at"],
         "last_at": json.loads(last)["at"], "outcomes": {"approved": count},

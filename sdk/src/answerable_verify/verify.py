@@ -2761,7 +2761,7 @@ def parse_entry(line: bytes) -> Json:
         text = line.decode("ascii")
     except UnicodeDecodeError:
         raise Malformed("not ASCII") from None
-    if _UNPRINTABLE.search(text):
+    if not text.isprintable():
         raise Malformed("a control character")
     entry = read_json(text)
     if not isinstance(entry, dict) or type(entry.get("v")) is not int or entry["v"] != 1:
@@ -2774,9 +2774,6 @@ def parse_entry(line: bytes) -> Json:
     if not isinstance(actor, dict) or not isinstance(actor.get("type"), str) or not isinstance(entry.get("body"), dict):
         raise Malformed("no actor, or no body")
     return entry
-
-
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f]")
 
 
 def check_decision(body: Json) -> None:
