@@ -2504,7 +2504,8 @@ class Book:
 
     def _flush(self) -> None:
         self._new.sort()
-        start = self._spool.seek(0, os.SEEK_END)
+        self._spool.seek(0, os.SEEK_END)
+        start = self._spool.tell()
         self._spool.write(b"".join(self._new))
         self._runs.append((start, start + self.RECORD * len(self._new)))
         self._new = []
