@@ -160,6 +160,13 @@ def a_listed_file_that_is_not_there(bundle: Bundle) -> None:
     del bundle.files["logs/registry/tile/0/001"]
 
 
+@damage("file-missing", "sums-differ")
+def a_listed_file_whose_name_is_an_escape_sequence(bundle: Bundle) -> None:
+    bundle.manifest["files"].append({"path": "\x1b[2J\u202e\n", "size": 1, "sha256": "0" * 64})
+    bundle.manifest["files"].sort(key=lambda each: each["path"])
+    bundle.put_manifest()
+
+
 @damage("file-extra")
 def the_first_page_listed(bundle: Bundle) -> None:
     bundle.manifest["files"].insert(0, {"path": "README.html", "size": 1, "sha256": "0" * 64})

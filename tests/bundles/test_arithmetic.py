@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from answerable_verify import verify
 from tests.bundles import stamping
+from tests.bundles.cases import check, usual, usual_made
 from tests.bundles.javascript import JavaScript, with_node
 
 P, L = verify.P, verify.L
@@ -63,6 +64,14 @@ def test_the_page_says_the_same_of_signatures(javascript: JavaScript) -> None:
     for key, message, signature in edge_signatures():
         request = {"do": "ed25519", "key": b64(key), "message": b64(message), "signature": b64(signature)}
         assert javascript.ask(request) == verify.ed25519_verifies(key, message, signature)
+
+
+def test_a_bundle_does_not_take_more_work_than_a_bundle_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(verify.LIMITS, "work", 2)
+    verify._keys.clear()
+    report = check(usual_made(usual()))
+    assert (report["exit_code"], report["counts"]) == (verify.TAMPERED, {"too-many-signatures": 1})
+    assert verify.Work.left == float("inf")
 
 
 # --- time-stamps ------------------------------------------------------------------------------------------------------

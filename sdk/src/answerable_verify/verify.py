@@ -90,7 +90,8 @@ LIMITS = {
     "events": 1_000,  # announcements and retirements of keys, of one log
     "certificates": 20,  # of a time-stamp token
     "timestamps": 100,  # of a log
-    "logs": 10_000,
+    "logs": 2_000,
+    "work": 20_000,  # signatures that are verified, and keys that are looked at
     "chain": 5,  # certificates from a time-stamp to one that was given
     "listed": 50,  # findings of one code that are listed; all are counted
 }
@@ -110,6 +111,7 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "content-damaged": ("tampering", "A file cannot be unpacked to what the zip says of it."),
     "file-too-large": ("tampering", "A file is larger than one of its name may be."),
     "too-many-files": ("tampering", "There are more files than a bundle may have."),
+    "too-many-signatures": ("tampering", "There are more signatures than a bundle may have."),
     # the manifest and the files
     "manifest-malformed": ("tampering", "manifest.json is not in the one form that it may have."),
     "manifest-note-malformed": ("tampering", "manifest.note is not a signed note of a manifest."),
@@ -231,6 +233,8 @@ WORDS: Dict[str, str] = {
     "n_sent": "That everything was sent. A decision that never arrived is in no log; numbers of sources make gaps visible, where a source gives them.",
     "n_time": "The times inside the log: they are the server's clock at receipt.",
     "n_rest": "That there are no other entries than the disclosed ones: this question has no range.",
+    "n_case": "That these are the decisions of the case: the registry log holds how many were attached, and a digest.",
+    "n_subject": "That these decisions are about the person who was asked for, where the refs parts are not disclosed.",
     "n_later": "That no later log of the AI system exists: ask for the registry log's newest state.",
     "n_unseen": "Anything against somebody who holds database, signing key and head store, for what nobody outside has seen: no witness or time-stamp that you trust has seen this.",
     "n_keys": "Who made the bundle. Without a key from elsewhere anybody could have.",
@@ -339,6 +343,19 @@ def says(name: str, claimed: Json, derived: Json) -> str:
     return f"{name}: says {shown(claimed, 80)}, is {shown(derived, 80)}"
 
 
+class Work:
+    """How many public-key operations a check may still take: a million signatures are a day's work, and no bundle's."""
+
+    left: ClassVar[float] = float("inf")
+
+    @classmethod
+    def spend(cls) -> None:
+        """One more. Errors: Damage."""
+        cls.left -= 1
+        if cls.left < 0:
+            raise Damage("too-many-signatures", "")
+
+
 # ======================================================================================================================
 # 2  JSON, and other small forms, as strictly as they go
 # ======================================================================================================================
@@ -349,7 +366,7 @@ MOMENT = re.compile(
 HEX32 = re.compile(r"[0-9a-f]{64}")
 KIND = re.compile(r"[a-z_]+(?:\.[a-z_]+)+")
 DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
-_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)  # also one without an end: then nothing is tried twice
 _NO_BRACKETS = re.compile(r"[^\[\]{}]+")
 
 
@@ -538,6 +555,7 @@ def _encode_point(point: Point) -> bytes:
 
 
 def _prime_order(data: bytes) -> Optional[Point]:
+    Work.spend()
     point = _decode_point(data)
     if point is None or _is_identity(point) or not _is_identity(_combine(point, L, IDENTITY, 0)):
         return None
@@ -559,6 +577,7 @@ def is_ed25519_key(public_key: bytes) -> bool:
 
 def ed25519_verifies(public_key: bytes, message: bytes, signature: bytes) -> bool:
     """Whether 64 bytes are the signature of a message under a public key (RFC 8032 section 5.1.7)."""
+    Work.spend()
     if len(signature) != 64 or not is_ed25519_key(public_key):
         return False
     key, encoded_r = _keys[public_key], signature[:32]
@@ -1073,6 +1092,7 @@ def _one(data: bytes) -> List[Der]:
 
 
 def _rsa_opened(key: Tuple[int, int], signature: bytes, length: int) -> Optional[bytes]:
+    Work.spend()
     modulus, exponent = key
     value = int.from_bytes(signature, "big")
     if len(signature) != (modulus.bit_length() + 7) // 8 or value >= modulus:
@@ -1145,6 +1165,7 @@ def _ecdsa_verifies(name: str, material: bytes, hashed: Any, signature: bytes) -
 
 def _ec_combine(curve: Curve, a: int, b: int, other: Tuple[int, int]) -> Optional[Tuple[int, int]]:
     """a times the base point plus b times the other point, affine; None is the point at infinity."""
+    Work.spend()
     base = (curve.x, curve.y)
     both, found = _ec_add(curve, base, other), None
     for bit in range(curve.order.bit_length(), -1, -1):
@@ -2061,7 +2082,7 @@ def check_files(bundle: Bundle, manifest: Json) -> None:
     expected = _expected_files(bundle, manifest)
     for name in sorted(set(UNLISTED) | set(bundle.listed) | expected):
         if name not in sizes:
-            report.add("file-missing", name)
+            report.add("file-missing", shown(name))
         elif name in UNLISTED and name in bundle.listed:
             report.add("file-extra", name, "listed in the manifest")
         elif name in bundle.listed and sizes[name] != bundle.listed[name][0]:
@@ -2104,7 +2125,7 @@ def check_sums(bundle: Bundle) -> None:
         if line[64:66] != b"  " or expected.pop(name, None) != digest:
             bundle.report.add("sums-differ", f"SHA256SUMS:{number}")
     for name in sorted(expected):
-        bundle.report.add("sums-differ", "SHA256SUMS", f"{name} is not in it")
+        bundle.report.add("sums-differ", "SHA256SUMS", f"{shown(name)} is not in it")
 
 
 # ======================================================================================================================
@@ -2566,7 +2587,7 @@ class Log:
         self.disclosed = self.disclosed_in_range = self.needed = 0
         self.opening: Json = None
         self.times: Dict[int, str] = {}  # receipt times at the ends of the range, by index
-        self.events: List[Tuple[int, str, Json]] = []
+        self.events: List[Tuple[int, str, str, Json]] = []
         self.announced: Dict[bytes, int] = {}
         self.retired: Dict[bytes, int] = {}
         self.signed = ""
@@ -3072,6 +3093,12 @@ def _brief(claimed: Json, derived: Json) -> Tuple[Json, Json]:
     return f"another number {at + 1}", "not that"
 
 
+def brief_of(body: Json, *names: str) -> Json:
+    """Some members of an entry, without what is longer than any of them can be: entries are kept until the end."""
+    found = {name: body[name] for name in names if name in body}
+    return {name: value if len(json.dumps(value)) <= 1000 else "too long" for name, value in found.items()}
+
+
 # --- reading the entries ----------------------------------------------------------------------------------------------
 class Reading:
     """Told of every disclosed entry, in order: keeps what later questions need, and nothing else."""
@@ -3099,7 +3126,8 @@ class Reading:
         if log.said["range"] is not None:
             log.saw(index, entry["at"], place)
         if index == 0:
-            log.opening = entry
+            names = ("origin", "about", "system", "registry", "predecessor")
+            log.opening = {"kind": entry["kind"], "body": brief_of(entry["body"], *names)}
         fit = self.contents.open(parts, entry["kind"], entry["body"]) if parts else set()
         if is_decision:
             if entry["body"]["system"] != log.said["system"]:
@@ -3125,7 +3153,10 @@ class Reading:
         if not well_formed or not is_ed25519_key(bytes.fromhex(public)) or len(log.events) >= LIMITS["events"]:
             log.report.add("announcement-invalid", place, f"index {grouped(index)}")
             return
-        log.events.append((index, place, entry))
+        if not log.is_system:
+            log.events.append(
+                (index, place, entry["kind"], brief_of(body, "public_key", "key_id", "previous", "signature"))
+            )
         by_key = log.retired if entry["kind"] == "key.retired" else log.announced
         by_key.setdefault(bytes.fromhex(public), index)
 
@@ -3134,7 +3165,7 @@ class Reading:
         name = body.get("log")
         if log.is_system or not isinstance(name, str) or name not in self.logs:
             return
-        known = self.announced.setdefault(name, (log.number, index, body))
+        known = self.announced.setdefault(name, (log.number, index, brief_of(body, "system", "origin")))
         if any(known[2].get(each) != body.get(each) for each in ("system", "origin")):
             log.report.add("log-unannounced", place, "announced twice, differently")
 
@@ -3207,10 +3238,9 @@ class Trust:
     def read(self, registries: Sequence[Log]) -> None:
         """Follow the announcements and retirements in the registry logs, from the first on."""
         for order, log in enumerate(registries):
-            for index, place, entry in log.events:
-                body = entry["body"]
+            for index, place, kind, body in log.events:
                 public = bytes.fromhex(body["public_key"])
-                if entry["kind"] == "key.retired":
+                if kind == "key.retired":
                     if public in self.known:
                         self.retired.setdefault(public, (order, index))
                 elif not self._announce(log, public, body):
@@ -3706,6 +3736,7 @@ class Check:
     def _say_not(self, is_range: bool, seen: bool, stamped: bool) -> None:
         names = [] if self.trust.has_key else ["n_keys"]
         names += ["n_true", "n_sent", "n_time", "n_later" if is_range else "n_rest"]
+        names += {"case": ["n_case"], "subject": ["n_subject"]}.get(self.manifest["question"]["kind"], [])
         names += [] if seen or stamped else ["n_unseen"]
         names += [] if self.options.heads else ["n_heads"]
         names += ["n_revoked"] if stamped else []
@@ -3743,6 +3774,7 @@ def _same(one: Json, other: Json) -> bool:
 def check_bundle(container: Container, options: Options, progress: Callable[[int], None] = lambda _: None) -> Report:
     """Check a bundle. Out: the report; its `exit_code` is the verdict. Errors: OSError where the disk fails."""
     report = Report()
+    Work.left = LIMITS["work"]
     try:
         bundle = Bundle(container, report, progress)
         report.facts["seconds"] = bundle.clock.seconds
@@ -3770,6 +3802,8 @@ def check_bundle(container: Container, options: Options, progress: Callable[[int
     except Damage as damage:
         report.add(*damage.finding)
         report.proven, report.not_proven = [], []
+    finally:
+        Work.left = float("inf")
     return report
 
 

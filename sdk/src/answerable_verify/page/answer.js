@@ -259,7 +259,9 @@ export class Reading {
       return;
     }
     if (log.said.range !== null) log.saw(index, entry.at, place);
-    if (index === 0) log.opening = entry;
+    if (index === 0) {
+      log.opening = { kind: entry.kind, body: briefOf(entry.body, "origin", "about", "system", "registry", "predecessor") };
+    }
     const fit = parts.length ? this.contents.open(parts, entry.kind, entry.body) : NOTHING;
     if (entry.kind === "decision.recorded") {
       if (entry.body.system !== log.said.system) log.report.add("entry-misplaced", place, `index ${grouped(index)}`);
@@ -271,6 +273,16 @@ export class Reading {
     this.answer.book.add(entry.id, ENTRY);
     if (Object.hasOwn(KEEP, entry.kind)) KEEP[entry.kind](this, log, index, entry, place);
   }
+}
+
+/** Some members of an entry, without what is longer than any of them can be: entries are kept until the end. */
+function briefOf(body, ...names) {
+  const found = Object.create(null);
+  for (const name of names.filter((each) => each in body)) {
+    const text = JSON.stringify(body[name], (_, value) => (typeof value === "bigint" ? Number(value) : value));
+    found[name] = text.length <= 1000 ? body[name] : "too long";
+  }
+  return found;
 }
 
 const NOTHING = new Set();
@@ -292,14 +304,15 @@ function keepKey(reading, log, index, entry, place) {
     log.report.add("announcement-invalid", place, `index ${grouped(index)}`);
     return;
   }
-  log.events.push({ index, place, entry });
+  const body = briefOf(entry.body, "public_key", "key_id", "previous", "signature");
+  if (!log.isSystem) log.events.push({ index, place, kind: entry.kind, body });
   const byKey = entry.kind === "key.retired" ? log.retired : log.announced;
   if (!byKey.has(key)) byKey.set(key, index);
 }
 
 function keepAnnouncement(reading, log, index, { body }, place) {
   if (log.isSystem || typeof body.log !== "string" || !reading.logs.has(body.log)) return;
-  if (!reading.announced.has(body.log)) reading.announced.set(body.log, { number: log.number, index, body });
+  if (!reading.announced.has(body.log)) reading.announced.set(body.log, { number: log.number, index, body: briefOf(body, "system", "origin") });
   const known = reading.announced.get(body.log).body;
   const isSame = ["system", "origin"].every((name) => typeof known[name] === "string" ? known[name] === body[name] : typeof body[name] !== "string");
   if (!isSame) log.report.add("log-unannounced", place, "announced twice, differently");

@@ -72,6 +72,14 @@ export class Damage extends Error {
   }
 }
 
+/** How many public-key operations a check may still take. */
+export const work = { left: Infinity };
+
+/** One more. Errors: Damage. */
+export function spend() {
+  if (--work.left < 0) throw new Damage("too-many-signatures", "");
+}
+
 /** What the caller gave is not what it must be. */
 export class UsageError extends Error {}
 

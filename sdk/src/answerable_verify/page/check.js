@@ -1,6 +1,6 @@
 /** One check, from beginning to end. Twin of `Check` and `check_bundle` of verify.py. */
 
-import { Damage, Malformed, Report, equal, expect, says, shown, toHex, utf8 } from "./basics.js";
+import { Damage, Malformed, Report, equal, expect, says, shown, toHex, utf8, work } from "./basics.js";
 import { Anchors } from "./anchors.js";
 import { Answer, Reading } from "./answer.js";
 import { Contents } from "./contents.js";
@@ -10,7 +10,7 @@ import { Log } from "./logs.js";
 import { Bundle, LOG_FILE, checkFiles, checkSums, isBundleName, parseManifest } from "./manifest.js";
 import { parseNote } from "./notes.js";
 import { LOG_NAME, Trust, keyUnder } from "./trust.js";
-import { FIXED_FILES } from "./words.js";
+import { FIXED_FILES, LIMITS } from "./words.js";
 
 const MANIFEST_PLACE = "manifest.json";
 
@@ -140,6 +140,7 @@ class Check extends Anchors {
     if (seen) this.say("p_quorum");
     const not = [
       ...(this.trust.hasKey ? [] : ["n_keys"]), "n_true", "n_sent", "n_time", isRange ? "n_later" : "n_rest",
+      ...({ case: ["n_case"], subject: ["n_subject"] }[answer.question.kind] ?? []),
       ...(seen || stamped ? [] : ["n_unseen"]), ...(this.options.heads.length ? [] : ["n_heads"]), ...(stamped ? ["n_revoked"] : []), "n_verifier",
     ].map((name) => [name, {}]);
     const withheld = total("withheld");
@@ -174,6 +175,7 @@ class Check extends Anchors {
 /** Check a bundle. In: a container; { keys, policy, heads, certificates, now }; an async function that is told how many bytes were read. */
 export async function checkBundle(container, options, progress = async () => {}) {
   const report = new Report();
+  work.left = LIMITS.work;
   try {
     const bundle = new Bundle(container, report, progress);
     if (!bundle.has(MANIFEST_PLACE)) throw new Damage("file-missing", MANIFEST_PLACE);
@@ -199,6 +201,8 @@ export async function checkBundle(container, options, progress = async () => {})
     report.note(expect(error, Damage));
     report.proven = [];
     report.notProven = [];
+  } finally {
+    work.left = Infinity;
   }
   return report;
 }

@@ -1,6 +1,6 @@
 /** Ed25519 (RFC 8032), verification alone, as strict as section 3 of verify.py. WebCrypto, where it knows it, must agree. */
 
-import { equal, toHex } from "./basics.js";
+import { equal, spend, toHex } from "./basics.js";
 import { sha512 } from "./hashes.js";
 
 const P = 2n ** 255n - 19n;
@@ -82,6 +82,7 @@ const keys = new Map();
 function keyOf(publicKey) {
   const name = toHex(publicKey);
   if (!keys.has(name)) {
+    if (publicKey.length === 32) spend();
     if (keys.size > 10000) keys.clear();
     const point = publicKey.length === 32 ? decodePoint(publicKey) : null;
     const isKey = point !== null && !isIdentity(point) && isIdentity(combine(point, L, IDENTITY, 0n));
@@ -95,6 +96,7 @@ export const isEd25519Key = (publicKey) => keyOf(publicKey) !== null;
 
 /** Whether 64 bytes are the signature of a message under a public key. */
 export async function ed25519Verifies(publicKey, message, signature) {
+  spend();
   const key = keyOf(publicKey);
   if (signature.length !== 64 || key === null) return false;
   const encodedR = signature.subarray(0, 32);

@@ -200,7 +200,7 @@ export function checkFiles(bundle, manifest) {
   for (const name of [...new Set([...UNLISTED, ...bundle.listed.keys(), ...expected])].sort()) {
     const listed = bundle.listed.get(name);
     if (!sizes.has(name)) {
-      report.add("file-missing", name);
+      report.add("file-missing", shown(name));
     } else if (UNLISTED.includes(name) && listed) {
       report.add("file-extra", name, "listed in the manifest");
     } else if (listed && sizes.get(name) !== listed.size) {
@@ -245,6 +245,6 @@ export async function checkSums(bundle) {
     expected.delete(name);
     if (!isRight) bundle.report.add("sums-differ", `SHA256SUMS:${number + 1}`);
   });
-  for (const name of [...expected.keys()].sort()) bundle.report.add("sums-differ", "SHA256SUMS", `${name} is not in it`);
+  for (const name of [...expected.keys()].sort()) bundle.report.add("sums-differ", "SHA256SUMS", `${shown(name)} is not in it`);
 }
 

@@ -150,7 +150,10 @@ async function offer(report, container) {
     const link = element("a", `Save ${name}`, { href: URL.createObjectURL(new Blob([content], { type })), download: name });
     row.append(link);
   };
-  save("report.json", `${JSON.stringify(asJson(report), null, 2)}\n`, "application/json");
+  const json = JSON.stringify(asJson(report), null, 2);
+  // printable ASCII alone, as the command prints it
+  const ascii = json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  save("report.json", `${ascii}\n`, "application/json");
   if (report.exitCode !== 1 && report.facts.keys?.some((key) => key.given)) {
     for (const log of report.facts.logs.filter((each) => each.signed === "trusted").slice(0, 20)) {
       const data = await gather(container.chunks(`logs/${log.origin.split("/").pop()}/checkpoint`));

@@ -1,6 +1,6 @@
 /** RFC 3161 time-stamps, and the signatures they take. Twin of the second half of section 5 of verify.py. */
 
-import { Malformed, concat, equal, expect, fromHex } from "./basics.js";
+import { Malformed, concat, equal, expect, fromHex, spend } from "./basics.js";
 import { ed25519Verifies, mod, power } from "./ed25519.js";
 import { sha1, sha256, sha384, sha512 } from "./hashes.js";
 import {
@@ -72,6 +72,7 @@ function rsaKey(material) {
 }
 
 function rsaOpened({ modulus, exponent, bits }, signature, length) {
+  spend();
   const value = bigEndian(signature);
   if (signature.length !== Math.ceil(bits / 8) || value >= modulus) return null;
   const opened = power(value, exponent, modulus);
@@ -146,6 +147,7 @@ function inverse(value, by) {
 }
 
 function ecCombine(on, a, b, other) {
+  spend();
   const points = [[on.x, on.y], other, ecAdd(on, [on.x, on.y], other)];
   let found = null;
   for (let bit = BigInt(bitLength(on.order)); bit >= 0n; bit--) {

@@ -31,11 +31,11 @@ export class Trust {
   /** Follow the announcements and retirements in the registry logs, from the first on. */
   async read(registries) {
     for (const [order, log] of registries.entries()) {
-      for (const { index, place, entry } of log.events) {
-        const hex = entry.body.public_key;
-        if (entry.kind === "key.retired") {
+      for (const { index, place, kind, body } of log.events) {
+        const hex = body.public_key;
+        if (kind === "key.retired") {
           if (this.isKnown(hex) && !this.retired.has(hex)) this.retired.set(hex, [order, index]);
-        } else if (!(await this.announce(log, hex, entry.body))) {
+        } else if (!(await this.announce(log, hex, body))) {
           log.report.add("announcement-invalid", place, `index ${grouped(index)}`);
         }
       }

@@ -29,6 +29,10 @@ export const FINDINGS = {
     "tampering",
     "There are more files than a bundle may have."
   ],
+  "too-many-signatures": [
+    "tampering",
+    "There are more signatures than a bundle may have."
+  ],
   "manifest-malformed": [
     "tampering",
     "manifest.json is not in the one form that it may have."
@@ -311,6 +315,8 @@ export const WORDS = {
   "n_sent": "That everything was sent. A decision that never arrived is in no log; numbers of sources make gaps visible, where a source gives them.",
   "n_time": "The times inside the log: they are the server's clock at receipt.",
   "n_rest": "That there are no other entries than the disclosed ones: this question has no range.",
+  "n_case": "That these are the decisions of the case: the registry log holds how many were attached, and a digest.",
+  "n_subject": "That these decisions are about the person who was asked for, where the refs parts are not disclosed.",
   "n_later": "That no later log of the AI system exists: ask for the registry log's newest state.",
   "n_unseen": "Anything against somebody who holds database, signing key and head store, for what nobody outside has seen: no witness or time-stamp that you trust has seen this.",
   "n_keys": "Who made the bundle. Without a key from elsewhere anybody could have.",
@@ -338,7 +344,8 @@ export const LIMITS = {
   "events": 1000,
   "certificates": 20,
   "timestamps": 100,
-  "logs": 10000,
+  "logs": 2000,
+  "work": 20000,
   "chain": 5,
   "listed": 50
 };
