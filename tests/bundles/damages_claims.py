@@ -245,6 +245,47 @@ relogged(
 )
 
 
+@forgery("log-left-out", "not-whole", exit_code=3)
+def a_chain_whose_first_log_is_left_out_and_said() -> Made:
+    world, log, _ = succeeded()
+    bundle = build(world, whole_range(log), Wishes(left_out=("a log",)))
+    for path in [path for path in bundle.files if path.startswith(f"logs/{log.name}/") or path.startswith("parts/")]:
+        del bundle.files[path]
+    row = bundle.manifest["logs"].pop(0)
+    bundle.manifest["answer"] |= {
+        "decisions": 5,
+        "entries": 6,
+        "outcomes": {"approved": 5},
+        "by_model_version": {"2.1": 5},
+    }
+    bundle.manifest["answer"]["first_at"] = world.logs[bundle.manifest["logs"][0]["origin"]].entries[1].json["at"]
+    bundle.manifest["parts"] = {name: {"disclosed": 0, "withheld": 5, "erased": 0} for name in ("input", "output")}
+    assert row["log"] == log.name
+    return made(bundle.seal())
+
+
+@forgery("log-left-out", "not-whole", exit_code=3)
+def the_first_registry_log_left_out_and_said() -> Made:
+    world, log = small()
+    world.close(world.registry)
+    bundle = build(world, whole_range(log), Wishes(left_out=("a log",)))
+    for path in [path for path in bundle.files if path.startswith("logs/registry/")]:
+        del bundle.files[path]
+    bundle.manifest["logs"] = [row for row in bundle.manifest["logs"] if row["log"] != "registry"]
+    return made(bundle.seal())
+
+
+@forgery("log-missing", "chain-broken", "log-unannounced")
+def the_first_registry_log_left_out_and_not_said() -> Made:
+    world, log = small()
+    world.close(world.registry)
+    bundle = build(world, whole_range(log))
+    for path in [path for path in bundle.files if path.startswith("logs/registry/")]:
+        del bundle.files[path]
+    bundle.manifest["logs"] = [row for row in bundle.manifest["logs"] if row["log"] != "registry"]
+    return made(bundle.seal())
+
+
 @forgery("entries-lost", exit_code=3)
 def a_chain_with_a_lost_tail() -> Made:
     world, log, _ = succeeded(lost=3)

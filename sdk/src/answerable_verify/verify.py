@@ -116,7 +116,7 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "manifest-malformed": ("tampering", "manifest.json is not in the one form that it may have."),
     "manifest-note-malformed": ("tampering", "manifest.note is not a signed note of a manifest."),
     "manifest-note-differs": ("tampering", "manifest.note is of another manifest, or of another export."),
-    "manifest-unsigned": ("tampering", "manifest.note is not signed by the key of the newest registry log in the bundle."),
+    "manifest-unsigned": ("tampering", "manifest.note is not signed by a key that may be trusted, under the newest registry log's name."),
     "manifest-differs": ("tampering", "The manifest says something else than what the entries show."),
     "file-missing": ("tampering", "A file that belongs to the bundle is not there."),
     "file-extra": ("tampering", "A file is there that does not belong to the bundle."),
@@ -154,6 +154,7 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "log-differs": ("tampering", "Entry 0 of a log is missing, or says that the log is another one."),
     "log-unannounced": ("tampering", "The registry log does not announce this log as the AI system's."),
     "log-missing": ("tampering", "A log is not there that the answer needs."),
+    "log-left-out": ("incomplete", "A log is not there that the answer needs; the bundle says that it is not whole."),
     "chain-broken": ("tampering", "The logs are not one chain, each naming the one before it."),
     "record-differs": ("tampering", "The registry log recorded another tree of this log: two histories of it were signed."),
     "entries-lost": ("incomplete", "Entries were lost, as the log's successor states, or stand where this bundle does not reach."),
@@ -2991,7 +2992,7 @@ class Answer:
         figures["decisions"] += 1
         figures["adverse"] += body.get("adverse") is True
         figures["flagged"] += bool(body.get("flags"))
-        figures["failed"] += bool(body.get("error_type"))
+        figures["failed"] += body.get("error_type") is not None
         self.first = at if self.first is None or at < self.first else self.first
         self.last = at if self.last is None or at > self.last else self.last
         for name, key in (("outcomes", body["outcome"]), ("by_model_version", body["model_version"])):
@@ -3258,6 +3259,8 @@ class Trust:
             return True
         if public in self.chain:
             return True
+        if public in self.given and body.get("previous") is None:
+            return True  # a registry log that succeeds another names the keys in use; whose they are is known
         previous = body.get("previous")
         by = bytes.fromhex(previous) if isinstance(previous, str) and HEX32.fullmatch(previous) else b""
         if by not in self.known or by in self.retired or not self._has_signed(by, log, public, body.get("signature")):
@@ -3389,13 +3392,25 @@ class Check:
         for log in self.systems:
             told = self.reading.announced.get(log.name)
             body = told[2] if told else {}
+            if told is None and self._lacks_first_registry:
+                continue  # it may have been announced in the registry log that is left out
             if body.get("system") != log.said["system"] or body.get("origin") != log.origin:
                 self.report.add("log-unannounced", log.place)
         self._check_chains()
 
+    @property
+    def _lacks_first_registry(self) -> bool:
+        """Whether the bundle, which says that it is not whole, begins with a registry log that succeeded another."""
+        return not self.manifest["whole"] and self.registries[0].said["predecessor"] is not None
+
+    def _lacks_log(self, place: str, detail: str) -> None:
+        self.report.add("log-missing" if self.manifest["whole"] else "log-left-out", place, detail)
+
     def _check_chains(self) -> None:
         """One chain of registry logs, from the first; of an AI system no two logs that follow the same one, or none."""
         before: Optional[str] = None
+        if self._lacks_first_registry:
+            before = self.registries[0].said["predecessor"]
         for log in self.registries:
             if log.said["predecessor"] != before or (before is None) != (log.name == "registry"):
                 self.report.add("chain-broken", log.place, says("predecessor", log.said["predecessor"], before))
@@ -3424,7 +3439,7 @@ class Check:
         before = self.by_origin.get(claimed)
         if before is None:
             if not log.is_system or (log.said["range"] is not None and log.span[0] == 0):
-                self.report.add("log-missing", log.place, shown(claimed))
+                self._lacks_log(log.place, shown(claimed))
             return
         self._check_succession(log, before, stated)
 
@@ -3448,7 +3463,7 @@ class Check:
         if question["kind"] != "range":
             return
         if not self.systems:
-            self.report.add("log-missing", "manifest.json", "no log of the AI system")
+            self._lacks_log("manifest.json", "no log of the AI system")
         for number, log in enumerate(self.systems):
             if log.said["system"] != question["system"]:
                 self.report.add("log-differs", log.place, says("system", question["system"], log.said["system"]))
@@ -3460,7 +3475,7 @@ class Check:
                 )
             successor = self.reading.closed.get(log.origin)
             if successor is not None and log.span[1] == log.size and successor not in self.by_origin:
-                self.report.add("log-missing", log.place, f"it was succeeded by {shown(successor)}")
+                self._lacks_log(log.place, f"it was succeeded by {shown(successor)}")
             if log.checkpoint is not None:
                 self._check_range(log)
 
@@ -3546,7 +3561,7 @@ class Check:
                 self.report.add(words[log.signed], place)
             if log is self.registries[-1]:
                 newest = keys
-        self._check_manifest_note(newest)
+        self._check_manifest_note()
         self.report.facts["keys"] = [
             {
                 "vkey": Key(self.registries[-1].origin, ED25519, public).vkey,
@@ -3556,7 +3571,7 @@ class Check:
             for public in newest
         ]
 
-    def _check_manifest_note(self, keys: List[bytes]) -> None:
+    def _check_manifest_note(self) -> None:
         log, place = self.registries[-1], "manifest.note"
         if not self.bundle.has(place):
             return
@@ -3568,8 +3583,10 @@ class Check:
         digest = self.bundle.digests["manifest.json"]
         if note.text != f"answerable/evidence-bundle/v1\n{self.manifest['id']}\n{digest}\n":
             self.report.add("manifest-note-differs", place)
-        signed, found = self.trust.signers(note, log, self.opened(log), log.size, place)
-        if signed != "invalid" and not set(found) & set(keys):
+        signed, _ = self.trust.signers(note, log, self.opened(log), log.size, place)
+        if signed == "earlier" and log.signed == "trusted":
+            self.report.add("key-not-given", place)
+        elif signed not in ("trusted", "invalid"):
             self.report.add("manifest-unsigned", place)
 
     # --- what others have seen ----------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ export class Answer {
     figures.decisions++;
     figures.adverse += body.adverse === true ? 1 : 0;
     figures.flagged += body.flags?.length ? 1 : 0;
-    figures.failed += body.error_type ? 1 : 0;
+    figures.failed += (body.error_type ?? null) !== null ? 1 : 0;
     if (this.first === null || at < this.first) this.first = at;
     if (this.last === null || at > this.last) this.last = at;
     for (const [name, key] of [["outcomes", body.outcome], ["by_model_version", body.model_version]]) {

@@ -83,14 +83,14 @@ class Check extends Anchors {
       if (Object.hasOwn(words, log.signed)) this.report.add(words[log.signed], place);
       if (log === this.newest) newest = keys;
     }
-    await this.checkManifestNote(newest);
+    await this.checkManifestNote();
     this.report.facts.keys = newest.map((hex) => {
       const key = keyUnder(this.newest.origin, hex);
       return { vkey: key.vkey, fingerprint: fingerprint(key.publicKey), given: this.trust.given.has(hex) };
     });
   }
 
-  async checkManifestNote(keys) {
+  async checkManifestNote() {
     const place = "manifest.note";
     if (!this.bundle.has(place)) return;
     let note;
@@ -104,8 +104,9 @@ class Check extends Anchors {
     const digest = this.bundle.digests.get(MANIFEST_PLACE);
     if (note.text !== `answerable/evidence-bundle/v1\n${this.manifest.id}\n${digest}\n`) this.report.add("manifest-note-differs", place);
     const log = this.newest;
-    const [word, found] = await this.trust.signers(note, log, this.opened(log), log.size, place);
-    if (word !== "invalid" && !found.some((hex) => keys.includes(hex))) this.report.add("manifest-unsigned", place);
+    const [word] = await this.trust.signers(note, log, this.opened(log), log.size, place);
+    if (word === "earlier" && log.signed === "trusted") this.report.add("key-not-given", place);
+    else if (word !== "trusted" && word !== "invalid") this.report.add("manifest-unsigned", place);
   }
 
   // --- what is said --------------------------------------------------------------------------------------------------

@@ -24,7 +24,9 @@ export class Claims {
       this.checkPredecessor(log, body.predecessor ?? null);
     }
     for (const log of this.systems) {
-      const body = this.reading.announced.get(log.name)?.body ?? {};
+      const told = this.reading.announced.get(log.name);
+      const body = told?.body ?? {};
+      if (!told && this.lacksFirstRegistry) continue; // it may have been announced in the registry log that is left out
       if (body.system !== log.said.system || body.origin !== log.origin) this.report.add("log-unannounced", log.place);
     }
     this.checkChains();
@@ -32,7 +34,7 @@ export class Claims {
 
   /** One chain of registry logs, from the first; of an AI system no two logs that follow the same one, or none. */
   checkChains() {
-    let before = null;
+    let before = this.lacksFirstRegistry ? this.registries[0].said.predecessor : null;
     for (const log of this.registries) {
       if (log.said.predecessor !== before || (before === null) !== (log.name === "registry")) {
         this.report.add("chain-broken", log.place, says("predecessor", log.said.predecessor, before));
@@ -65,7 +67,16 @@ export class Claims {
     }
     const before = this.byOrigin.get(claimed);
     if (before) this.checkSuccession(log, before, stated);
-    else if (!log.isSystem || (log.said.range !== null && log.span[0] === 0)) this.report.add("log-missing", log.place, shown(claimed));
+    else if (!log.isSystem || (log.said.range !== null && log.span[0] === 0)) this.lacksLog(log.place, shown(claimed));
+  }
+
+  /** Whether the bundle, which says that it is not whole, begins with a registry log that succeeded another. */
+  get lacksFirstRegistry() {
+    return !this.manifest.whole && this.registries[0].said.predecessor !== null;
+  }
+
+  lacksLog(place, detail) {
+    this.report.add(this.manifest.whole ? "log-missing" : "log-left-out", place, detail);
   }
 
   checkSuccession(log, before, stated) {
@@ -90,14 +101,14 @@ export class Claims {
       this.report.add("whole-claimed", PLACE, "the decision is not there");
     }
     if (question.kind !== "range") return;
-    if (!this.systems.length) this.report.add("log-missing", PLACE, "no log of the AI system");
+    if (!this.systems.length) this.lacksLog(PLACE, "no log of the AI system");
     this.systems.forEach((log, number) => {
       if (log.said.system !== question.system) this.report.add("log-differs", log.place, says("system", question.system, log.said.system));
       const before = number ? this.systems[number - 1].origin : null;
       if (number && log.said.predecessor !== before) this.report.add("chain-broken", log.place, says("predecessor", log.said.predecessor, before));
       const successor = this.reading.closed.get(log.origin);
       if (successor !== undefined && log.span[1] === log.size && !this.byOrigin.has(successor)) {
-        this.report.add("log-missing", log.place, `it was succeeded by ${shown(successor)}`);
+        this.lacksLog(log.place, `it was succeeded by ${shown(successor)}`);
       }
       if (log.checkpoint !== null) this.checkRange(log);
     });

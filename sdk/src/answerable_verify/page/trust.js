@@ -52,6 +52,7 @@ export class Trust {
       return true;
     }
     if (this.chain.has(hex)) return true;
+    if (this.given.has(hex) && (body.previous ?? null) === null) return true;
     const by = isHex32(body.previous) ? body.previous : "";
     if (!this.isKnown(by) || this.retired.has(by) || !(await hasSigned(by, log, hex, body.signature))) return false;
     if (this.chain.has(by)) this.chain.add(hex);

@@ -47,7 +47,7 @@ export const FINDINGS = {
   ],
   "manifest-unsigned": [
     "tampering",
-    "manifest.note is not signed by the key of the newest registry log in the bundle."
+    "manifest.note is not signed by a key that may be trusted, under the newest registry log's name."
   ],
   "manifest-differs": [
     "tampering",
@@ -180,6 +180,10 @@ export const FINDINGS = {
   "log-missing": [
     "tampering",
     "A log is not there that the answer needs."
+  ],
+  "log-left-out": [
+    "incomplete",
+    "A log is not there that the answer needs; the bundle says that it is not whole."
   ],
   "chain-broken": [
     "tampering",
