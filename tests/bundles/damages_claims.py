@@ -16,7 +16,8 @@ def claimed(name: str, *codes: str, path: tuple[str | int, ...], value: object =
         for step in path[:-1]:
             at = at[step]
         at[path[-1]] = change(at[path[-1]]) if change else value
-        bundle.put_manifest()
+        # of what is no manifest there is no page
+        bundle.put_manifest(page=FORM not in codes)
 
     lie.__name__ = name
     damage(*codes)(lie)

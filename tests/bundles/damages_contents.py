@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from tests.bundles.building import Bundle, Wishes, build, part_line
+from tests.bundles.building import ALL_PARTS, Bundle, Wishes, build, part_line
 from tests.bundles.cases import Made, damage, forgery, made, usual_world, whole_range
 from tests.bundles.world import Json
 
@@ -96,6 +96,7 @@ def particulars_of_another_row(bundle: Bundle) -> None:
     row["text"] = '{"note":"did not speak to them"}'
     state = next(row for row in rows if row["part"] == "state")
     rows.append({**state, "part": "particulars", "index": state["index"] + 1})
+    rows.sort(key=lambda row: (row["index"], ALL_PARTS.index(row["part"])))
     for path in [path for path in bundle.files if path.startswith("parts/")]:
         del bundle.files[path]
     bundle.files["parts/000000.ndjson"] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)

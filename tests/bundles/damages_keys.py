@@ -283,13 +283,13 @@ def a_log_opened_after_its_key_was_retired() -> Made:
     return made(build(world, whole_range(log), Wishes(signers={log.origin: [first]})), vkey)
 
 
-@forgery("signature-retired")
-def a_tree_signed_by_a_key_before_it_was_announced() -> Made:
-    world, log = small()
-    vkey = world.vkey()
-    second = world.rotate()
-    bundle = build(world, whole_range(log), Wishes(sizes={log.origin: 4}, signers={log.origin: [second]}))
-    return made(bundle, vkey)
+@forgery("before-unsigned", exit_code=0)
+def an_earlier_tree_signed_by_a_key_before_it_was_announced() -> Made:
+    world, log = small(count=20)
+    vkey, since = world.vkey(), log.entries[12].json["at"]
+    world.rotate()
+    question = {"kind": "range", "system": log.system, "since": since, "until": None}
+    return made(build(world, question, Wishes(before={log.origin: 5})), vkey)
 
 
 @forgery("key-not-given", exit_code=3)

@@ -3273,7 +3273,7 @@ class Trust:
 
     @staticmethod
     def _has_signed(by: bytes, log: Log, public: bytes, signature: Json) -> bool:
-        if not isinstance(signature, str) or len(signature) > 200:
+        if not isinstance(signature, str) or len(signature) > 200 or "=" in signature:
             return False
         try:
             data = decode_base64(signature + "=" * (-len(signature) % 4))
@@ -3386,7 +3386,9 @@ class Check:
                 continue
             if log.name != "registry" and body.get("about") != log.name:
                 self.report.add("log-differs", log.place, "entry 0 is about another log")
-            if log.is_system and (body.get("system") != log.said["system"] or body.get("registry") not in registries):
+            registry = body.get("registry")
+            is_registry = registry in registries or (self._lacks_first_registry and isinstance(registry, str))
+            if log.is_system and (body.get("system") != log.said["system"] or not is_registry):
                 self.report.add("log-differs", log.place, "entry 0 names another AI system or registry log")
             self._check_predecessor(log, body.get("predecessor"))
         for log in self.systems:

@@ -18,7 +18,8 @@ export class Claims {
         continue;
       }
       if (log.name !== "registry" && body.about !== log.name) this.report.add("log-differs", log.place, "entry 0 is about another log");
-      if (log.isSystem && (body.system !== log.said.system || !registries.includes(body.registry))) {
+      const isRegistry = registries.includes(body.registry) || (this.lacksFirstRegistry && typeof body.registry === "string");
+      if (log.isSystem && (body.system !== log.said.system || !isRegistry)) {
         this.report.add("log-differs", log.place, "entry 0 names another AI system or registry log");
       }
       this.checkPredecessor(log, body.predecessor ?? null);

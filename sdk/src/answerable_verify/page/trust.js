@@ -102,7 +102,7 @@ export class Trust {
 }
 
 async function hasSigned(by, log, hex, signature) {
-  if (typeof signature !== "string" || signature.length > 200) return false;
+  if (typeof signature !== "string" || signature.length > 200 || signature.includes("=")) return false;
   let data;
   try {
     data = decodeBase64(signature + "=".repeat((4 - (signature.length % 4)) % 4));
