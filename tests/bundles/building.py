@@ -262,15 +262,16 @@ def runs(indexes: Iterable[int]) -> bytes:
 
 
 def _numbered(lines: Sequence[bytes], folder: str, files: dict[str, bytes], most: int) -> None:
-    ending, held = ".ndjson", b""
-    number = 0
+    held: list[bytes] = []
+    size = number = 0
     for line in lines:
-        if held and len(held) + len(line) > most:
-            files[f"{folder}/{number:06d}{ending}"] = held
-            held, number = b"", number + 1
-        held += line
+        if held and size + len(line) > most:
+            files[f"{folder}/{number:06d}.ndjson"] = b"".join(held)
+            held, size, number = [], 0, number + 1
+        held.append(line)
+        size += len(line)
     if held:
-        files[f"{folder}/{number:06d}{ending}"] = held
+        files[f"{folder}/{number:06d}.ndjson"] = b"".join(held)
 
 
 def part_line(log: str, index: int, name: str, key: bytes, data: bytes) -> bytes:
