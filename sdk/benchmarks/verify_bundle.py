@@ -28,9 +28,9 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "sdk" / "src")]
 
-from tests.bundles import merkle  # noqa: E402
-from tests.bundles.building import Bundle, build  # noqa: E402
-from tests.bundles.world import Log, World  # noqa: E402
+from tests.bundles import merkle  # type: ignore[import-not-found]  # noqa: E402
+from tests.bundles.building import Bundle, build  # type: ignore[import-not-found]  # noqa: E402
+from tests.bundles.world import Log, World  # type: ignore[import-not-found]  # noqa: E402
 
 import answerable_verify  # noqa: E402
 from answerable_verify import verify  # noqa: E402
@@ -152,7 +152,7 @@ def make(path: Path, count: int, contents: int, *, deflated: bool) -> str:
     for name, data in files.items():
         writer.put(name, data)
     _manifest(bundle, log, writer, root, count, contents, entry)
-    return world.vkey()
+    return str(world.vkey())
 
 
 LEVELS: list[bytes] = []

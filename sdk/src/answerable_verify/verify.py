@@ -995,7 +995,7 @@ class Certificate(NamedTuple):
     def stamps_time(self) -> bool:
         """RFC 3161 section 2.3: one extended key usage, time-stamping, critical. A key usage must let it sign."""
         critical, usage = self.extensions.get(EXTENDED_KEY_USAGE, (False, b""))
-        purposes = [der_oid(each) for each in Fields(*_one(usage)).left] if usage else []
+        purposes = [der_oid(each) for each in Fields(_one(usage)).left] if usage else []
         return critical and purposes == [TIME_STAMPING] and self._may(0b1100_0000, otherwise=True) and self._known()
 
     @property
@@ -1077,7 +1077,7 @@ def signature_verifies(key: Der, algorithm: Der, digest: str, message: bytes, si
 
 
 def _rsa_key(material: bytes) -> Tuple[int, int]:
-    fields = Fields(*_one(material))
+    fields = Fields(_one(material))
     modulus, exponent = der_integer(fields.take(INTEGER)), der_integer(fields.take(INTEGER))
     fields.end()
     if not 2048 <= modulus.bit_length() <= 8192 or modulus % 2 == 0 or not 3 <= exponent < 2**33 or exponent % 2 == 0:
@@ -1085,11 +1085,11 @@ def _rsa_key(material: bytes) -> Tuple[int, int]:
     return modulus, exponent
 
 
-def _one(data: bytes) -> List[Der]:
+def _one(data: bytes) -> Der:
     found = read_der(data)
     if len(found) != 1:
         raise Malformed("not one element")
-    return found
+    return found[0]
 
 
 def _rsa_opened(key: Tuple[int, int], signature: bytes, length: int) -> Optional[bytes]:
@@ -1113,14 +1113,14 @@ def _pkcs1_verifies(key: Tuple[int, int], digest: str, message: bytes, signature
 def _pss_verifies(key: Tuple[int, int], parameters: Der, message: bytes, signature: bytes) -> bool:
     # RFC 8017 sections 8.1.2 and 9.1.2; parameters: RFC 4055 section 3.1, explicit ones only (the defaults are SHA-1)
     fields = Fields(parameters)
-    digest = _hash_of(*_one(fields.take(0xA0).body))
-    name, mask_hash = _algorithm(*_one(fields.take(0xA1).body))
+    digest = _hash_of(_one(fields.take(0xA0).body))
+    name, mask_hash = _algorithm(_one(fields.take(0xA1).body))
     salted, trailer = fields.maybe(0xA2), fields.maybe(0xA3)
     fields.end()
-    salt_length = der_integer(*_one(salted.body)) if salted else 20
+    salt_length = der_integer(_one(salted.body)) if salted else 20
     if name != "1.2.840.113549.1.1.8" or mask_hash is None or _hash_of(mask_hash) != digest:
         raise Malformed("not PSS parameters that are supported")
-    if trailer and der_integer(*_one(trailer.body)) != 1:
+    if trailer and der_integer(_one(trailer.body)) != 1:
         raise Malformed("not PSS parameters that are supported")
     hashed, size = hashlib.new(digest, message).digest(), hashlib.new(digest).digest_size
     bits = key[0].bit_length() - 1
@@ -1152,7 +1152,7 @@ def _ecdsa_verifies(name: str, material: bytes, hashed: Any, signature: bytes) -
     on_curve = (y * y - x * x * x + 3 * x - curve.b) % curve.p == 0
     if len(material) != 1 + 2 * size or material[0] != 4 or x >= curve.p or y >= curve.p or not on_curve:
         raise Malformed("not a point of the curve")
-    fields = Fields(*_one(signature))
+    fields = Fields(_one(signature))
     r, s = der_integer(fields.take(INTEGER)), der_integer(fields.take(INTEGER))
     fields.end()
     if not (0 < r < curve.order and 0 < s < curve.order):
@@ -1203,7 +1203,7 @@ class Timestamp(NamedTuple):
 
 def check_timestamp(token: bytes, text: bytes) -> Timestamp:
     """Check that a TimeStampResp is of this text and signed by the certificate it names. Errors: Malformed."""
-    response = Fields(*_one(token))
+    response = Fields(_one(token))
     status = Fields(response.take(SEQUENCE))
     if der_integer(status.take(INTEGER)) not in (0, 1):
         raise Malformed("the authority refused")
@@ -1216,7 +1216,7 @@ def check_timestamp(token: bytes, text: bytes) -> Timestamp:
     inner = Fields(signed.take(SEQUENCE))
     if der_oid(inner.take(OID)) != TST_INFO:
         raise Malformed("not a time-stamp")
-    (octets,) = _one(inner.take(0xA0).body)
+    octets = _one(inner.take(0xA0).body)
     inner.end()
     stated = octets.body if octets.tag == OCTETS else b""
     brought, _, signers = signed.maybe(0xA0), signed.maybe(0xA1), signed.take(SET).items()
@@ -1235,14 +1235,14 @@ def check_timestamp(token: bytes, text: bytes) -> Timestamp:
 def _explicit(content: Fields, name: str) -> Fields:
     if der_oid(content.take(OID)) != name:
         raise Malformed("not signed data")
-    (found,) = _one(content.take(0xA0).body)
+    found = _one(content.take(0xA0).body)
     content.end()
     return Fields(found)
 
 
 def _stated_time(stated: bytes, text: bytes) -> str:
     """RFC 3161 section 2.4.2: what the token says of the text, and when."""
-    info = Fields(*_one(stated))
+    info = Fields(_one(stated))
     if der_integer(info.take(INTEGER)) != 1:
         raise Malformed("not a version that is supported")
     info.take(OID)
@@ -1358,7 +1358,7 @@ def parse_pem(text: str) -> List[Certificate]:
     """The certificates of a PEM file. Errors: Malformed where there is none, or one that cannot be read."""
     found = []
     for encoded in re.findall("-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\\s]+)-----END CERTIFICATE-----", text):
-        found.append(parse_certificate(*_one(decode_base64("".join(encoded.split())))))
+        found.append(parse_certificate(_one(decode_base64("".join(encoded.split())))))
     if not found:
         raise Malformed("no certificate")
     return found
@@ -1882,7 +1882,7 @@ def conforms(value: Json, form: Json, at: str = "") -> Optional[str]:
         if not isinstance(value, dict):
             return at or "/"
         if sorted(value) != sorted(form):
-            return at + "/" + min(set(value) ^ set(form))
+            return f"{at}/{min(set(value) ^ set(form))}"
         found = (conforms(value[name], form[name], f"{at}/{name}") for name in sorted(form))
         return next((each for each in found if each is not None), None)
     kind, rest = form[0], form[1:]
@@ -2581,7 +2581,7 @@ class Log:
     def __init__(self, bundle: Bundle, said: Json, number: int) -> None:
         self.bundle, self.report, self.said, self.number = bundle, bundle.report, said, number
         self.name, self.origin, self.place = said["log"], said["origin"], f"logs/{said['log']}"
-        self.span: Span = tuple(said["range"]) if said["range"] else (0, 0)  # type: ignore[assignment]
+        self.span: Span = tuple(said["range"]) if said["range"] else (0, 0)
         self.size, self.root = said["tree_size"], bytes.fromhex(said["root_hash"])
         self.checkpoint: Optional[Checkpoint] = None
         self.widths: Dict[Tuple[int, int], int] = {}
@@ -2823,7 +2823,7 @@ class Part(NamedTuple):
     """A disclosed content."""
 
     log: int
-    index: int
+    leaf: int
     name: str
     key: bytes
     data: bytes
@@ -2851,7 +2851,7 @@ class Contents:
                     except Malformed as error:
                         self.report.add("part-malformed", place, str(error))
                         continue
-                    order = (part.log, part.index, ALL_PARTS.index(part.name))
+                    order = (part.log, part.leaf, ALL_PARTS.index(part.name))
                     if order <= before:
                         raise Damage("part-malformed", place, "out of order")
                     before = order
@@ -2880,11 +2880,11 @@ class Contents:
 
     def of(self, log: int, index: int) -> List[Part]:
         """The parts of an entry. Those of entries before it, which nobody asked for, belong to none."""
-        if self._next is None or (self._next.log, self._next.index) > (log, index):
+        if self._next is None or (self._next.log, self._next.leaf) > (log, index):
             return []
         outer, found = self.bundle.clock.enter("parts"), []
-        while self._next is not None and (self._next.log, self._next.index) <= (log, index):
-            if (self._next.log, self._next.index) == (log, index):
+        while self._next is not None and (self._next.log, self._next.leaf) <= (log, index):
+            if (self._next.log, self._next.leaf) == (log, index):
                 found.append(self._next)
             else:
                 self.report.add("part-unknown", self._next.place)
