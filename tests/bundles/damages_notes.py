@@ -88,7 +88,7 @@ def a_checkpoint_of_another_log(bundle: Bundle) -> None:
     bundle.seal()
 
 
-@forgery("checkpoint-differs", "root-differs")
+@forgery("checkpoint-differs", "tile-unexpected")
 def a_checkpoint_of_an_earlier_tree() -> Made:
     world, log = small(count=40)
     bundle = build(world, whole_range(log))

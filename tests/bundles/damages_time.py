@@ -148,7 +148,7 @@ def authority_of(kind: str) -> Callable[[], Any]:
 
 def chained(**more: Any) -> tuple[Any, Any]:
     """A certificate by an authority, and the authority's."""
-    root = stamping.certificate("p384", "Authority", number=5, authority=True, stamps=False)
+    root = stamping.certificate("p384", "Authority", number=5, serial=1, authority=True, stamps=False)
     more = {"issuer": (stamping.private_key("p384", 5), root), **more}
     return stamping.certificate("p256", "Leaf", **more), root
 
@@ -242,7 +242,14 @@ stamped(
 
 def _expired() -> tuple[Stamp, Any]:
     root = stamping.certificate(
-        "p384", "Authority", number=5, authority=True, stamps=False, begins=OLD, ends=datetime(2026, 2, 1, tzinfo=UTC)
+        "p384",
+        "Authority",
+        number=5,
+        serial=1,
+        authority=True,
+        stamps=False,
+        begins=OLD,
+        ends=datetime(2026, 2, 1, tzinfo=UTC),
     )
     leaf = stamping.certificate("p256", "Leaf", issuer=(stamping.private_key("p384", 5), root))
     return Stamp(certificate=leaf, brings=(leaf, root)), root

@@ -68,7 +68,15 @@ def certificate(
     critical: bool = True, authority: bool = False, begins: datetime = datetime(2026, 1, 1, tzinfo=UTC),
     ends: datetime = datetime(2027, 1, 1, tzinfo=UTC), serial: int = 7,
 ) -> x509.Certificate:  # fmt: skip
-    """A certificate for a key, signed by itself or by an issuer (its key and its certificate)."""
+    """A certificate for a key, signed by itself or by an issuer (key and certificate); the same when asked again."""
+    return _certificate(kind, name, issuer, number, stamps, critical, authority, begins, ends, serial)
+
+
+@cache
+def _certificate(
+    kind: str, name: str, issuer: tuple[Any, x509.Certificate] | None, number: int, stamps: bool, critical: bool,
+    authority: bool, begins: datetime, ends: datetime, serial: int,
+) -> x509.Certificate:  # fmt: skip
     key = private_key(kind, number)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
