@@ -3965,7 +3965,7 @@ def given_options(arguments: argparse.Namespace) -> Options:
         try:
             policy = parse_policy(read_given(arguments.policy))
         except Malformed as error:
-            raise UsageError(f"--policy: {shown(error)}.") from None
+            raise UsageError(f"--policy: {shown(str(error))}.") from None
         keys += policy.logs
     witnesses = {key.public for key in policy.witnesses.values()} if policy else set()
     if witnesses & {key.public for key in keys}:
@@ -4064,9 +4064,14 @@ def verify_proof(arguments: argparse.Namespace) -> int:
     if len({key.name for key in keys}) > 1:
         raise UsageError("--vkey: these are keys of different logs.")
     try:
-        index, path, checkpoint = parse_proof(data)
+        index, path, note = parse_proof(data)
     except Malformed as error:
         raise UsageError(f"{shown(arguments.file)} is not a .tlog-proof file: {error}.") from None
+    try:
+        checkpoint = parse_checkpoint(note)
+    except Malformed as error:
+        sys.stdout.write(f"NOT VERIFIED. The checkpoint in it is none: {error}.\n")
+        return TAMPERED
     place = f"{shown(checkpoint.origin)}, index {grouped(index)} of {grouped(checkpoint.size)}"
     signed = [_proof_signed(key, checkpoint) for key in keys]
     wrong = ""
@@ -4095,8 +4100,8 @@ def _proof_signed(key: Key, checkpoint: Checkpoint) -> Optional[bool]:
     return all(signs(key, checkpoint.note, line) for line in lines) if lines else None
 
 
-def parse_proof(data: bytes) -> Tuple[int, List[bytes], Checkpoint]:
-    """Take a `.tlog-proof` apart: index, path, checkpoint. Errors: Malformed."""
+def parse_proof(data: bytes) -> Tuple[int, List[bytes], bytes]:
+    """Take a `.tlog-proof` apart: index, path, and the signed checkpoint. Errors: Malformed."""
     head, blank, checkpoint = data.partition(b"\n\n")
     lines = head.decode("latin-1").split("\n")
     if lines.pop(0) != "c2sp.org/tlog-proof@v1" or not blank:
@@ -4107,7 +4112,7 @@ def parse_proof(data: bytes) -> Tuple[int, List[bytes], Checkpoint]:
     path = [decode_base64(line) for line in lines]
     if not DECIMAL.fullmatch(number) or len(path) > 63 or any(len(each) != 32 for each in path):
         raise Malformed("not an index and a path")
-    return int(number), path, parse_checkpoint(checkpoint)
+    return int(number), path, checkpoint
 
 
 def bundle_parser() -> argparse.ArgumentParser:
