@@ -1,7 +1,7 @@
 # `make` or `make help` says what there is. PORT=, CONTROL_PORT=, DATA_DIR= and PYTHON= may be given to run and demo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint types layers js unit sdk e2e browser bench endurance endurance-sdk pictures lock install dev format clean
+.PHONY: help demo run test lint types layers js unit sdk e2e browser bench verifier-page endurance endurance-sdk pictures lock install dev format clean
 
 ifdef PORT
 export ANSWERABLE_PORT := $(PORT)
@@ -68,6 +68,9 @@ e2e: dev ## the tests that start the whole product (WORKERS=2, each file by one)
 browser: dev ## the tests that drive the product with a browser (WORKERS=2)
 	@tools/chromium
 	@$(BIN)/python -m pytest -v -n $(WORKERS) -m browser
+
+verifier-page: dev ## build the page that verifies bundles in a browser (verify.html) from its modules
+	@$(BIN)/python tools/verifier_page.py
 
 bench: install ## measure against the service level (docs/performance.md; BENCH="--help")
 	@$(BIN)/python -m benchmarks $(BENCH)

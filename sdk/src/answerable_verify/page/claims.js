@@ -1,0 +1,179 @@
+/** What the manifest claims of logs, ranges and askers, against what the entries say. Twin of those steps of `Check`. */
+
+import { grouped, isCount, isObject, moment, says, shown, toHex } from "./basics.js";
+
+const PLACE = "manifest.json";
+
+/** Steps that need nothing but what was read: `Check` has the members that they use. */
+export class Claims {
+  /** Entry 0 of each log says that it is this log, and the registry log announces it. */
+  checkOpenings() {
+    const registries = this.registries.map((log) => log.origin);
+    for (const log of this.logs) {
+      if (log.checkpoint === null || (log.size === 0 && log.isSystem)) continue;
+      const body = log.opening?.body ?? {};
+      const kind = log.isSystem ? "log.opened" : "registry.opened";
+      if (log.opening?.kind !== kind || body.origin !== log.origin) {
+        this.report.add("log-differs", log.place, "entry 0 is not disclosed, or opens another log");
+        continue;
+      }
+      if (log.name !== "registry" && body.about !== log.name) this.report.add("log-differs", log.place, "entry 0 is about another log");
+      const isRegistry = registries.includes(body.registry) || (this.lacksFirstRegistry && typeof body.registry === "string");
+      if (log.isSystem && (body.system !== log.said.system || !isRegistry)) {
+        this.report.add("log-differs", log.place, "entry 0 names another AI system or registry log");
+      }
+      this.checkPredecessor(log, body.predecessor ?? null);
+    }
+    for (const log of this.systems) {
+      const told = this.reading.announced.get(log.name);
+      const body = told?.body ?? {};
+      if (!told && this.lacksFirstRegistry) continue; // it may have been announced in the registry log that is left out
+      if (body.system !== log.said.system || body.origin !== log.origin) this.report.add("log-unannounced", log.place);
+    }
+    this.checkChains();
+  }
+
+  /** One chain of registry logs, from the first; of an AI system no two logs that follow the same one, or none. */
+  checkChains() {
+    let before = this.lacksFirstRegistry ? this.registries[0].said.predecessor : null;
+    for (const log of this.registries) {
+      if (log.said.predecessor !== before || (before === null) !== (log.name === "registry")) {
+        this.report.add("chain-broken", log.place, says("predecessor", log.said.predecessor, before));
+      }
+      before = log.origin;
+    }
+    const followed = new Set();
+    for (const log of this.systems) {
+      const key = `${log.said.system} ${log.said.predecessor}`;
+      if (followed.has(key)) this.report.add("chain-broken", log.place, "two logs of one AI system follow the same one");
+      followed.add(key);
+    }
+  }
+
+  checkPredecessor(log, stated) {
+    const claimed = log.said.predecessor;
+    if (stated === null) {
+      if (claimed !== null) this.report.add("chain-broken", log.place, says("predecessor", claimed, null));
+      return;
+    }
+    const span = isObject(stated) ? stated.missing : null;
+    const fits = Array.isArray(span) && span.length === 2 && span.every((each) => isCount(each)) && span[0] <= span[1];
+    if (!fits || !isCount(stated.tree_size) || typeof stated.root_hash !== "string") {
+      this.report.add("log-differs", log.place, "entry 0 states no predecessor");
+      return;
+    }
+    if ((stated.origin ?? null) !== claimed) {
+      this.report.add("chain-broken", log.place, says("predecessor", claimed, stated.origin));
+      return;
+    }
+    const before = this.byOrigin.get(claimed);
+    if (before) this.checkSuccession(log, before, stated);
+    else if (!log.isSystem || (log.said.range !== null && log.span[0] === 0)) this.lacksLog(log.place, shown(claimed));
+  }
+
+  /** Whether the bundle, which says that it is not whole, begins with a registry log that succeeded another. */
+  get lacksFirstRegistry() {
+    return !this.manifest.whole && this.registries[0].said.predecessor !== null;
+  }
+
+  lacksLog(place, detail) {
+    this.report.add(this.manifest.whole ? "log-missing" : "log-left-out", place, detail);
+  }
+
+  checkSuccession(log, before, stated) {
+    if (before.number >= log.number || before.said.system !== log.said.system) {
+      this.report.add("chain-broken", log.place, "its predecessor is another AI system's, or comes after it");
+    }
+    const { tree_size: size, root_hash: root } = stated;
+    if (before.size > size || (before.size === size && toHex(before.root) !== root)) {
+      this.report.add("record-differs", log.place, says(`tree of ${before.origin}`, size, before.size));
+    }
+    const [first, end] = stated.missing;
+    if (log.said.range !== null && before.span[1] === before.size && (first < end || before.size < first)) {
+      const lost = `${before.origin}: ${grouped(Math.min(first, before.size))} to ${grouped(Math.max(end, first) - 1)}`;
+      this.report.add("entries-lost", log.place, lost);
+    }
+  }
+
+  /** The logs and the ranges are those of the question. */
+  checkQuestion() {
+    const { question } = this.manifest;
+    if (question.kind === "decision" && this.manifest.whole && !this.answer.figures.decisions) {
+      this.report.add("whole-claimed", PLACE, "the decision is not there");
+    }
+    if (question.kind !== "range") return;
+    if (!this.systems.length) this.lacksLog(PLACE, "no log of the AI system");
+    this.systems.forEach((log, number) => {
+      if (log.said.system !== question.system) this.report.add("log-differs", log.place, says("system", question.system, log.said.system));
+      const before = number ? this.systems[number - 1].origin : null;
+      if (number && log.said.predecessor !== before) this.report.add("chain-broken", log.place, says("predecessor", log.said.predecessor, before));
+      const successor = this.reading.closed.get(log.origin);
+      if (successor !== undefined && log.span[1] === log.size && !this.byOrigin.has(successor)) {
+        this.lacksLog(log.place, `it was succeeded by ${shown(successor)}`);
+      }
+      if (log.checkpoint !== null) this.checkRange(log);
+    });
+  }
+
+  checkRange(log) {
+    const { since, until } = this.answer;
+    const { times, place } = log;
+    const [first, end] = log.span;
+    const wrong = (detail) => this.report.add("range-wrong", place, detail);
+    if (first && since === null) {
+      wrong(says("first", first, 0));
+    } else if (first) {
+      if (!times.has(first - 1)) this.report.add("fence-missing", place, `index ${grouped(first - 1)}`);
+      else if (times.get(first - 1) >= since) wrong(`index ${grouped(first - 1)} was received since ${since}`);
+    }
+    if (since !== null && times.has(first) && times.get(first) < since) wrong(`index ${grouped(first)} was received before ${since}`);
+    if (end < log.size && until === null) {
+      wrong(says("end", end, log.size));
+    } else if (end < log.size) {
+      if (!times.has(end)) this.report.add("fence-missing", place, `index ${grouped(end)}`);
+      else if (times.get(end) < until) wrong(`index ${grouped(end)} was received before ${until}`);
+    }
+    if (until !== null && end && (times.get(end - 1) ?? "") >= until) wrong(`index ${grouped(end - 1)} was received since ${until}`);
+  }
+
+  /** Who asked, when and for what is what the registry log holds. */
+  checkAsked() {
+    const { asked, question } = this.manifest;
+    this.checkAsking("asked", asked.entry, "export.requested", asked.by);
+    const entry = this.reading.asked.get(asked.entry);
+    if (entry) {
+      if (moment(asked.at) !== entry.at) this.report.add("asked-differs", PLACE, says("at", asked.at, entry.at));
+      const isWhole = isObject(entry.body.question); // else its members may stand in the body, where `kind` is something else
+      for (const name of Object.keys(question).sort()) {
+        const sealed = isWhole ? (entry.body.question[name] ?? null) : name in entry.body ? entry.body[name] : question[name];
+        if ((isWhole || name !== "kind") && !isSame(sealed, question[name])) {
+          this.report.add("asked-differs", PLACE, says(`question.${name}`, question[name], sealed));
+        }
+      }
+    }
+    if (asked.approval !== null) this.checkAsking("approval", asked.approval, "export.approved", asked.approved_by);
+  }
+
+  checkAsking(name, identifier, kind, person) {
+    const entry = this.reading.asked.get(identifier);
+    const differs = (detail) => this.report.add("asked-differs", PLACE, `${name}: ${detail}`);
+    if (entry?.kind !== kind) differs("no such entry is disclosed");
+    else if (entry.actor.type !== "person" || entry.actor.id !== person) differs("by somebody else");
+    else if (entry.body.about !== this.manifest.id) differs("of another export");
+  }
+
+  /** What is left out is said, and makes the bundle incomplete. */
+  checkWhole() {
+    const withheld = this.systems.reduce((total, log) => total + log.span[1] - log.span[0] - log.disclosedInRange, 0);
+    if (withheld) {
+      this.report.add("entries-withheld", PLACE, grouped(withheld));
+      if (this.manifest.whole) this.report.add("whole-claimed", PLACE, `withheld entries: ${grouped(withheld)}`);
+    }
+    if (!this.manifest.whole) this.report.add("not-whole", PLACE, shown(this.manifest.left_out.slice(0, 5).join("; "), 500));
+  }
+}
+
+/** Equal, or the same time. */
+function isSame(one, other) {
+  return one === other || (moment(one) !== null && moment(one) === moment(other));
+}

@@ -1,0 +1,132 @@
+"""Damages to disclosed contents."""
+
+import json
+from collections.abc import Callable
+
+from tests.bundles.building import ALL_PARTS, Bundle, Wishes, build, part_line
+from tests.bundles.cases import Made, damage, forgery, made, usual_world, whole_range
+from tests.bundles.world import Json
+
+
+# --- contents ---------------------------------------------------------------------------------------------------------
+def opened(name: str, change: Callable[[list[Json]], object], *codes: str) -> None:
+    """A row that changes the lines of the first file of contents, and lists it anew."""
+
+    def damaged(bundle: Bundle) -> None:
+        path = "parts/000000.ndjson"
+        rows = [json.loads(line) for line in bundle.files[path].splitlines()]
+        found = change(rows)
+        lines = [
+            line if isinstance(line, bytes) else json.dumps(line).encode()
+            for line in (found if isinstance(found, list) else rows)
+        ]
+        bundle.files[path] = b"\n".join([*lines, b""])
+        bundle.seal()
+
+    damaged.__name__ = f"contents_{name}"
+    damage(*codes)(damaged)
+
+
+def put(at: int, **values: object) -> Callable[[list[Json]], None]:
+    def change(rows: list[Json]) -> None:
+        rows[at] |= values
+        for name in [name for name, value in rows[at].items() if value is ...]:
+            del rows[at][name]
+
+    return change
+
+
+NO_PART, ANOTHER, UNKNOWN = "part-malformed", "part-altered", "part-unknown"
+opened("under_another_key", put(4, key="0" * 64), ANOTHER)
+opened("that_are_others", put(4, text='{"n":999}'), ANOTHER)
+opened("with_a_key_of_31_bytes", put(4, key="0" * 62), NO_PART)
+opened("with_a_key_of_33_bytes", put(4, key="0" * 66), NO_PART)
+opened("with_a_key_in_capitals", lambda rows: rows[4].update(key=rows[4]["key"].upper()), NO_PART)
+opened("with_a_part_nobody_has", put(4, part="soul"), NO_PART)
+opened("of_a_log_that_is_not_there", put(4, log="0" * 8 + "-0000-7000-8000-" + "0" * 12), NO_PART)
+opened("of_an_index_that_is_true", put(4, index=True), NO_PART)
+opened("of_a_negative_index", put(4, index=-1), NO_PART)
+opened("without_a_text", put(4, text=...), NO_PART)
+opened("with_text_and_base64", put(4, base64="AAAA"), NO_PART)
+opened("with_a_member_more", put(4, note="look"), NO_PART)
+opened("with_base64_that_has_padding_bits", put(4, text=..., base64="AB=="), NO_PART)
+opened("with_base64_without_padding", put(4, text=..., base64="AA"), NO_PART)
+opened("with_base64_with_a_newline", put(4, text=..., base64="AAAA\n"), NO_PART)
+opened("with_a_lone_surrogate", put(4, text="\ud800"), NO_PART)
+opened("twice", lambda rows: rows.insert(4, rows[4]), NO_PART)
+opened("out_of_order", lambda rows: [*rows[:4], rows[5], rows[4], *rows[6:]], NO_PART)
+opened("of_an_entry_that_is_not_disclosed", lambda rows: rows.insert(0, rows[0] | {"index": 5}), UNKNOWN)
+opened(
+    "behind_the_last_entry",
+    lambda rows: [*rows[:3], rows[3] | {"index": 280, "log": "registry"}],
+    UNKNOWN,
+    "manifest-differs",
+)
+opened("of_a_part_that_was_not_sent", lambda rows: rows.insert(1, rows[0] | {"part": "explanation"}), NO_PART)
+opened(
+    "that_were_swapped_between_decisions",
+    lambda rows: [*rows[:3], rows[3] | {"index": rows[0]["index"]}, *rows[4:]],
+    NO_PART,
+)
+opened("with_a_name_twice", lambda rows: [b'{"index":10,"index":10}', *rows], NO_PART)
+opened("that_are_no_json", lambda rows: [b"{", *rows], NO_PART)
+opened("that_are_no_utf_8", lambda rows: [b'"\xff"', *rows], NO_PART)
+opened("that_nest_deeply", lambda rows: [b"[" * 100_000, *rows], NO_PART)
+opened("with_an_empty_line", lambda rows: [b"", *rows], NO_PART)
+opened("dropped", lambda rows: rows.pop(4), "manifest-differs")
+
+
+@damage("part-altered")
+def contents_swapped_between_two_decisions(bundle: Bundle) -> None:
+    path = "parts/000000.ndjson"
+    rows = [json.loads(line) for line in bundle.files[path].splitlines()]
+    one, other = rows[0], next(row for row in rows[1:] if row["part"] == rows[0]["part"])
+    for name in ("key", "text"):
+        one[name], other[name] = other[name], one[name]
+    bundle.files[path] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    bundle.seal()
+
+
+@damage("part-altered", "part-unknown")
+def particulars_of_another_row(bundle: Bundle) -> None:
+    path = max(path for path in bundle.files if path.startswith("parts/"))
+    every = b"".join(bundle.files[path] for path in sorted(bundle.files) if path.startswith("parts/"))
+    rows = [json.loads(line) for line in every.splitlines()]
+    row = next(row for row in rows if row["part"] == "particulars")
+    row["text"] = '{"note":"did not speak to them"}'
+    state = next(row for row in rows if row["part"] == "state")
+    rows.append({**state, "part": "particulars", "index": state["index"] + 1})
+    rows.sort(key=lambda row: (row["index"], ALL_PARTS.index(row["part"])))
+    for path in [path for path in bundle.files if path.startswith("parts/")]:
+        del bundle.files[path]
+    bundle.files["parts/000000.ndjson"] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    bundle.seal()
+
+
+@damage("part-unknown")
+def particulars_without_their_state(bundle: Bundle) -> None:
+    for path in sorted(path for path in bundle.files if path.startswith("parts/")):
+        lines = bundle.files[path].splitlines(keepends=True)
+        bundle.files[path] = b"".join(line for line in lines if json.loads(line)["part"] != "state")
+    bundle.seal()
+
+
+@damage("manifest-differs")
+def an_erasure_that_never_was(bundle: Bundle) -> None:
+    path = "parts/000000.ndjson"
+    lines = bundle.files[path].splitlines(keepends=True)
+    assert json.loads(lines[0])["part"] == "input"
+    bundle.files[path] = b"".join(lines[1:])
+    bundle.manifest["parts"]["input"]["disclosed"] -= 1
+    bundle.manifest["parts"]["input"]["erased"] += 1
+    bundle.seal()
+
+
+@forgery("part-altered")
+def contents_of_an_erased_decision_made_up() -> Made:
+    at = usual_world()
+    world, log = at.world, at.log
+    bundle = build(world, whole_range(log), Wishes(shows=lambda entry, part: False))
+    index = next(index for index, entry in enumerate(log.entries) if entry.json["id"] == at.decisions[20])
+    bundle.files["parts/000000.ndjson"] = part_line(log.name, index, "input", bytes(32), b"nothing happened")
+    return made(bundle.seal())
