@@ -7,7 +7,7 @@ from evidence.witnessing.configured import rules
 from notices.models import Attempt
 from notices.webhooks.transport import Response, Unanswered, ask
 
-SECONDS = 15.0
+SECONDS = 10.0
 """For all of it. The lease of whoever asks lasts longer (evidence.services.anchoring)."""
 LONGEST_ANSWER = 64 * 1024
 WAIT = (
