@@ -97,6 +97,7 @@ class Supervisor:
                 self._begin(Broker(self.options.data_dir, log=self._log("broker")))
         self._prepare_database()
         agree_on_origin(self.options)
+        self._ask_witnesses()
         self._collect_static_files()
         ports = f"web on {self.options.host}:{self.options.port}, control on port {self.options.control_port}"
         with step(f"Starting {ports}, workers and beat"):
@@ -120,6 +121,15 @@ class Supervisor:
             return
         with step("Preparing the database"):
             self._manage("setup_database", env=keeper_environment(self.options))
+
+    def _ask_witnesses(self) -> None:
+        """Before anything is signed: of a database that was restored with its head store, they alone know more."""
+        if not os.environ.get("ANSWERABLE_WITNESS_POLICY_FILE"):
+            return
+        with step("Asking the witnesses"):
+            found = self._manage("check_witnesses", "--at-start")
+        if found:
+            say(found)
 
     def _collect_static_files(self) -> None:
         collected = Path(os.environ.get("ANSWERABLE_STATIC_DIR") or self.options.data_dir / "static")

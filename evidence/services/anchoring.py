@@ -1,8 +1,8 @@
 """Sending checkpoints to witnesses and time-stamp authorities: rows first, each claimed by one conditional update.
 
 Every few minutes one checkpoint of each log that grew is chosen, and all witnesses are asked about that one, or a
-quorum would never be met on a log that grows. No transaction is open while somebody else's server is waited for: a claim
-is a lease, which a killed worker cannot take along. What fails is tried again, later each time.
+quorum would never be met on a log that grows. No transaction is open while somebody else's server is waited for: a
+claim is a lease, which a killed worker cannot take along. What fails is tried again, later each time.
 """
 
 import random

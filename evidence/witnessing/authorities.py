@@ -62,12 +62,16 @@ def time_stamp(authority: Authority, note: str) -> Stamp:
     return _verified(authority, request, answer.body, text)
 
 
-def imprint_of(response: bytes) -> bytes:
-    """What a stored time-stamp is over: the SHA-256 of a note text. Verifies nothing. Errors: ValueError."""
-    found = decode_timestamp_response(response).tst_info.message_imprint
-    if found.hash_algorithm.dotted_string != SHA256:
-        raise ValueError("the time-stamp is not over a SHA-256")
-    return bytes(found.message)
+def stamped_in(response: bytes) -> tuple[bytes, datetime.datetime]:
+    """What a stored time-stamp is over, the SHA-256 of a note text, and when. Verifies nothing. Errors: ValueError."""
+    try:
+        found = decode_timestamp_response(response).tst_info
+        imprint = found.message_imprint
+        if imprint.hash_algorithm.dotted_string == SHA256:
+            return bytes(imprint.message), found.gen_time
+    except Exception as error:  # what the library raises for bytes that somebody forged is no short list
+        raise ValueError("not a time-stamp response") from error
+    raise ValueError("the time-stamp is not over a SHA-256")
 
 
 def _verified(authority: Authority, request: TimeStampRequest, body: bytes, text: bytes) -> Stamp:
@@ -77,7 +81,7 @@ def _verified(authority: Authority, request: TimeStampRequest, body: bytes, text
     try:
         _verify(_verifier(authority, request), response, text)
         stamped_at = response.tst_info.gen_time
-    except (VerificationError, ValueError) as error:
+    except Exception as error:  # what the library raises for bytes that somebody forged is no short list
         raise Unstamped(Outcome.UNVERIFIED, _clipped(f"{error}")) from error
     return Stamp(data, stamped_at)
 

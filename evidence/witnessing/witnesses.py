@@ -15,6 +15,7 @@ from ledger.tlog import (
     Checkpoint,
     Cosignature,
     NoteError,
+    SignedCheckpoint,
     Verifier,
     encode_add_checkpoint,
     open_checkpoint,
@@ -52,8 +53,11 @@ class Reply:
 class Shown:
     """What a witness shows to monitors: a checkpoint that bears the log's signature, and its own."""
 
-    checkpoint: Checkpoint
-    note: str
+    opened: SignedCheckpoint
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        return self.opened.checkpoint
 
 
 def ask_to_cosign(witness: Witness, note: str, *, tree_size: int, known_size: int, prove: Prove) -> Reply:
@@ -121,4 +125,4 @@ def last_shown(witness: Witness, origin: str, log_verifiers: Sequence[Verifier])
         raise NoAnswer(Outcome.UNCOSIGNED, f"{type(error).__name__}: {error}") from error
     if not opened.cosignatures:
         raise NoAnswer(Outcome.UNCOSIGNED, "What it shows does not bear its cosignature.")
-    return Shown(opened.checkpoint, note)
+    return Shown(opened)
