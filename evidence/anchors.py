@@ -142,6 +142,23 @@ def policy_in_force() -> Policy | None:
     return found.policy if found.has_policy else None
 
 
+def is_anchored() -> bool:
+    """Whether anybody outside is asked, or should be: a file that cannot be read is no decision to ask nobody."""
+    try:
+        return configured().is_any
+    except Misconfigured:
+        return True
+
+
+def asked_identities() -> list[str]:
+    """Of the witnesses and authorities that are asked now."""
+    try:
+        found = configured()
+    except Misconfigured:
+        return []
+    return [each.identity for each in (*found.witnesses, *found.authorities)]
+
+
 def quorum_of(policy: Policy | None, vkeys: Collection[str]) -> bool:
     """Whether witnesses with these keys are enough by a policy."""
     if policy is None:

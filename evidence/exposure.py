@@ -29,7 +29,7 @@ EXPOSED = """
     LEFT JOIN LATERAL (
         SELECT tree_size FROM evidence_timestamp WHERE log_id = log.id ORDER BY tree_size DESC LIMIT 1
     ) stamped ON true
-    WHERE NOT EXISTS (SELECT FROM ledger_logclosure WHERE log_id = log.id)
+    WHERE %s OR NOT EXISTS (SELECT FROM ledger_logclosure WHERE log_id = log.id)
     ORDER BY log.kind, log.origin
 """
 FIRST_EXPOSED = """
@@ -41,7 +41,7 @@ LOOKED_BACK = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """One open log. `since`: when the first entry was sealed that nothing outside covers; None: all are covered."""
+    """One log. `since`: when the first entry was sealed that nothing outside covers; None: all are covered."""
 
     log_id: uuid.UUID
     origin: str
@@ -66,11 +66,11 @@ class Exposure:
         return timezone.now() - self.since if self.since else timedelta()
 
 
-def exposures() -> list[Exposure]:
-    """Every open log, from two queries."""
+def exposures(*, open_only: bool = True) -> list[Exposure]:
+    """Every open log, or closed ones too, from two queries."""
     policy = policy_in_force()
     with connection.cursor() as cursor:
-        cursor.execute(EXPOSED, [LOOKED_BACK])
+        cursor.execute(EXPOSED, [LOOKED_BACK, not open_only])
         rows = cursor.fetchall()
         anchored = [(row[0], max(_cosigned(policy, row[4], row[5]), row[6] or 0), row) for row in rows]
         behind = {log_id: size for log_id, size, row in anchored if size < row[3]}
