@@ -69,6 +69,7 @@ class Memory:
     def __init__(self, path: Path, *, vkey: str) -> None:
         if not path.exists():
             raise MemoryLost(f"{path} is not there. A witness that forgot what it signed must not sign again.")
+        self.path = path
         self._turn = threading.RLock()
         self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         # FULL: each commit is on disk before it returns, in WAL mode too
