@@ -154,8 +154,10 @@ def choose_target(log: Log, kind: str, *, at_least: int = 0) -> AnchorTarget | N
         target = AnchorTarget.objects.select_related("checkpoint").filter(log=log, kind=kind).first()
         if target is not None and not _is_passed(target, signed, at_least):
             return target
+        larger = target.checkpoint.tree_size + 1 if target else 1
         target = target or AnchorTarget(log=log, kind=kind)
-        target.checkpoint, target.chosen_at = _stored(log, signed, at_least=at_least), timezone.now()
+        target.checkpoint = _stored(log, signed, at_least=max(at_least, larger))
+        target.chosen_at = timezone.now()
         target.save()
     return target
 
@@ -166,7 +168,7 @@ def _is_passed(target: AnchorTarget, signed: SignedCheckpoint, at_least: int) ->
     return size < at_least or (is_old and size < signed.tree_size)
 
 
-def _stored(log: Log, signed: SignedCheckpoint, *, at_least: int = 0) -> Checkpoint:
+def _stored(log: Log, signed: SignedCheckpoint, *, at_least: int) -> Checkpoint:
     """A checkpoint stored a moment ago, if every key in use has signed it; else this one, stored now."""
     recent = Checkpoint.objects.filter(log=log, tree_size__gte=at_least, created_at__gt=timezone.now() - FRESH)
     for each in recent.order_by("-tree_size")[:1]:
