@@ -160,11 +160,9 @@ class TestWhatIsNot:
         error = self.refused(stamping)
         assert (error.outcome, error.detail) == (Outcome.NOT_GRANTED, "PKIStatus 2")
 
-    @pytest.mark.parametrize(
-        "body", [b"", b"<html>", b"\x30\x80\x00\x00", b"\x30\x03\x02\x01\x00", b"\x30\x84\xff\xff\xff\xff"]
-    )
-    def test_what_is_no_response(self, stamping: Authority, body: bytes) -> None:
-        stamping.behave = lambda self, query: (200, body)
+    @pytest.mark.parametrize("body", ["", "3c68746d6c3e", "30800000", "3003020100", "3084ffffffff"])
+    def test_what_is_no_response(self, stamping: Authority, body: str) -> None:
+        stamping.behave = lambda self, query: (200, bytes.fromhex(body))
         assert self.refused(stamping).outcome in (Outcome.UNREADABLE, Outcome.UNVERIFIED)
 
     @pytest.mark.parametrize(
@@ -226,12 +224,11 @@ class TestDer:
 
     @pytest.mark.parametrize(
         "data",
-        [b"", b"\x30", b"\x30\x01", b"\x31\x00", b"\x30\x00\x00", b"\x1f\x00", b"\x30\x81", b"\x30\x85\x00\x00\x00\x00\x00",
-         b"\x30\x06\x30\x00\x30\x02\x05\x00", b"\x30\x04\x30\x00\x30\x00"],
-    )  # fmt: skip
-    def test_what_is_none_is_refused(self, data: bytes) -> None:
+        ["", "30", "3001", "3100", "300000", "1f00", "3081", "30850000000000", "3006300030020500", "300430003000"],
+    )
+    def test_what_is_none_is_refused(self, data: str) -> None:
         with pytest.raises(der.MalformedDer):
-            der.sort_certificates(data)
+            der.sort_certificates(bytes.fromhex(data))
 
     def test_a_refusal_has_no_token_and_comes_back_as_it_is(self) -> None:
         refusal = bytes.fromhex("30053003020102")
