@@ -200,7 +200,7 @@ def test_a_witness_killed_and_started_again_goes_on_where_it_was(
     record_decision(log_system(log))
     later(days=3000)
     down = Anchor.objects.filter(log=log, name="ours", outcome=Outcome.UNREACHABLE)
-    assert wait_until(lambda: down.exists(), patience=AGAIN_PATIENCE)
+    assert wait_until(down.exists, patience=AGAIN_PATIENCE)
     assert wait_until(lambda: anchored(log, "strict"), patience=AGAIN_PATIENCE), "the other is not kept waiting"
     with serving(ours.folder, port=port):
         later(hours=2)
