@@ -143,9 +143,9 @@ def choose_target(log: Log, kind: str, *, at_least: int = 0) -> AnchorTarget | N
     try:
         signed = latest_checkpoint(log)
     except ServiceError as error:
-        logger.warning("evidence.log_not_anchored", log_id=str(log.pk), code=error.code)
-        mine = Anchor.objects.filter(log=log, kind=kind)
-        mine.update(outcome=Outcome.NOT_SIGNED, detail=error.title, attempted_at=timezone.now())
+        mine = Anchor.objects.filter(log=log, kind=kind).exclude(outcome=Outcome.NOT_SIGNED)
+        if mine.update(outcome=Outcome.NOT_SIGNED, detail=error.title):
+            logger.warning("evidence.log_not_anchored", log_id=str(log.pk), code=error.code)
         return None
     if signed.tree_size < at_least:
         return None
