@@ -20,35 +20,39 @@ from ledger.models import Log
 PAGE = 50
 
 
+class CosignedBy(serializers.Serializer[Any]):
+    witness = serializers.CharField(help_text="As the trust policy of this installation names it.")
+    vkey = serializers.CharField()
+    cosigned_at = serializers.DateTimeField(help_text="By the witness's clock.")
+
+
+class StampedBy(serializers.Serializer[Any]):
+    authority = serializers.CharField()
+    stamped_at = serializers.DateTimeField(help_text="By the authority's clock (genTime).")
+    path = serializers.CharField(help_text="Where the RFC 3161 response is served, in DER.")
+
+
+class AnchoredCheckpoint(serializers.Serializer[Any]):
+    tree_size = serializers.IntegerField()
+    root_hash = serializers.CharField(help_text="64 hex digits.")
+    path = serializers.CharField(help_text="Where the checkpoint is served, with its cosignatures.")
+    meets_policy = serializers.BooleanField(help_text="Whether the witnesses are a quorum by the trust policy.")
+    cosigned_by = CosignedBy(many=True)
+    stamped_by = StampedBy(many=True)
+
+
+class AnchoredCheckpoints(serializers.Serializer[Any]):
+    items = AnchoredCheckpoint(many=True)
+    next_before = serializers.IntegerField(allow_null=True, help_text="`before` of the next page.")
+
+
 class LogAnchors(APIView):
     """Anchored checkpoints, the largest tree first, 50 at a time."""
 
     permission_classes: Any = [HasScope(ServiceKey.Scope.LEDGER_READ, ServiceKey.Scope.DECISIONS_WRITE)]
 
-    class Output(serializers.Serializer[Any]):
-        class Item(serializers.Serializer[Any]):
-            class CosignedBy(serializers.Serializer[Any]):
-                witness = serializers.CharField(help_text="As the trust policy of this installation names it.")
-                vkey = serializers.CharField()
-                cosigned_at = serializers.DateTimeField(help_text="By the witness's clock.")
-
-            class StampedBy(serializers.Serializer[Any]):
-                authority = serializers.CharField()
-                stamped_at = serializers.DateTimeField(help_text="By the authority's clock (genTime).")
-                path = serializers.CharField(help_text="Where the RFC 3161 response is served, in DER.")
-
-            tree_size = serializers.IntegerField()
-            root_hash = serializers.CharField(help_text="64 hex digits.")
-            path = serializers.CharField(help_text="Where the checkpoint is served, with its cosignatures.")
-            meets_policy = serializers.BooleanField(help_text="Whether the witnesses are a quorum by the trust policy.")
-            cosigned_by = CosignedBy(many=True)
-            stamped_by = StampedBy(many=True)
-
-        items = Item(many=True)
-        next_before = serializers.IntegerField(allow_null=True, help_text="`before` of the next page.")
-
     @extend_schema(
-        responses=Output,
+        responses=AnchoredCheckpoints,
         operation_id="list_anchors",
         tags=["evidence"],
         parameters=[OpenApiParameter("before", int, description="Only trees smaller than this.")],
