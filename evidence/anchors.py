@@ -156,7 +156,7 @@ def asked_identities() -> list[str]:
         found = configured()
     except Misconfigured:
         return []
-    return [each.identity for each in (*found.witnesses, *found.authorities)]
+    return [*(each.identity for each in found.witnesses), *(each.identity for each in found.authorities)]
 
 
 def quorum_of(policy: Policy | None, vkeys: Collection[str]) -> bool:

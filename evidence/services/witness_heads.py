@@ -13,6 +13,7 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from config.errors import ServiceError, name_of
@@ -233,9 +234,8 @@ def clear_name(verifier: Verifier) -> str:
 def seal_contradictions(*, actor: Actor) -> int:
     """Put into the registry log what contradictions it does not know of. Returns how many could be sealed."""
     sealed = 0
-    told = Entry.objects.filter(kind=CHECKPOINT_CONTRADICTED.name)
-    known = set(told.filter(about_id__in=Contradiction.objects.values("pk")).values_list("about_id", flat=True))
-    for each in Contradiction.objects.exclude(pk__in=known).select_related("log").order_by("id"):
+    told = Entry.objects.filter(about_id=OuterRef("pk"), kind=CHECKPOINT_CONTRADICTED.name)
+    for each in Contradiction.objects.filter(~Exists(told)).select_related("log").order_by("id"):
         body = {
             "log": str(each.log_id),
             "origin": each.log.origin,

@@ -70,6 +70,6 @@ def _is_of(row: Any, checkpoint: Checkpoint) -> bool:
 
 
 def _rows(every: Any, part: Slice) -> QuerySet[Any]:
-    found = every.select_related("checkpoint").order_by("id")
+    found: QuerySet[Any] = every.select_related("checkpoint").order_by("id")
     found = found.filter(id__gt=part.after) if part.after else found
     return found.filter(id__lte=part.upto) if part.upto else found

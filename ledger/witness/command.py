@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from ledger.witness.fetching import Fetcher
 from ledger.witness.folder import FolderUnusable, WitnessFolder
@@ -149,10 +150,10 @@ def _moment(at: int) -> str:
     return datetime.datetime.fromtimestamp(at, datetime.UTC).isoformat(timespec="seconds")
 
 
-def _say(text: str, *, to: object = None) -> None:
+def _say(text: str, *, to: TextIO | None = None) -> None:
     stream = to or sys.stdout
-    stream.write(f"{text}\n")  # type: ignore[attr-defined]
-    stream.flush()  # type: ignore[attr-defined]
+    stream.write(f"{text}\n")
+    stream.flush()
 
 
 def _complain(text: str) -> int:

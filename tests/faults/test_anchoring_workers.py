@@ -187,6 +187,7 @@ def test_what_was_due_while_the_broker_was_away_is_sent_when_it_is_back(
 
 
 def log_system(log: Log) -> AISystem:
+    assert log.system_id is not None
     return AISystem.objects.get(pk=log.system_id)
 
 

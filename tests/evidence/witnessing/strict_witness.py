@@ -163,9 +163,9 @@ class StrictWitness:
         for line in lines:
             name, encoded = line.removeprefix(DASH).split(" ")
             data = base64.b64decode(encoded, validate=True)
-            if public := known.get((name, data[:4])):
+            if key := known.get((name, data[:4])):
                 try:
-                    Ed25519PublicKey.from_public_bytes(public).verify(data[4:], text.encode())
+                    Ed25519PublicKey.from_public_bytes(key).verify(data[4:], text.encode())
                 except InvalidSignature:
                     return False
                 seen = True

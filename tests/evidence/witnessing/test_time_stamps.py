@@ -289,7 +289,12 @@ class TestTheFile:
         before = module.configured().authorities[0].identity
         reads: list[Any] = []
         genuine = module.read_authorities
-        monkeypatch.setattr(module, "read_authorities", lambda *given: reads.append(given) or genuine(*given))
+
+        def counted(*given: Any) -> Any:
+            reads.append(given)
+            return genuine(*given)
+
+        monkeypatch.setattr(module, "read_authorities", counted)
         assert module.configured().authorities[0].identity == before and reads == []
         pem.write_bytes(certificates.pem("root").read_bytes() + certificates.pem("between").read_bytes())
         assert module.configured().authorities[0].identity != before and len(reads) == 1

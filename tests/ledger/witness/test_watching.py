@@ -54,8 +54,8 @@ class Site:
 def running() -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            site.asked.append((self.path, self.headers.get("Authorization", "")))
-            status, body, headers = _answer(site, self.path, self.headers.get("Authorization", ""))
+            serving.asked.append((self.path, self.headers.get("Authorization", "")))
+            status, body, headers = _answer(serving, self.path, self.headers.get("Authorization", ""))
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
@@ -66,10 +66,10 @@ def running() -> Iterator[Site]:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    site = Site(f"http://127.0.0.1:{server.server_port}")
+    serving = Site(f"http://127.0.0.1:{server.server_port}")
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
-        yield site
+        yield serving
     finally:
         server.shutdown()
         server.server_close()
