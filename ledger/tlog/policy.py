@@ -78,12 +78,14 @@ class _Reader:
         self.members: set[str] = set()
 
     def log(self, vkey: str, url: str = "") -> None:
+        """`log <vkey> [<url>]`."""
         verifier = _key(vkey, ED25519)
         if any(each.verifier.public_key == verifier.public_key for each in self.logs):
             raise MalformedPolicy("a second log with the same public key")
         self.logs.append(PolicyLog(verifier, url))
 
     def witness(self, name: str, vkey: str, url: str = "") -> None:
+        """`witness <name> <vkey> [<url>]`."""
         verifier = _key(vkey, COSIGNATURE_V1)
         self._new_name(name)
         if any(each.verifier.public_key == verifier.public_key for each in self.witnesses.values()):
@@ -91,6 +93,7 @@ class _Reader:
         self.witnesses[name] = PolicyWitness(name, verifier, url)
 
     def group(self, name: str, enough: str, *members: str) -> None:
+        """`group <name> all|any|<k> <name>...`."""
         self._new_name(name)
         if not members:
             raise MalformedPolicy("a group without members")
@@ -102,6 +105,7 @@ class _Reader:
         self.groups[name] = Group(name, _threshold(enough, len(members)), members)
 
     def quorum_is(self, name: str) -> None:
+        """`quorum <name>|none`."""
         if self.quorum is not None:
             raise MalformedPolicy("a second quorum")
         if name != NONE:

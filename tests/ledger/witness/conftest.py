@@ -10,6 +10,7 @@ from ledger.witness.judging import Judge
 from ledger.witness.memory import Memory
 from ledger.witness.watched import Watched
 from tests.ledger.witness.logs import MadeUpLog
+from tests.ledger.witness.sites import Site, running
 
 NewJudge = Callable[..., Judge]
 
@@ -38,3 +39,9 @@ def new_judge(folder: WitnessFolder) -> Iterator[NewJudge]:
     yield make
     for memory in opened:
         memory.close()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with running() as found:
+        yield found
