@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from config.ids import new_id
 from evidence.anchors import best_checkpoint, witnessed_checkpoint
 from evidence.models import Anchor, AnchorKind, AnchorTarget, Cosignature, Outcome, Timestamp
 from evidence.services import anchoring
@@ -15,14 +16,17 @@ from evidence.verification import verify_everything
 from governance.services.systems import register_system
 from ledger.entries import COMMAND, SERVER
 from ledger.heads import head_store
+from ledger.logs import open_system_log
 from ledger.models import Checkpoint, Log
+from ledger.sealing import sealing
 from ledger.selectors import latest_checkpoint, latest_head, open_log, registry_log
 from ledger.tlog import Verifier, open_checkpoint
-from tests.evidence.conftest import Organisation, found_organisation, record
+from tests.evidence.conftest import Organisation, record
 from tests.evidence.witnessing.authority import Authority, verified_by_openssl, with_openssl
 from tests.evidence.witnessing.conftest import Configure, later, sweep, trust_all
 from tests.evidence.witnessing.strict_witness import StrictWitness
 from tests.factories.keys import verifier_key
+from tests.ledger.conftest import append
 
 
 def anchor_of(log: Log, name: str = "w1") -> Anchor:
@@ -91,20 +95,19 @@ class TestCosignatures:
         witness.trust(log.origin, verifier_key(log.origin))
         later(hours=1)
         sweep()
-        assert sizes(log) == [1]
+        assert sizes(log) == [latest_head(log.id).tree_size]
 
     @pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 511, 512, 513])
     def test_sizes_about_which_trees_are_peculiar(
-        self, configure: Configure, witness: StrictWitness, db: None, size: int
+        self, db: None, configure: Configure, witness: StrictWitness, size: int
     ) -> None:
-        found = found_organisation(decisions=1)
-        log = open_log(register_system(actor=COMMAND, slug="sized", name="Sized").id)
+        with sealing() as seal:
+            log = open_system_log(seal, actor=SERVER, system_id=new_id())
         configure(witness)
         trust_all(witness)
-        if size > 1:
-            record(log, found.account, size - 1)
+        append(log, size - 1)
         sweep()
-        record(log, found.account, 3)
+        append(log, 3)
         later(hours=1)
         sweep()
         assert sizes(log) == [size, size + 3] and witness.wrong == []

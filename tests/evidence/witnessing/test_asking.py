@@ -246,7 +246,7 @@ class TestSharingTheWork:
 
     @pytest.mark.committing
     def test_no_transaction_is_open_while_a_witness_is_waited_for(
-        self, configure: Configure, witness: StrictWitness, keeper_url: str
+        self, configure: Configure, witness: StrictWitness, database_url: str
     ) -> None:
         found_organisation(decisions=5)
         configure(witness)
@@ -254,7 +254,7 @@ class TestSharingTheWork:
         states: list[str] = []
 
         def looks(_: StrictWitness, handler: BaseHTTPRequestHandler) -> None:
-            with psycopg.connect(keeper_url) as other:
+            with psycopg.connect(database_url) as other:
                 rows = other.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", [own]).fetchall()
                 states.extend(row[0] for row in rows)
 

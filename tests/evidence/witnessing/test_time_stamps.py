@@ -1,6 +1,8 @@
 """Time-stamps: asked for as RFC 3161 has it, and believed only under the certificates that the operator gave."""
 
+import hashlib
 import random
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -83,23 +85,17 @@ class TestWhatIsBelieved:
     def test_what_is_sent_is_the_hash_of_the_text_with_a_nonce_and_the_wish_for_certificates(
         self, stamping: Authority, tmp_path: Path
     ) -> None:
-        import hashlib
-        import subprocess
-
         stamping.chain = ("between",)
         stamp(stamping)
         stamp(stamping)
-        queries = []
+        nonces = []
         for query in stamping.queries[-2:]:
             (tmp_path / "query").write_bytes(query)
             command = ["openssl", "ts", "-query", "-in", str(tmp_path / "query"), "-text"]
             said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             assert "Hash Algorithm: sha256" in said and "Certificate required: yes" in said
-            queries.append(said)
-        digits = hashlib.sha256(TEXT).hexdigest()
-        shown = "".join(part for line in queries[0].splitlines() if " - " in line for part in line.split()[2:18])
-        assert digits in shown.replace("-", "")
-        nonces = [next(line for line in said.splitlines() if "Nonce" in line) for said in queries]
+            assert hashlib.sha256(TEXT).digest() in query
+            nonces.append(next(line for line in said.splitlines() if "Nonce" in line))
         assert nonces[0] != nonces[1]
 
     def test_signature_lines_are_not_part_of_what_is_stamped(self, stamping: Authority) -> None:
@@ -145,7 +141,6 @@ class TestWhatIsNot:
 
     def test_one_over_something_else(self, stamping: Authority) -> None:
         stamping.chain = ("between",)
-        import hashlib
 
         def other(found: Authority, query: bytes) -> Answer:
             return 200, found.stamp(query.replace(hashlib.sha256(TEXT).digest(), hashlib.sha256(b"x").digest()))
@@ -175,14 +170,6 @@ class TestWhatIsNot:
     def test_any_byte_flipped_is_refused_or_changes_nothing_that_is_proven(self, stamping: Authority) -> None:
         """Certificates that are not needed may be damaged; what was stamped, and when, may not."""
         stamping.chain = ("root", "between")
-        genuine: list[bytes] = []
-
-        def keeps(found: Authority, query: bytes) -> Answer:
-            genuine.append(found.stamp(query))
-            return 200, genuine[-1]
-
-        stamping.behave = keeps
-        stamp(stamping)
         chance = random.Random(3161)
         for _ in range(150):
 
@@ -197,7 +184,7 @@ class TestWhatIsNot:
             except Unstamped:
                 continue
             digest, at = stamped_in(taken.response)
-            assert digest == stamped_in(genuine[-1])[0] and abs(at - datetime.now(UTC)) < timedelta(minutes=1)
+            assert digest == hashlib.sha256(TEXT).digest() and abs(at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 class TestDer:
