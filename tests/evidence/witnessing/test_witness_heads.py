@@ -350,5 +350,6 @@ def test_the_page_says_what_happened(
     every = client.get("/admin/").content.decode()
     assert "The ledger is in trouble" in every
     alert = alerts()[0]
+    client.force_login(make_person(administrator=True))
     told: Any = client.get(f"/admin/notices/alert/{alert.pk}/change/").content.decode()
     assert "bears this log" in told and "put back to an older state" in told
