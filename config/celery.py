@@ -23,6 +23,17 @@ app.conf.beat_schedule = {
     "self-audit": {"task": "evidence.tasks.audit_slice_task", "schedule": 60.0},
     "loose-ends": {"task": "evidence.tasks.audit_loose_ends_task", "schedule": 300.0},
     "discontinued-logs": {"task": "evidence.tasks.alert_discontinued_task", "schedule": 60.0},
+    "anchor-checkpoints": {
+        "task": "evidence.tasks.anchor_checkpoints_task",
+        "schedule": 10.0,
+        "options": {"expires": 30},
+    },
+    "look-at-witnesses": {
+        "task": "evidence.tasks.look_at_witnesses_task",
+        "schedule": 30.0,
+        "options": {"expires": 60},
+    },
+    "watch-exposure": {"task": "evidence.tasks.watch_exposure_task", "schedule": 60.0},
     "forget-letter-drafts": {"task": "evidence.tasks.forget_letter_drafts_task", "schedule": 24 * 3600.0},
     "seal-alerts": {"task": "notices.tasks.seal_waiting_alerts_task", "schedule": 60.0},
     "send-webhooks": {"task": "notices.tasks.send_webhooks_task", "schedule": 2.0, "options": {"expires": 10}},

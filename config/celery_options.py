@@ -35,7 +35,11 @@ task_serializer = "json"
 accept_content = ["json"]
 # What waits for other people's servers has workers of its own, in threads: a slow receiver holds nothing else up.
 OUTGOING = "outgoing"
-task_routes = {f"notices.tasks.{name}_task": {"queue": OUTGOING} for name in ("send_webhooks", "deliver", "send_mails")}
+WAITING = {
+    "notices.tasks": ("send_webhooks", "deliver", "send_mails"),
+    "evidence.tasks": ("anchor_checkpoints", "anchor", "look_at_witnesses", "look_at_witness"),
+}
+task_routes = {f"{where}.{name}_task": {"queue": OUTGOING} for where, names in WAITING.items() for name in names}
 task_acks_late = True
 task_reject_on_worker_lost = True
 task_ignore_result = True

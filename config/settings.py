@@ -135,6 +135,26 @@ EMAIL_FROM = env.str("EMAIL_FROM", "")
 ALERT_ESCALATION_HOURS = env.int("ALERT_ESCALATION_HOURS", 4, validate=validate.Range(1))
 """An alert that nobody has acknowledged for this long is told to deputies and administrators as well."""
 
+# --- what is anchored outside (docs/witnessing.md) -------------------------------------------------------------------
+WITNESS_POLICY_FILE = env.str("WITNESS_POLICY_FILE", "")
+"""A trust policy (C2SP tlog-policy): its witnesses that have an address are sent checkpoints."""
+WITNESS_SECONDS = env.int("WITNESS_SECONDS", 300, validate=validate.Range(30))
+"""How often a log that grew is sent to witnesses: with time-stamps, what is exposed to a rewrite at most."""
+WITNESS_LOOK_SECONDS = env.int("WITNESS_LOOK_SECONDS", 300, validate=validate.Range(30))
+"""How often it is looked up what witnesses hold, whether the log grew or not."""
+TIMESTAMP_AUTHORITIES_FILE = env.str("TIMESTAMP_AUTHORITIES_FILE", "")
+"""RFC 3161 authorities, a line each: `authority <name> <url> <file of certificates>`."""
+TIMESTAMP_SECONDS = env.int("TIMESTAMP_SECONDS", 3600, validate=validate.Range(60))
+"""How often a log that grew is time-stamped."""
+EXPOSURE_ALERT_MINUTES = env.int("EXPOSURE_ALERT_MINUTES", 180, validate=validate.Range(1))
+"""Entries that no witness and no authority has seen for this long raise an alert."""
+ANCHOR_NETWORKS: list[str] = env.list("ANCHOR_NETWORKS", [], validate=outgoing.are_networks)
+"""Networks that are not public in which witnesses and authorities may be, such as this machine: 127.0.0.0/8."""
+ANCHOR_PROXY = env.str("ANCHOR_PROXY", "", validate=outgoing.is_proxy)
+"""An egress proxy (http://host:port) to witnesses and authorities."""
+ANCHOR_CA_FILE = env.str("ANCHOR_CA_FILE", "")
+"""Certificates that those of witnesses and authorities (of their TLS) are checked against."""
+
 env.seal()
 
 # --- applications ----------------------------------------------------------------------------------------------------

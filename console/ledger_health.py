@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection
 
-from ledger.errors import HeadStoreUnavailable
+from ledger.errors import CONTRADICTED, HeadStoreUnavailable
 from ledger.heads import StoredHead, head_store
 
 # the newest head of each log by index, and how far the self-audit has come
@@ -15,7 +15,8 @@ LOGS = """
     SELECT log.id, log.origin, log.kind, log.system_id, log.sequence, closure.closed_at,
            coalesce(head.tree_size, 0), head.root_hash, head.recorded_at,
            progress.next_index, progress.pass_started_at, progress.pass_finished_at,
-           coalesce(progress.findings, '[]'::jsonb)
+           coalesce(progress.findings, '[]'::jsonb),
+           closure.log_id IS NULL AND EXISTS (SELECT FROM ledger_contradiction WHERE log_id = log.id)
     FROM ledger_log log
     LEFT JOIN LATERAL (
         SELECT tree_size, root_hash, recorded_at FROM ledger_head WHERE log_id = log.id ORDER BY tree_size DESC LIMIT 1
@@ -96,7 +97,8 @@ def _state(row: tuple[Any, ...], signed: dict[uuid.UUID, StoredHead] | None) -> 
         audit_started_at=row[10],
         audit_finished_at=row[11],
         findings=findings,
-        trouble=_trouble(log_id, size, root, signed)
+        trouble=(CONTRADICTED if row[13] else "")
+        or _trouble(log_id, size, root, signed)
         or (f"the self-audit found {len(findings)} mismatches" if findings else ""),
     )
 

@@ -12,6 +12,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from config.metrics import metrics_response
+from evidence.anchors import asked_identities
+from evidence.exposure import exposures
+from evidence.models import Anchor, Outcome
 from intake.models import QuarantineCase, QuarantinedRecord
 from intake.selectors import count_bounded, silent_sources, watched_sources
 from ledger.errors import HeadStoreUnavailable
@@ -36,6 +39,7 @@ class DatabaseCollector(Collector):
         yield from self._alerts()
         yield from self._quarantine()
         yield from self._sources()
+        yield from _exposure()
         yield from _outgoing()
 
     def _logs(self) -> Iterable[Metric]:
@@ -75,6 +79,21 @@ class DatabaseCollector(Collector):
         yield _age("answerable_source_longest_silence_seconds", about, quietest)
         silent = silent_sources().count()
         yield GaugeMetricFamily("answerable_sources_silent", "Sources not heard from as expected.", value=silent)
+
+
+def _exposure() -> Iterable[Metric]:
+    """What neither witnesses nor time-stamp authorities have seen: with nobody asked, everything."""
+    entries = GaugeMetricFamily("answerable_log_exposed_entries", "Entries nobody outside saw.", labels=["origin"])
+    ages = GaugeMetricFamily("answerable_log_exposed_seconds", "Since the first of them was sealed.", labels=["origin"])
+    for each in exposures():
+        entries.add_metric([each.origin], each.entries)
+        ages.add_metric([each.origin], max(0.0, each.age.total_seconds()))
+    yield entries
+    yield ages
+    asked = Anchor.objects.filter(identity__in=asked_identities(), log__closure=None)
+    failing = asked.exclude(outcome__in=(Outcome.ANCHORED, Outcome.WAITING)).count()
+    about = "Pairs of a log and a witness or authority of which the last attempt failed."
+    yield GaugeMetricFamily("answerable_anchors_failing", about, value=failing)
 
 
 def _outgoing() -> Iterable[Metric]:

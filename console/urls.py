@@ -36,6 +36,7 @@ from console.views import (
     switchboard,
     switches,
     systems,
+    witnesses,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -168,7 +169,9 @@ urlpatterns: list[URLPattern] = [
     path("people/<uuid:person_id>/leave", leaving.leaving, name="leaving"),
     path("mine/", mine.mine, name="mine"),
     path("logs/", logs.log_list, name="logs"),
+    path("logs/witnesses/", witnesses.witnesses, name="witnesses"),
     path("logs/<uuid:log_id>/checkpoint", logs.checkpoint, name="log_checkpoint"),
+    path("logs/<uuid:log_id>/witnessed", witnesses.witnessed, name="log_witnessed"),
     # who has no second factor yet may stop, and may not loosen: the names say which is which
     path("switchboard/", switchboard.switchboard, name="switchboard"),
     path("switchboard/live", switchboard.live, name="switchboard_live"),

@@ -3,7 +3,7 @@
 from django.apps import apps
 
 from evidence.verification.findings import MEANINGS
-from notices.words import shows
+from notices.words import moment, shows
 
 
 @shows("code", "Found")
@@ -17,3 +17,20 @@ def _table(name: str) -> str | None:
     """What the rows of a table are called."""
     found = (model for model in apps.get_models() if model._meta.db_table == name)
     return next((str(model._meta.verbose_name_plural) for model in found), None)
+
+
+VERDICTS = {
+    "ahead": "A larger tree than this database holds: it was put back to an older state",
+    "forked": "Another tree than this database holds at that size: it was rewritten",
+}
+PROOF = {
+    "yes": "Yes: the checkpoint bears this log's own signature. Nothing more is signed for the log",
+    "no": "No: it is the witness's word alone",
+}
+shows("verdict", "What it has cosigned")(VERDICTS.get)
+shows("proven", "Proven")(PROOF.get)
+shows("witness", "Witness")(str)
+shows("seen_size", "Entries it has cosigned")(str)
+shows("exposed", "Entries in all")(str)
+shows("logs", "Logs")(str)
+shows("exposed_since", "The first sealed")(moment)

@@ -21,6 +21,27 @@ class HeadAlreadyKnown(Conflict):
     meaning = "Adopting is for a host that has none. Where the database contradicts a head, close the log."
 
 
+class NotWitnessed(Conflict):
+    code = "not-witnessed"
+    title = "The witnesses do not vouch for a head of this log"
+    meaning = (
+        "Too few of them show a checkpoint of it that bears their cosignature, by the quorum of the trust policy. Two "
+        "administrators can adopt the head instead."
+    )
+
+
+class LogNotWitnessed(NotFound):
+    code = "log-not-witnessed"
+    title = "No witness has cosigned a checkpoint of this log yet"
+    meaning = "The newest checkpoint, without cosignatures, is served all the same."
+
+
+class CheckpointNotFound(NotFound):
+    code = "checkpoint-not-found"
+    title = "No anchored checkpoint of this size is kept"
+    meaning = "Those that witnesses or time-stamp authorities have seen are listed under the log's anchors."
+
+
 class LogStillContinues(Conflict):
     code = "log-still-continues"
     title = "This log continues what was signed"

@@ -3,7 +3,14 @@
 from ledger.kinds import Belongs, Kind
 
 ERASURE_PERFORMED = Kind("erasure.performed", Belongs.SCOPE, "what is erasable in the row it is about was erased")
-HEAD_ADOPTED = Kind("head.adopted", Belongs.SCOPE, "two administrators made this host take a log's head as its own")
+CHECKPOINT_CONTRADICTED = Kind(
+    "checkpoint.contradicted",
+    Belongs.REGISTRY,
+    "somebody outside holds a signed checkpoint that the database contradicts",
+)
+HEAD_ADOPTED = Kind(
+    "head.adopted", Belongs.SCOPE, "a host took a log's head as its own: by two administrators, or from witnesses"
+)
 LETTER_ISSUED = Kind(
     "letter.issued", Belongs.SYSTEM, "a person explained a decision to somebody it is about, in writing"
 )

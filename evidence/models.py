@@ -1,4 +1,4 @@
-"""What evidence keeps: the self-audit's progress, explanation letters; for the steps to come, witnesses and bundles."""
+"""What evidence keeps: the self-audit's progress, anchors, explanation letters; for the steps to come, bundles."""
 
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -8,10 +8,25 @@ from django.utils import timezone
 
 from config.database import Access
 from config.ids import new_id
+from evidence.anchor_models import Anchor, AnchorKind, AnchorTarget, Cosignature, Outcome, Timestamp
 from governance.models import LetterTemplate
 from governance.models.letter_templates import language_tag
 from ledger.models import Checkpoint, Log
 from ledger.rows import KeyedRow, key_once
+
+__all__ = [
+    "Anchor",
+    "AnchorKind",
+    "AnchorTarget",
+    "AuditProgress",
+    "Cosignature",
+    "EvidenceBundle",
+    "ExplanationLetter",
+    "LetterDraft",
+    "Outcome",
+    "Timestamp",
+    "WalkProgress",
+]
 
 
 class AuditProgress(models.Model):
@@ -51,36 +66,6 @@ class WalkProgress(models.Model):
 
     def __str__(self) -> str:
         return f"{self.walk} at {self.cursor}"
-
-
-class Cosignature(models.Model):
-    """A witness's line under a checkpoint."""
-
-    DB_ACCESS = Access.APPEND
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    checkpoint = models.ForeignKey(Checkpoint, models.PROTECT, related_name="cosignatures")
-    witness = models.CharField(max_length=255)
-    line = models.TextField()
-    received_at = models.DateTimeField(db_default=Now())
-
-    def __str__(self) -> str:
-        return f"{self.witness} on {self.checkpoint_id}"
-
-
-class Timestamp(models.Model):
-    """An RFC 3161 time-stamp over a checkpoint."""
-
-    DB_ACCESS = Access.APPEND
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    checkpoint = models.ForeignKey(Checkpoint, models.PROTECT, related_name="timestamps")
-    authority = models.CharField(max_length=255)
-    token = models.BinaryField()
-    received_at = models.DateTimeField(db_default=Now())
-
-    def __str__(self) -> str:
-        return f"{self.authority} on {self.checkpoint_id}"
 
 
 class EvidenceBundle(models.Model):

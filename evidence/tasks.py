@@ -1,8 +1,12 @@
-"""Beat tasks of the evidence floor."""
+"""Tasks of the evidence floor. Those that wait for others' servers sweep rows: a lost message loses nothing."""
+
+import time
+from uuid import UUID
 
 from celery import shared_task
 from django.db import connection
 
+from evidence.services import anchoring, exposure_alerts, witness_heads
 from evidence.services.checkpoints import record_checkpoints
 from evidence.services.letter_drafts import forget_letter_drafts
 from evidence.services.self_audit import alert_discontinued, audit_loose_ends, audit_slice
@@ -10,6 +14,7 @@ from ledger.entries import SERVER
 
 SLICE_SECONDS = 20.0
 PRUNED_AT_ONCE = 50_000
+PATIENCE = 30.0  # seconds for which one task goes on with what waits for the same witness or authority
 
 
 @shared_task
@@ -51,3 +56,47 @@ def ensure_partitions_task() -> int:
         cursor.execute("SELECT audit_ensure_partitions(%s, %s)", [2, 12])
         row = cursor.fetchone()
     return int(row[0]) if row else 0
+
+
+@shared_task
+def anchor_checkpoints_task() -> int:
+    """Choose what is sent, and hand out what is due."""
+    due = anchoring.due_anchors()
+    for anchor_id in due:
+        anchor_task.delay(str(anchor_id))
+    return len(due)
+
+
+@shared_task
+def anchor_task(anchor_id: str) -> int:
+    """Ask for one log, and then for what waits for the same party."""
+    until, asked, current = time.monotonic() + PATIENCE, 0, UUID(anchor_id)
+    while (anchor := anchoring.ask(current)) is not None:
+        asked += 1
+        witness_heads.follow_up(actor=SERVER, anchor=anchor)
+        following = anchoring.next_after(current)
+        if following is None or time.monotonic() > until:
+            break
+        current = following
+    return asked
+
+
+@shared_task
+def look_at_witnesses_task() -> int:
+    """Hand out the witnesses that are to be looked at: one task each, so that a dead one takes a single thread."""
+    names = witness_heads.due_witnesses()
+    for name in names:
+        look_at_witness_task.delay(name)
+    return len(names)
+
+
+@shared_task
+def look_at_witness_task(name: str) -> int:
+    return len(witness_heads.look_at_due(actor=SERVER, name=name))
+
+
+@shared_task
+def watch_exposure_task() -> int:
+    witness_heads.seal_contradictions(actor=SERVER)
+    exposure_alerts.close_settled_claims()
+    return exposure_alerts.watch_exposure(actor=SERVER)

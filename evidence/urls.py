@@ -3,6 +3,7 @@
 from django.urls import path
 
 from evidence.api import (
+    anchors,
     case_reading,
     cases,
     incidents,
@@ -20,6 +21,12 @@ urlpatterns = [
     path("logs/<str:name>/checkpoint", logs.checkpoint, name="log-checkpoint"),
     path("logs/<str:name>/tile/entries/<path:path>", logs.bundle, name="log-bundle"),
     path("logs/<str:name>/tile/<path:path>", logs.tile, name="log-tile"),
+    # the same log as of its newest witnessed checkpoint: a prefix of its own, for clients that know one `checkpoint`
+    path("logs/<str:name>/witnessed/checkpoint", logs.witnessed_checkpoint, name="log-witnessed-checkpoint"),
+    path("logs/<str:name>/witnessed/tile/entries/<path:path>", logs.bundle),
+    path("logs/<str:name>/witnessed/tile/<path:path>", logs.tile),
+    path("logs/<str:name>/checkpoints/<int:tree_size>", logs.stored_checkpoint, name="log-stored-checkpoint"),
+    path("logs/<str:name>/timestamps/<int:tree_size>/<str:authority>", logs.timestamp, name="log-timestamp"),
     path("api/v1/people/<uuid:person_id>/leaving", leaving.LeavingApi.as_view(), name="leaving"),
     path("api/v1/outcomes", outcomes.OutcomesApi.as_view(), name="outcomes"),
     path("api/v1/decisions/search", investigation.DecisionSearch.as_view(), name="decision-search"),
@@ -30,6 +37,7 @@ urlpatterns = [
     path("api/v1/saved-filters", saved_filters.SavedFiltersApi.as_view(), name="saved-filters"),
     path("api/v1/saved-filters/<uuid:filter_id>", saved_filters.SavedFilterApi.as_view(), name="saved-filter"),
     path("api/v1/logs", proofs.LogList.as_view(), name="logs"),
+    path("api/v1/logs/<str:name>/anchors", anchors.LogAnchors.as_view(), name="log-anchors"),
     path("api/v1/decisions/<uuid:decision_id>/proof", proofs.DecisionProof.as_view(), name="decision-proof"),
     path("api/v1/decisions/<uuid:decision_id>/entry", proofs.DecisionEntry.as_view(), name="decision-entry"),
     path("api/v1/decisions/<uuid:decision_id>/letters", letters.DecisionLettersApi.as_view(), name="letters"),

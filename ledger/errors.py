@@ -39,6 +39,10 @@ class LedgerRolledBack(Unavailable):
     title = "The database does not continue what was signed"
 
 
+CONTRADICTED = "somebody outside holds a signed checkpoint of it that this database does not continue"
+"""What is said of a log with a `Contradiction`."""
+
+
 class SigningKeyUnavailable(Unavailable):
     code = "signing-key-unavailable"
     title = "The signing key cannot be read"

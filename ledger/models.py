@@ -116,8 +116,13 @@ class Head(models.Model):
 class Checkpoint(models.Model):
     """A signed checkpoint that was anchored, bundled or put in the registry log; others are signed on demand.
 
-    Its id is that of the entry that says so.
+    The id of one that was put in the registry log is that of the entry that says so; of others nothing is sealed.
     """
+
+    class Purpose(models.TextChoices):
+        RECORDED = "recorded"
+        ANCHORED = "anchored"
+        BUNDLED = "bundled"
 
     DB_ACCESS = Access.APPEND
 
@@ -126,10 +131,42 @@ class Checkpoint(models.Model):
     tree_size = models.BigIntegerField()
     root_hash = models.BinaryField()
     note = models.TextField()
+    purpose = models.CharField(max_length=16, choices=Purpose.choices, db_default=Purpose.RECORDED)
     created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["log", "tree_size"], name="checkpoint_by_size")]
 
     def __str__(self) -> str:
         return f"{self.log_id} checkpoint {self.tree_size}"
+
+
+class Contradiction(models.Model):
+    """A checkpoint of a log that bears its own signature, is in somebody else's hands, and does not fit the database.
+
+    Either the database was put back to an older state, or two histories were signed. While one stands, nothing is
+    sealed in the log and nothing signed for it; two administrators close it.
+    """
+
+    DB_ACCESS = Access.APPEND
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    log = models.ForeignKey(Log, models.PROTECT, related_name="contradictions")
+    tree_size = models.BigIntegerField()
+    root_hash = models.BinaryField()
+    note = models.TextField()
+    """The signed note, as it was found: the evidence."""
+    witness = models.CharField(max_length=255)
+    """The name of the key of whoever had it."""
+    found_size = models.BigIntegerField()
+    """How large the log was in the database then."""
+    found_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint("log", "tree_size", "root_hash", name="contradiction_once")]
+
+    def __str__(self) -> str:
+        return f"{self.log_id} contradicted at {self.tree_size}"
 
 
 class Particulars(models.Model):

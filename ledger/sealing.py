@@ -31,7 +31,7 @@ from django.db import connection, transaction
 
 from ledger.copying import Copies
 from ledger.entries import Draft
-from ledger.errors import HeadMissing, HeadPresent, LedgerRolledBack, LogClosed, LogNotFound
+from ledger.errors import CONTRADICTED, HeadMissing, HeadPresent, LedgerRolledBack, LogClosed, LogNotFound
 from ledger.heads import StoredHead, head_store
 from ledger.kinds import Kind
 from ledger.models import Entry
@@ -203,7 +203,8 @@ def _joined(seal: Seal) -> Iterator[None]:
 LOCK = "SELECT id FROM ledger_log WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 HEADS = """
     SELECT l.id, l.origin, h.frontier, h.root_hash, c.log_id,
-        (SELECT max(leaf_index) + 1 FROM ledger_entry WHERE log_id = l.id)
+        (SELECT max(leaf_index) + 1 FROM ledger_entry WHERE log_id = l.id),
+        EXISTS (SELECT FROM ledger_contradiction WHERE log_id = l.id)
     FROM ledger_log l
     LEFT JOIN LATERAL
         (SELECT frontier, root_hash FROM ledger_head WHERE log_id = l.id ORDER BY tree_size DESC LIMIT 1) h ON true
@@ -238,9 +239,12 @@ def _open_log(
     root_hash: bytes | None,
     closed: uuid.UUID | None,
     entries: int | None,
+    is_contradicted: bool,
 ) -> OpenLog:
     if closed:
         raise LogClosed(f"{origin} takes no more entries")
+    if is_contradicted:
+        raise LedgerRolledBack(f"{origin}: {CONTRADICTED}")
     log = OpenLog(log_id, origin, Frontier.from_bytes(bytes(frontier)) if frontier else Frontier())
     # a head is only a row: it must be one of these entries, or we would build on somebody's invention
     if log.frontier.size != (entries or 0) or (root_hash and log.frontier.root() != bytes(root_hash)):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from ledger.errors import EntryNotFound, HeadMissing, LedgerRolledBack, LogClosed, LogNotFound
+from ledger.errors import CONTRADICTED, EntryNotFound, HeadMissing, LedgerRolledBack, LogClosed, LogNotFound
 from ledger.heads import StoredHead, head_store
-from ledger.models import Checkpoint, Entry, Log, LogClosure
+from ledger.models import Checkpoint, Contradiction, Entry, Log, LogClosure
 from ledger.signing import SignedCheckpoint, sign_head
 from ledger.tlog import EMPTY_ROOT, fold, subtree_nodes
 from ledger.tree_store import TreeReader
@@ -69,6 +69,8 @@ def latest_checkpoint(log: Log) -> SignedCheckpoint:
     """
     if closure := LogClosure.objects.filter(log=log).first():
         return _last_stored_checkpoint(log, closure)
+    if Contradiction.objects.filter(log=log).exists():
+        raise LedgerRolledBack(f"{log.origin}: {CONTRADICTED}")
     head = latest_head(log.id)
     stored = head_store().head(log.id)
     if stored is None and head.tree_size:
@@ -102,12 +104,14 @@ def discontinued_logs() -> list[str]:
     """Origins of the open logs that the database does not continue as this host signed them, or has no head of.
 
     Compares sizes, and roots where the sizes are equal; sealing compares the roots of what lies further back. The head
-    store is read first: what is sealed meanwhile makes the database's head newer, never older.
+    store is read first: what is sealed meanwhile makes the database's head newer, never older. A log that a checkpoint
+    in somebody else's hands contradicts is among them.
     """
     signed = head_store().heads()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT l.id, l.origin, h.tree_size, h.root_hash FROM ledger_log l"
+            "SELECT l.id, l.origin, h.tree_size, h.root_hash,"
+            " EXISTS (SELECT FROM ledger_contradiction d WHERE d.log_id = l.id) FROM ledger_log l"
             " LEFT JOIN LATERAL (SELECT tree_size, root_hash FROM ledger_head WHERE log_id = l.id"
             " ORDER BY tree_size DESC LIMIT 1) h ON true"
             " WHERE NOT EXISTS (SELECT FROM ledger_logclosure c WHERE c.log_id = l.id) ORDER BY l.origin"
@@ -115,8 +119,9 @@ def discontinued_logs() -> list[str]:
         rows = cursor.fetchall()
     return [
         origin
-        for log_id, origin, size, root in rows
-        if not _continues(LogHead(size or 0, bytes(root) if root else EMPTY_ROOT), signed.get(log_id))
+        for log_id, origin, size, root, is_contradicted in rows
+        if is_contradicted
+        or not _continues(LogHead(size or 0, bytes(root) if root else EMPTY_ROOT), signed.get(log_id))
     ]
 
 

@@ -81,6 +81,16 @@ ALERT_KINDS = {
         "Changed after it was sealed",
         "The database does not hold what was sealed. Somebody or something changed it.",
     ),
+    "ledger.not_anchored": AlertKind(
+        "Not seen by anybody outside",
+        "Neither witnesses nor time-stamp authorities have seen what was sealed, for longer than it should take. Until "
+        "they have, somebody with database, key and head store could rewrite it.",
+    ),
+    "ledger.witness_contradicts": AlertKind(
+        "A witness remembers another history",
+        "A witness has cosigned a tree of this log that the database does not continue: an older database was "
+        "restored, or two histories were signed.",
+    ),
     "review.deadline_missed": AlertKind(
         "Review deadline missed",
         "Nobody decided in time. What the rule says for that case was applied.",

@@ -27,6 +27,7 @@ from config.standalone.services import Command, Service
 from config.standalone.static_stamp import stale
 from config.standalone.stopping import StopAsked, StopRequest, ignore_stop_signals, stop_signals
 from config.standalone.terminal import say, step
+from config.standalone.witnesses import ask_witnesses
 
 BLOCKING_THREADS = 64  # threads of a web process: as many single posts can share one commit
 CONTROL_CONNECTIONS = 24  # of the control process: its threads, and those that listen
@@ -97,6 +98,7 @@ class Supervisor:
                 self._begin(Broker(self.options.data_dir, log=self._log("broker")))
         self._prepare_database()
         agree_on_origin(self.options)
+        ask_witnesses(self._manage)
         self._collect_static_files()
         ports = f"web on {self.options.host}:{self.options.port}, control on port {self.options.control_port}"
         with step(f"Starting {ports}, workers and beat"):

@@ -18,6 +18,8 @@ from console.ledger_health import LogState, log_states
 from console.pages import page, show, viewer
 from console.register import MatrixRow, matrix, visible_systems
 from console.switchboard.words import MODES, ModeWords
+from evidence.anchors import is_anchored
+from evidence.exposure import exposures
 from governance import rights
 from governance.acts import Act
 from governance.models import Person
@@ -71,6 +73,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         entries=sum(log.tree_size for log in logs),
         system_names=reached,
         troubled=sum(not log.is_well for log in logs),
+        exposed={each.log_id: each for each in exposures()},
+        is_anchored=is_anchored(),
         verified_at=_verified_at(logs),
     )
 

@@ -12,8 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from config.dispatch import for_reading
 from config.errors import Forbidden
 from config.rate_limits import REQUESTS, key_of_credential
-from evidence.errors import TileNotFound
+from evidence.anchors import StoredCheckpoint, checkpoint_of_size, with_known_cosignatures
+from evidence.anchors import witnessed_checkpoint as newest_witnessed
+from evidence.errors import CheckpointNotFound, LogNotWitnessed, TileNotFound
 from evidence.proofs import bundle_bytes, tile_bytes
+from evidence.witnessing.authorities import REPLY
 from governance.api.authentication import authenticate_request
 from governance.models import ServiceKey
 from governance.register import KeyGrant
@@ -29,9 +32,48 @@ REGISTRY = "registry"
 
 @for_reading
 def checkpoint(request: HttpRequest, name: str) -> HttpResponse:
-    """The newest signed checkpoint."""
+    """The newest signed checkpoint; with cosignatures where witnesses have seen this very tree."""
     log = _log(request, name, Scope.LEDGER_READ, Scope.DECISIONS_WRITE)
-    response = HttpResponse(latest_checkpoint(log).note, content_type="text/plain; charset=utf-8")
+    signed = latest_checkpoint(log)
+    return _note(with_known_cosignatures(log, signed.tree_size, signed.note))
+
+
+@for_reading
+def witnessed_checkpoint(request: HttpRequest, name: str) -> HttpResponse:
+    """The newest checkpoint that witnesses have cosigned, as many as the policy asks for: some minutes old, mostly."""
+    log = _log(request, name, Scope.LEDGER_READ, Scope.DECISIONS_WRITE)
+    found = newest_witnessed(log)
+    if found is None:
+        raise LogNotWitnessed()
+    return _note(found.note)
+
+
+@for_reading
+def stored_checkpoint(request: HttpRequest, name: str, tree_size: int) -> HttpResponse:
+    """An anchored checkpoint by its size."""
+    log = _log(request, name, Scope.LEDGER_READ, Scope.DECISIONS_WRITE)
+    return _note(_anchored(log, tree_size).note)
+
+
+@for_reading
+def timestamp(request: HttpRequest, name: str, tree_size: int, authority: str) -> HttpResponse:
+    """An RFC 3161 time-stamp over the text of an anchored checkpoint: the authority's response, in DER."""
+    log = _log(request, name, Scope.LEDGER_READ, Scope.DECISIONS_WRITE)
+    for stamp in _anchored(log, tree_size).timestamps:
+        if stamp.authority == authority:
+            return _octets(stamp.token, REPLY)
+    raise CheckpointNotFound()
+
+
+def _anchored(log: Log, tree_size: int) -> StoredCheckpoint:
+    found = checkpoint_of_size(log, tree_size)
+    if found is None:
+        raise CheckpointNotFound()
+    return found
+
+
+def _note(note: str) -> HttpResponse:
+    response = HttpResponse(note, content_type="text/plain; charset=utf-8")
     response["Cache-Control"] = "private, no-cache"
     return response
 
@@ -57,10 +99,10 @@ def bundle(request: HttpRequest, name: str, path: str) -> HttpResponse:
     return _octets(bundle_bytes(log, index, width))
 
 
-def _octets(data: bytes | None) -> HttpResponse:
+def _octets(data: bytes | None, content_type: str = "application/octet-stream") -> HttpResponse:
     if data is None:
         raise TileNotFound()
-    response = HttpResponse(data, content_type="application/octet-stream", status=HTTPStatus.OK)
+    response = HttpResponse(data, content_type=content_type, status=HTTPStatus.OK)
     response["Cache-Control"] = IMMUTABLE
     return response
 

@@ -16,6 +16,7 @@ from audit.reach import Reach
 from audit.selectors import visible_decision
 from config.errors import ServiceError
 from evidence.api.logs import may_read
+from evidence.exposure import Exposure, exposures
 from evidence.proofs import entry_of, prove_entry
 from evidence.services.self_audit import last_verified_at
 from governance.api.authentication import HasScope, grant_of
@@ -55,22 +56,33 @@ class LogList(APIView):
         predecessor = serializers.CharField(allow_null=True, help_text="Origin of the log this one continues.")
         is_closed = serializers.BooleanField()
         verified_at = serializers.DateTimeField(allow_null=True, help_text="End of the last whole self-audit.")
+        anchors = serializers.CharField(help_text="Where its anchored checkpoints are listed.")
+        cosigned_size = serializers.IntegerField(
+            help_text="The newest tree that enough witnesses have cosigned; 0: none."
+        )
+        stamped_size = serializers.IntegerField(help_text="The newest tree that is time-stamped; 0: none.")
+        exposed_since = serializers.DateTimeField(
+            allow_null=True,
+            help_text="When the first entry was sealed that nobody outside has seen. Null: all are seen.",
+        )
 
     @extend_schema(responses=Output(many=True), operation_id="list_logs", tags=["evidence"])
     def get(self, request: Request) -> Response:
-        logs = Log.objects.select_related("predecessor", "closure").order_by("kind", "id")
-        return Response([_described(log) for log in logs if may_read(grant_of(request), log)])
+        logs = list(Log.objects.select_related("predecessor", "closure").order_by("kind", "id"))
+        exposed = {each.log_id: each for each in exposures(open_only=False)}
+        return Response([_described(log, exposed[log.id]) for log in logs if may_read(grant_of(request), log)])
 
 
-def _described(log: Log) -> dict[str, Any]:
+def _described(log: Log, exposed: Exposure) -> dict[str, Any]:
     tree_size, root_hash, refusal = _tree(log)
     keys = verifier_keys(log.origin)
     system = current().system_by_id(log.system_id) if log.system_id else None
+    name = log.origin.rsplit("/", 1)[1]
     return {
         "origin": log.origin,
         "kind": log.kind,
         "system": system.slug if system else None,
-        "path": f"/logs/{log.origin.rsplit('/', 1)[1]}",
+        "path": f"/logs/{name}",
         "tree_size": tree_size,
         "root_hash": root_hash,
         "refusal": refusal,
@@ -79,6 +91,10 @@ def _described(log: Log) -> dict[str, Any]:
         "predecessor": log.predecessor.origin if log.predecessor else None,
         "is_closed": hasattr(log, "closure"),
         "verified_at": last_verified_at(log),
+        "anchors": f"/api/v1/logs/{name}/anchors",
+        "cosigned_size": exposed.cosigned_size,
+        "stamped_size": exposed.stamped_size,
+        "exposed_since": exposed.since,
     }
 
 

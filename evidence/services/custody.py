@@ -75,8 +75,9 @@ def close_log(*, actor: Actor, asked_by: Person, approved_by: Person, log: Log) 
     require_two(Act.LOG_CLOSE, asked_by, approved_by)
     with sealing() as seal:
         _hold(log.id)
-        found, signed = latest_head(log.id), head_store().head(log.id)
-        if signed is None or _continues(log, found, signed):
+        found = latest_head(log.id)
+        signed = _lost(log, found)
+        if signed is None:
             raise LogStillContinues(log.origin)
         successor = _successor(log)
         said = _opening(log, successor, found.tree_size, signed) | two(asked_by, approved_by)
@@ -91,8 +92,16 @@ def close_log(*, actor: Actor, asked_by: Person, approved_by: Person, log: Log) 
     return successor
 
 
+def _lost(log: Log, found: LogHead) -> StoredHead | None:
+    """The largest signed tree that the database does not hold: this host's, or one in somebody else's hands."""
+    here = head_store().head(log.id)
+    elsewhere = [StoredHead(each.tree_size, bytes(each.root_hash)) for each in log.contradictions.all()]
+    lost = [head for head in (here, *elsewhere) if head is not None and not _continues(log, found, head)]
+    return max(lost, key=lambda head: head.tree_size, default=None)
+
+
 def _continues(log: Log, found: LogHead, signed: StoredHead) -> bool:
-    """Whether the database still holds the tree this host signed last; it may have grown since."""
+    """Whether the database still holds a tree that was signed; it may have grown since."""
     return found.tree_size >= signed.tree_size and root_at(log.id, signed.tree_size) == signed.root_hash
 
 
@@ -125,6 +134,8 @@ def _opening(log: Log, successor: Log, found: int, signed: StoredHead) -> dict[s
             "missing": [min(found, signed.tree_size), signed.tree_size],
         },
     }
+    if contradicted := [[each.tree_size, bytes(each.root_hash).hex()] for each in log.contradictions.order_by("id")]:
+        said["predecessor"]["contradicted"] = contradicted
     if log.system_id:
         said |= {"system": str(log.system_id), "registry": registry_log().origin}
     return said

@@ -104,7 +104,8 @@ def alert_discontinued(*, actor: Actor) -> int:
     troubled: list[tuple[Log, StoredHead | None]] = []
     with _going_on(actor, "heads"):
         signed_for = head_store().heads()
-        for log in Log.objects.filter(origin__in=discontinued_logs()).order_by("id"):
+        # of those that are contradicted from outside, whoever found that has alerted
+        for log in Log.objects.filter(origin__in=discontinued_logs(), contradictions=None).order_by("id"):
             troubled.append((log, signed_for.get(log.id)))
     for log, signed in troubled:
         found = latest_head(log.id)

@@ -6,7 +6,18 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
-from evidence.verification import cases, controls, credentials, logs, quarantine, records, rows, searches, trees
+from evidence.verification import (
+    anchors,
+    cases,
+    controls,
+    credentials,
+    logs,
+    quarantine,
+    records,
+    rows,
+    searches,
+    trees,
+)
 from evidence.verification.findings import Finding
 from evidence.verification.walks import Walk
 from ledger.guard import missing_triggers
@@ -66,7 +77,8 @@ class LogVerification:
 
     def conclude(self) -> list[Finding]:
         """What can be said of the log as a whole once every entry was seen. Takes no longer for a longer log."""
-        return [*self._check_end(), *self._check_identity(), *logs.checkpoints_beyond(self.log)]
+        ends = [*self._check_end(), *self._check_identity(), *logs.checkpoints_beyond(self.log)]
+        return [*ends, *anchors.contradictions(self.log)]
 
     def _check_end(self) -> Iterator[Finding]:
         log, size = self.log, latest_head(self.log.id).tree_size
@@ -189,7 +201,7 @@ def check_at_once() -> Iterator[Finding]:
 
 def walks() -> list[Walk]:
     """Every table whose rows an entry must lead to."""
-    checked = (logs, records, rows, cases, controls, quarantine, searches, credentials)
+    checked = (logs, anchors, records, rows, cases, controls, quarantine, searches, credentials)
     return [walk for each in checked for walk in each.walks()]
 
 

@@ -59,6 +59,9 @@ MEANINGS = {
     "quarantine-gone": "a record in quarantine is empty though no erasure was recorded",
     "quarantine-miscounted": "the receipts of quarantined records are not those that an entry counts",
     "quarantine-unsealed": "a record stands in quarantine that was neither counted nor waits for it",
+    "contradicted": "somebody outside holds a signed checkpoint that the database does not continue",
+    "cosignature-altered": "a stored cosignature is not by its witness over its checkpoint",
+    "timestamp-altered": "a stored time-stamp is not over its checkpoint at its time",
     "guard-open": "a trigger that refuses changes is missing or disabled",
 }
 

@@ -157,10 +157,11 @@ def walks() -> list[Walk]:
 
 
 def _checkpoints_without_entries(part: Slice) -> Iterator[Finding]:
-    """Stored checkpoints that no entry leads to (a checkpoint's id is its entry's)."""
+    """Stored checkpoints that no entry leads to. (The id of a recorded one is its entry's; of others none is sealed:
+    their signature and their tree are verified with the log.)"""
     query = sql.SQL(
         "SELECT c.id FROM ledger_checkpoint c"
-        " WHERE {} AND NOT EXISTS (SELECT FROM ledger_entry e WHERE e.id = c.id) LIMIT 100"
+        " WHERE {} AND (c.purpose = 'recorded') <> EXISTS (SELECT FROM ledger_entry e WHERE e.id = c.id) LIMIT 100"
     )
     for (checkpoint_id,) in rows_of(query.format(part.holds("c", "id"))):
         yield Finding("checkpoint-without-entry", row=str(checkpoint_id))

@@ -8,11 +8,21 @@ only, so that whoever audits the proofs can read it whole, and carry it elsewher
     proofs      inclusion and consistency: prover and checker
     note        signed notes and verifier keys
     checkpoint  a log's signed tree size and root hash
+    cosignature what a witness says of one
+    add_checkpoint  what a witness is asked
+    policy      which logs and witnesses are trusted, and how many are enough
     tiles       the layout a log is served in
     tlog_proof  the `.tlog-proof` file
     verify      the offline verifier, a command
 """
 
+from ledger.tlog.add_checkpoint import (
+    SIZE_TYPE,
+    AddCheckpoint,
+    MalformedRequest,
+    decode_add_checkpoint,
+    encode_add_checkpoint,
+)
 from ledger.tlog.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -22,6 +32,7 @@ from ledger.tlog.checkpoint import (
     open_checkpoint,
     sign_checkpoint,
 )
+from ledger.tlog.cosignature import Cosignature, Cosigner, read_cosignatures, with_cosignatures
 from ledger.tlog.hashes import EMPTY_ROOT, HASH_SIZE, leaf_hash, node_hash
 from ledger.tlog.note import (
     COSIGNATURE_V1,
@@ -41,6 +52,7 @@ from ledger.tlog.note import (
     sign_note,
     split_note,
 )
+from ledger.tlog.policy import MalformedPolicy, Policy, PolicyLog, PolicyWitness, parse_policy
 from ledger.tlog.proofs import (
     InvalidProof,
     ProofPlan,
@@ -100,10 +112,14 @@ __all__ = [
     "HASH_SIZE",
     "MAX_ENTRY_SIZE",
     "MAX_TREE_SIZE",
+    "SIZE_TYPE",
     "TILE_HEIGHT",
     "TILE_WIDTH",
+    "AddCheckpoint",
     "Checkpoint",
     "CheckpointError",
+    "Cosignature",
+    "Cosigner",
     "Frontier",
     "HashReader",
     "InvalidProof",
@@ -111,11 +127,16 @@ __all__ = [
     "MalformedCheckpoint",
     "MalformedKey",
     "MalformedNote",
+    "MalformedPolicy",
     "MalformedProof",
+    "MalformedRequest",
     "MalformedTile",
     "Node",
     "Note",
     "NoteError",
+    "Policy",
+    "PolicyLog",
+    "PolicyWitness",
     "ProofPlan",
     "Signature",
     "SignedCheckpoint",
@@ -133,9 +154,11 @@ __all__ = [
     "check_inclusion",
     "completed_tiles",
     "consistency_nodes",
+    "decode_add_checkpoint",
     "decode_bundle",
     "decode_tile",
     "decode_tlog_proof",
+    "encode_add_checkpoint",
     "encode_bundle",
     "encode_tile",
     "encode_tlog_proof",
@@ -150,11 +173,13 @@ __all__ = [
     "open_checkpoint",
     "open_note",
     "parse_bundle_path",
+    "parse_policy",
     "parse_tile_path",
     "partial_tiles",
     "partial_width",
     "prove_consistency",
     "prove_inclusion",
+    "read_cosignatures",
     "root_from_leaf_hashes",
     "sign_checkpoint",
     "sign_note",
@@ -164,4 +189,5 @@ __all__ = [
     "tile_is_within",
     "tile_path",
     "verify_tlog_proof",
+    "with_cosignatures",
 ]

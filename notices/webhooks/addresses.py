@@ -1,5 +1,7 @@
 """Where a webhook may go: never inside, unless the operator names the network (ANSWERABLE_WEBHOOK_NETWORKS).
 
+What else is asked for outside (witnesses, time-stamp authorities) goes by the same rules with its own exceptions.
+
 A name is resolved anew for each attempt, every address it has is looked at, and the connection is made to what was
 looked at, so a name that resolves differently the second time leads nowhere new.
 """
@@ -7,7 +9,7 @@ looked at, so a name that resolves differently the second time leads nowhere new
 import ipaddress
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
@@ -64,8 +66,25 @@ class NameUnresolved(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """The operator's exceptions, for one sort of requests. `ports`: None for any; `plain_http`: outside too."""
+
+    networks: tuple[str, ...] = ()
+    ports: Sequence[int] | None = None
+    proxy: str = ""
+    ca_file: str = ""
+    plain_http: bool = False
+
+
+def webhook_rules() -> Rules:
+    """Those of webhooks, whose addresses callers choose."""
+    networks, ports = tuple(settings.WEBHOOK_NETWORKS), settings.WEBHOOK_PORTS
+    return Rules(networks, ports, proxy=settings.WEBHOOK_PROXY, ca_file=settings.WEBHOOK_CA_FILE)
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """An address to post to, taken apart."""
+    """An address to ask, taken apart."""
 
     url: str
     scheme: str
@@ -74,13 +93,14 @@ class Target:
     path: str
 
 
-def parse(url: str) -> Target:
-    """What the text alone says about an address. Errors: `AddressRefused`."""
+def parse(url: str, rules: Rules | None = None) -> Target:
+    """What the text alone says about an address (of a webhook, without `rules`). Errors: `AddressRefused`."""
+    rules = rules or webhook_rules()
     if len(url) > LONGEST_URL:
         raise AddressRefused(f"An address has at most {LONGEST_URL} characters.")
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         raise AddressRefused("Write it in ASCII, without spaces or backslashes; a host name in its xn-- form.")
-    parts = _split(url)
+    parts = _split(url, rules)
     if parts.username is not None or parts.password is not None:
         raise AddressRefused("No user name or password: deliveries are signed instead.")
     if parts.fragment:
@@ -88,17 +108,17 @@ def parse(url: str) -> Target:
     host, port = (parts.hostname or "").rstrip("."), parts.port or PORTS[parts.scheme]
     if not host:
         raise AddressRefused("It names no host.")
-    if port not in settings.WEBHOOK_PORTS:
-        known = ", ".join(map(str, settings.WEBHOOK_PORTS))
+    if rules.ports is not None and port not in rules.ports:
+        known = ", ".join(map(str, rules.ports))
         raise AddressRefused(f"Port {port} is not among those that the operator allows: {known}.")
     target = Target(url, parts.scheme, host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
     if literal := _literal(host):
-        require_allowed(target, literal)
+        require_allowed(target, literal, rules)
     return target
 
 
-def _split(url: str) -> SplitResult:
-    schemes = ("https", "http") if settings.WEBHOOK_NETWORKS else ("https",)
+def _split(url: str, rules: Rules) -> SplitResult:
+    schemes = ("https", "http") if rules.networks or rules.plain_http else ("https",)
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - reading it is what checks it
@@ -116,7 +136,7 @@ def _literal(host: str) -> Address | None:
         return None
 
 
-def allowed_addresses(target: Target, *, within: float) -> list[str]:
+def allowed_addresses(target: Target, *, within: float, rules: Rules | None = None) -> list[str]:
     """Every address of the target, once all of them are seen to be allowed. `within`: seconds for the resolver.
 
     Errors: `AddressRefused`, `NameUnresolved`.
@@ -126,16 +146,16 @@ def allowed_addresses(target: Target, *, within: float) -> list[str]:
         raise NameUnresolved(target.host)
     for each in found:
         # one of them inside is reason enough: which one is connected to is chance
-        require_allowed(target, ipaddress.ip_address(each))
+        require_allowed(target, ipaddress.ip_address(each), rules)
     return found
 
 
-def require_allowed(target: Target, address: Address) -> None:
-    """Raise `AddressRefused` unless webhooks may go there."""
-    real = _real(address)
-    if any(real in network for network in _own_networks(tuple(settings.WEBHOOK_NETWORKS))):
+def require_allowed(target: Target, address: Address, rules: Rules | None = None) -> None:
+    """Raise `AddressRefused` unless it may be asked."""
+    real, rules = _real(address), rules or webhook_rules()
+    if any(real in network for network in _own_networks(rules.networks)):
         return
-    if target.scheme != "https":
+    if target.scheme != "https" and not rules.plain_http:
         raise AddressRefused("Plain http is allowed in the operator's own networks alone.")
     # no word on which address it was: a refusal must not be a map of the inside
     if not is_public(real):

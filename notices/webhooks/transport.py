@@ -1,4 +1,4 @@
-"""One POST: to the address that was checked, under one deadline for all of it, without following anything.
+"""One request: to the address that was checked, under one deadline for all of it, without following anything.
 
 urllib3 speaks HTTP and TLS; only where it connects to is ours. The name stays in `Host`, in SNI and in the check of
 the certificate. A watchdog shuts the socket at the deadline: a timeout of sockets begins anew with every byte.
@@ -16,14 +16,13 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.response import BaseHTTPResponse
 
 from notices.models import Attempt
 from notices.webhooks import addresses
-from notices.webhooks.addresses import AddressRefused, NameUnresolved, Target
+from notices.webhooks.addresses import AddressRefused, NameUnresolved, Rules, Target
 
 TOTAL_SECONDS = 20.0
 ANSWER_LIMIT = 16 * 1024
@@ -40,6 +39,28 @@ class Answer:
     outcome: Attempt.Outcome
     http_status: int | None = None
     retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What somebody answered, whole. Names of `headers` in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that were asked for."""
+        return _seconds(self.headers.get("retry-after"))
+
+
+class Unanswered(Exception):
+    """Nothing that can be read came back; `outcome` says how it went."""
+
+    def __init__(self, outcome: Attempt.Outcome) -> None:
+        self.outcome = outcome
+        super().__init__(str(outcome))
 
 
 class Deadline:
@@ -81,20 +102,57 @@ class Deadline:
 
 
 def post(url: str, *, body: bytes, headers: Mapping[str, str], seconds: float = TOTAL_SECONDS) -> Answer:
-    """Post once and say what became of it; never raises for what the other side does."""
+    """Post a webhook once and say what became of it; never raises for what the other side does."""
+    try:
+        with _answer("POST", url, body, headers, addresses.webhook_rules(), seconds) as (response, _):
+            return _judged(response)
+    except Unanswered as error:
+        return Answer(error.outcome)
+
+
+def ask(
+    method: str,
+    url: str,
+    *,
+    rules: Rules,
+    body: bytes | None = None,
+    headers: Mapping[str, str],
+    limit: int,
+    seconds: float = TOTAL_SECONDS,
+) -> Response:
+    """Ask once and read the answer, whatever its status, up to `limit` bytes. A redirect is an answer too.
+
+    Errors: `Unanswered`, for a longer answer as well.
+    """
+    with _answer(method, url, body, headers, rules, seconds) as (response, deadline):
+        data = response.read(limit + 1, decode_content=False)
+        if deadline.is_over:
+            raise Unanswered(Outcome.TIMED_OUT)
+        if len(data) > limit:
+            raise Unanswered(Outcome.BROKEN_OFF)
+        named = {name.lower(): value for name, value in response.headers.items()}
+        return Response(response.status, named, data)
+
+
+@contextmanager
+def _answer(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], rules: Rules, seconds: float
+) -> Iterator[tuple[BaseHTTPResponse, Deadline]]:
+    """The head of an answer, its body still to be read under the deadline. Errors: `Unanswered`."""
     with Deadline(seconds) as deadline:
         try:
-            with _connection(addresses.parse(url), deadline) as (connection, path):
-                connection.request("POST", path, body=body, headers=headers, preload_content=False)
+            with _connection(addresses.parse(url, rules), deadline, rules) as (connection, path):
+                connection.request(method, path, body=body, headers=headers, preload_content=False)
                 response = connection.getresponse()
-                # a head that the watchdog cut off looks like a short one
-                return Answer(Outcome.TIMED_OUT) if deadline.is_over else _judged(response)
+                if deadline.is_over:  # a head that the watchdog cut off looks like a short one
+                    raise Unanswered(Outcome.TIMED_OUT)
+                yield response, deadline
         except AddressRefused:
-            return Answer(Outcome.BAD_ADDRESS)
+            raise Unanswered(Outcome.BAD_ADDRESS) from None
         except NameUnresolved:
-            return Answer(Outcome.UNKNOWN_HOST)
+            raise Unanswered(Outcome.UNKNOWN_HOST) from None
         except (HTTPError, HTTPException, OSError, ValueError) as error:
-            return Answer(_failure(error, deadline))
+            raise Unanswered(_failure(error, deadline)) from error
 
 
 def _failure(error: Exception, deadline: Deadline) -> Attempt.Outcome:
@@ -108,36 +166,36 @@ def _failure(error: Exception, deadline: Deadline) -> Attempt.Outcome:
 
 
 @contextmanager
-def _connection(target: Target, deadline: Deadline) -> Iterator[tuple[Any, str]]:
+def _connection(target: Target, deadline: Deadline, rules: Rules) -> Iterator[tuple[Any, str]]:
     """A connection to the target, and what to ask it for."""
-    connection = _through_proxy(target, deadline) if settings.WEBHOOK_PROXY else _direct(target, deadline)
-    asks_proxy = settings.WEBHOOK_PROXY and target.scheme == "http"
+    connection = _through_proxy(target, deadline, rules) if rules.proxy else _direct(target, deadline, rules)
+    asks_proxy = rules.proxy and target.scheme == "http"
     try:
         yield connection, target.url if asks_proxy else target.path
     finally:
         connection.close()
 
 
-def _direct(target: Target, deadline: Deadline) -> Any:
-    checked = addresses.allowed_addresses(target, within=deadline.left)
-    return _made(target.scheme, target.host, target.port, checked, deadline)
+def _direct(target: Target, deadline: Deadline, rules: Rules) -> Any:
+    checked = addresses.allowed_addresses(target, within=deadline.left, rules=rules)
+    return _made(target.scheme, target.host, target.port, checked, deadline, rules)
 
 
-def _through_proxy(target: Target, deadline: Deadline) -> Any:
+def _through_proxy(target: Target, deadline: Deadline, rules: Rules) -> Any:
     """By way of the operator's egress proxy, which resolves the name itself, and whose rules then decide."""
-    proxy = urlsplit(settings.WEBHOOK_PROXY)
-    connection = _made(target.scheme, proxy.hostname or "", proxy.port or 3128, None, deadline)
+    proxy = urlsplit(rules.proxy)
+    connection = _made(target.scheme, proxy.hostname or "", proxy.port or 3128, None, deadline, rules)
     if target.scheme == "https":
         connection.set_tunnel(target.host, target.port, scheme="http")
     return connection
 
 
-def _made(scheme: str, host: str, port: int, checked: list[str] | None, deadline: Deadline) -> Any:
+def _made(scheme: str, host: str, port: int, checked: list[str] | None, deadline: Deadline, rules: Rules) -> Any:
     if scheme == "http":
         plain = _Plain(host, port, timeout=deadline.left)
         plain.checked, plain.deadline = checked, deadline
         return plain
-    context = ssl.create_default_context(cafile=settings.WEBHOOK_CA_FILE or None)
+    context = ssl.create_default_context(cafile=rules.ca_file or None)
     encrypted = _Encrypted(host, port, timeout=deadline.left, ssl_context=context)
     encrypted.checked, encrypted.deadline = checked, deadline
     return encrypted

@@ -43,7 +43,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     "ledger.Tile": {PLAIN: "log_id level index data root"},
     "ledger.Head": {PLAIN: "log_id tree_size root_hash frontier recorded_at"},
     "ledger.LogClosure": {PLAIN: "log_id tree_size root_hash entry_id closed_at"},
-    "ledger.Checkpoint": {PLAIN: "id log_id tree_size root_hash note created_at"},
+    "ledger.Checkpoint": {PLAIN: "id log_id tree_size root_hash note purpose created_at"},
+    "ledger.Contradiction": {PLAIN: "id log_id tree_size root_hash note witness found_size found_at"},
     "ledger.Erasure": {PLAIN: "id row_id entry_id transaction erased_at"},
     "ledger.Particulars": {PLAIN: "id row_id part created_at", PAYLOAD: "secret data"},
     # --- the record ----------------------------------------------------------------------------------------------
@@ -593,8 +594,13 @@ COLUMNS: dict[str, dict[str, str]] = {
         PLAIN: "log_id next_index frontier pass_started_at pass_finished_at attempted_at findings"
     },
     "evidence.WalkProgress": {PLAIN: "walk cursor attempted_at pass_started_at pass_finished_at"},
-    "evidence.Cosignature": {PLAIN: "id checkpoint_id witness line received_at"},
-    "evidence.Timestamp": {PLAIN: "id checkpoint_id authority token received_at"},
+    "evidence.Cosignature": {PLAIN: "id checkpoint_id log_id tree_size witness vkey line cosigned_at received_at"},
+    "evidence.Timestamp": {PLAIN: "id checkpoint_id log_id tree_size authority token stamped_at received_at"},
+    "evidence.Anchor": {
+        PLAIN: "id log_id kind name identity known_size tree_size outcome detail failures attempted_at succeeded_at"
+        " next_attempt_at seen_size looked_at next_look_at lease leased_until"
+    },
+    "evidence.AnchorTarget": {PLAIN: "id log_id kind checkpoint_id chosen_at"},
     "evidence.LetterDraft": {
         PLAIN: "id decision_id language replaces_id saved_at",
         PERSON: "author_id",

@@ -7,6 +7,7 @@ import pytest
 
 from ledger.tlog import (
     Checkpoint,
+    Cosigner,
     Node,
     Signer,
     Tile,
@@ -25,6 +26,7 @@ from ledger.tlog import (
     sign_checkpoint,
     sign_note,
     tile_path,
+    with_cosignatures,
 )
 from tests.interop import verifiers
 from tests.ledger.tlog.trees import ListReader, vector
@@ -179,6 +181,26 @@ def test_go_finds_one_changed_byte_anywhere_in_a_log(tmp_path: Path, path: str) 
     (tmp_path / path).write_bytes(data)
     with pytest.raises(verifiers.Refused):
         verifiers.verify_tiles_with_go(tmp_path, KEY.vkey)
+
+
+@with_go
+def test_go_accepts_our_cosignatures_and_refuses_each_that_was_changed() -> None:
+    witness, other = Cosigner("witness.example/w1", bytes([9]) * 32), Cosigner("witness.example/w2", bytes([8]) * 32)
+    note = signed(300)
+    text = note.partition("\n\n")[0] + "\n"
+    cosigned = with_cosignatures(note, [witness.cosign(text, 1_800_000_000)])
+    verifiers.verify_cosigned_with_go(cosigned, KEY.vkey, witness.verifier.vkey)
+    both = with_cosignatures(cosigned, [other.cosign(text, 0)])
+    for each in (witness, other):
+        verifiers.verify_cosigned_with_go(both, KEY.vkey, each.verifier.vkey)
+    for wrong, vkey in (
+        (note, witness.verifier.vkey),
+        (cosigned, other.verifier.vkey),
+        (with_cosignatures(note, [witness.cosign(text.replace("300", "301"), 5)]), witness.verifier.vkey),
+        (cosigned.replace("\n300\n", "\n301\n"), witness.verifier.vkey),
+    ):
+        with pytest.raises(verifiers.Refused):
+            verifiers.verify_cosigned_with_go(wrong, KEY.vkey, vkey)
 
 
 def test_proofs_cut_from_files_are_those_cut_from_memory(tmp_path: Path) -> None:

@@ -71,6 +71,11 @@ def verify_tiles_with_go(directory: Path, vkey: str, origin: str | None = None) 
     _ask_one({"check": "tiles", "directory": str(directory), **_key(vkey, origin)})
 
 
+def verify_cosigned_with_go(note: str, vkey: str, witness: str, origin: str | None = None) -> None:
+    """Verify a checkpoint that its log and a witness (its vkey, of type 04) have signed."""
+    _ask_one({"check": "cosigned", "checkpoint": note, "witness": witness, **_key(vkey, origin)})
+
+
 def inclusion_request(proof: str, vkey: str, entry: bytes, origin: str | None = None) -> dict[str, Any]:
     """One request for `ask_go`, which takes many at once: for runs over very many proofs."""
     encoded = base64.b64encode(entry).decode()

@@ -157,6 +157,9 @@ OBJECTS: list[tuple[str, str, Find]] = [
     ("", "rule_id", lambda world: world.held.rule_id),
     ("ofrep/", "key", _text(NOWHERE)),
     ("logs/", "path", _text("0/000.p/1")),
+    ("api/v1/logs/", "name", lambda world: open_log(world.system.pk).origin.rpartition("/")[2]),
+    ("logs/", "tree_size", _text(1)),
+    ("logs/", "authority", _text("nobody")),
     ("logs/", "name", lambda world: open_log(world.system.pk).origin.rpartition("/")[2]),
 ]
 SORTS = {

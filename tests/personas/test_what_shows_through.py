@@ -29,6 +29,7 @@ PAGES = [
     "/admin/accountability/on-a-day",
     "/admin/decisions/",
     "/admin/logs/",
+    "/admin/logs/witnesses/",
     "/admin/reviews/",
     "/admin/reviews/appeals/",
     "/admin/reviews/oversight/",

@@ -52,6 +52,7 @@ from overrides.services.overriding import override_decision
 from overrides.services.queues import give_skill, update_queue
 from overrides.services.rules import change_rule
 from tests.factories import cards, letters
+from tests.factories.anchors import make_cosigned
 from tests.factories.cases import act, declare, find, make_led_case
 from tests.factories.control import ask_for, stop
 from tests.factories.live import READY
@@ -120,6 +121,7 @@ def make_world(mark: str) -> World:
     _notices(mark, system, staff)
     _quarantine(mark, system, staff, account)
     _searches(mark, system, staff)
+    make_cosigned(open_log(system.pk))
     return World(mark, system, staff, decision, untouched, held, case, account)
 
 

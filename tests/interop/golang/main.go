@@ -9,6 +9,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -33,6 +36,7 @@ type request struct {
 	Older      string   `json:"older"`      // the older signed checkpoint
 	Hashes     []string `json:"hashes"`     // consistency proof, base64
 	Directory  string   `json:"directory"`  // a log laid out as tlog-tiles says
+	Witness    string   `json:"witness"`    // the vkey of a witness that must have cosigned
 }
 
 type answer struct {
@@ -77,6 +81,8 @@ func check(r request) error {
 		return checkConsistency(r)
 	case "tiles":
 		return checkTiles(r)
+	case "cosigned":
+		return checkCosigned(r)
 	}
 	return fmt.Errorf("unknown check %q", r.Check)
 }
@@ -87,6 +93,67 @@ func open(signed, vkey string) (*note.Note, error) {
 		return nil, err
 	}
 	return note.Open([]byte(signed), note.VerifierList(verifier))
+}
+
+// cosigner is a witness as the note library wants its verifiers: C2SP tlog-cosignature, Ed25519 v1.
+type cosigner struct {
+	name string
+	hash uint32
+	key  ed25519.PublicKey
+}
+
+func newCosigner(vkey string) (*cosigner, error) {
+	parts := strings.SplitN(vkey, "+", 3)
+	if len(parts) != 3 {
+		return nil, errors.New("not a verifier key")
+	}
+	material, err := base64.StdEncoding.Strict().DecodeString(parts[2])
+	if err != nil || len(material) != 33 || material[0] != 4 {
+		return nil, errors.New("not the key of a witness")
+	}
+	sum := sha256.Sum256(append([]byte(parts[0]+"\n"), material...))
+	if fmt.Sprintf("%x", sum[:4]) != parts[1] {
+		return nil, errors.New("not the key's own ID")
+	}
+	return &cosigner{parts[0], binary.BigEndian.Uint32(sum[:4]), material[1:]}, nil
+}
+
+func (c *cosigner) Name() string    { return c.name }
+func (c *cosigner) KeyHash() uint32 { return c.hash }
+
+func (c *cosigner) Verify(msg, sig []byte) bool {
+	if len(sig) != 8+ed25519.SignatureSize {
+		return false
+	}
+	signed := bytes.NewBufferString("cosignature/v1\n")
+	fmt.Fprintf(signed, "time %d\n", binary.BigEndian.Uint64(sig))
+	signed.Write(msg)
+	return ed25519.Verify(c.key, signed.Bytes(), sig[8:])
+}
+
+// checkCosigned opens a checkpoint with both keys at once: log and witness must have signed it.
+func checkCosigned(r request) error {
+	witness, err := newCosigner(r.Witness)
+	if err != nil {
+		return err
+	}
+	log, err := note.NewVerifier(r.Vkey)
+	if err != nil {
+		return err
+	}
+	n, err := note.Open([]byte(r.Checkpoint), note.VerifierList(log, witness))
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, sig := range n.Sigs {
+		seen[sig.Name] = true
+	}
+	if !seen[log.Name()] || !seen[witness.Name()] {
+		return errors.New("not signed by both")
+	}
+	_, err = openCheckpoint(r.Checkpoint, r.Vkey, r.Origin)
+	return err
 }
 
 func openCheckpoint(signed, vkey, origin string) (tlog.Tree, error) {

@@ -1,0 +1,44 @@
+"""System checks of the evidence floor: the files that name witnesses and time-stamp authorities."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.apps.config import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - the name Django gives it
+
+from evidence.witnessing.configured import Misconfigured, read_authorities, read_policy
+
+Apps = Sequence[AppConfig] | None
+
+
+@register()
+def witness_policy_is_one(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.WITNESS_POLICY_FILE:
+        return []
+    try:
+        policy = read_policy(Path(settings.WITNESS_POLICY_FILE))
+    except Misconfigured as error:
+        text = f"ANSWERABLE_WITNESS_POLICY_FILE names no trust policy. {error}."
+        hint = "A C2SP tlog-policy: `witness <name> <vkey> <url>` lines, and one `quorum` line (docs/witnessing.md)."
+        return [Error(text, hint=hint, id="answerable.E016")]
+    asked = [each.name for each in policy.witnesses.values() if each.url]
+    if policy.is_met_by(asked):
+        return []
+    text = "The quorum of ANSWERABLE_WITNESS_POLICY_FILE can never be met: too few of its witnesses have an address."
+    hint = "Give each witness that counts its address behind its key."
+    return [Warning(text, hint=hint, id="answerable.W003")]
+
+
+@register()
+def timestamp_authorities_are_some(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.TIMESTAMP_AUTHORITIES_FILE:
+        return []
+    try:
+        read_authorities(Path(settings.TIMESTAMP_AUTHORITIES_FILE))
+    except Misconfigured as error:
+        text = f"ANSWERABLE_TIMESTAMP_AUTHORITIES_FILE cannot be used. {error}."
+        hint = "A line for each: `authority <name> <url> <file of certificates in PEM>` (docs/witnessing.md)."
+        return [Error(text, hint=hint, id="answerable.E017")]
+    return []
