@@ -20,7 +20,7 @@ from ledger.kinds import Kind
 from ledger.models import Entry
 from monitoring.selectors import outcome_trail_of
 from overrides.models import OPEN, Review
-from overrides.selectors import people_trail_of
+from overrides.selectors import JUDGEMENT_KINDS, people_trail_of
 
 TITLES = {
     "payload.viewed": "Payload shown",
@@ -69,7 +69,6 @@ TONES = {
 }
 QUIET = frozenset({"review.entered", "review.shown", "review.detached"})
 """Steps of work that say nothing more of the decision than the next one does; they stand in the log."""
-JUDGEMENTS = frozenset({"review.submitted", "review.judged_blind"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +99,7 @@ def timeline(decision: SealedDecision, viewer_id: uuid.UUID) -> list[Event]:
     names = names_of([each["actor"] for _, each in said])
     is_open = Review.objects.filter(decision_id=decision.id, status__in=OPEN).exists()
     told = [
-        (entry, body, is_open and entry.kind in JUDGEMENTS and body["actor"].get("id") != str(viewer_id))
+        (entry, body, is_open and entry.kind in JUDGEMENT_KINDS and body["actor"].get("id") != str(viewer_id))
         for entry, body in said
     ]
     events = [*_own(decision), *(_event(entry, body, names, hides) for entry, body, hides in told)]
