@@ -14,7 +14,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environs import FileAwareEnv, validate
 
-from config import days, logs, outgoing
+from config import days, logs, outgoing, stored
 from config.standalone import layout
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -134,6 +134,19 @@ EMAIL_URL = env.str("EMAIL_URL", "", validate=outgoing.is_mail_server)
 EMAIL_FROM = env.str("EMAIL_FROM", "")
 ALERT_ESCALATION_HOURS = env.int("ALERT_ESCALATION_HOURS", 4, validate=validate.Range(1))
 """An alert that nobody has acknowledged for this long is told to deputies and administrators as well."""
+
+# --- exports ---------------------------------------------------------------------------------------------------------
+EXPORT_STORAGE = env.str("EXPORT_STORAGE", "", validate=stored.is_storage)
+"""Where finished exports are kept: `s3://bucket/prefix?endpoint=...`; unless given, a folder in the data folder."""
+EXPORT_S3_ACCESS_KEY = env.str("EXPORT_S3_ACCESS_KEY", "")
+EXPORT_S3_SECRET_KEY = env.str("EXPORT_S3_SECRET_KEY", "")
+"""Empty: as the AWS tools find them (environment, profile, instance role)."""
+EXPORT_WORK_DIR = Path(env.str("EXPORT_WORK_DIR", str(DATA_DIR / "exports" / "work")))
+"""Where files are made before they are kept: on this host, with room for the largest one."""
+EXPORT_DAYS = env.int("EXPORT_DAYS", 14, validate=validate.Range(1, 366))
+"""So long the file of an export is kept."""
+EXPORTS_AT_ONCE = env.int("EXPORTS_AT_ONCE", 1, validate=validate.Range(1, 16))
+"""So many exports are made at the same time, whichever worker makes them."""
 
 env.seal()
 
@@ -285,6 +298,9 @@ STATIC_ROOT = STATIC_DIR
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "exports": stored.storage(
+        EXPORT_STORAGE, folder=DATA_DIR / "exports" / "files", keys=(EXPORT_S3_ACCESS_KEY, EXPORT_S3_SECRET_KEY)
+    ),
     "staticfiles": {"BACKEND": "config.static_files.StaticFiles"},
 }
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ["map", "png", "jpg", "jpeg", "gif", "webp", "zip", "gz", "br", "woff", "woff2"]

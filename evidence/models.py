@@ -1,4 +1,4 @@
-"""What evidence keeps: the self-audit's progress, explanation letters; for the steps to come, witnesses and bundles."""
+"""What evidence keeps: the self-audit's progress, explanation letters, exports; for the steps to come, witnesses."""
 
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -8,10 +8,24 @@ from django.utils import timezone
 
 from config.database import Access
 from config.ids import new_id
+from evidence.exports.models import Export, ExportDownload, ExportPlace, ExportWork
 from governance.models import LetterTemplate
 from governance.models.letter_templates import language_tag
 from ledger.models import Checkpoint, Log
 from ledger.rows import KeyedRow, key_once
+
+__all__ = [
+    "AuditProgress",
+    "Cosignature",
+    "ExplanationLetter",
+    "Export",
+    "ExportDownload",
+    "ExportPlace",
+    "ExportWork",
+    "LetterDraft",
+    "Timestamp",
+    "WalkProgress",
+]
 
 
 class AuditProgress(models.Model):
@@ -81,23 +95,6 @@ class Timestamp(models.Model):
 
     def __str__(self) -> str:
         return f"{self.authority} on {self.checkpoint_id}"
-
-
-class EvidenceBundle(models.Model):
-    """A bundle that was built: what was asked, and the digest of what was handed out."""
-
-    DB_ACCESS = Access.APPEND
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    checkpoint = models.ForeignKey(Checkpoint, models.PROTECT, related_name="bundles")
-    entry_id = models.UUIDField()
-    first_index = models.BigIntegerField()
-    end_index = models.BigIntegerField()
-    digest = models.CharField(max_length=80)
-    built_at = models.DateTimeField(db_default=Now())
-
-    def __str__(self) -> str:
-        return f"bundle {self.id}"
 
 
 class LetterDraft(models.Model):

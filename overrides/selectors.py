@@ -191,7 +191,7 @@ def people_rows_of(decision_ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
 def judged_in_secret(
     viewer_id: uuid.UUID | None, *, system_id: uuid.UUID | None = None, decision_ids: Collection[uuid.UUID] = ()
 ) -> list[uuid.UUID]:
-    """The work of others on open reviews, of an AI system or of decisions: whoever may be asked next is not told of it."""
+    """The work of others on open reviews, of an AI system or of decisions: not told to whoever may be asked next."""
     about = Q(review__system_id=system_id) if system_id else Q(review__decision_id__in=decision_ids)
     open_work = ReviewAssignment.objects.filter(about, review__status__in=OPEN)
     return list(open_work.exclude(person_id=viewer_id).values_list("pk", flat=True))

@@ -2,7 +2,7 @@
 
 Without contents nobody agrees: an auditor, whoever is accountable, an investigator in cases of their own. With contents
 an auditor or an investigator asks and a data protection officer agrees. The file is for whoever asked, alone: it holds
-what they may see, and that was looked at when it was made. Everybody else asks for themself, which leaves its own entry.
+what they may see, and that was looked at when it was made. Others ask for themselves, which leaves its own entry.
 """
 
 import uuid

@@ -6,6 +6,7 @@ FAILURES = {
     "storage_full": "there was no room for the file",
     "storage_away": "where exports are kept could not be reached",
     "interrupted": "it was interrupted again and again without coming further",
+    "too_large": "it would be larger than an evidence bundle may be: ask for several, each of a part of the time",
     "fault": "a fault of the service; its log says which",
 }
 LEFT_OUT = {

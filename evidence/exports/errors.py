@@ -13,7 +13,9 @@ class ExportNotFound(NotFound):
 class ExportNotOpen(Conflict):
     code = "export-not-open"
     title = "It is over"
-    meaning = "The export was answered, made, given up or taken back meanwhile. What is needed still is asked for again."
+    meaning = (
+        "The export was answered, made, given up or taken back meanwhile. What is needed still is asked for again."
+    )
     default_detail = "This was answered, made, given up or taken back meanwhile. Nothing was changed."
 
 

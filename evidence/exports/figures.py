@@ -9,12 +9,6 @@ from typing import Any
 import msgspec
 
 KEPT_UNSORTED = 65_536
-OTHERWISE = frozenset({"modify", "reject"})
-OVERRIDDEN, REOPENED = "decision.overridden", "review.reopened"
-DECIDED = frozenset({"review.decided", "review.adjudicated"})
-SAYING = frozenset({OVERRIDDEN, REOPENED, *DECIDED})
-"""The kinds by whose last word a decision counts as overridden."""
-_RULINGS = tuple(f'{kind}"'.encode() for kind in sorted(SAYING))
 
 
 class Body(msgspec.Struct, gc=False):
@@ -38,20 +32,7 @@ class Said(msgspec.Struct, gc=False):
     body: Body
 
 
-class Ruling(msgspec.Struct, gc=False):
-    """What an entry says that people decided of a decision."""
-
-    decision: str | None = None
-    verdict: str | None = None
-
-
-class RulingSaid(msgspec.Struct, gc=False):
-    kind: str
-    body: Ruling
-
-
 read_decision = msgspec.json.Decoder(Said).decode
-read_ruling = msgspec.json.Decoder(RulingSaid).decode
 KIND_AT = 59
 """Where the kind stands in an entry's bytes: `{"v":1,"id":"<36>","kind":"`."""
 
@@ -60,8 +41,12 @@ def is_decision(entry: bytes) -> bool:
     return entry.startswith(b'decision.recorded"', KIND_AT)
 
 
-def is_ruling(entry: bytes) -> bool:
-    return entry.startswith(_RULINGS, KIND_AT)
+def is_override(entry: bytes) -> bool:
+    return entry.startswith(b'decision.overridden"', KIND_AT)
+
+
+def is_erasure(entry: bytes) -> bool:
+    return entry.startswith(b'erasure.performed"', KIND_AT)
 
 
 class Numbers:
@@ -98,7 +83,10 @@ class Numbers:
 
     def kept(self) -> list[Any]:
         self.settle()
-        return [self.count, *(base64.b64encode(each.tobytes()).decode() for each in (self.starts, self.ends, self.twice))]
+        return [
+            self.count,
+            *(base64.b64encode(each.tobytes()).decode() for each in (self.starts, self.ends, self.twice)),
+        ]
 
     @classmethod
     def of(cls, kept: Sequence[Any]) -> "Numbers":
@@ -133,8 +121,6 @@ class Figures:
         self.parts: Counter[str] = Counter()
         """How many of the counted decisions were sent with each part."""
         self.sources: dict[str, Numbers] = {}
-        self.last_words: dict[str, bool] = {}
-        """Of decisions of which people said anything: whether they put another outcome in its place."""
 
     def count(self, said: Said) -> None:
         """A decision that the question asks for."""
@@ -156,12 +142,6 @@ class Figures:
             if numbers is None:
                 numbers = self.sources[body.source_id] = Numbers()
             numbers.add(body.source_seq)
-
-    def hear(self, said: RulingSaid) -> None:
-        """What people decided of a decision."""
-        if said.body.decision is not None:
-            otherwise = said.kind == OVERRIDDEN or (said.kind in DECIDED and said.body.verdict in OTHERWISE)
-            self.last_words[said.body.decision] = otherwise
 
     def answer(self, *, entries: int, withheld_entries: int, overridden: int) -> dict[str, Any]:
         return {
@@ -203,7 +183,7 @@ class Figures:
 
 
 _SIMPLE = ("keeps_sources", "decisions", "adverse", "flagged", "failed", "first_at", "last_at")
-_COUNTED = ("outcomes", "by_model_version", "parts", "last_words")
+_COUNTED = ("outcomes", "by_model_version", "parts")
 
 
 def _told(source: str, numbers: Numbers) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """What every maker of a file shares: its steps, its state, and going through the disclosed entries in their order."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import msgspec
 
 from evidence.exports import places
-from evidence.exports.figures import Figures, is_decision, is_ruling, read_decision, read_ruling
+from evidence.exports.contents import PARTS
+from evidence.exports.figures import Figures, is_decision, is_erasure, is_override, read_decision
 from evidence.exports.models import Export
+from evidence.exports.parts import Opened
 from evidence.exports.plans import Plan, PlannedLog
 from evidence.exports.ranges import Span
 from evidence.exports.reading import Batches, entries_at, entries_between
@@ -18,7 +20,6 @@ from evidence.exports.writing import ZipWriter
 PLACES_AT_ONCE = 2_000
 LONG_RUN = 64
 """From so many entries in a row on they are read as a range."""
-ERASED = b'erasure.performed"'
 Run = tuple[int, int]
 
 
@@ -41,9 +42,13 @@ class Maker:
         self.span = Span.of(export.since, export.until)
         self.place = Place(step=self.STEPS[0])
         self.figures = Figures(keeps_sources=self.is_range)
-        self.disclosed_parts = dict.fromkeys(("input", "output", "explanation", "context", "refs"), 0)
+        self.disclosed_parts = dict.fromkeys(PARTS, 0)
         self.erased: set[str] = set()
         """Decisions of which the export shows that their contents were erased."""
+        self.overridden: set[str] = set()
+        """Decisions of which it shows that people put another outcome in their place."""
+        self.more: dict[str, Any] = {}
+        """What a subclass keeps beside."""
         self.entries = 0
         """Disclosed entries of the logs of AI systems."""
 
@@ -54,13 +59,14 @@ class Maker:
     def make(self) -> None:
         """From where it was marked last to the end. Errors: those of the watch; `RecordDamaged`, `OSError`."""
         self._restore(self.writer.resume())
-        for step in self.STEPS[self.STEPS.index(self.place.step) :]:
-            if self.place.step != step:
-                self.place = Place(step=step)
+        left = self.STEPS[self.STEPS.index(self.place.step) :]
+        for step, following in zip(left, (*left[1:], left[-1]), strict=True):
             self.watch.phase = step
             method: Callable[[], None] = getattr(self, f"_{step}")
             method()
-            self.mark()
+            if step != following:  # what ends a step is not done again where it is gone on with
+                self.place = Place(step=following)
+                self.mark()
 
     def turn(self) -> None:
         self.watch.turn(self.mark)
@@ -74,7 +80,9 @@ class Maker:
             "figures": self.figures.kept(),
             "parts": self.disclosed_parts,
             "erased": sorted(self.erased),
+            "overridden": sorted(self.overridden),
             "entries": self.entries,
+            "more": self.more,
             "done": self.watch.done,
         }
 
@@ -84,7 +92,8 @@ class Maker:
             return
         self.place = msgspec.convert(kept["place"], Place)
         self.figures = Figures.of(kept["figures"])
-        self.disclosed_parts, self.erased, self.entries = kept["parts"], set(kept["erased"]), kept["entries"]
+        self.disclosed_parts, self.entries, self.more = kept["parts"], kept["entries"], kept["more"]
+        self.erased, self.overridden = set(kept["erased"]), set(kept["overridden"])
         self.watch.done = kept["done"]
 
     # --- the disclosed entries ----------------------------------------------------------------------------------------
@@ -123,7 +132,7 @@ class Maker:
             yield from found
             start = found[-1][0] + 1
 
-    def batches(self, log: PlannedLog, start: int) -> Iterator[tuple[list[int] | range, list[bytes]]]:
+    def batches(self, log: PlannedLog, start: int) -> Iterator[tuple[Sequence[int], list[bytes]]]:
         """The disclosed entries of a log from an index on, with their indexes, a few megabytes at a time."""
         sizes, scattered = Batches(), list[int]()
         for first, end in self.runs(log, start):
@@ -137,12 +146,13 @@ class Maker:
             if scattered:
                 yield self._scattered(log.id, scattered, sizes)
                 scattered = []
-            while first < end:
-                upto = min(end, first + sizes.size)
-                lines = entries_between(log.id, first, upto)
+            at = first
+            while at < end:
+                upto = min(end, at + sizes.size)
+                lines = entries_between(log.id, at, upto)
                 sizes.saw(len(lines), sum(map(len, lines)))
-                yield range(first, upto), lines
-                first = upto
+                yield range(at, upto), lines
+                at = upto
         if scattered:
             yield self._scattered(log.id, scattered, sizes)
 
@@ -152,26 +162,35 @@ class Maker:
         return indexes, lines
 
     # --- what is counted ----------------------------------------------------------------------------------------------
-    def count(self, log: PlannedLog, indexes: list[int] | range, lines: list[bytes]) -> None:
+    def count(self, log: PlannedLog, indexes: Sequence[int], lines: Sequence[bytes]) -> None:
         """Count disclosed entries (docs/bundle-format.md, "What is counted")."""
         if not log.is_registry:
             self.entries += len(lines)
         for index, line in zip(indexes, lines, strict=True):
-            if log.is_registry:
-                pass
-            elif is_decision(line):
-                if self.asks_for(log, index, line):
+            if is_decision(line):
+                if not log.is_registry and self.asks_for(log, index, line):
                     self.figures.count(read_decision(line))
-            elif is_ruling(line):
-                self.figures.hear(read_ruling(line))
-            if line.startswith(ERASED, 59):
-                self.erased.add(about_of(line))
+            elif is_override(line):
+                self.overridden.add(_read_body(line).body.decision)
+            elif is_erasure(line):
+                self.erased.add(_read_body(line).body.about)
 
     def asks_for(self, log: PlannedLog, index: int, line: bytes) -> bool:
         """Whether a disclosed decision is one that the question asks for."""
         if self.is_range:
             return log.range is not None and log.range[0] <= index < log.range[1] and self.is_within(line)
         return self.export.question != Export.Question.DECISION or line.startswith(self._own_id, 13)
+
+    def asked_for(self, log: PlannedLog, indexes: Sequence[int], lines: Sequence[bytes]) -> list[bool]:
+        """Of each disclosed entry whether it is a decision that the question asks for."""
+        pairs = zip(indexes, lines, strict=True)
+        return [is_decision(line) and self.asks_for(log, index, line) for index, line in pairs]
+
+    def note_disclosed(self, parts: Sequence[Opened]) -> None:
+        """Count contents that leave, and say that this goes on: they may be large."""
+        for part in parts:
+            self.disclosed_parts[part.name] += 1
+        self.watch.beat()
 
     def is_within(self, line: bytes) -> bool:
         """Whether a decision's entry was received within the times."""
@@ -187,17 +206,13 @@ DECISION_AT = 67 + len("decision.recorded")
 """Where the time stands in a decision's entry."""
 
 
-class _About(msgspec.Struct):
+class _Named(msgspec.Struct):
     about: str = ""
+    decision: str = ""
 
 
-class _AboutSaid(msgspec.Struct):
-    body: _About
+class _NamedSaid(msgspec.Struct):
+    body: _Named
 
 
-_read_about = msgspec.json.Decoder(_AboutSaid).decode
-
-
-def about_of(line: bytes) -> str:
-    """The row that an entry is about."""
-    return _read_about(line).body.about
+_read_body = msgspec.json.Decoder(_NamedSaid).decode

@@ -1,4 +1,4 @@
-"""The entries that an export discloses beside its ranges, or withholds inside one: rows, so that a million are no burden."""
+"""The entries that an export discloses beside its ranges, or withholds inside one: rows, as there may be a million."""
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Deciding, once, what an export holds: which entries, of which logs, under which checkpoints; what is left out and why.
+"""Deciding, once, what an export holds: which entries, of which logs, under which checkpoints; what is left out.
 
 Planned anew where its worker died over it; once it is kept with the work it does not change. Nothing here is one long
 statement or one long transaction: a case of a million decisions is put down in slices.

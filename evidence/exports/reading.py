@@ -97,4 +97,3 @@ def tile_of(log_id: uuid.UUID, tile: Tile) -> bytes:
         return tile_hashes(log_id, tile.level, tile.index, tile.width)
     except LookupError as error:
         raise RecordDamaged("a tile is missing") from error
-

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.utils import timezone
 
-from audit.models import Case
 from audit.services.case_writing import text_of
 from config.errors import FieldProblem, InvalidInput, ServiceError
 from evidence.exports.access import (
@@ -23,6 +22,7 @@ from evidence.exports.access import (
 from evidence.exports.contents import PARTS, PAYLOAD_PARTS, in_order
 from evidence.exports.errors import ExportKeyTaken, ExportNotFound, ExportNotOpen, TooManyExports
 from evidence.exports.models import Export, ExportWork
+from evidence.exports.questions import as_json
 from evidence.kinds import (
     EXPORT_APPROVED,
     EXPORT_CANCELLED,
@@ -33,7 +33,7 @@ from evidence.kinds import (
 from governance.actors import person_id_of
 from governance.changes import write
 from governance.errors import ApprovalForbidden, RequestVoid
-from ledger.entries import Actor, timestamp
+from ledger.entries import Actor
 from ledger.key_history import LogKeys
 from ledger.kinds import Kind
 from ledger.models import Log
@@ -168,12 +168,13 @@ def end_exports_of(seal: Seal, actor: Actor, person_id: uuid.UUID) -> int:
 # --- also for those who make, fetch and sweep -------------------------------------------------------------------------
 def write_export(seal: Seal, actor: Actor, kind: Kind, export: Export, facts: dict[str, Any] | None = None) -> None:
     """Every entry about an export says which question it answers, in what form, with which contents."""
-    said = {"question": str(export.question), "form": str(export.form), "status": str(export.status)}
-    said |= {"parts": list(export.parts), "asked_by": str(export.asked_by_id)}
-    named = {"system": export.system_id, "decision": export.decision_id, "case": _reference(export)}
-    said |= {name: str(value) for name, value in named.items() if value}
-    moments = {"since": export.since, "until": export.until, "expires_at": export.expires_at}
-    said |= {name: timestamp(at) for name, at in moments.items() if at}
+    said: dict[str, Any] = {
+        "question": as_json(export),
+        "form": str(export.form),
+        "parts": list(export.parts),
+        "status": str(export.status),
+        "asked_by": str(export.asked_by_id),
+    }
     write(seal, actor=actor, kind=kind, row=export, system_id=export.system_id, facts=said | (facts or {}))
 
 
@@ -313,8 +314,3 @@ def _locked(actor: Actor, export_id: uuid.UUID) -> Export:
 def _require(export: Export, status: Export.Status) -> None:
     if export.status != status:
         raise ExportNotOpen()
-
-
-def _reference(export: Export) -> str | None:
-    found = Case.objects.filter(pk=export.case_id).first() if export.case_id else None
-    return found.reference if found else None

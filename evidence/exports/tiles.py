@@ -1,7 +1,7 @@
 """Which hash tiles prove an export: those of its entries, their parents, and the right edge of the tree.
 
-(docs/bundle-format.md, "What is proven of a log".) Kept as ranges of tile indexes, level by level: a contiguous range of
-a hundred million entries is one of them.
+(docs/bundle-format.md, "What is proven of a log".) Kept as ranges of tile indexes, level by level: a contiguous range
+of a hundred million entries is one of them.
 """
 
 from array import array

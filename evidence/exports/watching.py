@@ -1,4 +1,4 @@
-"""Being at work on an export: saying so, giving way, and noticing that it was given up or is no longer theirs to have."""
+"""Being at work on an export: saying so, giving way, noticing that it was given up or is no longer theirs to have."""
 
 import time
 import uuid

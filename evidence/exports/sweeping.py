@@ -1,0 +1,50 @@
+"""What the beat does about exports: files whose time is over are deleted, and what the making left behind."""
+
+import structlog
+from django.utils import timezone
+
+from evidence.exports import places, scratch, storage
+from evidence.exports.models import Export, ExportDownload, ExportPlace, ExportWork
+from evidence.exports.requesting import write_export
+from evidence.kinds import EXPORT_EXPIRED
+from ledger.entries import SERVER, Actor
+from ledger.sealing import sealing
+
+logger = structlog.get_logger(__name__)
+AT_ONCE = 100
+
+
+def expire_exports(*, actor: Actor = SERVER) -> int:
+    """Delete the files whose time is over, and seal that. The server's own work. Returns how many.
+
+    Where the storage is away they are deleted later; nobody is given them meanwhile.
+    """
+    due = Export.objects.filter(status=Export.Status.FINISHED, expires_at__lte=timezone.now()).order_by("expires_at")
+    expired = 0
+    for export in due[:AT_ONCE]:
+        try:
+            storage.remove(export)
+        except storage.StorageAway as error:
+            logger.warning("evidence.export_not_deleted", export=str(export.pk), error=str(error))
+            break
+        with sealing() as seal:
+            held = Export.objects.select_for_update(no_key=True).get(pk=export.pk)
+            if held.status == Export.Status.FINISHED:
+                held.status = Export.Status.EXPIRED
+                write_export(seal, actor, EXPORT_EXPIRED, held)
+                ExportDownload.objects.filter(export=held).delete()
+                expired += 1
+    return expired
+
+
+def clear_up() -> int:
+    """Forget what the making of ended exports left behind, in the database and on this host. Returns of how many."""
+    ended = ExportPlace.objects.exclude(export_id__in=ExportWork.objects.values("export_id"))
+    cleared = 0
+    for export_id in ended.order_by().values_list("export_id", flat=True).distinct()[:AT_ONCE]:
+        while places.clear(export_id):
+            cleared += 1
+    left = set(scratch.there())
+    for export_id in left - set(ExportWork.objects.filter(export_id__in=left).values_list("export_id", flat=True)):
+        scratch.discard(export_id)
+    return cleared
