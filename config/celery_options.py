@@ -36,6 +36,9 @@ accept_content = ["json"]
 # What waits for other people's servers has workers of its own, in threads: a slow receiver holds nothing else up.
 OUTGOING = "outgoing"
 task_routes = {f"notices.tasks.{name}_task": {"queue": OUTGOING} for name in ("send_webhooks", "deliver", "send_mails")}
+# Making an export takes long, and gives way to everything else: a worker of its own too.
+EXPORTS = "exports"
+task_routes |= {"evidence.tasks.run_exports_task": {"queue": EXPORTS}}
 task_acks_late = True
 task_reject_on_worker_lost = True
 task_ignore_result = True

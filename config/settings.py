@@ -72,6 +72,9 @@ DATABASE_APP_ROLE = DATABASES["default"]["USER"]
 ATOMIC_REQUESTS = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+PROCESS = env.str("PROCESS", "manage")
+"""Which of the service's processes this is."""
+
 # --- broker ----------------------------------------------------------------------------------------------------------
 BROKER_URL = env.str("BROKER_URL", None) or layout.broker_url(DATA_DIR)
 

@@ -1,13 +1,21 @@
 """Beat tasks of the evidence floor."""
 
+import os
+
 from celery import shared_task
+from django.conf import settings
 from django.db import connection
 
+from evidence.exports.running import run_exports
+from evidence.exports.sweeping import clear_up, expire_exports
 from evidence.services.checkpoints import record_checkpoints
 from evidence.services.letter_drafts import forget_letter_drafts
 from evidence.services.self_audit import alert_discontinued, audit_loose_ends, audit_slice
+from evidence.exports.running import RUNS
 from ledger.entries import SERVER
+from notices.nudging import nudge
 
+NICE = 10
 SLICE_SECONDS = 20.0
 PRUNED_AT_ONCE = 50_000
 
@@ -35,6 +43,22 @@ def alert_discontinued_task() -> int:
 @shared_task
 def forget_letter_drafts_task() -> int:
     return forget_letter_drafts()
+
+
+@shared_task
+def run_exports_task() -> int:
+    if settings.PROCESS == "exports":  # a worker of its own: whoever else wants the processor goes first
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    worked = run_exports()
+    if worked:
+        nudge(RUNS)  # there may be more: it need not wait for the beat
+    return worked
+
+
+@shared_task
+def sweep_exports_task() -> int:
+    clear_up()
+    return expire_exports(actor=SERVER)
 
 
 @shared_task

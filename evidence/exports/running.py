@@ -42,7 +42,9 @@ from ledger.errors import LedgerRolledBack
 from ledger.sealing import sealing
 
 logger = structlog.get_logger(__name__)
-SLICE_SECONDS = 30.0
+RUNS = "evidence.tasks.run_exports_task"
+"""What has `run_exports` called: whoever leaves work may nudge it (`notices.nudging`)."""
+SLICE_SECONDS = 15.0
 SILENT = timedelta(seconds=120)
 """So long after its last sign of life a worker counts as dead."""
 FIRST_PAUSE, LONGEST_PAUSE = 15, 900
