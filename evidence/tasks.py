@@ -6,12 +6,11 @@ from celery import shared_task
 from django.conf import settings
 from django.db import connection
 
-from evidence.exports.running import run_exports
+from evidence.exports.running import RUNS, run_exports
 from evidence.exports.sweeping import clear_up, expire_exports
 from evidence.services.checkpoints import record_checkpoints
 from evidence.services.letter_drafts import forget_letter_drafts
 from evidence.services.self_audit import alert_discontinued, audit_loose_ends, audit_slice
-from evidence.exports.running import RUNS
 from ledger.entries import SERVER
 from notices.nudging import nudge
 

@@ -163,6 +163,8 @@ class ExportsApi(ForPeople):
         system_id = visible_system(request, slug).pk if slug else None
         names = ("question", "since", "until", "case_id", "decision_id", "subject")
         given = {name: values.pop(name) for name in names if name in values}
+        if values.get("parts"):
+            require_fresh(request)  # contents leave with it
         made = request_export(actor=actor, asked=Asked(system_id=system_id, **given), **values)
         nudge(RUNS)
         return Response(_told(actor, made), HTTPStatus.CREATED)

@@ -3,8 +3,8 @@
 (ocsf/ocsf-schema v1.9.0: events/application/api_activity, profiles/ai_operation, profiles/record_integrity,
 objects/attestation.) What has no place there stands in `unmapped`, by the names of our entries. Each event is chained
 to the one before it in the file: its fingerprint is the SHA-256 of its canonical JSON (RFC 8785) without the
-fingerprint itself, so that a line taken out shows. The chain is the file's; the log's own proof is found by `metadata.log_name`
-and `metadata.sequence`.
+fingerprint itself, so that a line taken out shows. The chain is the file's; the log's own proof is found by
+`metadata.log_name` and `metadata.sequence`.
 """
 
 import uuid

@@ -1,7 +1,7 @@
 """Where finished exports are kept: a folder of this installation, or an S3-compatible store.
 
-`ANSWERABLE_EXPORT_STORAGE` says which. Through Django's storages (`STORAGES["exports"]`), by names that are made once for each export: a file that is put there
-again takes its own place, so there are never two.
+`ANSWERABLE_EXPORT_STORAGE` says which. Through Django's storages (`STORAGES["exports"]`), by names made once for
+each export: a file that is put there again takes its own place, so there are never two.
 """
 
 from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ class _Watched(File[bytes]):
 
 
 def put(export: Export, path: Path, beat: Callable[[], None]) -> None:
-    """Keep a finished file; the one at `path` may be gone then. Errors: `StorageFull`, `StorageAway`, those of `beat`."""
+    """Keep a finished file; the one at `path` may be gone then. Errors: `StorageFull`, `StorageAway`; of `beat`."""
     storage, name = _storage(), name_of(export)
     with _told(), path.open("rb") as file:
         if isinstance(storage, FileSystemStorage):
@@ -79,7 +79,7 @@ def is_there(export: Export) -> bool:
 
 
 def read(export: Export, first: int, size: int) -> Iterator[bytes]:
-    """`size` bytes of the file of an export from `first` on, piece by piece. Errors: `StorageAway`, at once or later."""
+    """`size` bytes of the file of an export from `first` on, in pieces. Errors: `StorageAway`, at once or later."""
     storage = _storage()
     bucket: Any = getattr(storage, "bucket", None)
     if bucket is not None:  # a file of the library would be fetched whole before the first byte of it is given
