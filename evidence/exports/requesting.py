@@ -125,7 +125,7 @@ def refuse_export(*, actor: Actor, export_id: uuid.UUID, answer: str = "") -> Ex
         export = _decided(actor, export_id, answer)
         export.status, export.ended_at = Status.REFUSED, export.decided_at
         write_export(seal, actor, EXPORT_REFUSED, export)
-        tell_asker(export, "export.answered")
+        tell_asker(export)
     return export
 
 
@@ -178,10 +178,10 @@ def write_export(seal: Seal, actor: Actor, kind: Kind, export: Export, facts: di
     write(seal, actor=actor, kind=kind, row=export, system_id=export.system_id, facts=said | (facts or {}))
 
 
-def tell_asker(export: Export, kind: str) -> None:
+def tell_asker(export: Export) -> None:
     """Write to whoever asked that something came of it."""
-    fingerprint = f"{kind}:{export.pk}:{export.status}"
-    tell(person_id=export.asked_by_id, kind=kind, fingerprint=fingerprint, facts={"export": str(export.pk)})
+    facts, fingerprint = {"export": str(export.pk)}, f"export.answered:{export.pk}:{export.status}"
+    tell(person_id=export.asked_by_id, kind="export.answered", fingerprint=fingerprint, facts=facts)
 
 
 def visible_export(actor: Actor, export_id: uuid.UUID) -> Export:

@@ -258,7 +258,7 @@ def _finish(work: ExportWork, known: dict[str, Any]) -> None:
         }
         write_export(seal, SERVER, EXPORT_FINISHED, export, facts)
         work.delete()
-        tell_asker(export, "export.answered")
+        tell_asker(export)
 
 
 def _log(log: Any) -> dict[str, Any]:
@@ -272,7 +272,7 @@ def _fail(work: ExportWork, code: str) -> None:
             export.status, export.ended_at, export.failure = Export.Status.FAILED, timezone.now(), code
             write_export(seal, SERVER, EXPORT_FAILED, export, {"failure": code})
             work.delete()
-            tell_asker(export, "export.answered")
+            tell_asker(export)
     except WorkGone:
         logger.info("evidence.export_gone", export=str(work.export_id))
     scratch.discard(work.export_id)

@@ -27,7 +27,7 @@ DOCKER = PROJECT / "docker"
 OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-OURS = ("setup", "web", "control", "worker", "outgoing", "beat")
+OURS = ("setup", "web", "control", "worker", "outgoing", "exports", "beat")
 IN_THE_IMAGE = {"DATA_DIR", "STATIC_DIR", "PORT", "CONTROL_PORT", "PROCESS"}
 """Set by the Dockerfile and the entrypoint, or 8000 and 8001."""
 DEMO_ALONE = {"DEMO"}
