@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from audit.case_access import readable_case
 from audit.services.search_runs import own_search
-from config.errors import Conflict, InvalidInput, ServiceError
+from config.errors import Conflict, Forbidden, InvalidInput, ServiceError
 from config.pagination import keyset_page
 from console.exports.forms import FORMS, AnswerForm, AskForm, holds_contents, uuid_in
 from console.exports.page import keys_to_give, rows_of, told
@@ -88,6 +88,8 @@ def may_ask(request: HttpRequest) -> bool:
 @require_http_methods(["GET", "HEAD", "POST"])
 def ask(request: HttpRequest) -> HttpResponseBase:
     """The form, filled in as far as the address says; posted, asks for it."""
+    if not may_ask(request):
+        raise Forbidden("Exports are asked for by auditors, by accountable persons, and by investigators.")
     if request.method != "POST":
         question = _question(request.GET)
         return _ask_page(request, _form(request, question, initial=_initial(request, question)))

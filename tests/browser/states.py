@@ -143,10 +143,6 @@ def end_grant(world: World) -> Shown:
     return world.staff.lead, _row("audit/payloadgrant", grant.pk, "end")
 
 
-def ask_for_export(world: World) -> Shown:
-    return world.staff.owner, f"/admin/exports/new?{urlencode({'system': world.system.slug})}"
-
-
 def enable_endpoint(world: World) -> Shown:
     found = WebhookEndpoint.objects.get(system_ids=[world.system.pk])
     disable_endpoint(actor=actor_of(world.staff.engineer), endpoint_id=found.pk, reason="Too loud.")
@@ -195,7 +191,6 @@ STATES: dict[str, Callable[[World], Shown]] = {
     "admin/accountability/note": note_beside_the_past,
     "admin/audit/payloadgrant/<path:object_id>/end/": end_grant,
     "admin/decisions/compare": compare,
-    "admin/exports/new": ask_for_export,
     "admin/governance/aisystem/<path:object_id>/live/": go_live,
     "admin/governance/assignment/<path:object_id>/accept/": accept_offer,
     "admin/governance/assignment/<path:object_id>/agree/": agree_to_proposal,
