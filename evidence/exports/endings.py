@@ -128,9 +128,11 @@ class BundleEnding(Ending):
     def write(self) -> str:
         """Write what is left of a bundle; returns the digest of its manifest. Errors: `TooLarge`."""
         writer = self.maker.writer
+        manifest = self.manifest()
+        writer.add("VERIFYING.txt", verifier.how_to_verify(manifest))
         for name, data in verifier.files().items():
             writer.add(name, data)
-        manifest = self.manifest()
+        manifest["files"] = self.files()
         text = (json.dumps(manifest, sort_keys=True, indent=2) + "\n").encode()
         if len(text) > LARGEST_FILE or text.count(b"\n") > MOST_LINES:
             raise TooLarge()
@@ -143,9 +145,7 @@ class BundleEnding(Ending):
         return digest
 
     def manifest(self) -> dict[str, Any]:
-        members = sorted(self.maker.writer.members())
-        if len(members) + len(UNLISTED) > MOST_FILES:
-            raise TooLarge()
+        """All of it but the list of files."""
         return {
             "format": FORMAT,
             "id": str(self.export.pk),
@@ -155,9 +155,15 @@ class BundleEnding(Ending):
             "asked": self.asked(),
             "question": as_json(self.export),
             "logs": [self._log(log) for log in self.plan.logs],
-            "files": [{"path": each.name, "size": each.size, "sha256": each.digest} for each in members],
             **self.counts(),
         }
+
+    def files(self) -> list[dict[str, Any]]:
+        """What was written so far. Errors: `TooLarge`."""
+        members = sorted(self.maker.writer.members())
+        if len(members) + len(UNLISTED) > MOST_FILES:
+            raise TooLarge()
+        return [{"path": each.name, "size": each.size, "sha256": each.digest} for each in members]
 
     def _log(self, log: PlannedLog) -> dict[str, Any]:
         return {

@@ -10,26 +10,31 @@ from typing import Any
 from django.conf import settings
 
 FOLDER = Path(settings.BASE_DIR, "sdk", "src", "answerable_verify")
-FILES = {"VERIFYING.txt": "VERIFYING.txt", "verify.html": "verify.html", "verify.py": "verify.py"}
-"""By the name in the bundle: where it is made from."""
+FILES = ("verify.html", "verify.py")
 
 
 @cache
 def files() -> dict[str, bytes]:
-    """Their bytes, by their names in the bundle."""
-    return {name: (FOLDER / source).read_bytes() for name, source in FILES.items()}
+    """The verifier itself: its files by their names in a bundle."""
+    return {name: (FOLDER / name).read_bytes() for name in FILES}
 
 
 @cache
 def verifier() -> ModuleType:
     """`verify.py` itself: it is one file that stands alone, so it is no package of ours."""
     name = "answerable_bundle_verifier"
-    spec = importlib.util.spec_from_file_location(name, FOLDER / FILES["verify.py"])
+    spec = importlib.util.spec_from_file_location(name, FOLDER / "verify.py")
     if spec is None or spec.loader is None:
         raise ImportError(f"{FOLDER} has no verifier")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def how_to_verify(manifest: dict[str, Any]) -> bytes:
+    """VERIFYING.txt of a manifest, of which the list of files is not needed: it is one of them."""
+    page: str = verifier().render_verifying(manifest)
+    return page.encode()
 
 
 def first_page(manifest: dict[str, Any]) -> bytes:

@@ -617,8 +617,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "evidence.Export": {
         PLAIN: f"{ROW} key question system_id since until case_id decision_id form parts head_origin head_size"
-        " head_root status asked_at decided_at ended_at failure is_whole left_out file_name size digest manifest_digest decisions"
-        " disclosed_parts expires_at",
+        " head_root status asked_at decided_at ended_at failure is_whole left_out file_name size digest manifest_digest"
+        " decisions disclosed_parts expires_at",
         PERSON: "asked_by_id decided_by_id ended_by_id",
         PARTICULARS: "reason answer subject",
     },

@@ -3,8 +3,8 @@
 import io
 import json
 import zipfile
-from pathlib import Path
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from config import stored
@@ -25,7 +25,9 @@ def ask(person: Person, system: AISystem | None = None, *, question: str = "rang
     given = {name: rest.pop(name) for name in about if name in rest}
     asked = Asked(question=question, system_id=system.pk if system else None, **given)
     form = rest.pop("form", "bundle")
-    return request_export(actor=actor_of(person), asked=asked, form=form, reason=rest.pop("reason", "An audit."), **rest)
+    return request_export(
+        actor=actor_of(person), asked=asked, form=form, reason=rest.pop("reason", "An audit."), **rest
+    )
 
 
 def agree(export: Export) -> Export:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -16,7 +17,7 @@ NUMBERS = st.lists(st.integers(-50, 50) | st.integers(-(2**63), 2**63 - 1), max_
 def plainly(numbers: list[int]) -> tuple[list[list[int]], list[int]]:
     """What is missing between the smallest and the largest, and what came twice."""
     there = sorted(set(numbers))
-    missing = [[one + 1, next_ - 1] for one, next_ in zip(there, there[1:], strict=False) if next_ - one > 1]
+    missing = [[one + 1, next_ - 1] for one, next_ in pairwise(there) if next_ - one > 1]
     return missing, sorted(number for number, count in Counter(numbers).items() if count > 1)
 
 

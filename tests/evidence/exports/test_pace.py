@@ -1,7 +1,5 @@
 """Giving way: the more is written, the longer a worker rests."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from evidence.exports import pace
@@ -23,10 +21,10 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock(0)
     monkeypatch.setattr(pace, "_written_so_far", found.written)
-    yield found
+    return found
 
 
 def worked(clock: Clock, *, rate: float, rounds: int = 20, each: float = 0.1) -> tuple[float, float]:

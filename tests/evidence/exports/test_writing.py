@@ -153,4 +153,3 @@ def test_a_large_member_has_its_sizes_in_64_bits_in_both_headers(tmp_path: Path)
         [info] = found.infolist()
         assert (info.file_size, info.compress_size, found.read("big")) == (8, 8, b"contents")
         assert info.extract_version == 45
-
