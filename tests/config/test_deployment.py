@@ -119,7 +119,7 @@ def test_every_secret_is_declared_made_and_given_to_its_reader(tmp_path: Path) -
 
 def test_the_image_is_built_from_the_lock_and_runs_as_nobody_special() -> None:
     lines = (DOCKER / "Dockerfile").read_text()
-    assert "pip install --require-hashes -r requirements.lock" in lines
+    assert "pip install --require-hashes -r requirements-s3.lock" in lines
     last_stage = lines.rpartition("\nFROM ")[2]
     assert re.search(r"^USER 10001:10001$", last_stage, re.MULTILINE)
     assert "/healthz" in last_stage
