@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import connection
 
 from evidence.exports.running import RUNS, run_exports
-from evidence.exports.sweeping import clear_up, expire_exports
+from evidence.exports.sweeping import clear_scratch, clear_up, expire_exports
 from evidence.services.checkpoints import record_checkpoints
 from evidence.services.letter_drafts import forget_letter_drafts
 from evidence.services.self_audit import alert_discontinued, audit_loose_ends, audit_slice
@@ -51,6 +51,8 @@ def run_exports_task() -> int:
     worked = run_exports()
     if worked:
         nudge(RUNS)  # there may be more: it need not wait for the beat
+    else:
+        clear_scratch()  # of this host: whoever sweeps may be on another
     return worked
 
 

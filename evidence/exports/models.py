@@ -130,7 +130,7 @@ class Export(KeyedRow):
 
 
 class ExportWork(models.Model):
-    """How far the making of an export has come, and who is at it. Gone when it has ended."""
+    """How far the making of an export has come, and who is at it. Gone when it has ended and been cleared up."""
 
     DB_ACCESS = Access.WORK
 

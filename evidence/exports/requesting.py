@@ -302,7 +302,7 @@ def _decided(actor: Actor, export_id: uuid.UUID, answer: str) -> Export:
 
 def _end(seal: Seal, actor: Actor, export: Export, status: Export.Status, kind: Kind) -> None:
     export.status, export.ended_at, export.ended_by_id = status, timezone.now(), actor.id
-    ExportWork.objects.filter(export=export).delete()
+    ExportWork.objects.filter(export=export).update(worker=None)  # whoever is at it notices; the sweep does the rest
     write_export(seal, actor, kind, export)
 
 

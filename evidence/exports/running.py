@@ -1,6 +1,6 @@
 """Making exports: claimed, worked at in slices, gone on with after a worker's death, finished or failed.
 
-One worker is at an export at a time. It says so every second; where it was not heard of for two minutes, another one
+One worker is at an export at a time. It says so every second; where it was not heard of for a minute, another one
 takes over and goes on from its last mark if it is on the same host, or begins anew. Whoever finds that the work is not
 theirs any more stops and touches nothing. What cannot be helped by trying again ends it; what can, such as a storage
 that is away, is tried again later, and the export's page says so.
@@ -45,7 +45,7 @@ logger = structlog.get_logger(__name__)
 RUNS = "evidence.tasks.run_exports_task"
 """What has `run_exports` called: whoever leaves work may nudge it (`notices.nudging`)."""
 SLICE_SECONDS = 15.0
-SILENT = timedelta(seconds=120)
+SILENT = timedelta(seconds=60)
 """So long after its last sign of life a worker counts as dead."""
 FIRST_PAUSE, LONGEST_PAUSE = 15, 900
 """Seconds until what failed is tried again."""
@@ -71,7 +71,8 @@ def claim(only: uuid.UUID | None = None) -> ExportWork | None:
         at_work = ExportWork.objects.filter(worker__isnull=False, worked_at__gt=now - SILENT)
         if only is None and at_work.count() >= settings.EXPORTS_AT_ONCE:
             return None
-        waits = ExportWork.objects.select_for_update(of=("self",)).select_related("export").filter(not_before__lte=now)
+        waits = ExportWork.objects.select_for_update(of=("self",)).select_related("export")
+        waits = waits.filter(export__status=Export.Status.QUEUED, not_before__lte=now)
         waits = waits.filter(Q(worker=None) | Q(worked_at__lte=now - SILENT))
         waits = waits.filter(export_id=only) if only else waits
         found = waits.order_by(F("worked_at").asc(nulls_first=True), "export_id").first()
@@ -100,7 +101,7 @@ def run_slice(work: ExportWork, *, pace: Pace, until: float | None) -> None:
         _release(work, work.done, trouble=work.trouble, pause=FIRST_PAUSE)
     except WorkGone:
         logger.info("evidence.export_gone", export=str(export.pk))
-        if not ExportWork.objects.filter(export_id=export.pk).exists():  # given up; else somebody else is at it
+        if _is_given_up(work):  # else somebody else is at it
             scratch.discard(export.pk)
     except (OperationalError, InterfaceError) as error:
         logger.warning("evidence.export_interrupted", export=str(export.pk), error=str(error).split("\n")[0])
@@ -230,8 +231,12 @@ class _Work:
         try:
             self.watch.ask()
             _finish(self.work, known)
-        except (WorkGone, RightLost):
+        except RightLost:
             storage.remove(self.work.export)
+            raise
+        except WorkGone:
+            if _is_given_up(self.work):  # else somebody else is at it, or has finished it: the file is theirs
+                storage.remove(self.work.export)
             raise
 
 
@@ -271,7 +276,7 @@ def _fail(work: ExportWork, code: str) -> None:
             export = _locked(work)
             export.status, export.ended_at, export.failure = Export.Status.FAILED, timezone.now(), code
             write_export(seal, SERVER, EXPORT_FAILED, export, {"failure": code})
-            work.delete()
+            ExportWork.objects.filter(export=export).update(worker=None)  # the sweep does the rest
             tell_asker(export)
     except WorkGone:
         logger.info("evidence.export_gone", export=str(work.export_id))
@@ -284,6 +289,11 @@ def _locked(work: ExportWork) -> Export:
     if not ExportWork.objects.select_for_update().filter(export_id=work.export_id, worker=work.worker).exists():
         raise WorkGone()
     return export
+
+
+def _is_given_up(work: ExportWork) -> bool:
+    kept = (Export.Status.QUEUED, Export.Status.FINISHED)
+    return not Export.objects.filter(pk=work.export_id, status__in=kept).exists()
 
 
 def _release(

@@ -38,13 +38,27 @@ def expire_exports(*, actor: Actor = SERVER) -> int:
 
 
 def clear_up() -> int:
-    """Forget what the making of ended exports left behind, in the database and on this host. Returns of how many."""
+    """Forget what the making of ended exports left behind, wherever it is. Returns of how many."""
+    given_up = ExportWork.objects.exclude(export__status=Export.Status.QUEUED).select_related("export")
+    for work in given_up.order_by("pk")[:AT_ONCE]:
+        try:
+            storage.remove(work.export)  # its maker may have died, or been told, just after it was put there
+        except storage.StorageAway as error:
+            logger.warning("evidence.export_not_deleted", export=str(work.pk), error=str(error))
+            break
+        work.delete()
     ended = ExportPlace.objects.exclude(export_id__in=ExportWork.objects.values("export_id"))
     cleared = 0
     for export_id in ended.order_by().values_list("export_id", flat=True).distinct()[:AT_ONCE]:
         while places.clear(export_id):
             cleared += 1
+    return cleared + clear_scratch()
+
+
+def clear_scratch() -> int:
+    """Delete what is on this host of exports that nobody makes any more. Returns of how many."""
     left = set(scratch.there())
-    for export_id in left - set(ExportWork.objects.filter(export_id__in=left).values_list("export_id", flat=True)):
+    over = left - set(ExportWork.objects.filter(export_id__in=left).values_list("export_id", flat=True))
+    for export_id in over:
         scratch.discard(export_id)
-    return cleared
+    return len(over)
