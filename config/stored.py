@@ -74,6 +74,9 @@ def _s3(found: SplitResult, keys: tuple[str, str]) -> dict[str, Any]:
             connect_timeout=5,
             read_timeout=30,
             retries={"max_attempts": 3, "mode": "standard"},
+            # what is sent is checked by its signature; not every store knows the newer checksums
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
         ),
         # one thread: what is read of the file is read by whoever says meanwhile that it goes on
         "transfer_config": TransferConfig(use_threads=False, multipart_chunksize=16 << 20),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -125,9 +126,12 @@ def _contents(data: bytes | None) -> str:
         return "base64:" + b64encode(data).decode()
 
 
+# what a spreadsheet skips before a formula: blanks, control characters, marks that nobody sees
+FORMULA = re.compile(
+    r"[\t\r\n]|[\s\x00-\x20\x7f-\xa0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*[=+@\uff1d\uff0b\uff0d\uff20-]"
+)
+
+
 def _plain(text: str) -> str:
     """Others chose some of these: no spreadsheet takes one for a formula. A leading apostrophe says "this is text"."""
-    is_formula = text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(
-        ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-    )
-    return f"'{text}" if is_formula else text
+    return f"'{text}" if FORMULA.match(text) else text
