@@ -127,9 +127,8 @@ def _contents(data: bytes | None) -> str:
 
 
 # what a spreadsheet skips before a formula: blanks, control characters, marks that nobody sees
-FORMULA = re.compile(
-    r"[\t\r\n]|[\s\x00-\x20\x7f-\xa0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*[=+@\uff1d\uff0b\uff0d\uff20-]"
-)
+UNSEEN = r"\s\x00-\x20\x7f-\xa0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+FORMULA = re.compile(rf"[\t\r\n]|[{UNSEEN}]*[=+@\uff1d\uff0b\uff0d\uff20-]")
 
 
 def _plain(text: str) -> str:

@@ -4,8 +4,12 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import time_machine
+from django.utils import timezone
 
 from config import stored
 from evidence.exports import storage
@@ -14,9 +18,15 @@ from evidence.exports.pace import Pace
 from evidence.exports.requesting import Asked, approve_export, request_export
 from evidence.exports.running import claim, run_slice
 from governance.models import AISystem, Person
-from tests.factories.register import actor_of, make_person
+from tests.factories.register import actor_of, make_person, make_system
 
 ALONE = Pace(is_alone=True)
+
+
+def old_system(**described: Any) -> AISystem:
+    """Registered a month ago: its log begins before whatever a test records."""
+    with time_machine.travel(timezone.now() - timedelta(days=30), tick=False):
+        return make_system(**described)
 
 
 def ask(person: Person, system: AISystem | None = None, *, question: str = "range", **rest: Any) -> Export:

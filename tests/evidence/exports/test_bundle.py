@@ -28,7 +28,7 @@ from overrides.services.deciding import Answer, submit
 from overrides.services.overriding import override_decision
 from tests.evidence.exports.verifying import require_verified, verdict_of
 from tests.factories.cases import attach, make_led_case
-from tests.factories.exports import content_of, export_of, files_of, manifest_of
+from tests.factories.exports import content_of, export_of, files_of, manifest_of, old_system
 from tests.factories.record import record_decision, record_many
 from tests.factories.register import actor_of, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
@@ -45,7 +45,7 @@ def owner() -> Person:
 
 @pytest.fixture
 def system(owner: Person) -> AISystem:
-    return make_system(accountable=owner)
+    return old_system(accountable=owner)
 
 
 @pytest.fixture
