@@ -1,8 +1,9 @@
 """Reading decisions newest first, some at a time, whatever the filter: a page never takes longer than its patience.
 
 The indexes on time are walked in windows. Within each, the rows that answer the question are picked; when a page is
-full or patience runs out, the page says how far back it looked, and its cursor goes on from there. Where rows may be
-large, a window has a time limit of its own in the database: one that takes longer is asked in smaller ones instead.
+full or patience runs out, the page says how far back it looked, and its cursor goes on from there. A window that takes
+longer than the last one promised, since its rows are not in memory, is given up with patience: the page ends there.
+Where rows may be large, a window has a limit of its own: one that takes longer is asked in smaller ones instead.
 """
 
 import time
@@ -23,6 +24,7 @@ from config.pagination import Cursor
 PATIENCE_SECONDS = 0.15
 FIRST_WINDOW, WIDEST_WINDOW = 2_000, 64_000
 QUICK_SECONDS = 0.03
+LEAST_MS = 20
 NARROWER = 8
 """Into so many parts a window is cut that took too long: each attempt costs its whole limit, so there are to be few."""
 TOLD_TO = timedelta(minutes=1)
@@ -111,10 +113,14 @@ class Scan:
         place, widest = self._place, WIDEST_WINDOW
         while True:
             started = time.monotonic()
-            end = self._end_of_window(place, window)
             try:
-                found += self._matching(place, end, self.limit + 1 - len(found), is_single=window == 1)
+                with self._until(deadline, is_first=place is self._place):
+                    end = self._end_of_window(place, window)
+                with self._until(deadline, is_first=place is self._place):
+                    found += self._matching(place, end, self.limit + 1 - len(found), is_single=window == 1)
             except TooSlow:
+                if self.window_limit_ms is None:
+                    return self._slice(found, place)
                 # patience is for looking: the time that was lost is given back, or heavy rows would go by one a page
                 deadline += time.monotonic() - started
                 # so wide never again, but wider than this: it may have been the machine, and not the rows
@@ -127,6 +133,15 @@ class Scan:
             if now + (now - started) * wider / window > deadline:  # the next one would most likely end too late
                 return self._slice(found, end)
             place, window = end, wider
+
+    @contextmanager
+    def _until(self, deadline: float, *, is_first: bool) -> Iterator[None]:
+        """A statement ends with patience; not those of the first window: something is to be looked at on every page."""
+        if is_first or self.window_limit_ms is not None:
+            yield
+            return
+        with limited_to(max(LEAST_MS, round((deadline - time.monotonic()) * 1000))):
+            yield
 
     def _matching(self, place: Place | None, end: Place | None, wanted: int, *, is_single: bool) -> list[Decision]:
         if self.window_limit_ms is None or is_single:

@@ -21,21 +21,21 @@ def main() -> None:
             Client(asked["url"], asked["key"], system=asked["system"], spool_dir=Path(folder) / str(number))
             for number in range(asked["clients"])
         ]
-        for client in clients:
+        for number, client in enumerate(clients):
             if not client.wait_ready(READY_SECONDS):
                 raise RuntimeError(f"a client had no state: {client.health()}")
-            client.on_change(functools.partial(_tell, client))
+            client.on_change(functools.partial(_tell, number, client))
         say(ready=len(clients))
         wait_for_the_end()
         for client in clients:
             client.close(0.1)
 
 
-def _tell(client: Client, change: Change) -> None:
+def _tell(number: int, client: Client, change: Change) -> None:
     """What counts is what the next caller is answered, not what the change says."""
     mode, at = client.mode(), time.monotonic()
     with _voice:
-        say(mode=mode.value, epoch=change.epoch, at=at)
+        say(client=number, mode=mode.value, epoch=change.epoch, at=at)
 
 
 if __name__ == "__main__":

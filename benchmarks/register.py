@@ -19,6 +19,7 @@ from governance.services.keys import create_service_key
 from governance.services.people import register_person
 from governance.services.systems import register_system
 from governance.services.versions import register_version
+from intake.digests import check_digest_key
 from ledger.entries import COMMAND, Actor
 from ledger.selectors import open_log
 
@@ -34,6 +35,7 @@ class Organisation:
 
 
 def found() -> Organisation:
+    check_digest_key()  # as readiness of the running product makes it: payloads have digests of their inputs by it
     owner = register_person(actor=COMMAND, name="Accountable Person", email="owner@example.org")
     system = register_system(actor=COMMAND, slug=SYSTEM, name="Credit limits", accountable=owner)
     register_version(actor=COMMAND, system_id=system.pk, version=VERSION, name="Limits")

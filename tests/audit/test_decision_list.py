@@ -169,9 +169,32 @@ class Slow(Func):
     output_field = BooleanField()
 
 
+class Cold(Func):
+    """Any row answers, an old one after a while."""
+
+    template = "CASE WHEN recorded_at < %(warm_since)s THEN pg_sleep(0.5) ELSE pg_sleep(0) END IS NOT NULL"
+    output_field = BooleanField()
+
+
 def slow(system: AISystem, **rest: Any) -> Scan:
     asked = Question.of(DecisionFilter(system_id=system.pk), Reach(system_ids=None))
     return Scan(question=Question.over(asked.within, Q(Slow())), limit=50, **rest)
+
+
+def test_a_window_that_none_before_it_warned_of_ends_with_patience_and_begins_the_next_page(system: AISystem) -> None:
+    old = record(system, 3, START)
+    new = record(system, 4, START + timedelta(hours=1))
+    asked = Question.of(DecisionFilter(system_id=system.pk), Reach(system_ids=None))
+    cold = Q(Cold(warm_since=f"'{(START + timedelta(minutes=30)).isoformat()}'::timestamptz"))
+    question = Question.over(asked.within, cold)
+    first = Scan(question=question, limit=50, patience=0.3, first_window=4, quick=10).run()
+    assert [str(row.id) for row in first.items] == new
+    assert first.searched_to is not None
+    assert first.next_cursor is not None
+    # it is the first window of its page, so it takes its time
+    second = Scan(question=question, limit=50, cursor=first.next_cursor, patience=0.3, first_window=4).run()
+    assert [str(row.id) for row in second.items] == old
+    assert second.next_cursor is None
 
 
 def test_a_window_that_takes_too_long_is_asked_in_smaller_ones_until_all_is_seen(system: AISystem) -> None:
