@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import connection
 
 from evidence.exports.running import RUNS, run_exports
-from evidence.exports.sweeping import clear_scratch, clear_up, expire_exports
+from evidence.exports.sweeping import clear_scratch, clear_up, expire_exports, forget_erased
 from evidence.services.checkpoints import record_checkpoints
 from evidence.services.letter_drafts import forget_letter_drafts
 from evidence.services.self_audit import alert_discontinued, audit_loose_ends, audit_slice
@@ -58,8 +58,9 @@ def run_exports_task() -> int:
 
 @shared_task
 def sweep_exports_task() -> int:
+    found = forget_erased(actor=SERVER) + expire_exports(actor=SERVER)
     clear_up()
-    return expire_exports(actor=SERVER)
+    return found
 
 
 @shared_task

@@ -8,6 +8,7 @@ FAILURES = {
     "interrupted": "it was interrupted again and again without coming further",
     "too_large": "it would be larger than an evidence bundle may be: ask for several, each of a part of the time",
     "fault": "a fault of the service; its log says which",
+    "erased": "contents in it were erased: its file was deleted before its time",
 }
 LEFT_OUT = {
     "judged_blind": "Decisions that whoever asked judges blind at the moment are left out.",

@@ -2,9 +2,8 @@
 
 import json
 import tomllib
-import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from hashlib import sha256
 from itertools import islice
@@ -17,8 +16,8 @@ from django.conf import settings
 from audit.selectors import PARTS as PAYLOAD_PARTS
 from evidence.exports import verifier
 from evidence.exports.codes import LEFT_OUT
+from evidence.exports.disclosed import Disclosed
 from evidence.exports.figures import is_decision, read_decision
-from evidence.exports.models import ExportPlace
 from evidence.exports.plans import PlannedLog
 from evidence.exports.questions import as_json
 from ledger.entries import timestamp
@@ -45,7 +44,7 @@ class Counted:
     """Of decisions that entries name, those that are counted: that the question asks for, and that are disclosed."""
 
     def __init__(self, maker: "Maker") -> None:
-        self.maker = maker
+        self.maker, self.disclosed = maker, Disclosed(maker.export.pk, maker.plan)
         self._logs = {log.id: log for log in maker.plan.system_logs}
 
     def among(self, decision_ids: Collection[str]) -> Iterator[bytes]:
@@ -55,25 +54,12 @@ class Counted:
             self.maker.watch.beat()
             rows = Entry.objects.filter(id__in=chunk, log_id__in=list(self._logs))
             found = list(rows.values_list("log_id", "leaf_index", "data"))
-            disclosed = self._disclosed(found)
+            disclosed = self.disclosed.among({(log_id, index) for log_id, index, _ in found})
             for log_id, index, data in found:
                 line = bytes(data)
                 is_asked = is_decision(line) and self.maker.asks_for(self._logs[log_id], index, line)
                 if is_asked and (log_id, index) in disclosed:
                     yield line
-
-    def _disclosed(self, found: Iterable[tuple[uuid.UUID, int, Any]]) -> set[tuple[uuid.UUID, int]]:
-        places = {(log_id, index) for log_id, index, _ in found}
-        export_id = self.maker.export.pk
-        rows = ExportPlace.objects.filter(export_id=export_id, leaf_index__in=[index for _, index in places])
-        stated = {
-            (log, index): withheld for log, index, withheld in rows.values_list("log_id", "leaf_index", "is_withheld")
-        }
-        return {place for place in places if not stated.get(place, not self._in_range(place))}
-
-    def _in_range(self, place: tuple[uuid.UUID, int]) -> bool:
-        span = self._logs[place[0]].range
-        return span is not None and span[0] <= place[1] < span[1]
 
 
 class Ending:

@@ -40,6 +40,11 @@ def export_answered(facts: Facts) -> Letter:
             return Letter(
                 f"Your export is ready: {about}", [f"Its file can be fetched until {until}.{whole}"], _page(export)
             )
+        case Status.EXPIRED if export.failure:
+            why = FAILURES.get(export.failure, export.failure)
+            return Letter(
+                f"Your export has no file any more: {about}", [f"Why: {why}. Ask for it again."], _page(export)
+            )
         case Status.FAILED:
             why = FAILURES.get(export.failure, export.failure)
             return Letter(f"Your export could not be made: {about}", [f"Why: {why}."], _page(export))

@@ -70,10 +70,10 @@ class Export(KeyedRow):
     ended_by_id = models.UUIDField(null=True, blank=True)
     """Who took it back or gave it up."""
     failure = models.CharField(max_length=40, blank=True)
-    """Why it could not be made (`evidence.exports.failures`)."""
+    """Why it could not be made, or has no file any more before its time (`evidence.exports.codes`)."""
     is_whole = models.BooleanField(null=True, blank=True)
     left_out = ArrayField(models.CharField(max_length=40), default=list, blank=True)
-    """Why it is not whole, as codes (`evidence.exports.wholeness`)."""
+    """Why it is not whole, as codes (`evidence.exports.codes`)."""
     file_name = models.CharField(max_length=200, blank=True)
     size = models.BigIntegerField(null=True, blank=True, validators=[MinValueValidator(0)])
     digest = models.CharField(max_length=HEX_DIGEST, blank=True)
@@ -115,7 +115,9 @@ class Export(KeyedRow):
                 name="export_finished_with_a_file",
             ),
             models.CheckConstraint(
-                condition=Q(status="failed") & ~Q(failure="") | ~Q(status="failed") & Q(failure=""),
+                condition=Q(status="failed") & ~Q(failure="")
+                | Q(status="expired")
+                | ~Q(status__in=["failed", "expired"]) & Q(failure=""),
                 name="export_failed_why",
             ),
         ]
@@ -130,7 +132,7 @@ class Export(KeyedRow):
 
 
 class ExportWork(models.Model):
-    """How far the making of an export has come, and who is at it. Gone when it has ended and been cleared up."""
+    """How far the making of an export has come, who is at it, and what was decided about it. Gone with its file."""
 
     DB_ACCESS = Access.WORK
 
@@ -145,6 +147,8 @@ class ExportWork(models.Model):
     """Beginnings since it last came further."""
     trouble = models.CharField(max_length=40, blank=True)
     """Why it waits to be tried again."""
+    looked_at = models.DateTimeField(null=True)
+    """Until when erasures were looked through for something that its file holds."""
     plan = models.JSONField(null=True)
     """What was decided when it began (`evidence.exports.planning`): the same however often it is gone on with."""
     phase = models.CharField(max_length=16, blank=True)
@@ -159,7 +163,7 @@ class ExportWork(models.Model):
 
 
 class ExportPlace(models.Model):
-    """An entry that an export discloses beside its ranges, or withholds inside one. Gone when it has ended."""
+    """An entry that an export discloses beside its ranges, or withholds inside one. Gone with its file."""
 
     DB_ACCESS = Access.WORK
 

@@ -64,7 +64,7 @@ class _Planner:
     hidden: frozenset[uuid.UUID] = frozenset()
 
     def plan(self) -> Plan:
-        export, asker = self.export, asker_of(self.export)
+        export, asker, snapshot = self.export, asker_of(self.export), _snapshot()
         self.hidden = hidden_from(asker.id)
         asked = self._entry(EXPORT_REQUESTED.name)
         approval = self._entry(EXPORT_APPROVED.name)
@@ -81,6 +81,7 @@ class _Planner:
         withheld = sum(self._withheld(log) for log in planned)
         return Plan(
             made_at=timezone.now(),
+            snapshot=snapshot,
             logs=planned,
             request_entry=asked.id,
             approval_entry=approval.id if approval else None,
@@ -243,6 +244,12 @@ ERASURES = """
     LEFT JOIN ledger_entry e ON e.id = slice.entry_id AND e.about_id = d.id
     ORDER BY slice.id
 """
+
+
+def _snapshot() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_snapshot()::text")
+        return str(cursor.fetchone()[0])
 
 
 def _size(log: Log) -> int:

@@ -40,6 +40,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Which logs prove it and which entries are in it; the places beside the ranges stand in `ExportPlace`."""
 
     made_at: datetime
+    snapshot: str
+    """Of the database, from before anything was read: what was erased later is told by it."""
     logs: list[PlannedLog]
     """Those of AI systems first, each chain in order, the registry's last."""
     request_entry: uuid.UUID

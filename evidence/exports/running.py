@@ -25,6 +25,7 @@ from config.errors import ServiceError
 from evidence.exports import scratch, storage
 from evidence.exports.bundle import BundleMaker
 from evidence.exports.endings import Ending, TooLarge
+from evidence.exports.erasing import ErasedMeanwhile, holds_erased
 from evidence.exports.models import Export, ExportWork
 from evidence.exports.names import file_name
 from evidence.exports.pace import Pace
@@ -97,6 +98,9 @@ def run_slice(work: ExportWork, *, pace: Pace, until: float | None) -> None:
         scratch.discard(export.pk)
     except SliceOver:
         _release(work, watch.done, attempts=0)
+    except ErasedMeanwhile:
+        logger.info("evidence.export_begun_anew", export=str(export.pk))
+        begin_anew(work)
     except scratch.Busy:
         _release(work, work.done, trouble=work.trouble, pause=FIRST_PAUSE)
     except WorkGone:
@@ -165,7 +169,7 @@ class _Work:
     def go_on(self) -> None:
         """From where it is to its end. Errors: `SliceOver` and whatever stands in the way."""
         self.watch.ask()
-        known = scratch.kept(self.folder)
+        known = scratch.kept(self.folder) if self.work.plan is not None else None
         if known is None or not self._keep_again(known):
             known = self._make()
             self._keep(known)
@@ -173,7 +177,8 @@ class _Work:
 
     def _plan(self) -> Plan:
         if self.work.plan is None:
-            self.watch.phase = "planning"
+            self.watch.phase, self.watch.done = "planning", 0
+            scratch.empty(self.folder)  # it may be begun anew
             plan = make_plan(self.work.export, self.watch.beat)
             ours = ExportWork.objects.filter(export_id=self.work.export_id, worker=self.work.worker)
             if not ours.update(plan=plan.kept(), total=plan.total * (2 if self._reads_twice else 1)):
@@ -188,13 +193,14 @@ class _Work:
     def _make(self) -> dict[str, Any]:
         export, plan = self.work.export, self._plan()
         stamp = dos_time(*plan.made_at.timetuple()[:6])
-        with ZipWriter(self.folder, dos_time=stamp) as writer:
+        with ZipWriter(self.folder, dos_time=stamp, tag=plan.made_at.isoformat()) as writer:
             kind = BundleMaker if export.form == Export.Form.BUNDLE else TableMaker
             maker = kind(export, plan, writer, self.watch)
             maker.make()
             writer.close()
             left_out = Ending(maker).left_out
             return {
+                "planned": plan.made_at.isoformat(),
                 "size": writer.size,
                 "digest": self._digest(writer.path),
                 "manifest_digest": maker.manifest_digest,
@@ -218,6 +224,9 @@ class _Work:
 
     def _keep_again(self, known: dict[str, Any]) -> bool:
         """Where a worker died between making the file and saying so: it is there, or here, whole; or it is not."""
+        if known["planned"] != Plan.of(self.work.plan).made_at.isoformat():  # of before it was begun anew elsewhere
+            scratch.empty(self.folder)
+            return False
         path = self.folder / "export.zip"
         if path.exists() and path.stat().st_size == known["size"] and self._digest(path) == known["digest"]:
             self._keep(known)
@@ -230,8 +239,10 @@ class _Work:
     def _finish(self, known: dict[str, Any]) -> None:
         try:
             self.watch.ask()
+            if holds_erased(self.work):
+                raise ErasedMeanwhile()
             _finish(self.work, known)
-        except RightLost:
+        except (RightLost, ErasedMeanwhile):
             storage.remove(self.work.export)
             raise
         except WorkGone:
@@ -262,7 +273,7 @@ def _finish(work: ExportWork, known: dict[str, Any]) -> None:
             "logs": [_log(each) for each in plan.logs],
         }
         write_export(seal, SERVER, EXPORT_FINISHED, export, facts)
-        work.delete()
+        ExportWork.objects.filter(export=export).update(worker=None, trouble="")
         tell_asker(export)
 
 
@@ -289,6 +300,12 @@ def _locked(work: ExportWork) -> Export:
     if not ExportWork.objects.select_for_update().filter(export_id=work.export_id, worker=work.worker).exists():
         raise WorkGone()
     return export
+
+
+def begin_anew(work: ExportWork) -> None:
+    """Forget what was decided and made so far; whoever is at it stops."""
+    rows = ExportWork.objects.filter(export_id=work.export_id, export__status=Export.Status.QUEUED)
+    rows.update(worker=None, worked_at=timezone.now(), plan=None, looked_at=None, phase="", done=0, total=None)
 
 
 def _is_given_up(work: ExportWork) -> bool:

@@ -54,6 +54,12 @@ def forget_kept(folder: Path) -> None:
     (folder / KEPT).unlink(missing_ok=True)
 
 
+def empty(folder: Path) -> None:
+    """Forget what was made so far, under the lock."""
+    for name in ("export.zip", "journal", KEPT):
+        (folder / name).unlink(missing_ok=True)
+
+
 def discard(export_id: uuid.UUID) -> None:
     shutil.rmtree(folder_of(export_id), ignore_errors=True)
 

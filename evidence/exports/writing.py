@@ -63,9 +63,10 @@ def _boot() -> str:
 class ZipWriter:
     """Writes members one after the other. Not for two at once: whoever writes holds the lock of the work."""
 
-    def __init__(self, folder: Path, *, dos_time: tuple[int, int]) -> None:
+    def __init__(self, folder: Path, *, dos_time: tuple[int, int], tag: str = "") -> None:
+        """`tag`: what was begun under another one is not gone on with."""
         self.path, self.journal_path = folder / "export.zip", folder / "journal"
-        self._stamp = dos_time
+        self._stamp, self._first = dos_time, ["boot", _boot(), tag]
         self._file: BinaryIO = self.path.open("r+b" if self.path.exists() else "w+b", buffering=0)
         self._journal: BinaryIO = self.journal_path.open("r+b" if self.journal_path.exists() else "w+b")
         self._end = 0
@@ -81,10 +82,10 @@ class ZipWriter:
     # --- going on -----------------------------------------------------------------------------------------------------
     def resume(self) -> Any | None:
         """The state of the last mark, with everything after it cut off; None where it is begun anew."""
-        mark, length = _last_mark(self._journal)
+        mark, length = _last_mark(self._journal, self._first)
         if mark is None or mark["offset"] > os.fstat(self._file.fileno()).st_size:
             self._cut(0, 0)
-            self._note(["boot", _boot()])
+            self._note(self._first)
             return None
         self._cut(mark["offset"], length)
         if mark["member"]:
@@ -233,8 +234,9 @@ def _endings(count: int, size: int, start: int) -> bytes:
     return large + END.pack(b"PK\5\6", 0, 0, shown, shown, min(size, MAX32), min(start, MAX32), 0)
 
 
-def _last_mark(journal: BinaryIO) -> tuple[dict[str, Any] | None, int]:
-    """The last mark of a journal that was begun since the machine was started, and where its line ends."""
+def _last_mark(journal: BinaryIO, first: list[str]) -> tuple[dict[str, Any] | None, int]:
+    """The last mark of a journal that was begun since the machine was started, under the same tag, and where its line
+    ends."""
     journal.seek(0)
     found, length, place = None, 0, 0
     for number, line in enumerate(journal):
@@ -243,7 +245,7 @@ def _last_mark(journal: BinaryIO) -> tuple[dict[str, Any] | None, int]:
             kind, *rest = json.loads(line)
         except ValueError:  # its writer died over it
             break
-        if number == 0 and [kind, *rest] != ["boot", _boot()]:
+        if number == 0 and [kind, *rest] != first:
             break
         if kind == "mark":
             found, length = rest[0], place
