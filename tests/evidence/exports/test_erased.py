@@ -86,6 +86,7 @@ def test_files_that_do_not_hold_it_stay(system: AISystem, auditor: Person) -> No
     assert forget_erased() == 2
 
 
+@pytest.mark.committing
 def test_what_was_erased_before_it_was_made_is_no_reason(system: AISystem, auditor: Person) -> None:
     """It is within the ten minutes that are looked through again; the file never held it."""
     erase(record_decision(system))
