@@ -36,7 +36,7 @@ def holds_erased(work: ExportWork) -> bool:
         return False
     plan, looked_at = Plan.of(work.plan), timezone.now()
     looker = _Looker(work.export, plan)
-    since = (work.looked_at or plan.made_at) - LATEST_COMMIT
+    since = (work.looked_at or plan.begun_at) - LATEST_COMMIT
     if any(looker.may_hold(ids) for ids in _erased_since(since, plan.snapshot)):
         return True
     # not where somebody else has begun it anew meanwhile

@@ -64,7 +64,8 @@ class _Planner:
     hidden: frozenset[uuid.UUID] = frozenset()
 
     def plan(self) -> Plan:
-        export, asker, snapshot = self.export, asker_of(self.export), _snapshot()
+        export, asker = self.export, asker_of(self.export)
+        begun_at, snapshot = timezone.now(), _snapshot()
         self.hidden = hidden_from(asker.id)
         asked = self._entry(EXPORT_REQUESTED.name)
         approval = self._entry(EXPORT_APPROVED.name)
@@ -81,6 +82,7 @@ class _Planner:
         withheld = sum(self._withheld(log) for log in planned)
         return Plan(
             made_at=timezone.now(),
+            begun_at=begun_at,
             snapshot=snapshot,
             logs=planned,
             request_entry=asked.id,

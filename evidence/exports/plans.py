@@ -40,6 +40,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Which logs prove it and which entries are in it; the places beside the ranges stand in `ExportPlace`."""
 
     made_at: datetime
+    begun_at: datetime
     snapshot: str
     """Of the database, from before anything was read: what was erased later is told by it."""
     logs: list[PlannedLog]
