@@ -22,6 +22,8 @@ VERSION = "1.9.0"
 CATEGORY, CLASS, ACTIVITY = 6, 6003, 1
 TYPE = CLASS * 100 + ACTIVITY
 INFORMATIONAL, SUCCESS, FAILURE, SERVICE, SHA256_ID, HEX = 1, 1, 2, 4, 3, 1
+EXACT = 2**53
+"""Up to here every whole number is a double."""
 canonical = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -127,16 +129,17 @@ def _milliseconds(at: str) -> int:
 
 
 def _number(value: Any) -> Any:
-    """A double as RFC 8785 writes it, which is how ECMAScript does: without exponent from 1e-6 up to 1e21."""
+    """A double as RFC 8785 writes it, which is how ECMAScript does: the shortest digits that tell it from others,
+    without exponent from 1e-6 up to 1e21."""
     if not isinstance(value, float):
         return value
-    if value.is_integer() and abs(value) < 1e21:
+    if value.is_integer() and abs(value) < EXACT:
         return int(value)
     text = repr(value)
-    if "e" not in text:
+    if "e" not in text and not text.endswith(".0"):
         return value
-    if abs(value) >= 1e-6 and abs(value) < 1e21:
-        return msgspec.Raw(format(Decimal(text), "f").encode())
+    if 1e-6 <= abs(value) < 1e21:
+        return msgspec.Raw(format(Decimal(text).normalize(), "f").encode())
     mantissa, exponent = text.split("e")
     return msgspec.Raw(f"{mantissa}e{int(exponent):+d}".encode())
 

@@ -33,7 +33,7 @@ def name_of(export: Export) -> str:
     return f"{export.pk}.zip"
 
 
-class _Watched(File[bytes]):
+class _Watched(File):  # type: ignore[type-arg]  # generic in its stubs alone
     """A file on its way to a storage: each piece that is read of it is a sign of life."""
 
     def __init__(self, file: BinaryIO, name: str, path: Path, beat: Callable[[], None]) -> None:
@@ -93,7 +93,7 @@ def _from_file(storage: Storage, name: str, first: int, size: int) -> Iterator[b
     return _pieces(file, first, size)
 
 
-def _pieces(file: File[bytes], first: int, size: int) -> Iterator[bytes]:
+def _pieces(file: "File[bytes]", first: int, size: int) -> Iterator[bytes]:
     with file:
         file.seek(first)
         left = size
