@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 from ledger.tlog import HASH_SIZE, TILE_WIDTH, Tile
@@ -24,8 +25,9 @@ class RecordDamaged(Exception):
 def fetched(query: str, values: Sequence[Any]) -> Rows:
     """Rows in PostgreSQL's binary form, which is half the bytes and none of the parsing."""
     connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.cursor(binary=True) as cursor:
-        cursor.execute(query, values)
+    # Django's own cursors put values into the text of a statement, and such take no binary answers
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(query, values, binary=True)
         found: Rows = cursor.fetchall()
     return found
 
