@@ -33,8 +33,12 @@ class Child:
         )
         self._said: queue.SimpleQueue[Said | None] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
+        self.tell(told)
+
+    def tell(self, said: Said) -> None:
+        """One line for it to read."""
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(told) + "\n")
+        self.process.stdin.write(json.dumps(said) + "\n")
         self.process.stdin.flush()
 
     def _listen(self) -> None:

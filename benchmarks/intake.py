@@ -27,7 +27,7 @@ def measure_batches(bench: Bench, port: int) -> None:
                 len(batches) * BATCH / reference.run([reference.prepare(prepared(bench.key, it)) for it in batches])
             )
             own = bench.append(batches)
-            sent = _post_batches(bench, port, bench.batches(bench.options.batches))
+            sent = post_batches(bench, port, bench.batches(bench.options.batches))
             if number:  # the first round warms up
                 appended.add(own, copied)
                 posted.add(sent.per_second * BATCH, copied)
@@ -43,7 +43,8 @@ def measure_batches(bench: Bench, port: int) -> None:
     )
 
 
-def _post_batches(bench: Bench, port: int, batches: Sequence[list[bytes]]) -> Sent:
+def post_batches(bench: Bench, port: int, batches: Sequence[list[bytes]]) -> Sent:
+    """So many requests of 1,000 decisions; all are accepted."""
     requests = [post_request("/api/v1/decisions/batch", batch_body(raws), key=bench.key) for raws in batches]
     sent = send_all(port, requests, senders=BATCH_SENDERS)
     sent.require(200)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GIGABYTES_A_MILLION = 4.5
-PARTS = ("intake", "singles", "control", "holds", "scope", "growth", "reading", "cases", "verification")
+PARTS = ("intake", "singles", "control", "holds", "scope", "growth", "reading", "cases", "exports", "verification")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Options:
         """About what the data takes: the log at its full size, its small copy, the reference and the journal."""
         measured = 13 * self.rounds * self.batches * 1_000
         copied = self.entries if "reading" in self.only else 0
+        copied += self.entries if "exports" in self.only else 0
         return (self.entries + copied + 2 * self.start + measured) / 1e6 * GIGABYTES_A_MILLION + 4
 
 

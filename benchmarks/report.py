@@ -27,8 +27,6 @@ SETTINGS = (
     "wal_compression",
     "wal_buffers",
 )
-LEFT_OUT = ("export of a contiguous range",)
-"""Rows of the service level whose feature is not built yet."""
 
 
 @dataclass
@@ -185,5 +183,5 @@ def describe(facts: dict[str, Any]) -> str:
 
 
 def write_json(path: Path, facts: dict[str, Any], asked: dict[str, Any], rows: Sequence[Row]) -> None:
-    content = {"machine": facts, "options": asked, "rows": [asdict(row) for row in rows], "left_out": LEFT_OUT}
+    content = {"machine": facts, "options": asked, "rows": [asdict(row) for row in rows]}
     path.write_text(json.dumps(content, indent=2, default=str) + "\n")

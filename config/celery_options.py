@@ -40,6 +40,9 @@ WAITING = {
     "evidence.tasks": ("anchor_checkpoints", "anchor", "look_at_witnesses", "look_at_witness"),
 }
 task_routes = {f"{where}.{name}_task": {"queue": OUTGOING} for where, names in WAITING.items() for name in names}
+# Making an export takes long, and gives way to everything else: a worker of its own too.
+EXPORTS = "exports"
+task_routes |= {"evidence.tasks.run_exports_task": {"queue": EXPORTS}}
 task_acks_late = True
 task_reject_on_worker_lost = True
 task_ignore_result = True

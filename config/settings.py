@@ -14,7 +14,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environs import FileAwareEnv, validate
 
-from config import days, logs, outgoing
+from config import days, logs, outgoing, stored
 from config.standalone import layout
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -71,6 +71,9 @@ if ADMIN_DATABASE_URL:
 DATABASE_APP_ROLE = DATABASES["default"]["USER"]
 ATOMIC_REQUESTS = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+PROCESS = env.str("PROCESS", "manage")
+"""Which of the service's processes this is."""
 
 # --- broker ----------------------------------------------------------------------------------------------------------
 BROKER_URL = env.str("BROKER_URL", None) or layout.broker_url(DATA_DIR)
@@ -154,6 +157,19 @@ ANCHOR_PROXY = env.str("ANCHOR_PROXY", "", validate=outgoing.is_proxy)
 """An egress proxy (http://host:port) to witnesses and authorities."""
 ANCHOR_CA_FILE = env.str("ANCHOR_CA_FILE", "")
 """Certificates that those of witnesses and authorities (of their TLS) are checked against."""
+
+# --- exports ---------------------------------------------------------------------------------------------------------
+EXPORT_STORAGE = env.str("EXPORT_STORAGE", "", validate=stored.is_storage)
+"""Where finished exports are kept: `s3://bucket/prefix?endpoint=...`; unless given, a folder in the data folder."""
+EXPORT_S3_ACCESS_KEY = env.str("EXPORT_S3_ACCESS_KEY", "")
+EXPORT_S3_SECRET_KEY = env.str("EXPORT_S3_SECRET_KEY", "")
+"""Empty: as the AWS tools find them (environment, profile, instance role)."""
+EXPORT_WORK_DIR = Path(env.str("EXPORT_WORK_DIR", str(DATA_DIR / "exports" / "work")))
+"""Where files are made before they are kept: on this host, with room for the largest one."""
+EXPORT_DAYS = env.int("EXPORT_DAYS", 14, validate=validate.Range(1, 366))
+"""So long the file of an export is kept."""
+EXPORTS_AT_ONCE = env.int("EXPORTS_AT_ONCE", 1, validate=validate.Range(1, 16))
+"""So many exports are made at the same time, whichever worker makes them."""
 
 env.seal()
 
@@ -305,6 +321,9 @@ STATIC_ROOT = STATIC_DIR
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "exports": stored.storage(
+        EXPORT_STORAGE, folder=DATA_DIR / "exports" / "files", keys=(EXPORT_S3_ACCESS_KEY, EXPORT_S3_SECRET_KEY)
+    ),
     "staticfiles": {"BACKEND": "config.static_files.StaticFiles"},
 }
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ["map", "png", "jpg", "jpeg", "gif", "webp", "zip", "gz", "br", "woff", "woff2"]

@@ -93,9 +93,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
                 "admin:notices_alert_changelist",
                 (Act.ALERT_VIEW, Act.CASE_OPEN, *LOOKS_ON),
             ),
-            Entry(
-                "Exports", "inventory_2", "admin:evidence_export_changelist", (Act.EXPORT_PLAIN, Act.EXPORT_PAYLOADS)
-            ),
+            Entry("Exports", "inventory_2", "admin:exports", (Act.EXPORT_PLAIN, Act.EXPORT_PAYLOADS)),
         ],
     ),
     (

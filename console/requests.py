@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from audit.models import LegalHold, PayloadGrant
 from audit.services.holds import place_of_hold
+from evidence.models import Export
 from governance import rights
 from governance.acts import Act
 from governance.credentials import self_made_pairs
@@ -58,7 +59,16 @@ def to_loosen(now: datetime) -> Iterator[Asked]:
 def agreeable(person: Person) -> list[Asked]:
     """Everything that this person may agree to, the oldest first. Overrides of decisions among them."""
     now = timezone.now()
-    found = [*to_loosen(now), *_proposals(), *_dismissals(), *_cards(), *_templates(), *_promotions(), *_grants(now)]
+    found = [
+        *to_loosen(now),
+        *_proposals(),
+        *_dismissals(),
+        *_cards(),
+        *_templates(),
+        *_promotions(),
+        *_grants(now),
+        *_exports(),
+    ]
     held = rights.held_by(person)
     mine = _agreed_by(person, held, [each for each in found if person.pk not in each.not_by])
     lifts = _lifts(person) if held.has_part_in(Act.HOLD_LIFT) else []
@@ -231,6 +241,20 @@ def _grants(now: datetime) -> Iterator[Asked]:
             page=page_of(row),
         )
         for row in rows
+    )
+
+
+def _exports() -> Iterator[Asked]:
+    return (
+        Asked(
+            act=Act.EXPORT_PAYLOADS,
+            wants="export contents of decisions",
+            system_id=row.system_id,
+            by=row.asked_by_id,
+            at=row.asked_at,
+            page=reverse("admin:export", args=[row.pk]),
+        )
+        for row in Export.objects.filter(status=Export.Status.REQUESTED)
     )
 
 

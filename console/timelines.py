@@ -13,6 +13,7 @@ from audit.selectors import SealedDecision, trail_of
 from console.decision_rows import flag_words
 from console.parts import TITLES as PART_TITLES
 from console.sayings import hidden, sentence
+from evidence.exports.trails import exports_trail_of
 from evidence.letters.reading import letters_trail_of
 from governance.models import Person, ServiceAccount
 from ledger.entries import Actor
@@ -20,7 +21,7 @@ from ledger.kinds import Kind
 from ledger.models import Entry
 from monitoring.selectors import outcome_trail_of
 from overrides.models import OPEN, Review
-from overrides.selectors import people_trail_of
+from overrides.selectors import JUDGEMENT_KINDS, people_trail_of
 
 TITLES = {
     "payload.viewed": "Payload shown",
@@ -45,6 +46,7 @@ TITLES = {
     "hold.lift_refused": "Legal hold stays",
     "hold.lifted": "Legal hold lifted",
     "letter.issued": "Explained in a letter",
+    "export.finished": "Exported with contents",
     "letter.withdrawn": "Explanation letter withdrawn",
 }
 TONES = {
@@ -69,7 +71,6 @@ TONES = {
 }
 QUIET = frozenset({"review.entered", "review.shown", "review.detached"})
 """Steps of work that say nothing more of the decision than the next one does; they stand in the log."""
-JUDGEMENTS = frozenset({"review.submitted", "review.judged_blind"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +95,15 @@ def timeline(decision: SealedDecision, viewer_id: uuid.UUID) -> list[Event]:
         *people_trail_of(decision.id),
         *outcome_trail_of(decision.id),
         *letters_trail_of(decision.id),
+        *exports_trail_of(decision),
         *case_trail_of(Actor("person", viewer_id), decision),
     ]
     said = [(entry, msgspec.json.decode(bytes(entry.data))) for entry in entries if entry.kind not in QUIET]
-    names = names_of([each["actor"] for _, each in said])
+    askers = [{"type": "person", "id": each["body"]["asked_by"]} for _, each in said if "asked_by" in each["body"]]
+    names = names_of([*(each["actor"] for _, each in said), *askers])
     is_open = Review.objects.filter(decision_id=decision.id, status__in=OPEN).exists()
     told = [
-        (entry, body, is_open and entry.kind in JUDGEMENTS and body["actor"].get("id") != str(viewer_id))
+        (entry, body, is_open and entry.kind in JUDGEMENT_KINDS and body["actor"].get("id") != str(viewer_id))
         for entry, body in said
     ]
     events = [*_own(decision), *(_event(entry, body, names, hides) for entry, body, hides in told)]
@@ -155,7 +158,15 @@ def _text(kind: str, said: dict[str, Any], names: dict[str, str]) -> str:
     if kind == "payload.viewed":
         parts = [PART_TITLES.get(name, name).lower() for name in said["body"].get("parts", [])]
         return f"{who} was shown {_list(parts)}."
+    if kind == "export.finished":
+        return _taken_out(said["body"], names)
     return sentence(kind, who, said["body"])
+
+
+def _taken_out(facts: dict[str, Any], names: dict[str, str]) -> str:
+    who = names.get(facts["asked_by"], "A former member of staff")
+    parts = [PART_TITLES.get(name, name).lower() for name in facts["parts"]]
+    return f"{who} took out {_list(parts)}, as far as they were there, of {facts['decisions']:,} decisions."
 
 
 def _who(said: dict[str, Any], names: dict[str, str]) -> str:

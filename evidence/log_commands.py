@@ -25,15 +25,17 @@ class TwoAdministratorsCommand(BaseCommand):
 
     def sign_in_both(self, options: dict[str, Any]) -> tuple[Person, Person]:
         """The one who asks and the one who approves. Errors: `CommandError`."""
-        return self._sign_in(options["by"]), self._sign_in(options["approved_by"])
+        return sign_in(options["by"]), sign_in(options["approved_by"])
 
-    def _sign_in(self, email: str) -> Person:
-        password = getpass.getpass(f"Password of {email}: ")
-        person = Person.objects.filter(email__iexact=email, is_active=True).first()
-        # hashing also where nobody is found: the time must not tell who exists
-        if not check_password(password, person.password if person else "!") or person is None:
-            raise CommandError("That e-mail address and password do not belong together.")
-        return person
+
+def sign_in(email: str) -> Person:
+    """Somebody at this terminal, by their password. Errors: `CommandError`."""
+    password = getpass.getpass(f"Password of {email}: ")
+    person = Person.objects.filter(email__iexact=email, is_active=True).first()
+    # hashing also where nobody is found: the time must not tell who exists
+    if not check_password(password, person.password if person else "!") or person is None:
+        raise CommandError("That e-mail address and password do not belong together.")
+    return person
 
 
 class CustodyCommand(TwoAdministratorsCommand):

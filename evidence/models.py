@@ -1,17 +1,17 @@
-"""What evidence keeps: the self-audit's progress, anchors, explanation letters; for the steps to come, bundles."""
+"""What evidence keeps: the self-audit's progress, anchors, explanation letters, exports."""
 
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from config.database import Access
 from config.ids import new_id
 from evidence.anchor_models import Anchor, AnchorKind, AnchorTarget, Cosignature, Outcome, Timestamp
+from evidence.exports.models import Export, ExportDownload, ExportPlace, ExportWork
 from governance.models import LetterTemplate
 from governance.models.letter_templates import language_tag
-from ledger.models import Checkpoint, Log
+from ledger.models import Log
 from ledger.rows import KeyedRow, key_once
 
 __all__ = [
@@ -20,8 +20,11 @@ __all__ = [
     "AnchorTarget",
     "AuditProgress",
     "Cosignature",
-    "EvidenceBundle",
     "ExplanationLetter",
+    "Export",
+    "ExportDownload",
+    "ExportPlace",
+    "ExportWork",
     "LetterDraft",
     "Outcome",
     "Timestamp",
@@ -67,22 +70,9 @@ class WalkProgress(models.Model):
     def __str__(self) -> str:
         return f"{self.walk} at {self.cursor}"
 
-
-class EvidenceBundle(models.Model):
-    """A bundle that was built: what was asked, and the digest of what was handed out."""
-
     DB_ACCESS = Access.APPEND
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    checkpoint = models.ForeignKey(Checkpoint, models.PROTECT, related_name="bundles")
-    entry_id = models.UUIDField()
-    first_index = models.BigIntegerField()
-    end_index = models.BigIntegerField()
-    digest = models.CharField(max_length=80)
-    built_at = models.DateTimeField(db_default=Now())
-
-    def __str__(self) -> str:
-        return f"bundle {self.id}"
 
 
 class LetterDraft(models.Model):

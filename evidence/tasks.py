@@ -1,17 +1,23 @@
 """Tasks of the evidence floor. Those that wait for others' servers sweep rows: a lost message loses nothing."""
 
+import os
 import time
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 from django.db import connection
 
+from evidence.exports.running import RUNS, run_exports
+from evidence.exports.sweeping import clear_scratch, clear_up, expire_exports, forget_erased
 from evidence.services import anchoring, exposure_alerts, witness_heads
 from evidence.services.checkpoints import record_checkpoints
 from evidence.services.letter_drafts import forget_letter_drafts
 from evidence.services.self_audit import alert_discontinued, audit_loose_ends, audit_slice
 from ledger.entries import SERVER
+from notices.nudging import nudge
 
+NICE = 10
 SLICE_SECONDS = 20.0
 PRUNED_AT_ONCE = 50_000
 PATIENCE = 30.0  # seconds for which one task goes on with what waits for the same witness or authority
@@ -40,6 +46,25 @@ def alert_discontinued_task() -> int:
 @shared_task
 def forget_letter_drafts_task() -> int:
     return forget_letter_drafts()
+
+
+@shared_task
+def run_exports_task() -> int:
+    if settings.PROCESS == "exports":  # a worker of its own: whoever else wants the processor goes first
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    worked = run_exports()
+    if worked:
+        nudge(RUNS)  # there may be more: it need not wait for the beat
+    else:
+        clear_scratch()  # of this host: whoever sweeps may be on another
+    return worked
+
+
+@shared_task
+def sweep_exports_task() -> int:
+    found = forget_erased(actor=SERVER) + expire_exports(actor=SERVER)
+    clear_up()
+    return found
 
 
 @shared_task

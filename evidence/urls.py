@@ -6,6 +6,7 @@ from evidence.api import (
     anchors,
     case_reading,
     cases,
+    exports,
     incidents,
     investigation,
     leaving,
@@ -76,6 +77,13 @@ urlpatterns = [
     path("api/v1/holds/<uuid:hold_id>/lift", incidents.HoldLiftApi.as_view(), name="hold-lift"),
     path("api/v1/holds/<uuid:hold_id>/approve", incidents.HoldLiftApproveApi.as_view(), name="hold-approve"),
     path("api/v1/holds/<uuid:hold_id>/refuse", incidents.HoldLiftRefuseApi.as_view(), name="hold-refuse"),
+    path("api/v1/exports", exports.ExportsApi.as_view(), name="exports"),
+    path("api/v1/exports/<uuid:export_id>", exports.ExportApi.as_view(), name="export"),
+    path("api/v1/exports/<uuid:export_id>/approve", exports.ExportApproveApi.as_view(), name="export-approve"),
+    path("api/v1/exports/<uuid:export_id>/refuse", exports.ExportRefuseApi.as_view(), name="export-refuse"),
+    path("api/v1/exports/<uuid:export_id>/withdraw", exports.ExportWithdrawApi.as_view(), name="export-withdraw"),
+    path("api/v1/exports/<uuid:export_id>/cancel", exports.ExportCancelApi.as_view(), name="export-cancel"),
+    path("api/v1/exports/<uuid:export_id>/file", exports.ExportFileApi.as_view(), name="export-file"),
     path("api/v1/payload-grants", payload_grants.GrantsApi.as_view(), name="payload-grants"),
     path(
         "api/v1/payload-grants/<uuid:grant_id>/approve", payload_grants.GrantApproveApi.as_view(), name="grant-approve"

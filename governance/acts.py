@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from governance.models import Assignment, ServiceKey
 
@@ -232,9 +232,8 @@ RULES: dict[Act, Rule] = {
         Role.ACCOUNTABLE,
         Role.INVESTIGATOR,
         only_if={Role.INVESTIGATOR: Condition.OWN_CASE},
-        is_built=False,
     ),
-    Act.EXPORT_PAYLOADS: replace(_payloads, is_built=False),
+    Act.EXPORT_PAYLOADS: _payloads,
     Act.PAYLOADS_GRANT: _payloads,
     Act.ERASE: _rule(Role.DPO, approves=(Role.ACCOUNTABLE,), is_built=False),
     Act.HOLD_LIFT: _rule(Role.INVESTIGATOR, approves=(Role.DPO,)),

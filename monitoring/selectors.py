@@ -22,5 +22,10 @@ def known_outcomes(decision_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
 
 def outcome_trail_of(decision_id: uuid.UUID) -> list[Entry]:
     """The entries of all outcomes of a decision, oldest first."""
-    ids = list(Outcome.objects.filter(decision_id=decision_id).values_list("pk", flat=True))
+    ids = outcome_rows_of([decision_id])
     return sorted(Entry.objects.filter(about_id__in=ids).order_by(), key=lambda entry: entry.id) if ids else []
+
+
+def outcome_rows_of(decision_ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
+    """The ids of all outcomes of decisions."""
+    return list(Outcome.objects.filter(decision_id__in=decision_ids).values_list("pk", flat=True))

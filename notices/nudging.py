@@ -1,6 +1,7 @@
-"""Having what waits to go out looked at now, and not by the next sweep."""
+"""Having what waits looked at now, and not by the next sweep."""
 
 import threading
+from functools import partial
 
 import structlog
 from celery import current_app
@@ -13,21 +14,21 @@ COUNTS_SECONDS = 10
 logger = structlog.get_logger(__name__)
 
 
-def nudge() -> None:
-    """Have the outbox looked at as soon as this transaction is there.
+def nudge(task: str = SENDS) -> None:
+    """Have the outbox, or what another task sweeps, looked at as soon as this transaction is there.
 
     By a thread of its own: no stop and no request waits for a broker. One that is down changes nothing but that the
     sweep is the first to look. The thread is waited for when the process ends, so a command's nudge is not lost.
     """
-    transaction.on_commit(_begin, robust=True)
+    transaction.on_commit(partial(_begin, task), robust=True)
 
 
-def _begin() -> None:
-    threading.Thread(target=_look_now, name="nudge").start()
+def _begin(task: str) -> None:
+    threading.Thread(target=_look_now, args=[task], name="nudge").start()
 
 
-def _look_now() -> None:
+def _look_now(task: str) -> None:
     try:
-        current_app.send_task(SENDS, expires=COUNTS_SECONDS)
+        current_app.send_task(task, expires=COUNTS_SECONDS)
     except Exception as error:  # noqa: BLE001 - whatever it is, the sweep comes; that the broker is down readiness says
         logger.warning("notices.not_nudged", exception=type(error).__qualname__)

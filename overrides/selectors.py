@@ -1,7 +1,7 @@
 """Reading reviews, overrides and appeals; and what must not be seen while somebody judges blind."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,6 +34,10 @@ from overrides.models import (
 from overrides.review_errors import HiddenWhileBlind, QueueNotFound, ReviewNotFound
 
 Work = ReviewAssignment.Status
+
+
+JUDGEMENT_KINDS = frozenset({"review.submitted", "review.judged_blind"})
+"""Entries that say what one reviewer thinks, while others may still be asked."""
 
 
 # --- blind ------------------------------------------------------------------------------------------------------------
@@ -171,11 +175,26 @@ def may_see_dwell(actor: Actor, work: ReviewAssignment) -> bool:
 # --- what there is about a decision -----------------------------------------------------------------------------------
 def people_trail_of(decision_id: uuid.UUID) -> list[Entry]:
     """The entries about a decision's reviews, overrides, appeals, executions and effects, oldest first."""
+    ids = people_rows_of([decision_id])
+    return sorted(Entry.objects.filter(about_id__in=ids).order_by(), key=lambda entry: entry.id) if ids else []
+
+
+def people_rows_of(decision_ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
+    """The ids of the reviews of decisions, of the work on them, and of overrides, appeals, executions and effects."""
     ids: list[uuid.UUID] = []
     for model in (Review, Override, Appeal, Execution, Effect, ReportedOverride):
-        ids += model._base_manager.filter(decision_id=decision_id).values_list("pk", flat=True)
-    ids += ReviewAssignment.objects.filter(review__decision_id=decision_id).values_list("pk", flat=True)
-    return sorted(Entry.objects.filter(about_id__in=ids).order_by(), key=lambda entry: entry.id) if ids else []
+        ids += model._base_manager.filter(decision_id__in=decision_ids).values_list("pk", flat=True)
+    ids += ReviewAssignment.objects.filter(review__decision_id__in=decision_ids).values_list("pk", flat=True)
+    return ids
+
+
+def judged_in_secret(
+    viewer_id: uuid.UUID | None, *, system_id: uuid.UUID | None = None, decision_ids: Collection[uuid.UUID] = ()
+) -> list[uuid.UUID]:
+    """The work of others on open reviews, of an AI system or of decisions: not told to whoever may be asked next."""
+    about = Q(review__system_id=system_id) if system_id else Q(review__decision_id__in=decision_ids)
+    open_work = ReviewAssignment.objects.filter(about, review__status__in=OPEN)
+    return list(open_work.exclude(person_id=viewer_id).values_list("pk", flat=True))
 
 
 def overridden_among(decision_ids: Iterable[uuid.UUID]) -> frozenset[uuid.UUID]:

@@ -36,6 +36,7 @@ TASK_PATIENCE = 20.0  # a task that is cut off runs again: they are acknowledged
 LEFTOVER_PATIENCE = 10.0
 READY_PATIENCE = 120.0
 OUTGOING_WORKER = ["-Q", "outgoing", "--pool", "threads", "--concurrency", "16"]  # it waits for others' servers
+EXPORTS_WORKER = ["-Q", "exports", "--pool", "threads", "--concurrency"]  # long work, which gives way
 STOPPED_FIRST = ("demo-stream", "demo-service", "web", "control")
 TICK = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -136,12 +137,15 @@ class Supervisor:
         worker = [*celery, "worker", "--without-gossip", "--without-mingle"]
         usual = ["--pool", "prefork", "--concurrency", "2", "-n", f"answerable-{node}"]
         outgoing = [*OUTGOING_WORKER, "-n", f"answerable-outgoing-{node}"]
+        at_once = os.environ.get("ANSWERABLE_EXPORTS_AT_ONCE") or "1"
+        exports = [*EXPORTS_WORKER, at_once, "-n", f"answerable-exports-{node}"]
         # no pid file: one that a crash left would block the start. The lock on the data folder keeps beat single.
         beat = [*celery, "beat", "--schedule", str(self.options.data_dir / "beat-schedule"), "--pidfile", ""]
         yield self._command("web", web_module(self.options), patience=DRAIN_PATIENCE)
         yield self._command("control", control_module(self.options), patience=DRAIN_PATIENCE)
         yield self._command("worker", [*worker, *usual, "--loglevel", "INFO"], patience=TASK_PATIENCE)
         yield self._command("outgoing", [*worker, *outgoing, "--loglevel", "INFO"], patience=TASK_PATIENCE)
+        yield self._command("exports", [*worker, *exports, "--loglevel", "INFO"], patience=TASK_PATIENCE)
         yield self._command("beat", [*beat, "--loglevel", "INFO"], patience=LEFTOVER_PATIENCE)
 
     def _command(

@@ -92,6 +92,7 @@ def context_of(request: HttpRequest, case: Case, typed: dict[str, Any]) -> dict[
         "conflict": known_conflict(case),
         "holds": _holds(actor, case),
         "may_hold": may(actor, Act.HOLD_PLACE, case),
+        "may_export": reads and any(may(actor, act, case) for act in (Act.EXPORT_PLAIN, Act.EXPORT_PAYLOADS)),
         "may_assign": case.is_open and may(actor, Act.CASE_LEAD_ASSIGN, case),
         "findings": with_people(case.findings.select_related("replaced_by"), "author_id")
         if may_read_findings(actor, case)

@@ -185,6 +185,7 @@ def _page(
         sizes=payload_sizes(found.id),
         may_read=may_read_payload(_actor(request), found, given_to(request, found.id)),
         may_search=may_about(_actor(request), Act.DECISION_SEARCH, found),
+        may_export=any(may_about(_actor(request), act, found) for act in (Act.EXPORT_PLAIN, Act.EXPORT_PAYLOADS)),
         may_ask_grant=may_ask(_actor(request), found.system_id),
         differing=differing_columns(found),
         system=AISystem.objects.filter(pk=found.system_id).first(),

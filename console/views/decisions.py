@@ -114,6 +114,7 @@ def list_page(
         versions=_versions(reach),
         base_url=settings.BASE_URL,
         may_attach=held.has_part_in(Act.CASE_OPEN) or bool(reach.case_ids),
+        may_export=held.has_part_in(Act.EXPORT_PLAIN, Act.EXPORT_PAYLOADS),
         filters=shown_filters(actor, reach),
         saving=save_form(request.GET if not search else None, search),
         **context,

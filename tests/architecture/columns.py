@@ -621,7 +621,24 @@ COLUMNS: dict[str, dict[str, str]] = {
         ),
         SEALED: f"{CHANGE[SEALED]} digest",
     },
-    "evidence.EvidenceBundle": {PLAIN: "id checkpoint_id entry_id first_index end_index digest built_at"},
+    "evidence.Export": {
+        PLAIN: f"{ROW} key question system_id since until case_id decision_id form parts head_origin head_size"
+        " head_root status asked_at decided_at ended_at failure is_whole left_out file_name size digest manifest_digest"
+        " decisions disclosed_parts expires_at",
+        PERSON: "asked_by_id decided_by_id ended_by_id",
+        PARTICULARS: "reason answer subject",
+    },
+    "evidence.HistoricalExport": history(
+        plain="question system_id since until case_id decision_id form parts head_origin head_size head_root status"
+        " asked_at decided_at ended_at failure is_whole left_out file_name size digest manifest_digest decisions"
+        " disclosed_parts expires_at",
+        person="asked_by_id decided_by_id ended_by_id",
+    ),
+    "evidence.ExportWork": {
+        PLAIN: "export_id worker worked_at not_before begun_at attempts trouble looked_at plan phase done total",
+    },
+    "evidence.ExportPlace": {PLAIN: "export_id log_id leaf_index is_withheld is_asked_for"},
+    "evidence.ExportDownload": {PLAIN: "id export_id begun_at", PERSON: "person_id"},
     # --- Django's own --------------------------------------------------------------------------------------------
     "admin.LogEntry": {
         EMPTY: "id action_time user_id content_type_id object_id object_repr action_flag change_message",

@@ -27,7 +27,7 @@ DOCKER = PROJECT / "docker"
 OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-OURS = ("setup", "web", "control", "worker", "outgoing", "beat")
+OURS = ("setup", "web", "control", "worker", "outgoing", "exports", "beat")
 IN_THE_IMAGE = {"DATA_DIR", "STATIC_DIR", "PORT", "CONTROL_PORT", "PROCESS"}
 """Set by the Dockerfile and the entrypoint, or 8000 and 8001."""
 DEMO_ALONE = {"DEMO"}
@@ -119,7 +119,7 @@ def test_every_secret_is_declared_made_and_given_to_its_reader(tmp_path: Path) -
 
 def test_the_image_is_built_from_the_lock_and_runs_as_nobody_special() -> None:
     lines = (DOCKER / "Dockerfile").read_text()
-    assert "pip install --require-hashes -r requirements.lock" in lines
+    assert "pip install --require-hashes -r requirements-s3.lock" in lines
     last_stage = lines.rpartition("\nFROM ")[2]
     assert re.search(r"^USER 10001:10001$", last_stage, re.MULTILINE)
     assert "/healthz" in last_stage

@@ -8,6 +8,7 @@ from audit.selectors import decision_by_id
 from audit.services.payload_grants import approve_grant, request_grant
 from config.errors import FieldProblem
 from config.ids import new_id
+from evidence.exports.requesting import Asked, approve_export, request_export
 from evidence.services.letters import withdraw_letter
 from governance import memory
 from governance.api.authentication import KeyGrant
@@ -78,6 +79,7 @@ def make_everything() -> None:
     make_case_with_everything(system)
     _letters(system, owner)
     _grant(system)
+    _export(system)
     make_endpoint()
     open_alert(
         actor=SERVER, kind="drill.overdue", severity=Alert.Severity.WARNING, fingerprint="x", system_id=system.pk
@@ -92,6 +94,17 @@ def _grant(system: AISystem) -> None:
         actor=actor_of(make_person(auditor=True)), system_id=system.pk, ends_at=day, reason="The yearly audit."
     )
     approve_grant(actor=actor_of(make_person(dpo=True)), grant_id=asked.pk)
+
+
+def _export(system: AISystem) -> None:
+    asked = request_export(
+        actor=actor_of(make_person(auditor=True)),
+        asked=Asked(question="range", system_id=system.pk),
+        form="bundle",
+        parts=["input"],
+        reason="The yearly audit.",
+    )
+    approve_export(actor=actor_of(make_person(dpo=True)), export_id=asked.pk, answer="Once.")
 
 
 def _gap(owner: Person) -> None:

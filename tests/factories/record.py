@@ -37,13 +37,14 @@ def record_decision(
     trace_id: str | None = None,
     score: float | None = None,
     parent_id: uuid.UUID | None = None,
+    source_seq: int | None = None,
     **facets: Any,
 ) -> SealedDecision:
     """One decision, sealed. `parts` are JSON values, `raw_parts` their bytes; `facets` are fields of `FacetValues`."""
     refs = Refs(subject=subject, labels=labels, conversation_id=conversation_id, trace_id=trace_id)
     made = _prepared(
         system, at=at or timezone.now(), refs=refs if refs != Refs() else None, confidence=confidence, score=score,
-        directive=directive, parts=parts, raw_parts=raw_parts, parent_id=parent_id, **facets,
+        directive=directive, parts=parts, raw_parts=raw_parts, parent_id=parent_id, source_seq=source_seq, **facets,
     )  # fmt: skip
     with sealing() as seal:
         record_decisions(seal, log_id=open_log(system.pk).id, decisions=[made])
@@ -70,6 +71,7 @@ def _prepared(
     raw_parts: dict[str, bytes] | None = None,
     score: float | None = None,
     parent_id: uuid.UUID | None = None,
+    source_seq: int | None = None,
     **facets: Any,
 ) -> PreparedDecision:
     number = next(_numbers)
@@ -96,6 +98,7 @@ def _prepared(
         score=score,
         parent_id=str(parent_id) if parent_id else None,
         confidence=confidence,
+        source_seq=source_seq,
     )
 
 

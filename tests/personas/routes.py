@@ -13,7 +13,7 @@ from django.apps import apps
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from audit.models import CorrectiveAction, IncidentReport, LegalHold, PayloadGrant, SavedFilter, SearchRun
-from evidence.models import ExplanationLetter
+from evidence.models import ExplanationLetter, Export
 from governance.models import Assignment, DataDependency, ModelVersion, ServiceKey, SystemCard
 from governance.models import FailPolicyRequest as PolicyRequest
 from ledger.selectors import open_log
@@ -120,6 +120,8 @@ OBJECTS: list[tuple[str, str, Find]] = [
     ("", "case_id", lambda world: world.case.pk),
     ("", "action_id", lambda world: CorrectiveAction.objects.get(case=world.case).pk),
     ("", "report_id", lambda world: IncidentReport.objects.get(incident__case=world.case).pk),
+    ("admin/exports/", "name", _text("approve")),
+    ("", "export_id", lambda world: Export.objects.get(system_id=world.system.pk).pk),
     ("", "hold_id", lambda world: LegalHold.objects.get(case=world.case).pk),
     ("", "system_id", lambda world: world.system.pk),
     ("", "number", _text(1)),

@@ -17,6 +17,7 @@ from audit.services.incidents import record_report
 from audit.services.investigating import add_note
 from audit.services.payload_grants import request_grant
 from config.errors import FieldProblem
+from evidence.exports.requesting import Asked, request_export
 from evidence.services.letter_drafts import begin_letter, save_letter_draft
 from evidence.services.letters import withdraw_letter
 from governance import memory
@@ -255,6 +256,10 @@ def _case(mark: str, system: AISystem, staff: Staff, decision: SealedDecision) -
     act(case, lead, lead, what=marked(mark, "todo", "action"))
     reason = marked(mark, "hold", "claim")
     request_grant(actor=actor, system_id=system.pk, ends_at=timezone.now() + timedelta(days=7), reason=reason)
+    why = marked(mark, "exp", "claim")
+    request_export(
+        actor=actor, asked=Asked(question="range", system_id=system.pk), form="bundle", parts=["input"], reason=why
+    )
     held = place_hold(actor=actor, case_id=case.pk, reason=reason)
     request_lift(actor=actor, hold_id=held.pk, reason=reason)
     declare(case, lead, narrative=marked(mark, "case", "harm"))

@@ -8,7 +8,7 @@ from intake.services.replays import decide_dismissal
 from ledger.selectors import open_log
 from tests.factories.register import actor_of, make_person
 from tests.factories.versions import owner_of
-from tests.personas.doors.knocking import AGREE, ASK, Door, after, calls, fills, now, opens, sends, slug
+from tests.personas.doors.knocking import AGREE, ASK, Door, after, calls, fills, leads, now, opens, sends, slug
 from tests.personas.routes import ROWS
 from tests.personas.world import World
 
@@ -17,6 +17,10 @@ def _kept(world: World) -> None:
     """A quarantined record that waits: whoever approves said no."""
     record = ROWS["intake/quarantinedrecord"](world)
     decide_dismissal(actor=actor_of(owner_of(world.system)), record_id=record, approve=False, reason="Look again.")
+
+
+def decision(world: World) -> str:
+    return str(world.decision.id)
 
 
 def _second() -> Person:
@@ -30,6 +34,20 @@ EVIDENCE: list[Door] = [
         ASK,
         sends("POST", "/api/v1/payload-grants", system=slug, ends_at=now(days=7), reason="A complaint."),
     ),
+    Door(
+        Act.EXPORT_PLAIN,
+        ASK,
+        sends("POST", "/api/v1/exports", question="decision", decision_id=decision, form="csv", reason="A claim."),
+        meets={"investigator": leads},
+    ),
+    Door(
+        Act.EXPORT_PAYLOADS,
+        ASK,
+        sends(
+            "POST", "/api/v1/exports", question="range", system=slug, form="bundle", parts=["input"], reason="A claim."
+        ),
+    ),
+    Door(Act.EXPORT_PAYLOADS, AGREE, sends("POST", "/api/v1/exports/{export}/approve")),
     Door(Act.PAYLOADS_GRANT, AGREE, sends("POST", "/api/v1/payload-grants/{audit__payloadgrant}/approve")),
     Door(
         Act.QUARANTINE_REPLAY,

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from audit.models import LegalHold
 from config.errors import ServiceError
+from evidence.models import Export
 from governance.acts import Act
 from governance.models import Assignment, ModelVersion, Person
 from ledger.selectors import open_log
@@ -148,6 +149,7 @@ THINGS: dict[str, Callable[[World], Any]] = {
     "loosening": lambda world: LooseningRequest.objects.get(switch__system_id=world.system.pk).pk,
     "queue_change": _queue_change,
     "appeal": find("", "appeal_id"),
+    "export": lambda world: Export.objects.filter(system_id=world.system.pk).earliest("pk").pk,
     "hold": lambda world: LegalHold.objects.get(case=world.case).pk,
     "other_hold": lambda world: LegalHold.objects.get(system_id=world.system.pk).pk,
     "planned": lambda world: Drill.objects.filter(system=world.system, status="planned").latest("pk").pk,

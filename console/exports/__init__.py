@@ -1,0 +1,1 @@
+"""Pages of exports: asked for, watched, agreed to, fetched."""

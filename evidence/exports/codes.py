@@ -1,0 +1,25 @@
+"""Codes that stand in rows and entries, and what they say."""
+
+FAILURES = {
+    "right_lost": "whoever asked for it may not have it any more",
+    "record_damaged": "the record itself does not fit together: see the self-audit",
+    "storage_full": "there was no room for the file",
+    "storage_away": "where exports are kept could not be reached",
+    "interrupted": "it was interrupted again and again without coming further",
+    "too_large": "it would be larger than an evidence bundle may be: ask for several, each of a part of the time",
+    "fault": "a fault of the service; its log says which",
+    "erased": "contents in it were erased: its file was deleted before its time",
+}
+LEFT_OUT = {
+    "judged_blind": "Decisions that whoever asked judges blind at the moment are left out.",
+    "beyond_reach": "Only AI systems within the reach of whoever asked were looked at.",
+    "log_unsigned": "A closed log has entries that no checkpoint was ever signed for: they are left out.",
+    "head_elsewhere": "The checkpoint that was given is of no log in this export, or newer than it.",
+}
+"""Why an export is not whole."""
+TROUBLES = {
+    "storage_full": "There is no room for the file. It is tried again.",
+    "storage_away": "Where exports are kept cannot be reached. It is tried again.",
+    "database_away": "The database did not answer. It is tried again.",
+    "unsigned": "No checkpoint can be signed at the moment. It is tried again.",
+}

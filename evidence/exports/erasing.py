@@ -1,0 +1,100 @@
+"""What was erased after an export read it: a finished file goes at once, and one that is being made is begun anew.
+
+Every erasure leaves a row, whose id has its time. They are looked through from when the export was planned on, each
+once; so nobody who erases has to know of exports.
+"""
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
+
+from audit.kinds import DECISION_RECORDED
+from evidence.exports.contents import PAYLOAD_PARTS, ROW_PARTS
+from evidence.exports.disclosed import Disclosed
+from evidence.exports.models import Export, ExportWork
+from evidence.exports.parts import ROWS_OF_DECISIONS
+from evidence.exports.plans import Plan
+from evidence.verification.rows import governed_models
+from ledger.models import Entry, Particulars
+
+AT_ONCE = 2_000
+LATEST_COMMIT = timedelta(minutes=10)
+"""What erases may be committed so long after the time in its id."""
+
+
+class ErasedMeanwhile(Exception):
+    """Something that was read for it was erased since: it is begun anew."""
+
+
+def holds_erased(work: ExportWork) -> bool:
+    """Whether something was erased, since it was looked last, that its file holds or may hold."""
+    if work.plan is None or not work.export.parts:
+        return False
+    plan, looked_at = Plan.of(work.plan), timezone.now()
+    looker = _Looker(work.export, plan)
+    since = (work.looked_at or plan.begun_at) - LATEST_COMMIT
+    if any(looker.may_hold(ids) for ids in _erased_since(since, plan.snapshot)):
+        return True
+    # not where somebody else has begun it anew meanwhile
+    ExportWork.objects.filter(pk=work.pk, plan__made_at=work.plan["made_at"]).update(looked_at=looked_at)
+    return False
+
+
+LATER = (
+    "SELECT id, row_id, NOT pg_visible_in_snapshot(transaction::text::xid8, %s::pg_snapshot) FROM ledger_erasure"
+    " WHERE id > %s ORDER BY id LIMIT %s"
+)
+
+
+def _erased_since(at: datetime, snapshot: str) -> Iterator[list[uuid.UUID]]:
+    """The rows, some at a time: those that the snapshot does not know to be erased."""
+    last = uuid.UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
+    while found := _next(last, snapshot):
+        last = found[-1][0]
+        yield [row_id for _, row_id, is_later in found if is_later]
+
+
+def _next(last: uuid.UUID, snapshot: str) -> list[tuple[uuid.UUID, uuid.UUID, bool]]:
+    with connection.cursor() as cursor:
+        cursor.execute(LATER, [snapshot, last, AT_ONCE])
+        return cursor.fetchall()
+
+
+class _Looker:
+    def __init__(self, export: Export, plan: Plan) -> None:
+        self.export = export
+        self.disclosed = Disclosed(export.pk, plan)
+        self.holds_payloads = any(name in PAYLOAD_PARTS for name in export.parts)
+        self.holds_rows = any(name in ROW_PARTS for name in export.parts)
+
+    def may_hold(self, ids: list[uuid.UUID]) -> bool:
+        """Of rows that were erased, whether the file may hold one: a payload, or a version of what people wrote."""
+        return (self.holds_payloads and self._are_disclosed(ids, [DECISION_RECORDED.name])) or (
+            self.holds_rows and self._are_disclosed(self._changes_with(ids))
+        )
+
+    def _changes_with(self, version_ids: list[uuid.UUID]) -> list[uuid.UUID]:
+        """The changes of rows, which their entries share their ids with, that have these versions of texts."""
+        versions = list(Particulars.objects.filter(id__in=version_ids).values_list("id", flat=True))
+        if not versions:
+            return []
+        of_version = Q(particulars_id__in=versions) | Q(reason_id__in=versions)
+        models = (governed_models()[table] for table in sorted(ROWS_OF_DECISIONS))
+        return [each for model in models for each in _changes(model, of_version)]
+
+    def _are_disclosed(self, entry_ids: list[uuid.UUID], kinds: list[str] | None = None) -> bool:
+        if not entry_ids:
+            return False
+        rows = Entry.objects.filter(id__in=entry_ids, log_id__in=list(self.disclosed.logs))
+        rows = rows.filter(kind__in=kinds) if kinds else rows
+        places = set(rows.order_by().values_list("log_id", "leaf_index"))
+        return bool(places) and bool(self.disclosed.among(places))
+
+
+def _changes(model: type, of_version: Q) -> list[uuid.UUID]:
+    history = model.history  # type: ignore[attr-defined]
+    return list(history.filter(of_version).values_list("history_id", flat=True))

@@ -1,0 +1,199 @@
+"""The figures of an export, counted as its decisions go by: the same as a verifier derives from what is disclosed."""
+
+import base64
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+KEPT_UNSORTED = 65_536
+
+
+class Body(msgspec.Struct, gc=False):
+    """What is counted of a decision's entry."""
+
+    outcome: str
+    model_version: str
+    adverse: bool | None = None
+    flags: list[str] = []
+    error_type: str | None = None
+    source_id: str | None = None
+    source_seq: int | None = None
+    commitments: dict[str, str] = {}
+
+
+class Said(msgspec.Struct, gc=False):
+    """A decision's entry, as far as it is counted."""
+
+    id: str
+    at: str
+    body: Body
+
+
+read_decision = msgspec.json.Decoder(Said).decode
+KIND_AT = 59
+"""Where the kind stands in an entry's bytes: `{"v":1,"id":"<36>","kind":"`."""
+
+
+def is_decision(entry: bytes) -> bool:
+    return entry.startswith(b'decision.recorded"', KIND_AT)
+
+
+def is_override(entry: bytes) -> bool:
+    return entry.startswith(b'decision.overridden"', KIND_AT)
+
+
+def is_erasure(entry: bytes) -> bool:
+    return entry.startswith(b'erasure.performed"', KIND_AT)
+
+
+class Numbers:
+    """The numbers of one source: as ranges of those that came, and those that came twice. 16 bytes a range."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.starts, self.ends, self.twice = array("q"), array("q"), array("q")
+        self._new = array("q")
+
+    def add(self, number: int) -> None:
+        self.count += 1
+        self._new.append(number)
+        if len(self._new) >= KEPT_UNSORTED:
+            self.settle()
+
+    def settle(self) -> None:
+        """Sort what is new into the ranges."""
+        if not self._new:
+            return
+        starts, ends, twice = array("q"), array("q"), set(self.twice)
+        for first, last in _merged(zip(self.starts, self.ends, strict=True), sorted(self._new)):
+            if ends and first <= ends[-1]:  # a single number that is in the range already
+                twice.add(first)
+            elif ends and first == ends[-1] + 1:
+                ends[-1] = last
+            else:
+                starts.append(first)
+                ends.append(last)
+        self.starts, self.ends, self.twice, self._new = starts, ends, array("q", sorted(twice)), array("q")
+
+    def missing(self) -> list[list[int]]:
+        return [[end + 1, start - 1] for end, start in zip(self.ends, self.starts[1:], strict=False)]
+
+    def kept(self) -> list[Any]:
+        self.settle()
+        return [
+            self.count,
+            *(base64.b64encode(each.tobytes()).decode() for each in (self.starts, self.ends, self.twice)),
+        ]
+
+    @classmethod
+    def of(cls, kept: Sequence[Any]) -> "Numbers":
+        found = cls()
+        found.count = kept[0]
+        found.starts, found.ends, found.twice = (array("q", base64.b64decode(each)) for each in kept[1:])
+        return found
+
+
+def _merged(ranges: Iterator[tuple[int, int]], numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ranges and single numbers by where they begin; of a range and a number that begin alike, the range first."""
+    left, place = next(ranges, None), 0
+    while left is not None or place < len(numbers):
+        if left is not None and (place == len(numbers) or left[0] <= numbers[place]):
+            yield left
+            left = next(ranges, None)
+        else:
+            yield numbers[place], numbers[place]
+            place += 1
+
+
+class Figures:
+    """Counted so far. `keeps_sources`: of a range."""
+
+    def __init__(self, *, keeps_sources: bool) -> None:
+        self.keeps_sources = keeps_sources
+        self.decisions = self.adverse = self.flagged = self.failed = 0
+        self.first_at: str | None = None
+        self.last_at: str | None = None
+        self.outcomes: Counter[str] = Counter()
+        self.by_model_version: Counter[str] = Counter()
+        self.parts: Counter[str] = Counter()
+        """How many of the counted decisions were sent with each part."""
+        self.sources: dict[str, Numbers] = {}
+
+    def count(self, said: Said) -> None:
+        """A decision that the question asks for."""
+        body, at = said.body, said.at
+        self.decisions += 1
+        if self.first_at is None or at < self.first_at:
+            self.first_at = at
+        if self.last_at is None or at > self.last_at:
+            self.last_at = at
+        self.outcomes[body.outcome] += 1
+        self.by_model_version[body.model_version] += 1
+        self.adverse += body.adverse is True
+        self.flagged += bool(body.flags)
+        self.failed += body.error_type is not None
+        for part in body.commitments:
+            self.parts[part] += 1
+        if self.keeps_sources and body.source_id is not None and body.source_seq is not None:
+            numbers = self.sources.get(body.source_id)
+            if numbers is None:
+                numbers = self.sources[body.source_id] = Numbers()
+            numbers.add(body.source_seq)
+
+    def answer(self, *, entries: int, withheld_entries: int, overridden: int) -> dict[str, Any]:
+        return {
+            "entries": entries,
+            "decisions": self.decisions,
+            "first_at": self.first_at,
+            "last_at": self.last_at,
+            "outcomes": dict(sorted(self.outcomes.items())),
+            "adverse": self.adverse,
+            "flagged": self.flagged,
+            "failed": self.failed,
+            "overridden": overridden,
+            "by_model_version": dict(sorted(self.by_model_version.items())),
+            "withheld_entries": withheld_entries,
+        }
+
+    def told_sources(self) -> list[dict[str, Any]] | None:
+        if not self.keeps_sources:
+            return None
+        for numbers in self.sources.values():
+            numbers.settle()
+        return [_told(source, self.sources[source]) for source in sorted(self.sources)]
+
+    def kept(self) -> dict[str, Any]:
+        """As `of` reads it again."""
+        said = {name: getattr(self, name) for name in _SIMPLE}
+        counted = {name: dict(getattr(self, name)) for name in _COUNTED}
+        return said | counted | {"sources": {name: each.kept() for name, each in self.sources.items()}}
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> "Figures":
+        found = cls(keeps_sources=kept["keeps_sources"])
+        for name in _SIMPLE:
+            setattr(found, name, kept[name])
+        for name in _COUNTED:
+            getattr(found, name).update(kept[name])
+        found.sources = {name: Numbers.of(each) for name, each in kept["sources"].items()}
+        return found
+
+
+_SIMPLE = ("keeps_sources", "decisions", "adverse", "flagged", "failed", "first_at", "last_at")
+_COUNTED = ("outcomes", "by_model_version", "parts")
+
+
+def _told(source: str, numbers: Numbers) -> dict[str, Any]:
+    missing = numbers.missing()
+    return {
+        "source": source,
+        "first_seq": numbers.starts[0],
+        "last_seq": numbers.ends[-1],
+        "decisions": numbers.count,
+        "missing": missing,
+        "missing_count": sum(last - first + 1 for first, last in missing),
+        "twice": list(numbers.twice),
+    }

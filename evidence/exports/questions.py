@@ -1,0 +1,42 @@
+"""What an export is about: as manifests and entries say it, and in words."""
+
+from typing import Any
+
+from audit.models import Case
+from evidence.exports.models import Export
+from governance.models import AISystem
+from ledger.entries import timestamp
+
+Question = Export.Question
+
+
+def as_json(export: Export) -> dict[str, Any]:
+    """As docs/bundle-format.md has it. A subject is nowhere in it."""
+    match export.question:
+        case Question.RANGE:
+            return {
+                "kind": "range",
+                "system": str(export.system_id),
+                "since": timestamp(export.since) if export.since else None,
+                "until": timestamp(export.until) if export.until else None,
+            }
+        case Question.CASE:
+            return {"kind": "case", "case": str(export.case_id)}
+        case Question.DECISION:
+            return {"kind": "decision", "decision": str(export.decision_id)}
+    return {"kind": "subject"}
+
+
+def name_of(export: Export) -> str:
+    """A short name for files: letters, digits and hyphens, and nothing about a person."""
+    match export.question:
+        case Question.RANGE:
+            found = AISystem.objects.filter(pk=export.system_id).first()
+            days = [at.strftime("%Y-%m-%d") if at else "" for at in (export.since, export.until)]
+            return "-".join(filter(None, (found.slug if found else str(export.system_id), *days)))
+        case Question.CASE:
+            case = Case.objects.filter(pk=export.case_id).first()
+            return f"case-{case.reference if case else export.case_id}"
+        case Question.DECISION:
+            return f"decision-{export.decision_id}"
+    return f"subject-{export.pk}"

@@ -1,0 +1,101 @@
+"""Reading the ledger for an export: small statements, each a transaction of its own, a few megabytes at a time."""
+
+import uuid
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+from ledger.tlog import HASH_SIZE, TILE_WIDTH, Tile
+from ledger.tree_store import tile_hashes
+
+Rows = list[tuple[Any, ...]]
+BYTES_AT_ONCE = 2 << 20
+"""About so many are read by one statement."""
+MOST, FEWEST = 4_096, 64
+TILES_AT_ONCE = 128
+
+
+class RecordDamaged(Exception):
+    """What is in the database is not what was sealed: nothing of it is exported. The self-audit says where."""
+
+
+def fetched(query: str, values: Sequence[Any]) -> Rows:
+    """Rows in PostgreSQL's binary form, which is half the bytes and none of the parsing."""
+    connection.ensure_connection()
+    # Django's own cursors put values into the text of a statement, and such take no binary answers
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(query, values, binary=True)
+        found: Rows = cursor.fetchall()
+    return found
+
+
+class Batches:
+    """How many rows the next statement asks for, by how large the last ones were."""
+
+    def __init__(self, limit: int = MOST) -> None:
+        self.limit, self.size = limit, min(512, limit)
+
+    def saw(self, rows: int, size: int) -> None:
+        if rows:
+            fits = BYTES_AT_ONCE * rows // max(size, 1)
+            self.size = max(FEWEST, min(self.limit, fits, self.size * 2))
+
+
+ENTRIES = (
+    "SELECT string_agg(data, '\\x0a'::bytea ORDER BY leaf_index), string_agg(leaf_hash, ''::bytea ORDER BY leaf_index)"
+    " FROM ledger_entry WHERE log_id = %s AND leaf_index >= %s AND leaf_index < %s"
+)
+
+
+def entries_between(log_id: uuid.UUID, first: int, end: int) -> list[bytes]:
+    """The bytes of the entries of a range, each compared with its leaf hash. Errors: `RecordDamaged`."""
+    [(data, hashes)] = fetched(ENTRIES, [log_id, first, end])
+    return _checked(data, hashes, end - first)
+
+
+PLACES = (
+    "SELECT string_agg(e.data, '\\x0a'::bytea ORDER BY e.leaf_index),"
+    " string_agg(e.leaf_hash, ''::bytea ORDER BY e.leaf_index)"
+    " FROM unnest(%s::int8[]) AS w(leaf_index) JOIN ledger_entry e ON e.log_id = %s AND e.leaf_index = w.leaf_index"
+)
+
+
+def entries_at(log_id: uuid.UUID, indexes: Sequence[int]) -> list[bytes]:
+    """The bytes of the entries at these places, in ascending order. Errors: `RecordDamaged`."""
+    [(data, hashes)] = fetched(PLACES, [list(indexes), log_id])
+    return _checked(data, hashes, len(indexes))
+
+
+def _checked(data: bytes | None, hashes: bytes | None, count: int) -> list[bytes]:
+    if data is None or hashes is None:
+        if count:
+            raise RecordDamaged("entries are missing")
+        return []
+    lines = data.split(b"\n")
+    if len(lines) != count or len(hashes) != count * HASH_SIZE:
+        raise RecordDamaged("entries are missing, or are not one line each")
+    if b"".join([sha256(b"\0" + line).digest() for line in lines]) != hashes:
+        raise RecordDamaged("an entry does not hash to its leaf hash")
+    return lines
+
+
+def full_tiles(log_id: uuid.UUID, level: int, first: int, end: int) -> list[bytes]:
+    """The bytes of the full tiles [first, end) of a level. Errors: `RecordDamaged`."""
+    found = fetched(
+        "SELECT data FROM ledger_tile WHERE log_id = %s AND level = %s AND index >= %s AND index < %s ORDER BY index",
+        [log_id, level, first, end],
+    )
+    if len(found) != end - first or any(len(data) != TILE_WIDTH * HASH_SIZE for (data,) in found):
+        raise RecordDamaged("a tile is missing")
+    return [data for (data,) in found]
+
+
+def tile_of(log_id: uuid.UUID, tile: Tile) -> bytes:
+    """The bytes of one tile, partial ones too. Errors: `RecordDamaged`."""
+    try:
+        return tile_hashes(log_id, tile.level, tile.index, tile.width)
+    except LookupError as error:
+        raise RecordDamaged("a tile is missing") from error

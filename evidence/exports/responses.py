@@ -1,0 +1,41 @@
+"""The file of an export over HTTP: whole or in part, for browsers, download managers and programs alike."""
+
+import uuid
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+
+from evidence.exports.fetching import Part, fetch, part_of
+from ledger.entries import Actor
+
+
+def file_response(request: HttpRequest, actor: Actor, export_id: uuid.UUID) -> HttpResponseBase:
+    """As its headers `Range` and `If-Range` ask. Errors: those of `part_of` and `fetch`."""
+    headers = request.META
+    part = part_of(
+        actor=actor,
+        export_id=export_id,
+        wanted=headers.get("HTTP_RANGE", ""),
+        if_range=headers.get("HTTP_IF_RANGE", ""),
+    )
+    if headers.get("HTTP_IF_NONE_MATCH") == part.etag:
+        return _with_headers(HttpResponse(status=HTTPStatus.NOT_MODIFIED), part)
+    if request.method == "HEAD":
+        response: HttpResponseBase = HttpResponse(content_type="application/zip")
+    else:
+        status = HTTPStatus.OK if part.is_whole else HTTPStatus.PARTIAL_CONTENT
+        pieces = fetch(actor=actor, part=part)
+        response = StreamingHttpResponse(pieces, status=status, content_type="application/zip")
+    response["Content-Length"] = str(part.size)
+    if not part.is_whole:
+        response["Content-Range"] = part.content_range
+    return _with_headers(response, part)
+
+
+def _with_headers(response: HttpResponseBase, part: Part) -> HttpResponseBase:
+    response["Accept-Ranges"] = "bytes"
+    response["ETag"] = part.etag
+    response["Cache-Control"] = "private, no-cache"
+    # made of letters, digits, dots and hyphens alone
+    response["Content-Disposition"] = f'attachment; filename="{part.export.file_name}"'
+    return response

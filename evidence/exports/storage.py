@@ -1,0 +1,140 @@
+"""Where finished exports are kept: a folder of this installation, or an S3-compatible store.
+
+`ANSWERABLE_EXPORT_STORAGE` says which. Through Django's storages (`STORAGES["exports"]`), by names made once for
+each export: a file that is put there again takes its own place, so there are never two.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage, Storage, storages
+
+from evidence.exports.models import Export
+
+READ_AT_ONCE = 1 << 18
+
+
+class StorageFull(Exception):
+    """There is no room."""
+
+
+class StorageAway(Exception):
+    """It cannot be reached, refuses, or lacks the file."""
+
+
+def _storage() -> Storage:
+    return storages["exports"]
+
+
+def name_of(export: Export) -> str:
+    return f"{export.pk}.zip"
+
+
+class _Watched(File):  # type: ignore[type-arg]  # generic in its stubs alone
+    """A file on its way to a storage: each piece that is read of it is a sign of life."""
+
+    def __init__(self, file: BinaryIO, name: str, path: Path, beat: Callable[[], None]) -> None:
+        super().__init__(file, name)
+        self._path, self._beat = path, beat
+
+    def temporary_file_path(self) -> str:
+        """A folder on the same disk takes the file as it is, by its name."""
+        return str(self._path)
+
+    def read(self, size: int = -1) -> bytes:
+        self._beat()
+        data: bytes = self.file.read(size)
+        return data
+
+
+def put(export: Export, path: Path, beat: Callable[[], None]) -> None:
+    """Keep a finished file; the one at `path` may be gone then. Errors: `StorageFull`, `StorageAway`; of `beat`."""
+    storage, name = _storage(), name_of(export)
+    with _told(), path.open("rb") as file:
+        if isinstance(storage, FileSystemStorage):
+            Path(storage.location).mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept = storage.save(name, _Watched(file, name, path, beat))
+    if kept != name:
+        remove_named(kept)
+        raise StorageAway(f"the storage does not take {name} in its own place")
+
+
+def remove(export: Export) -> None:
+    """Delete the file of an export, where there is one. Errors: `StorageAway`."""
+    remove_named(name_of(export))
+
+
+def remove_named(name: str) -> None:
+    with _told():
+        _storage().delete(name)
+
+
+def is_there(export: Export) -> bool:
+    """Errors: `StorageAway`."""
+    with _told():
+        return _storage().exists(name_of(export))
+
+
+def read(export: Export, first: int, size: int) -> Iterator[bytes]:
+    """`size` bytes of the file of an export from `first` on, in pieces. Errors: `StorageAway`, at once or later."""
+    storage = _storage()
+    bucket: Any = getattr(storage, "bucket", None)
+    if bucket is not None:  # a file of the library would be fetched whole before the first byte of it is given
+        return _from_bucket(bucket, storage, name_of(export), first, size)
+    return _from_file(storage, name_of(export), first, size)
+
+
+def _from_file(storage: Storage, name: str, first: int, size: int) -> Iterator[bytes]:
+    with _told():
+        file = storage.open(name)
+    return _pieces(file, first, size)
+
+
+def _pieces(file: "File[bytes]", first: int, size: int) -> Iterator[bytes]:
+    with file:
+        file.seek(first)
+        left = size
+        while left > 0:
+            with _told():
+                data: bytes = file.read(min(READ_AT_ONCE, left))
+            if not data:
+                raise StorageAway("the file is shorter than it was")
+            left -= len(data)
+            yield data
+
+
+def _from_bucket(bucket: Any, storage: Any, name: str, first: int, size: int) -> Iterator[bytes]:
+    key = storage._normalize_name(name)
+    with _told():
+        found = bucket.Object(key).get(Range=f"bytes={first}-{first + size - 1}") if size else None
+    return _of_body(found["Body"], size) if found else iter(())
+
+
+def _of_body(body: Any, size: int) -> Iterator[bytes]:
+    left = size
+    with _told():
+        for data in body.iter_chunks(READ_AT_ONCE):
+            left -= len(data)
+            yield data
+    if left:
+        raise StorageAway("the file is shorter than it was")
+
+
+NO_ROOM = frozenset({28, 122})
+"""ENOSPC, EDQUOT."""
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors of whatever storage as ours."""
+    try:
+        yield
+    except OSError as error:
+        raise (StorageFull if error.errno in NO_ROOM else StorageAway)(str(error)) from error
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in ("botocore", "boto3", "s3transfer", "urllib3"):
+            raise
+        raise StorageAway(str(error)) from error

@@ -1,0 +1,93 @@
+"""What the beat does about exports: files whose time is over go, files that hold what was erased, and what is left."""
+
+import structlog
+from django.utils import timezone
+
+from evidence.exports import places, scratch, storage
+from evidence.exports.erasing import holds_erased
+from evidence.exports.models import Export, ExportDownload, ExportPlace, ExportWork
+from evidence.exports.requesting import tell_asker, write_export
+from evidence.exports.running import begin_anew
+from evidence.kinds import EXPORT_EXPIRED
+from ledger.entries import SERVER, Actor
+from ledger.sealing import sealing
+
+logger = structlog.get_logger(__name__)
+AT_ONCE = 100
+Status = Export.Status
+
+
+def expire_exports(*, actor: Actor = SERVER) -> int:
+    """Delete the files whose time is over, and seal that. The server's own work. Returns how many.
+
+    Where the storage is away they are deleted later; nobody is given them meanwhile.
+    """
+    due = Export.objects.filter(status=Status.FINISHED, expires_at__lte=timezone.now()).order_by("expires_at")
+    expired = 0
+    for export in due[:AT_ONCE]:
+        if not _removed(export):
+            break
+        expired += _expire(actor, export)
+    return expired
+
+
+def forget_erased(*, actor: Actor = SERVER) -> int:
+    """Delete finished files that hold what was erased since; have begun anew what is being made with it. How many."""
+    works = ExportWork.objects.filter(plan__isnull=False).exclude(export__parts=[]).select_related("export")
+    found = 0
+    for work in works.filter(export__status__in=(Status.QUEUED, Status.FINISHED)).order_by("pk"):
+        if not holds_erased(work):
+            continue
+        if work.export.status == Status.QUEUED:
+            begin_anew(work)
+        elif _removed(work.export):
+            _expire(actor, work.export, "erased")
+        found += 1
+    return found
+
+
+def _removed(export: Export) -> bool:
+    try:
+        storage.remove(export)
+    except storage.StorageAway as error:
+        logger.warning("evidence.export_not_deleted", export=str(export.pk), error=str(error))
+        return False
+    return True
+
+
+def _expire(actor: Actor, export: Export, why: str = "") -> int:
+    with sealing() as seal:
+        held = Export.objects.select_for_update(no_key=True).get(pk=export.pk)
+        if held.status != Status.FINISHED:
+            return 0
+        held.status, held.failure = Status.EXPIRED, why
+        write_export(seal, actor, EXPORT_EXPIRED, held, {"why": why} if why else {})
+        ExportDownload.objects.filter(export=held).delete()
+        if why:
+            tell_asker(held)
+    return 1
+
+
+def clear_up() -> int:
+    """Forget what the making of ended exports left behind, wherever it is. Returns of how many."""
+    over = ExportWork.objects.exclude(export__status__in=(Status.QUEUED, Status.FINISHED)).select_related("export")
+    for work in over.order_by("pk")[:AT_ONCE]:
+        if not _removed(work.export):  # its maker may have died, or been told, just after the file was put there
+            break
+        work.delete()
+    ended = ExportPlace.objects.exclude(export_id__in=ExportWork.objects.values("export_id"))
+    cleared = 0
+    for export_id in ended.order_by().values_list("export_id", flat=True).distinct()[:AT_ONCE]:
+        while places.clear(export_id):
+            cleared += 1
+    return cleared + clear_scratch()
+
+
+def clear_scratch() -> int:
+    """Delete what is on this host of exports that nobody makes any more. Returns of how many."""
+    left = set(scratch.there())
+    made = ExportWork.objects.filter(export_id__in=left, export__status=Status.QUEUED)
+    over = left - set(made.values_list("export_id", flat=True))
+    for export_id in over:
+        scratch.discard(export_id)
+    return len(over)

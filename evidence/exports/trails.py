@@ -1,0 +1,57 @@
+"""The entries about decisions: what people and programs did with them, wherever it stands."""
+
+import uuid
+from collections.abc import Collection, Iterable
+
+from django.db.models import Q
+
+from audit.models import CaseDecision
+from audit.selectors import SealedDecision
+from evidence.exports.models import Export
+from evidence.kinds import EXPORT_FINISHED
+from evidence.models import ExplanationLetter
+from ledger.models import Entry
+from monitoring.selectors import outcome_rows_of
+from overrides.selectors import people_rows_of
+
+Place = tuple[uuid.UUID, int]
+"""(log, index)"""
+
+
+def trail_places(decision_ids: Collection[uuid.UUID]) -> set[Place]:
+    """Where the entries about decisions stand: looks at payloads, reviews, overrides, effects, outcomes, letters,
+    erasures. The decisions' own are not among them."""
+    letters = ExplanationLetter.objects.filter(decision_id__in=decision_ids).values_list("pk", flat=True)
+    about = [*decision_ids, *people_rows_of(decision_ids), *outcome_rows_of(decision_ids), *letters]
+    return places_about(about)
+
+
+def places_about(row_ids: Iterable[uuid.UUID], kinds: Collection[str] | None = None) -> set[Place]:
+    """Where the entries about rows stand."""
+    wanted = list(row_ids)
+    found = Entry.objects.filter(about_id__in=wanted) if wanted else Entry.objects.none()
+    if kinds is not None:
+        found = found.filter(kind__in=kinds)
+    return set(found.order_by().values_list("log_id", "leaf_index"))
+
+
+def places_of(entry_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Place]:
+    """Where entries stand, by their ids."""
+    found = Entry.objects.filter(id__in=list(entry_ids)).values_list("id", "log_id", "leaf_index")
+    return {entry_id: (log_id, index) for entry_id, log_id, index in found}
+
+
+def exports_trail_of(decision: SealedDecision) -> list[Entry]:
+    """The entries of exports by which contents of a decision left, oldest first: taking them out is reading them.
+
+    Of exports by subject nothing is told here: that two decisions have one in common would be said by it.
+    """
+    times = Q(since=None) | Q(since__lte=decision.recorded_at)
+    times &= Q(until=None, ended_at__gte=decision.recorded_at) | Q(until__gt=decision.recorded_at)
+    cases = CaseDecision.objects.filter(decision_id=decision.id).values("case_id")
+    about = (
+        Q(decision_id=decision.id) | Q(case_id__in=cases) | Q(question="range", system_id=decision.system_id) & times
+    )
+    made = Export.objects.filter(about, disclosed_parts__gt=0).values_list("pk", flat=True)
+    found = Entry.objects.filter(about_id__in=list(made), kind=EXPORT_FINISHED.name).order_by()
+    return sorted(found, key=lambda entry: entry.id)

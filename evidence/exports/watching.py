@@ -1,0 +1,89 @@
+"""Being at work on an export: saying so, giving way, noticing that it was given up or is no longer theirs to have."""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.utils import timezone
+
+from config.errors import ServiceError
+from evidence.exports.access import asker_of, require_may_have
+from evidence.exports.models import Export, ExportWork
+from evidence.exports.pace import Pace
+
+BEAT_EVERY = 1.0
+MARK_EVERY = 5.0
+ASK_EVERY = 5.0
+"""Seconds between questions whether whoever asked may still have it."""
+
+
+class WorkGone(Exception):
+    """The export was given up, or somebody else is at it: whoever was stops, and leaves what there is."""
+
+
+class RightLost(Exception):
+    """Whoever asked may not have it any more."""
+
+
+class SliceOver(Exception):
+    """Enough for now: it is gone on with from the mark just made."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """One worker's time at an export. `until`: when its slice is over, by `clock`; None: it goes on to the end."""
+
+    export: Export
+    worker: uuid.UUID
+    pace: Pace
+    until: float | None = None
+    clock: Callable[[], float] = time.monotonic
+    done: int = 0
+    phase: str = ""
+    _turned_at: float = field(default=0.0, init=False)
+    _beat_at: float = field(default=0.0, init=False)
+    _asked_at: float = field(default=0.0, init=False)
+    _marked_at: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self._turned_at = self._marked_at = self.clock()
+
+    def turn(self, mark: Callable[[], None]) -> None:
+        """After each piece of work, where it can be stopped: rest, say how far it is, mark it from time to time.
+
+        Errors: `WorkGone`, `RightLost`, `SliceOver` (after a mark).
+        """
+        now = self.clock()
+        self.pace.rest_after(now - self._turned_at, self.beat)
+        self.beat()
+        is_over = self.until is not None and self.clock() >= self.until
+        if is_over or self.clock() - self._marked_at >= MARK_EVERY:
+            mark()
+            self._marked_at = self.clock()
+        if is_over:
+            self.beat(at_once=True)
+            raise SliceOver()
+        self._turned_at = self.clock()
+
+    def beat(self, *, at_once: bool = False) -> None:
+        """A sign of life, once a second. Errors: `WorkGone`, `RightLost`."""
+        now = self.clock()
+        if not at_once and now - self._beat_at < BEAT_EVERY:
+            return
+        self._beat_at = now
+        said = {"worked_at": timezone.now(), "done": self.done, "phase": self.phase}
+        if not ExportWork.objects.filter(export=self.export, worker=self.worker).update(**said):
+            raise WorkGone()
+        if now - self._asked_at >= ASK_EVERY:
+            self._asked_at = now
+            self.ask()
+
+    def ask(self) -> None:
+        """Errors: `RightLost`."""
+        try:
+            require_may_have(asker_of(self.export), self.export)
+        except ServiceError as refusal:
+            if refusal.status >= 500:
+                raise
+            raise RightLost() from refusal

@@ -1,0 +1,32 @@
+"""The verifier that comes with bundles, run on them as an auditor runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from evidence.exports.models import Export
+from evidence.exports.verifier import FOLDER
+from ledger.selectors import registry_log
+from ledger.signing import verifier_keys
+from tests.factories.exports import content_of
+
+
+def verdict_of(export: Export, folder: Path, *more: str, with_key: bool = True) -> Any:
+    """Its report, in a process of its own that has nothing of ours but the file."""
+    path = folder / "bundle.zip"
+    path.write_bytes(content_of(export))
+    keys = [f"--vkey={key}" for key in verifier_keys(registry_log().origin)] if with_key else []
+    command = [sys.executable, "-I", str(FOLDER / "verify.py"), str(path), "--json", *keys, *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    assert done.stdout, done.stderr
+    report = json.loads(done.stdout)
+    assert report["exit_code"] == done.returncode
+    return report
+
+
+def require_verified(export: Export, folder: Path, *more: str) -> Any:
+    report = verdict_of(export, folder, *more)
+    assert report["exit_code"] == 0, json.dumps(report, indent=1)
+    return report

@@ -1,0 +1,72 @@
+"""A worker at exports, as a process of its own that dies of kill -9 where a test says: `worker.py FOLDER WHERE`.
+
+WHERE: `write:N` in the middle of the Nth write into the file; `noted`, `kept`, `sealed` behind what they name; `never`.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+
+def main(folder: Path, where: str) -> None:
+    import django
+
+    django.setup()
+    from django.conf import settings
+
+    from evidence.exports import reading, running, scratch, storage, watching, writing
+    from evidence.exports.pace import Pace
+    from tests.factories.exports import folder_storage
+
+    settings.EXPORT_WORK_DIR = folder / "work"
+    settings.STORAGES = settings.STORAGES | {"exports": folder_storage(folder / "files")}
+    # as if the one before had been silent for a minute; marks and statements as a large export has them
+    running.SILENT = timedelta(0)
+    watching.MARK_EVERY = 0.0
+    reading.BYTES_AT_ONCE = 20_000
+    name, _, number = where.partition(":")
+    if name == "write":
+        writing.ZipWriter._put = _dying_in(int(number), writing.ZipWriter._put)  # type: ignore[method-assign]
+    points: dict[str, tuple[Any, str]] = {
+        "noted": (scratch, "note_kept"),
+        "kept": (storage, "put"),
+        "sealed": (running, "tell_asker"),
+    }
+    if name in points:
+        module, function = points[name]
+        setattr(module, function, _dying_behind(getattr(module, function)))
+    running.run_exports(seconds=120, pace=Pace(is_alone=True))
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _dying_in(number: int, put: Callable[[Any, bytes], None]) -> Callable[[Any, bytes], None]:
+    left = [number]
+
+    def dying(writer: Any, data: bytes) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            writer._file.write(data[: len(data) // 2])
+            _die()
+        put(writer, data)
+
+    return dying
+
+
+def _dying_behind(function: Callable[..., Any]) -> Callable[..., Any]:
+    def dying(*args: Any, **kwargs: Any) -> Any:
+        found = function(*args, **kwargs)
+        _die()
+        return found
+
+    return dying
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
