@@ -24,6 +24,12 @@ def digest_of(ids: Iterable[uuid.UUID]) -> str:
     return sha256(b"".join(each.bytes for each in sorted(ids))).hexdigest()
 
 
+def counted(ids: Iterable[uuid.UUID]) -> dict[str, Any]:
+    """What an entry says of the rows that it erases beside the one it is about; nothing where there are none."""
+    found = list(ids)
+    return {"with": {"count": len(found), "digest": digest_of(found)}} if found else {}
+
+
 def emptied(model: type[GovernedRow]) -> dict[str, Any]:
     """What the erasable columns of a model hold once erased."""
     return {name: _nothing(model._meta.get_field(name)) for name in model.ERASABLE_FIELDS}

@@ -28,6 +28,8 @@ FUNCTIONS = (
     "evidence_floor_ends(uuid[])",
     "evidence_held(uuid[])",
     "evidence_held_texts(uuid[])",
+    "evidence_in_process(uuid[])",
+    "evidence_staff_floor_ends(uuid)",
     "evidence_open_warrant(uuid)",
     "evidence_erase_payloads(uuid, uuid[], uuid[])",
     "evidence_erase_texts(uuid, uuid[], uuid[])",

@@ -183,9 +183,7 @@ class ErasureConsent(GovernedRow):
                 condition=Q(status__in=["waiting", "void"]) | Q(decided_by_id__isnull=False, decided_at__isnull=False),
                 name="erasure_consent_by_somebody",
             ),
-            models.CheckConstraint(
-                condition=~Q(decided_by_id=F("asked_by_id")), name="erasure_consent_by_another"
-            ),
+            models.CheckConstraint(condition=~Q(decided_by_id=F("asked_by_id")), name="erasure_consent_by_another"),
         ]
 
     def __str__(self) -> str:
@@ -200,6 +198,8 @@ class ErasureWarrant(models.Model):
     consent = models.OneToOneField(ErasureConsent, models.PROTECT, primary_key=True, related_name="warrant")
     request_id = models.UUIDField(db_index=True)
     system_id = models.UUIDField(null=True)
+    agreed_at = models.DateTimeField()
+    """When the sealed entry says that the second person agreed."""
     opened_at = models.DateTimeField()
 
     def __str__(self) -> str:
