@@ -43,6 +43,7 @@ class ErasureRequest(GovernedRow):
         PERFORMED = "performed"
 
     ERASABLE_FIELDS = ("subject", "identifiers", "reason")
+    UNSEALED_FIELDS = ("looked_at",)
 
     kind = models.CharField(max_length=16, choices=Kind.choices)
     basis = models.CharField(max_length=24, choices=Basis.choices)
@@ -66,6 +67,8 @@ class ErasureRequest(GovernedRow):
     texts = models.PositiveIntegerField(default=0)
     texts_digest = models.CharField(max_length=64, blank=True)
     """The same over the ids of what was found by its words."""
+    looked_at = models.DateTimeField(null=True, blank=True)
+    """When the server last looked whether something of it may be erased by now."""
     subject = models.TextField(blank=True, max_length=200)
     identifiers = models.JSONField(default=list, blank=True)
     """What else names them in texts: a list of strings."""
@@ -127,7 +130,6 @@ class ErasureFind(models.Model):
     place = models.CharField(max_length=40)
     """Which place of `evidence.erasure.places` it was found by."""
     row_id = models.UUIDField()
-    system_id = models.UUIDField(null=True)
     is_chosen = models.BooleanField(default=True)
 
     def __str__(self) -> str:
@@ -191,7 +193,7 @@ class ErasureConsent(GovernedRow):
 
 
 class ErasureWarrant(models.Model):
-    """That the database itself has compared what two people agreed to with what their entry says. Written by it alone."""
+    """That the database itself compared what two people agreed to with what their entry says. Written by it alone."""
 
     DB_ACCESS = Access.FUNCTIONS_ONLY
 

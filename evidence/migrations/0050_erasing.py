@@ -340,6 +340,8 @@ ERASERS = """
                 OR v.id IN (SELECT evidence_free_finds(warrant, ids, row_ids))
                 OR EXISTS (SELECT FROM audit_erasurerequest r WHERE r.id = warrant AND r.kind = 'person'
                     AND r.person_id = k.person_id AND evidence_staff_floor_ends(k.person_id) <= clock_timestamp())
+                OR EXISTS (SELECT FROM intake_quarantinecase c JOIN intake_quarantinedrecord q ON q.id = c.record_id
+                    AND q.secret IS NULL WHERE c.id = v.row_id)
                 OR v.row_id = warrant
                 OR EXISTS (SELECT FROM audit_erasureconsent c WHERE c.id = v.row_id AND c.request_id = warrant));
         END IF;

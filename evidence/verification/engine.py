@@ -6,7 +6,18 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
-from evidence.verification import cases, controls, credentials, logs, quarantine, records, rows, searches, trees
+from evidence.verification import (
+    cases,
+    controls,
+    credentials,
+    erasures,
+    logs,
+    quarantine,
+    records,
+    rows,
+    searches,
+    trees,
+)
 from evidence.verification.findings import Finding
 from evidence.verification.walks import Walk
 from ledger.guard import missing_triggers
@@ -189,7 +200,7 @@ def check_at_once() -> Iterator[Finding]:
 
 def walks() -> list[Walk]:
     """Every table whose rows an entry must lead to."""
-    checked = (logs, records, rows, cases, controls, quarantine, searches, credentials)
+    checked = (logs, records, rows, cases, controls, quarantine, searches, credentials, erasures)
     return [walk for each in checked for walk in each.walks()]
 
 
