@@ -41,6 +41,12 @@ def held_texts(row_ids: Ids) -> frozenset[uuid.UUID]:
     return _ids_of("SELECT evidence_held_texts(%s)", row_ids)
 
 
+def texts_within_floor(row_ids: Ids, at: datetime) -> frozenset[uuid.UUID]:
+    """Of these rows those whose texts, by the floor of their kind, may not be erased at a moment."""
+    found = _ask("SELECT evidence_texts_within_floor(%s, %s)", [list(row_ids), at]) if row_ids else []
+    return frozenset(row_id for (row_id,) in found)
+
+
 def in_process(ids: Ids) -> frozenset[uuid.UUID]:
     """Of these decisions those that somebody still works on: an open review, appeal or case."""
     return _ids_of("SELECT evidence_in_process(%s)", ids)

@@ -12,6 +12,7 @@ ERASURE_RESTRICTED = Kind(
     "erasure.restricted", Belongs.SYSTEM, "a data protection officer alone reads these, until then"
 )
 ERASURE_SCHEDULED = Kind("erasure.scheduled", Belongs.SCOPE, "what cannot be erased yet waits for its day")
+ERASURE_STARTED = Kind("erasure.started", Belongs.SCOPE, "the day of an erasure has come: from here on it is performed")
 ERASURE_HELD = Kind("erasure.held", Belongs.SCOPE, "somebody who was told of an erasure stopped it")
 ERASURE_COMPLETED = Kind(
     "erasure.completed", Belongs.SCOPE, "all that a request asked for is erased; its own words too"

@@ -1,4 +1,4 @@
-"""Emptying governed rows: what stands in the row. Its versions go by functions of the database, which ask for a warrant.
+"""Emptying governed rows: what stands in the row. Its versions go by functions of the database, by a warrant.
 
 A row whose texts were erased has nothing in its erasable columns, and its version in `Particulars` neither bytes nor
 secret. The next sealed change of it begins a new version.

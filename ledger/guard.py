@@ -28,6 +28,7 @@ FUNCTIONS = (
     "evidence_floor_ends(uuid[])",
     "evidence_held(uuid[])",
     "evidence_held_texts(uuid[])",
+    "evidence_texts_within_floor(uuid[], timestamptz)",
     "evidence_in_process(uuid[])",
     "evidence_staff_floor_ends(uuid)",
     "evidence_open_warrant(uuid)",

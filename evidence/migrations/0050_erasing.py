@@ -47,6 +47,8 @@ KEPT = """
             FROM evidence_explanationletter o WHERE o.id = ANY(row_ids)
         UNION ALL SELECT o.id, 'quarantine', q.system_id, q.received_at, NULL, NULL, NULL
             FROM intake_quarantinecase o JOIN intake_quarantinedrecord q ON q.id = o.record_id WHERE o.id = ANY(row_ids)
+        UNION ALL SELECT q.id, 'quarantine', q.system_id, q.received_at, NULL, NULL, NULL
+            FROM intake_quarantinedrecord q WHERE q.id = ANY(row_ids)
         UNION ALL SELECT e.id, 'searches', NULL, (convert_from(e.data, 'UTF8')::jsonb->>'at')::timestamptz, NULL, NULL, NULL
             FROM ledger_entry e WHERE e.id = ANY(row_ids) AND e.kind = 'decisions.searched'
         UNION ALL SELECT o.id, 'cases', NULL, c.closed_at, NULL, c.id, NULL FROM (
@@ -133,6 +135,14 @@ HOLDS = """
             OR EXISTS (SELECT FROM audit_legalhold h WHERE k.kind = 'quarantine' AND h.system_id = k.system_id
                 AND h.status <> 'lifted' AND h.since <= k.since AND h.until > k.since)
             OR k.decision_id IN (SELECT evidence_held(ARRAY[k.decision_id]))
+    $$;
+
+    CREATE FUNCTION evidence_texts_within_floor(row_ids uuid[], at timestamptz) RETURNS SETOF uuid
+    LANGUAGE sql STABLE @definer AS $$
+        SELECT k.row_id FROM evidence_kept(row_ids) k,
+            LATERAL (SELECT evidence_floor_days(k.kind, k.system_id) AS days) f
+        WHERE k.kind <> 'staff' AND f.days > 0
+            AND (k.since IS NULL OR k.since + make_interval(days => f.days) > at)
     $$;
 
     -- What is still being worked on does not go by itself, however old it is.
@@ -251,11 +261,10 @@ WARRANTS = """
     -- Of these rows those whose texts a request may erase because their words were found.
     CREATE FUNCTION evidence_free_finds(warrant uuid, items uuid[], row_ids uuid[]) RETURNS SETOF uuid
     LANGUAGE sql STABLE @helper AS $$
-        SELECT f.item_id FROM audit_erasurefind f LEFT JOIN evidence_kept(row_ids) k ON k.row_id = f.row_id
+        SELECT f.item_id FROM audit_erasurefind f
         WHERE f.request_id = warrant AND f.is_chosen AND f.item_id = ANY(items)
             AND f.row_id NOT IN (SELECT evidence_held_texts(row_ids))
-            AND (k.kind IS NULL OR k.kind = 'staff' OR evidence_floor_days(k.kind, k.system_id) = 0
-                OR k.since + make_interval(days => evidence_floor_days(k.kind, k.system_id)) <= clock_timestamp())
+            AND f.row_id NOT IN (SELECT evidence_texts_within_floor(row_ids, clock_timestamp()))
     $$;
 """
 
@@ -408,6 +417,7 @@ FUNCTIONS = (
     "evidence_lock_holds()",
     "evidence_held(uuid[])",
     "evidence_held_texts(uuid[])",
+    "evidence_texts_within_floor(uuid[], timestamptz)",
     "evidence_in_process(uuid[])",
     "evidence_refuse(text)",
     "evidence_open_warrant(uuid)",

@@ -1,0 +1,57 @@
+"""Who sees what of retention: classes, where they hold, purges."""
+
+from django.db.models import Q, QuerySet
+
+from audit.models import Purge, RetentionClass, RetentionRule
+from governance import rights
+from governance.acts import Act
+from governance.models import AISystem
+from governance.scopes import AnyOf, Place, Scope
+from ledger.entries import Actor
+
+
+def place_of_rule(rule: RetentionRule) -> Place:
+    """Where somebody must be accountable to agree: of what belongs to the organisation, for any AI system."""
+    if rule.system_id is not None:
+        return Scope.system(rule.system_id)
+    return AnyOf(frozenset(AISystem.objects.values_list("pk", flat=True)))
+
+
+def may_view(actor: Actor) -> bool:
+    return rights.can_anywhere(actor, Act.RETENTION_VIEW)
+
+
+def visible_classes(actor: Actor) -> QuerySet[RetentionClass]:
+    """They name no AI system, so whoever sees any rule sees all of them."""
+    rows = RetentionClass.objects.order_by("kind", "id")
+    return rows if may_view(actor) else rows.none()
+
+
+def visible_rules(actor: Actor) -> QuerySet[RetentionRule]:
+    """Of the AI systems that somebody sees them of, and of the organisation."""
+    rows = RetentionRule.objects.select_related("retention_class")
+    systems = rights.systems_where(actor, Act.RETENTION_VIEW)
+    if systems is None:
+        return rows
+    return rows.filter(Q(system_id__in=systems) | Q(system_id=None)) if systems else rows.none()
+
+
+def visible_purges(actor: Actor) -> QuerySet[Purge]:
+    """They are of all AI systems: told whole to data protection officers, in part to others (`parts_seen`)."""
+    return Purge.objects.order_by("-id") if may_view(actor) else Purge.objects.none()
+
+
+def parts_seen(actor: Actor, parts: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Those of AI systems that somebody sees retention of, and of the organisation."""
+    systems = rights.systems_where(actor, Act.RETENTION_VIEW)
+    seen = None if systems is None else {str(each) for each in systems}
+    return [part for part in parts if seen is None or part["system"] is None or part["system"] in seen]
+
+
+def may_stop_purge(actor: Actor, purge: Purge) -> bool:
+    """Those who are told before it runs: data protection officers, and whoever agrees to retention there."""
+    if rights.can(actor, Act.RETENTION_CHANGE):
+        return True
+    systems = rights.systems_where(actor, Act.RETENTION_CHANGE, approving=True)
+    named = {part["system"] for part in purge.parts}
+    return systems is None or any(str(each) in named for each in systems) or (bool(systems) and None in named)
