@@ -28,7 +28,13 @@ def is_restricted(decision_id: uuid.UUID) -> bool:
 
 def is_barred(actor: Actor, decision_id: uuid.UUID) -> bool:
     """Whether it is restricted, and this one is nobody who reads what is."""
-    return is_restricted(decision_id) and not reads_restricted(actor)
+    return bool(barred_among(actor, [decision_id]))
+
+
+def barred_among(actor: Actor, ids: Collection[uuid.UUID]) -> frozenset[uuid.UUID]:
+    """Of these decisions those that are restricted, for whoever does not read what is."""
+    found = restricted_among(ids)
+    return frozenset() if found and reads_restricted(actor) else found
 
 
 def reads_restricted(actor: Actor) -> bool:

@@ -3,3 +3,7 @@ from django.apps import AppConfig
 
 class EvidenceConfig(AppConfig):
     name = "evidence"
+
+    def ready(self) -> None:
+        from evidence.erasure import telling as of_erasures  # noqa: F401 - what we tell
+        from evidence.retention import telling as of_retention  # noqa: F401

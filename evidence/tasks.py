@@ -4,7 +4,9 @@ from celery import shared_task
 from django.db import connection
 
 from evidence.services.checkpoints import record_checkpoints
+from evidence.services.erasure_runs import run_erasures, search_for_finds
 from evidence.services.letter_drafts import forget_letter_drafts
+from evidence.services.purges import announce_purge, run_purges
 from evidence.services.self_audit import alert_discontinued, audit_loose_ends, audit_slice
 from ledger.entries import SERVER
 
@@ -35,6 +37,26 @@ def alert_discontinued_task() -> int:
 @shared_task
 def forget_letter_drafts_task() -> int:
     return forget_letter_drafts()
+
+
+@shared_task
+def search_for_finds_task() -> int:
+    return search_for_finds(actor=SERVER, seconds=SLICE_SECONDS)
+
+
+@shared_task
+def run_erasures_task() -> int:
+    return run_erasures(actor=SERVER, seconds=SLICE_SECONDS)
+
+
+@shared_task
+def announce_purge_task() -> bool:
+    return announce_purge(actor=SERVER) is not None
+
+
+@shared_task
+def run_purges_task() -> int:
+    return run_purges(actor=SERVER, seconds=SLICE_SECONDS)
 
 
 @shared_task

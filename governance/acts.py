@@ -291,7 +291,10 @@ RULES: dict[Act, Rule] = {
     Act.QUARANTINE_VIEW: _rule(Role.TECHNICAL_OWNER, *OWNERS, Role.DPO),
 }
 LOOKS = frozenset(
-    {Act.PAYLOAD_READ, Act.RESTRICTED_READ, Act.DECISION_SEARCH, Act.CASE_READ, *(act for act in Act if act.endswith(".view"))}
+    {
+        *(Act.PAYLOAD_READ, Act.RESTRICTED_READ, Act.DECISION_SEARCH, Act.CASE_READ),
+        *(act for act in Act if act.endswith(".view")),
+    }
 )
 """They change nothing, so nothing waits for somebody who may."""
 OF_THE_ORGANISATION = frozenset(

@@ -240,8 +240,14 @@ WARRANTS = """
         THEN
             PERFORM evidence_refuse('it was not announced, its time has not come, or it was stopped');
         END IF;
+        -- of places only where two people put a class with a ceiling in force
         RETURN QUERY SELECT part->>'kind', (part->>'system')::uuid, (part->>'before')::timestamptz
-            FROM jsonb_array_elements(said->'body'->'parts') part;
+            FROM jsonb_array_elements(said->'body'->'parts') part
+            JOIN audit_retentionrule r ON r.status = 'in_force' AND r.kind = part->>'kind'
+                AND r.system_id IS NOT DISTINCT FROM (part->>'system')::uuid
+            JOIN audit_retentionclass c ON c.id = r.retention_class_id AND c.ceiling_days IS NOT NULL
+            WHERE evidence_said(r.id, 'retention_rule.approved')->'actor'->>'id'
+                <> evidence_said(r.id, 'retention_rule.requested')->'actor'->>'id';
     END $$;
 
     CREATE FUNCTION evidence_is_purge(warrant uuid) RETURNS boolean LANGUAGE sql STABLE @helper AS $$

@@ -33,7 +33,7 @@ from evidence.services.erasure_runs import now_by_both
 from governance.actors import person_id_of
 from governance.changes import write
 from ledger.entries import SERVER, Actor, draft_entry, timestamp
-from ledger.erasing import counted, empty_rows, kept_versions
+from ledger.erasing import counted, digest_of, empty_rows, kept_versions
 from ledger.kinds import Kind
 from ledger.rows import GovernedRow
 from ledger.sealing import Seal, sealing
@@ -208,7 +208,7 @@ def _done(purge: Purge) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(TAKEN, [purge.pk, RETENTION_PURGED.name])
         taken = {(kind, system): (count, digest) for kind, system, count, digest in cursor.fetchall()}
-    return [_over(part, *taken.get((part["kind"], part["system"]), (0, ""))) for part in purge.parts]
+    return [_over(part, *taken.get((part["kind"], part["system"]), (0, digest_of([])))) for part in purge.parts]
 
 
 def _over(part: dict[str, Any], count: int, digest: str) -> dict[str, Any]:
