@@ -44,6 +44,7 @@ TITLES = {
     "hold.lift_requested": "Lifting of the legal hold asked for",
     "hold.lift_refused": "Legal hold stays",
     "hold.lifted": "Legal hold lifted",
+    "erasure.performed": "Erased",
     "letter.issued": "Explained in a letter",
     "letter.withdrawn": "Explanation letter withdrawn",
 }

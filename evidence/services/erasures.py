@@ -129,6 +129,19 @@ def withdraw_erasure(*, actor: Actor, request_id: uuid.UUID, reason: str = "") -
     return request
 
 
+def withdraw_erasures_of(seal: Seal, actor: Actor, person_id: uuid.UUID) -> int:
+    """Inside the act by which somebody leaves: what they prepared, or asked for and nobody answered. How many.
+
+    What two people agreed to goes on: it is the organisation's by then.
+    """
+    rows = ErasureRequest.objects.select_for_update(no_key=True).order_by("pk")
+    waiting = list(rows.filter(requested_by_id=person_id, status__in=[Status.DRAFT, Status.REQUESTED]))
+    for request in waiting:
+        request.status, request.ended_at = Status.WITHDRAWN, timezone.now()
+        write_erasure(seal, actor, ERASURE_WITHDRAWN, request, reason="Whoever asked has left.")
+    return len(waiting)
+
+
 # --- parts of the above -----------------------------------------------------------------------------------------------
 def _refuse_incomplete(
     kind: str,

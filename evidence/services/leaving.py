@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from django.db.models import Q
 from django.utils import timezone
 
-from audit.models import Case, CorrectiveAction, LegalHold, PayloadGrant
+from audit.models import Case, CorrectiveAction, ErasureRequest, LegalHold, PayloadGrant, RetentionRule
 from audit.payload_grants import grants_in_force
 from audit.services.holds import void_lifts_of
 from audit.services.leaving import actions_left_by, hand_over_actions, led_by
 from audit.services.payload_grants import end_grants_of
 from config.days import today
 from config.errors import FieldProblem
+from evidence.services.erasures import withdraw_erasures_of
 from evidence.services.letter_drafts import forget_letter_drafts_of
+from evidence.services.retention import withdraw_rules_of
 from governance import rights
 from governance.acts import Act, Role
 from governance.conflicts import refuse_conflict
@@ -199,6 +201,8 @@ def _void_all(seal: Seal, actor: Actor, person_id: uuid.UUID) -> None:
     return_templates_of(seal, actor, person_id)
     void_lifts_of(seal, actor, person_id)
     end_grants_of(seal, actor, person_id)
+    withdraw_erasures_of(seal, actor, person_id)
+    withdraw_rules_of(seal, actor, person_id)
 
 
 def _hand_over(seal: Seal, actor: Actor, person_id: uuid.UUID, heir: Person | None) -> None:
@@ -264,5 +268,7 @@ def _requests_of(person: Person) -> int:
             LetterTemplate.objects.filter(submitted_by_id=person.pk, status=LetterTemplate.Status.SUBMITTED),
             LegalHold.objects.filter(lift_requested_by_id=person.pk, status=LegalHold.Status.LIFT_REQUESTED),
             PayloadGrant.objects.filter(person_id=person.pk, status=PayloadGrant.Status.REQUESTED),
+            ErasureRequest.objects.filter(asked, status=ErasureRequest.Status.REQUESTED),
+            RetentionRule.objects.filter(asked, status=RetentionRule.Status.REQUESTED),
         )
     )

@@ -186,6 +186,16 @@ def withdraw_rule(*, actor: Actor, rule_id: uuid.UUID) -> RetentionRule:
     return rule
 
 
+def withdraw_rules_of(seal: Seal, actor: Actor, person_id: uuid.UUID) -> int:
+    """Inside the act by which somebody leaves: what they asked for and nobody answered. Returns how many."""
+    rows = RetentionRule.objects.select_for_update(no_key=True, of=("self",)).select_related("retention_class")
+    waiting = list(rows.filter(requested_by_id=person_id, status=Status.REQUESTED).order_by("pk"))
+    for rule in waiting:
+        rule.status = Status.WITHDRAWN
+        _write(seal, actor, RETENTION_RULE_WITHDRAWN, rule)
+    return len(waiting)
+
+
 # --- parts of the above -----------------------------------------------------------------------------------------------
 def _refuse_wrong_place(kind: DataKind, system_id: uuid.UUID | None) -> None:
     if (kind in OF_THE_ORGANISATION) != (system_id is None):
