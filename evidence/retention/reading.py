@@ -37,8 +37,14 @@ def visible_rules(actor: Actor) -> QuerySet[RetentionRule]:
 
 
 def visible_purges(actor: Actor) -> QuerySet[Purge]:
-    """They are of all AI systems: told whole to data protection officers, in part to others (`parts_seen`)."""
-    return Purge.objects.order_by("-id") if may_view(actor) else Purge.objects.none()
+    """Those that take something of an AI system that somebody sees it of, or of the organisation."""
+    rows, systems = Purge.objects.order_by("-id"), rights.systems_where(actor, Act.RETENTION_VIEW)
+    if systems is None:
+        return rows
+    seen = Q(parts__contains=[{"system": None}])
+    for system_id in systems:
+        seen |= Q(parts__contains=[{"system": str(system_id)}])
+    return rows.filter(seen) if systems else rows.none()
 
 
 def parts_seen(actor: Actor, parts: list[dict[str, object]]) -> list[dict[str, object]]:
