@@ -243,7 +243,8 @@ def test_a_purge_of_a_place_without_two_people_behind_it_takes_nothing(
     app.execute(
         "INSERT INTO audit_retentionrule (id, created_at, revision, kind, system_id, status, requested_at, reason,"
         " answer, retention_class_id, requested_by_id, decided_by_id, decided_at)"
-        " SELECT %s, created_at, 1, kind, system_id, 'in_force', requested_at, reason, answer, retention_class_id, requested_by_id, decided_by_id, decided_at"
+        " SELECT %s, created_at, 1, kind, system_id, 'in_force', requested_at, reason, answer,"
+        " retention_class_id, requested_by_id, decided_by_id, decided_at"
         " FROM audit_retentionrule WHERE id = %s",
         [new_id(), rule.pk],
     )
