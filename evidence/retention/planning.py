@@ -175,6 +175,25 @@ def _between(rows: QuerySet[Any], column: str, since: datetime | None, before: d
     return rows.order_by(column, "pk")
 
 
+After = tuple[Any, ...]
+"""Where in the order of such rows somebody is: the values that they are ordered by."""
+
+
+def place_in(rows: QuerySet[Any], row: Any) -> After:
+    return tuple(getattr(row, column) for column in rows.query.order_by)
+
+
+def following(rows: QuerySet[Any], after: After | None) -> QuerySet[Any]:
+    """Those behind a place in their order."""
+    if after is None:
+        return rows
+    *moments, pk = after
+    if not moments:
+        return rows.filter(pk__gt=pk)
+    column, (at,) = str(rows.query.order_by[0]), moments
+    return rows.filter(Q(**{f"{column}__gt": at}) | Q(**{column: at, "pk__gt": pk}), **{f"{column}__gte": at})
+
+
 def kept_back(kind: DataKind, rows: Iterable[Any]) -> frozenset[uuid.UUID]:
     """Of these rows those that a hold keeps, or that somebody still works on."""
     ids = [row.pk for row in rows]

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from audit.erasing import database_now, erase_payloads, erase_texts, forget_statistics, lock_holds
@@ -26,7 +26,7 @@ from evidence.kinds import (
     RETENTION_PURGED,
     RETENTION_STARTED,
 )
-from evidence.retention.planning import candidates, due_at, kept_back
+from evidence.retention.planning import After, candidates, due_at, following, kept_back, place_in
 from evidence.retention.reading import may_stop_purge, visible_purges
 from evidence.retention.telling import tell_of_purge
 from evidence.services.erasure_runs import now_by_both
@@ -42,7 +42,7 @@ from overrides.services.sweeping import each_by_itself
 
 Status = Purge.Status
 AFTER_A_STOP = timedelta(days=7)
-ROWS_AT_ONCE = 100
+ROWS_AT_ONCE, LOOKED_AT = 100, 1_000
 
 
 # --- announcing and stopping ------------------------------------------------------------------------------------------
@@ -118,36 +118,52 @@ def _start(actor: Actor, purge_id: uuid.UUID) -> bool:
     return True
 
 
+class _Walk:
+    """How far a part has been gone through, table by table: what is kept back is passed by, not looked at again."""
+
+    def __init__(self) -> None:
+        self.table = 0
+        self.after: After | None = None
+
+    def step(self, rows: Sequence[QuerySet[Any]]) -> list[Any]:
+        """The next rows; none once all were seen."""
+        while self.table < len(rows):
+            found = list(following(rows[self.table], self.after)[:LOOKED_AT])
+            if found:
+                return found
+            self.table, self.after = self.table + 1, None
+        return []
+
+
 def _run_part(actor: Actor, purge_id: uuid.UUID, part: dict[str, Any], until: float) -> tuple[int, bool]:
     """Returns how many rows went, and whether the part is over: all is gone but what is kept back."""
-    gone, passed = 0, set[uuid.UUID]()
+    gone, walk = 0, _Walk()
     while time.monotonic() < until:
-        taken, kept = _slice(actor, purge_id, part, passed)
-        passed |= kept
+        taken, is_over = _slice(actor, purge_id, part, walk)
         gone += taken
-        if not taken and not kept:
+        if is_over:
             return gone, True
     return gone, False
 
 
-def _slice(
-    actor: Actor, purge_id: uuid.UUID, part: dict[str, Any], passed: set[uuid.UUID]
-) -> tuple[int, set[uuid.UUID]]:
+def _slice(actor: Actor, purge_id: uuid.UUID, part: dict[str, Any], walk: _Walk) -> tuple[int, bool]:
+    """Take some of what may go of the next rows. Returns how many, and whether there was nothing left."""
     with sealing() as seal:
         purge = _locked(purge_id)
         if purge.status != Status.RUNNING:
-            return 0, set()
+            return 0, True
         lock_holds()
         kind = DataKind(part["kind"])
-        for rows in candidates(kind, _system_of(part), _moment(part["since"]), _before(part)):
-            found = list(rows.exclude(pk__in=passed)[:ROWS_AT_ONCE])
-            if found:
-                kept = set(kept_back(kind, found))
-                free = [row.pk for row in found if row.pk not in kept]
-                if free:
-                    _take(seal, actor, purge, part, rows.model, free)
-                return len(free), kept
-    return 0, set()
+        tables = list(candidates(kind, _system_of(part), _moment(part["since"]), _before(part)))
+        found = walk.step(tables)
+        if not found:
+            return 0, True
+        rows, kept = tables[walk.table], kept_back(kind, found)
+        free = [row for row in found if row.pk not in kept][:ROWS_AT_ONCE]
+        if free:
+            _take(seal, actor, purge, part, rows.model, [row.pk for row in free])
+    walk.after = place_in(rows, free[-1] if len(free) == ROWS_AT_ONCE else found[-1])
+    return len(free), False
 
 
 def _take(
