@@ -17,6 +17,7 @@ from psycopg import sql
 from audit.models import Decision, ErasureFind, ErasureRequest, ErasureScan, ErasureTarget, Payload
 from audit.text_scanning import PARTS, escapes, folding, spellings
 from evidence.erasure.places import DECISION_PLACE, PAYLOAD_PLACE, QUARANTINE_PLACE, TEXT_PLACE, TEXTS, WORDS, Words
+from governance.services.erasing import NAMING
 from intake.models import QuarantineCase
 
 ROWS_AT_ONCE = 2_000
@@ -192,9 +193,13 @@ def _keep(request: ErasureRequest, place: str, found: Found) -> None:
 
 
 def _foreign(request: ErasureRequest, found: Found) -> Found:
-    """Without the request's own words, and without what goes with its decisions anyway."""
+    """Without the request's own words, without what goes with its decisions anyway, and without the register's names:
+    those of staff go by an erasure of their own, once they have left.
+    """
     rows = {row for _, row in found}
     own = {request.pk, *request.consents.values_list("pk", flat=True)} | _with_targets(request, rows)
+    for model in NAMING if rows else ():
+        own |= set(model._base_manager.filter(pk__in=rows).values_list("pk", flat=True))
     return [(item, row) for item, row in found if row not in own]
 
 

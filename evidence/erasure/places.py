@@ -14,6 +14,7 @@ from django.db.models import Model, Q, QuerySet
 
 from audit.models import Decision, Payload, SavedFilter, SearchHit, SearchRun
 from evidence.models import ExplanationLetter, LetterDraft
+from governance.cards.content import canonical
 from governance.models import CardSave
 from intake.digests import external_digest
 from intake.models import ExternalId
@@ -121,7 +122,13 @@ WORDS = (
     Words("saved_filters", "a saved filter", SavedFilter, ("name", "conditions", "terms")),
     Words("searches", "a search of the last day", SearchRun, ("terms", "question")),
     Words("letters_begun", "the draft of a letter", LetterDraft, ("addressee", "text", "facts")),
-    Words("cards_begun", "the draft of a system card", CardSave, ("content",)),
+    Words(
+        "cards_begun",
+        "the draft of a system card",
+        CardSave,
+        ("content",),
+        emptied={"content": canonical({}).decode()},  # a draft always has a last save
+    ),
     Words(
         "reviews_begun",
         "the draft of a review",

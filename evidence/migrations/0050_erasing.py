@@ -264,13 +264,14 @@ WARRANTS = """
         EXCEPT SELECT evidence_held(ids)
     $$;
 
-    -- Of these rows those whose texts a request may erase because their words were found.
+    -- Of these rows those whose texts a request may erase because their words were found: never a name of the register.
     CREATE FUNCTION evidence_free_finds(warrant uuid, items uuid[], row_ids uuid[]) RETURNS SETOF uuid
     LANGUAGE sql STABLE @helper AS $$
         SELECT f.item_id FROM audit_erasurefind f
         WHERE f.request_id = warrant AND f.is_chosen AND f.item_id = ANY(items)
             AND f.row_id NOT IN (SELECT evidence_held_texts(row_ids))
             AND f.row_id NOT IN (SELECT evidence_texts_within_floor(row_ids, clock_timestamp()))
+            AND f.row_id NOT IN (SELECT k.row_id FROM evidence_kept(row_ids) k WHERE k.kind = 'staff')
     $$;
 """
 
