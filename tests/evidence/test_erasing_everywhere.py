@@ -65,6 +65,7 @@ from tests.factories.erasing import (
     erase_words,
     erased,
     long_ago,
+    prepared,
 )
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
