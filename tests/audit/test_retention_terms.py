@@ -138,8 +138,8 @@ def test_a_hold_ends_before_its_last_moment() -> None:
 @MANY
 @given(payload=some.integers(0, 400), said=some.integers(0, 400), later=some.integers(0, 200))
 def test_of_several_floors_the_latest_counts(payload: int, said: int, later: int) -> None:
-    owner = make_person()
-    system = make_system(accountable=owner)
+    system = make_system()
+    owner = make_person(accountable=system)
     put_in_force("payloads", system, floor=payload)
     put_in_force("people_said", system, floor=said)
     decision = record_decision(system, at=timezone.now() - timedelta(days=300))

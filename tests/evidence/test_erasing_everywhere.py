@@ -157,8 +157,8 @@ def test_whatever_hangs_on_a_decision_goes_with_it() -> None:
 
 
 def test_what_somebody_is_doing_with_a_decision_goes_with_it() -> None:
-    owner = make_person()
-    system = make_system(accountable=owner)
+    system = make_system()
+    owner = make_person(accountable=system)
     letters.publish(system, by=owner)
     rule = make_rule(system, make_queue(owner, system=system))
     review, decision = open_review(system, rule=rule), record_decision(system, subject="c-1907")
@@ -183,8 +183,8 @@ def test_what_somebody_is_doing_with_a_decision_goes_with_it() -> None:
 
 # --- work that leaves no trail ----------------------------------------------------------------------------------------
 def test_work_that_names_them_and_leaves_no_trail_is_found_and_goes() -> None:
-    owner = make_person()
-    system = make_system(accountable=owner)
+    system = make_system()
+    owner = make_person(accountable=system)
     letters.publish(system, by=owner)
     rule = make_rule(system, make_queue(owner, system=system))
     reach = Reach.of_person(owner)
