@@ -163,9 +163,17 @@ def answer(request: HttpRequest, consent_id: uuid.UUID, name: str) -> HttpRespon
 @page
 @require_safe
 def receipt(request: HttpRequest, erasure_id: uuid.UUID) -> HttpResponse:
-    """The signed receipt, to keep or to print."""
+    """The signed receipt: to keep, or, with `print`, to see and print."""
     note = receipt_of(as_actor(viewer(request)), _found(request, erasure_id)).note
-    return download(note.encode(), f"erasure-{erasure_id}.txt", "text/plain; charset=utf-8")
+    return signed(request, note, f"erasure-{erasure_id}.txt")
+
+
+def signed(request: HttpRequest, note: str, name: str) -> HttpResponse:
+    """A signed document as a file, or as a page of plain text."""
+    kind = "text/plain; charset=utf-8"
+    if "print" in request.GET:
+        return HttpResponse(note, content_type=kind, headers={"Cache-Control": "no-store"})
+    return download(note.encode(), name, kind)
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------

@@ -18,12 +18,13 @@ from config.errors import Forbidden, ServiceError
 from console.erasure.forms import AnswerForm, ClassForm, RuleForm, StopForm
 from console.erasure.story import story_of
 from console.pages import page, show, viewer
-from console.views.decision import download
+from console.views.erasures import signed
 from evidence.erasure.errors import RetentionNotFound
 from evidence.erasure.showing import report_of
 from evidence.retention.fixed import FIXED
 from evidence.retention.planning import COUNTED, due_at
 from evidence.retention.reading import (
+    holds_seen,
     may_stop_purge,
     may_view,
     parts_seen,
@@ -47,6 +48,7 @@ from governance.admin.pages import add_refusal
 from governance.models import AISystem, Person
 from governance.reauthentication import interruption
 from governance.rights import as_actor
+from ledger.entries import Actor
 
 Status = RetentionRule.Status
 PURGES_SHOWN, SYSTEMS_SHOWN = 20, 200
@@ -143,9 +145,8 @@ def stop(request: HttpRequest, purge_id: uuid.UUID) -> HttpResponse:
 @page
 @require_safe
 def report(request: HttpRequest, purge_id: uuid.UUID) -> HttpResponse:
-    """The signed report."""
-    note = report_of(_purge(request, purge_id)).note
-    return download(note.encode(), f"purge-{purge_id}.txt", "text/plain; charset=utf-8")
+    """The signed report: to keep, or, with `print`, to see and print."""
+    return signed(request, report_of(_purge(request, purge_id)).note, f"purge-{purge_id}.txt")
 
 
 # --- the pages --------------------------------------------------------------------------------------------------------
@@ -167,7 +168,7 @@ def _page(request: HttpRequest, made: ClassForm, asked: RuleForm, *, refused: fo
         rules=[_rule(person, rule, systems) for rule in rules],
         places=_places(person),
         fixed=FIXED,
-        due=_named(parts_seen(actor, [each.said() for each in due_at(timezone.now())])),
+        due=_named(actor, parts_seen(actor, [each.said() for each in due_at(timezone.now())])),
         purges=list(visible_purges(actor)[:PURGES_SHOWN]),
         counted=COUNTED,
         may_change=may_change,
@@ -219,7 +220,7 @@ def _purge_page(request: HttpRequest, row: Purge, refused: forms.Form | None = N
         title="Purge",
         status=422 if refused else 200,
         row=row,
-        parts=_named(parts_seen(actor, row.done or row.parts)),
+        parts=_named(actor, parts_seen(actor, row.done or row.parts)),
         held_by=Person.objects.filter(pk=row.held_by_id).first() if row.held_by_id else None,
         story=story_of(row),
         counted=COUNTED,
@@ -228,13 +229,15 @@ def _purge_page(request: HttpRequest, row: Purge, refused: forms.Form | None = N
     )
 
 
-def _named(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _named(actor: Actor, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With words for what they name, and the legal holds that keep some of it."""
     systems = AISystem.objects.in_bulk({uuid.UUID(part["system"]) for part in parts if part["system"]})
     return [
         part
         | {
             "words": DataKind(part["kind"]).label,
             "place": systems.get(uuid.UUID(part["system"])) if part["system"] else None,
+            "holds": holds_seen(actor, part),
         }
         for part in parts
     ]

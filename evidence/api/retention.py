@@ -22,7 +22,7 @@ from evidence.api.paged import PAGED, page_of, paged
 from evidence.erasure.errors import RetentionNotFound
 from evidence.erasure.showing import report_of
 from evidence.retention.planning import due_at
-from evidence.retention.reading import may_view, parts_seen, visible_classes, visible_purges, visible_rules
+from evidence.retention.reading import holds_seen, may_view, parts_seen, visible_classes, visible_purges, visible_rules
 from evidence.services.purges import hold_purge
 from evidence.services.retention import (
     approve_rule,
@@ -76,6 +76,9 @@ class PartOutput(serializers.Serializer[Any]):
     before = serializers.DateTimeField(help_text="What is older goes.")
     count = serializers.IntegerField(help_text="Above 50,000: so many at least.")
     kept = serializers.IntegerField(help_text="Kept back by a legal hold, or still worked on, as far as looked.")
+    holds = serializers.ListField(
+        child=serializers.UUIDField(), help_text="Which legal holds keep some of it, of those that you may know of."
+    )
 
 
 class PurgeOutput(serializers.Serializer[Any]):
@@ -95,9 +98,13 @@ class DueOutput(serializers.Serializer[Any]):
 
 
 def told(request: Request, purge: Purge) -> dict[str, Any]:
-    actor = actor_of(request)
     said = {name: getattr(purge, name) for name in PurgeOutput().fields}
-    return said | {"parts": parts_seen(actor, purge.parts), "done": parts_seen(actor, purge.done)}
+    return said | {"parts": shown(request, purge.parts), "done": shown(request, purge.done)}
+
+
+def shown(request: Request, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    actor = actor_of(request)
+    return [part | {"holds": [each.pk for each in holds_seen(actor, part)]} for part in parts_seen(actor, parts)]
 
 
 class RetentionClassesApi(ForPeople):
@@ -188,7 +195,7 @@ class RetentionDueApi(ForPeople):
     @extend_schema(operation_id="read_retention_due", tags=TAGS, responses=DueOutput)
     def get(self, request: Request) -> Response:
         _require(request)
-        parts = parts_seen(actor_of(request), [each.said() for each in due_at(timezone.now())])
+        parts = shown(request, [each.said() for each in due_at(timezone.now())])
         return Response(DueOutput({"parts": parts}).data)
 
 

@@ -14,6 +14,7 @@ from audit.erasing import held_texts, in_process
 from audit.models import (
     Case,
     CaseAttachment,
+    CaseDecision,
     CaseNote,
     CorrectiveAction,
     DataKind,
@@ -215,3 +216,15 @@ def _in_process(kind: DataKind, ids: list[uuid.UUID]) -> frozenset[uuid.UUID]:
     }
     busy = in_process(list(set(about.values())))
     return frozenset(pk for pk, of in about.items() if of in busy)
+
+
+def holds_there(kind: str, system_id: str | None, before: str) -> QuerySet[LegalHold]:
+    """The legal holds in force that keep some of a part back, as `Due.said` names the part."""
+    held = LegalHold.objects.exclude(status=LegalHold.Status.LIFTED).order_by("pk")
+    at = datetime.fromisoformat(before)
+    if kind == DataKind.CASES:
+        return held.filter(case__closed_at__lt=at)
+    if system_id is None:
+        return held.none()
+    inside = CaseDecision.objects.filter(case_id=OuterRef("case_id"), system_id=system_id, recorded_at__lt=at)
+    return held.filter(Q(system_id=system_id, since__lt=at) | Q(Exists(inside)))

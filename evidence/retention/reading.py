@@ -1,8 +1,13 @@
 """Who sees what of retention: classes, where they hold, purges."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db.models import Q, QuerySet
 
-from audit.models import Purge, RetentionClass, RetentionRule
+from audit.case_selectors import holds_for
+from audit.models import LegalHold, Purge, RetentionClass, RetentionRule
+from evidence.retention.planning import holds_there
 from governance import rights
 from governance.acts import Act
 from governance.models import AISystem
@@ -52,6 +57,14 @@ def parts_seen(actor: Actor, parts: list[dict[str, object]]) -> list[dict[str, o
     systems = rights.systems_where(actor, Act.RETENTION_VIEW)
     seen = None if systems is None else {str(each) for each in systems}
     return [part for part in parts if seen is None or part["system"] is None or part["system"] in seen]
+
+
+def holds_seen(actor: Actor, part: Mapping[str, Any]) -> list[LegalHold]:
+    """Which legal holds keep some of a part back, of those that somebody may know of."""
+    if not part["kept"]:
+        return []
+    found = holds_there(part["kind"], part["system"], part["before"]).select_related("case")
+    return list(found.filter(pk__in=holds_for(actor).values("pk")))
 
 
 def may_stop_purge(actor: Actor, purge: Purge) -> bool:

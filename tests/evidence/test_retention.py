@@ -26,7 +26,7 @@ from audit.reach import Reach
 from audit.retention import Terms, terms_of
 from audit.search_terms import Terms as Searched
 from audit.selectors import SealedDecision
-from audit.services.holds import approve_lift, place_span_hold, request_lift
+from audit.services.holds import approve_lift, place_hold, place_span_hold, request_lift
 from audit.services.investigating import add_note
 from audit.services.search_runs import TERMS_PART
 from audit.services.searching import search_decisions
@@ -35,6 +35,7 @@ from evidence.erasure.documents import document_about
 from evidence.erasure.errors import RetentionNotFound, RetentionNotOpen
 from evidence.models import ExplanationLetter
 from evidence.retention.planning import due_at, swept_to
+from evidence.retention.reading import holds_seen
 from evidence.services.leaving import leave
 from evidence.services.purges import announce_purge, hold_purge, run_purges
 from evidence.services.retention import (
@@ -264,8 +265,9 @@ def test_nothing_goes_by_itself_where_no_class_says_until_when(system: AISystem)
 def test_what_is_due_says_how_many_and_what_keeps_some_back(system: AISystem) -> None:
     put_in_force("payloads", system, ceiling=30)
     gone, kept, young = old(system), old(system, days=90), record_decision(system)
-    hold(system, kept)
+    placed = hold(system, kept)
     (due,) = due_at(timezone.now())
+    assert f"a legal hold from {placed.since} to {placed.until}: {placed.pk}" in told()
     assert (due.kind, due.system_id, due.count, due.kept) == (DataKind.PAYLOADS, system.pk, 2, 1)
     assert gone.recorded_at < due.before <= young.recorded_at
 
@@ -287,6 +289,18 @@ def test_a_command_shows_it(system: AISystem) -> None:
     assert f"A purge is announced: it runs from {purge.runs_at:%Y-%m-%d %H:%M} UTC on." in told()
     found = json.loads(told("--json"))
     assert found["due"][0]["count"] == 1 and found["purge"]["id"] == str(purge.pk)
+
+
+def test_which_holds_keep_some_of_it_is_told_to_those_who_may_know_of_them(system: AISystem) -> None:
+    put_in_force("payloads", system, ceiling=30)
+    kept, inside = old(system, days=90), old(system, days=60)
+    span = hold(system, kept)
+    case, lead = make_led_case(system, decisions=[inside])
+    on_case = place_hold(actor=actor_of(lead), case_id=case.pk, reason="Evidence.")
+    hold(make_system(accountable=make_person()), kept)
+    (part,) = [each.said() for each in due_at(timezone.now())]
+    assert {each.pk for each in holds_seen(actor_of(officer()), part)} == {span.pk, on_case.pk}
+    assert holds_seen(actor_of(make_person()), part) == []
 
 
 def told(*arguments: str) -> str:
