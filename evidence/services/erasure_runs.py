@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import DatabaseError, connection
@@ -25,7 +26,7 @@ from audit.erasing import (
     staff_floor_ends,
     texts_within_floor,
 )
-from audit.models import ErasureConsent, ErasureFind, ErasureRequest
+from audit.models import Case, ErasureConsent, ErasureFind, ErasureRequest
 from audit.models.erasures import ACTIVE
 from audit.patient_statements import as_long_as_it_takes
 from evidence.erasure.documents import sign_receipt
@@ -159,9 +160,11 @@ class _Finds:
             request = _running(self.request_id)
             if request is None:
                 return 0
+            found = request.finds.filter(item_id__in=self.items)
+            lock_cases(found.values("row_id"))
             lock_holds()
             done = _done(request, self.items)
-            finds = [each for each in request.finds.filter(item_id__in=self.items) if each.item_id not in done]
+            finds = [each for each in found if each.item_id not in done]
             free = free_finds(finds)
             if free:
                 erase_finds(seal, actor, request, free)
@@ -278,6 +281,12 @@ def _has_free(part: Part) -> bool:
 
 
 # --- parts of the above -----------------------------------------------------------------------------------------------
+def lock_cases(ids: Any) -> None:
+    """Those cases among rows, before `lock_holds`: whoever puts something into a case locks it in this order, too."""
+    cases = Case.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+    list(cases.values_list("pk", flat=True))
+
+
 def _locked(request_id: uuid.UUID) -> ErasureRequest:
     return ErasureRequest.objects.select_for_update(no_key=True).get(pk=request_id)
 

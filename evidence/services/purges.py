@@ -12,7 +12,7 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from audit.erasing import database_now, erase_payloads, erase_texts, forget_statistics, lock_holds
-from audit.models import DataKind, Purge
+from audit.models import Case, DataKind, Purge
 from audit.patient_statements import as_long_as_it_takes
 from audit.services.case_writing import text_of
 from config.errors import Forbidden
@@ -29,7 +29,7 @@ from evidence.kinds import (
 from evidence.retention.planning import After, candidates, due_at, following, kept_back, place_in
 from evidence.retention.reading import may_stop_purge, visible_purges
 from evidence.retention.telling import tell_of_purge
-from evidence.services.erasure_runs import now_by_both
+from evidence.services.erasure_runs import lock_cases, now_by_both
 from governance.actors import person_id_of
 from governance.changes import write
 from ledger.entries import SERVER, Actor, draft_entry, timestamp
@@ -152,12 +152,13 @@ def _slice(actor: Actor, purge_id: uuid.UUID, part: dict[str, Any], walk: _Walk)
         purge = _locked(purge_id)
         if purge.status != Status.RUNNING:
             return 0, True
-        lock_holds()
         kind = DataKind(part["kind"])
         tables = list(candidates(kind, _system_of(part), _moment(part["since"]), _before(part)))
         found = walk.step(tables)
         if not found:
             return 0, True
+        lock_cases([row.pk for row in found if isinstance(row, Case)])
+        lock_holds()
         rows, kept = tables[walk.table], kept_back(kind, found)
         free = [row for row in found if row.pk not in kept][:ROWS_AT_ONCE]
         if free:

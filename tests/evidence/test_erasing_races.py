@@ -57,10 +57,12 @@ def in_thread(pool: ThreadPoolExecutor, act: Callable[[], Any]) -> "Future[Any]"
 
 
 @contextmanager
-def paused_before_it_empties(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """The first slice stands still, its locks taken, before its payloads go: (it stands there, let it go on)."""
+def paused_before_it_empties(
+    monkeypatch: pytest.MonkeyPatch, name: str = "erase_payloads"
+) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """The first slice stands still, its locks taken, before something goes: (it stands there, let it go on)."""
     there, go_on = threading.Event(), threading.Event()
-    genuine = performing.erase_payloads
+    genuine = getattr(performing, name)
 
     def wait_first(*given: Any) -> int:
         there.set()
@@ -68,7 +70,7 @@ def paused_before_it_empties(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
         return genuine(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(performing, "erase_payloads", wait_first)
+        patch.setattr(performing, name, wait_first)
         yield there, go_on
         go_on.set()
 
@@ -172,6 +174,27 @@ def test_a_decision_that_is_put_into_a_held_case_meanwhile_is_kept_or_gone_befor
         erasing.result(PATIENCE)
         attaching.result(PATIENCE)
     assert not is_kept(decision), "it was under way first"
+    assert list(verify_everything()) == []
+
+
+def test_whoever_puts_something_into_a_case_whose_title_is_erased_waits_and_nobody_deadlocks(
+    system: AISystem, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, lead = make_led_case(system, title="About Ada Lovelace")
+    decision = record_decision(system)
+    request = agreed(kind="subject", subject="c-1907", identifiers=["Ada Lovelace"])
+    with paused_before_it_empties(monkeypatch, "erase_texts") as (there, go_on):
+        erasing = in_thread(pool, lambda: run_erasures(seconds=SECONDS))
+        assert there.wait(PATIENCE)
+        attaching = in_thread(pool, lambda: _attach(case, lead, decision))
+        until(waiting)
+        go_on.set()
+        erasing.result(PATIENCE)
+        attaching.result(PATIENCE)
+    case.refresh_from_db()
+    request.refresh_from_db()
+    assert (case.title, request.status) == ("", "performed")
+    assert case.attachments.count() == 1
     assert list(verify_everything()) == []
 
 
