@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import psycopg
 import pytest
@@ -12,15 +13,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
 
 from audit.erasing import floor_ends, texts_within_floor
-from audit.models import DataKind, LegalHold
+from audit.models import DataKind, LegalHold, Payload
 from audit.models.retention import DEFAULT_FLOORS, LONGEST_DAYS, OF_THE_ORGANISATION
+from audit.restrictions import restricted_among
 from audit.retention import Terms, default_terms, terms_of
 from audit.services.holds import place_span_hold
+from evidence.erasure.reading import standing_of
 from evidence.services.erasure_runs import free_decisions
 from governance.models import AISystem
 from overrides.models import Override
 from overrides.services.overriding import override_decision
-from tests.factories.erasing import put_in_force
+from tests.factories.erasing import erased, no_floor, put_in_force
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 
@@ -153,6 +156,45 @@ def test_of_several_floors_the_latest_counts(payload: int, said: int, later: int
     assert found == max(decision.recorded_at + timedelta(days=payload), written + timedelta(days=said))
     within = texts_within_floor(list(mine.values_list("pk", flat=True)), found - timedelta(microseconds=1))
     assert bool(within) == (found == written + timedelta(days=said) and said > 0)
+
+
+class Fate(NamedTuple):
+    """Of one decision: how long ago it was recorded, and what keeps it."""
+
+    days: int
+    is_held: bool
+
+
+FATES = some.lists(some.builds(Fate, some.integers(0, 60), some.booleans()), min_size=1, max_size=6)
+
+
+@pytest.mark.django_db
+@hypothesis_settings(MANY, max_examples=15)
+@given(fates=FATES, floor=some.integers(0, 60))
+def test_each_decision_of_a_subject_is_erased_restricted_or_held_and_nothing_else(
+    fates: list[Fate], floor: int
+) -> None:
+    system, now = make_system(accountable=make_person()), timezone.now()
+    no_floor(system)
+    put_in_force("payloads", system, floor=floor)
+    subject = f"subject-{system.pk}"
+    # a minute apart, so that a hold covers one alone; the floor never ends while this runs
+    moments = [now - timedelta(days=fate.days, hours=1, minutes=number) for number, fate in enumerate(fates)]
+    made = [record_decision(system, at=at, subject=subject) for at in moments]
+    for fate, decision in zip(fates, made, strict=True):
+        if fate.is_held:
+            hold_around(system, decision.recorded_at)
+    request = erased(kind="subject", subject=subject)
+    expected = {"erased": set[uuid.UUID](), "restricted": set[uuid.UUID](), "held": set[uuid.UUID]()}
+    for fate, decision in zip(fates, made, strict=True):
+        inside = fate.days < floor
+        expected["held" if fate.is_held else "restricted" if inside else "erased"].add(decision.id)
+    ids = [decision.id for decision in made]
+    assert set(Payload.objects.filter(pk__in=ids, secret=None).values_list("pk", flat=True)) == expected["erased"]
+    assert restricted_among(ids) == expected["restricted"]
+    standing = standing_of(request)
+    assert (standing.held, standing.restricted) == (len(expected["held"]), len(expected["restricted"]))
+    assert request.status == ("performed" if expected["erased"] == set(ids) else "scheduled")
 
 
 @pytest.mark.django_db
