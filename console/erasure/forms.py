@@ -44,7 +44,7 @@ class SubjectForm(_Erasure):
         self.fields["system"].queryset = AISystem.objects.order_by("slug")  # type: ignore[attr-defined]
 
     def clean_identifiers(self) -> list[str]:
-        return self.cleaned_data["identifiers"].splitlines()
+        return str(self.cleaned_data["identifiers"]).splitlines()
 
     def said(self) -> dict[str, Any]:
         """As the service takes it."""
@@ -70,7 +70,7 @@ class DecisionsForm(_Erasure):
             raise forms.ValidationError("One of them is no id of a decision.") from error
 
     def clean_identifiers(self) -> list[str]:
-        return self.cleaned_data["identifiers"].splitlines()
+        return str(self.cleaned_data["identifiers"]).splitlines()
 
     def said(self) -> dict[str, Any]:
         given = dict(self.cleaned_data)

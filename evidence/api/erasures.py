@@ -1,6 +1,7 @@
 """Erasures over the API: prepared, looked at, asked for, answered, stopped; the receipt. People alone, never a key."""
 
 import uuid
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -16,7 +17,7 @@ from audit.models.cases import MAX_TEXT
 from config.pagination import KeysetPagination
 from evidence.api.cases import ForPeople
 from evidence.erasure.errors import ErasureNotFound
-from evidence.erasure.reading import Standing, is_officer, standing_of, visible_erasures
+from evidence.erasure.reading import is_officer, standing_of, visible_erasures
 from evidence.erasure.showing import finds_shown, receipt_of
 from evidence.services.erasure_answers import approve_erasure, hold_erasure, refuse_erasure
 from evidence.services.erasures import (
@@ -138,20 +139,16 @@ def told(actor: Actor, request: ErasureRequest) -> Any:
     """One as it is told to somebody: what a hold keeps, to data protection officers alone."""
     standing, officer = standing_of(request), is_officer(actor, request)
     scan = getattr(request, "scan", None)
-    said = {
-        **{field: getattr(request, field) for field in ErasureOutput().fields},
+    said: dict[str, Any] = {
+        **{name: getattr(request, name) for name in map(str, ErasureOutput().fields)},
         "subject": request.subject,
         "identifiers": request.identifiers,
         "reason": request.reason,
         "consents": request.consents.exclude(status=ErasureConsent.Status.VOID),
-        "standing": standing if officer else _without_holds(standing),
+        "standing": standing if officer else replace(standing, held=None),
         "is_searched": bool(scan and scan.finished_at),
     }
     return ErasureDetail(said).data
-
-
-def _without_holds(standing: Standing) -> dict[str, Any]:
-    return {name: getattr(standing, name) for name in StandingOutput().fields if name != "held"} | {"held": None}
 
 
 def found(request: Request, erasure_id: uuid.UUID) -> ErasureRequest:

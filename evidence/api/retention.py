@@ -98,7 +98,7 @@ class DueOutput(serializers.Serializer[Any]):
 
 
 def told(request: Request, purge: Purge) -> dict[str, Any]:
-    said = {name: getattr(purge, name) for name in PurgeOutput().fields}
+    said = {name: getattr(purge, name) for name in map(str, PurgeOutput().fields)}
     return said | {"parts": shown(request, purge.parts), "done": shown(request, purge.done)}
 
 

@@ -80,7 +80,7 @@ def forget_external_ids(ids: Ids) -> int:
     decisions = {row.pk: row for row in Decision.objects.filter(pk__in=ids)}
     gone = 0
     for decision_id, refs in Payload.objects.filter(pk__in=ids, refs__isnull=False).values_list("pk", "refs"):
-        decision, said = decisions.get(decision_id), json.loads(bytes(refs)).get("external_id")
+        decision, said = decisions.get(decision_id), json.loads(bytes(refs or b"{}")).get("external_id")
         if decision is not None and said is not None:
             digest = external_digest(decision.system_id, decision.service_account_id, decision.environment, said)
             kept = ExternalId.objects.filter(system_id=decision.system_id, digest=digest, decision_id=decision_id)

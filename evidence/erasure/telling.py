@@ -47,7 +47,7 @@ def _found(facts: Facts) -> ErasureRequest:
 @letter("erasure.asked")
 def _asked(facts: Facts) -> Letter:
     consent = ErasureConsent.objects.select_related("request").get(pk=uuid.UUID(facts["request"]))
-    system = AISystem.objects.filter(pk=consent.system_id).first()
+    system = AISystem.objects.filter(pk=consent.system_id).first() if consent.system_id else None
     of = f" in {system}" if system else ""
     return asking(
         by=consent.asked_by_id,

@@ -135,16 +135,17 @@ def candidates(
     kind: DataKind, system_id: uuid.UUID | None, since: datetime | None, before: datetime
 ) -> Iterator[QuerySet[Any]]:
     """What of a place has something left in it and is that old, table by table, each in the order of its ids."""
+    mine: dict[str, Any] = {"system_id": system_id}
     match kind:
         case DataKind.PAYLOADS:
             kept = Exists(Payload.objects.filter(id=OuterRef("id"), secret__isnull=False))
-            yield _between(Decision.objects.filter(kept, system_id=system_id), "recorded_at", since, before)
+            yield _between(Decision.objects.filter(kept, **mine), "recorded_at", since, before)
         case DataKind.PEOPLE_SAID:
             for place in said():
-                mine = place.model._base_manager.filter(_has_words(), **{_system_of(place): system_id})
-                yield _between(mine, "created_at", since, before)
+                found = place.model._base_manager.filter(_has_words(), **{_system_of(place): system_id})
+                yield _between(found, "created_at", since, before)
         case DataKind.LETTERS:
-            issued = ExplanationLetter.objects.filter(_has_words(), system_id=system_id)
+            issued = ExplanationLetter.objects.filter(_has_words(), **mine)
             yield _between(issued, "issued_at", since, before)
         case DataKind.CASES:
             # newer words may be written of a case that is closed: a cursor would pass them by
@@ -181,7 +182,7 @@ After = tuple[Any, ...]
 
 
 def place_in(rows: QuerySet[Any], row: Any) -> After:
-    return tuple(getattr(row, column) for column in rows.query.order_by)
+    return tuple(getattr(row, str(column)) for column in rows.query.order_by)
 
 
 def following(rows: QuerySet[Any], after: After | None) -> QuerySet[Any]:
@@ -218,13 +219,12 @@ def _in_process(kind: DataKind, ids: list[uuid.UUID]) -> frozenset[uuid.UUID]:
     return frozenset(pk for pk, of in about.items() if of in busy)
 
 
-def holds_there(kind: str, system_id: str | None, before: str) -> QuerySet[LegalHold]:
-    """The legal holds in force that keep some of a part back, as `Due.said` names the part."""
+def holds_there(kind: DataKind, system_id: uuid.UUID | None, before: datetime) -> QuerySet[LegalHold]:
+    """The legal holds in force that keep some of a place back."""
     held = LegalHold.objects.exclude(status=LegalHold.Status.LIFTED).order_by("pk")
-    at = datetime.fromisoformat(before)
     if kind == DataKind.CASES:
-        return held.filter(case__closed_at__lt=at)
+        return held.filter(case__closed_at__lt=before)
     if system_id is None:
         return held.none()
-    inside = CaseDecision.objects.filter(case_id=OuterRef("case_id"), system_id=system_id, recorded_at__lt=at)
-    return held.filter(Q(system_id=system_id, since__lt=at) | Q(Exists(inside)))
+    inside = CaseDecision.objects.filter(case_id=OuterRef("case_id"), system_id=system_id, recorded_at__lt=before)
+    return held.filter(Q(system_id=system_id, since__lt=before) | Q(Exists(inside)))

@@ -1,12 +1,14 @@
 """Who sees what of retention: classes, where they hold, purges."""
 
+import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from audit.case_selectors import holds_for
-from audit.models import LegalHold, Purge, RetentionClass, RetentionRule
+from audit.models import DataKind, LegalHold, Purge, RetentionClass, RetentionRule
 from evidence.retention.planning import holds_there
 from governance import rights
 from governance.acts import Act
@@ -52,7 +54,7 @@ def visible_purges(actor: Actor) -> QuerySet[Purge]:
     return rows.filter(seen) if systems else rows.none()
 
 
-def parts_seen(actor: Actor, parts: list[dict[str, object]]) -> list[dict[str, object]]:
+def parts_seen(actor: Actor, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those of AI systems that somebody sees retention of, and of the organisation."""
     systems = rights.systems_where(actor, Act.RETENTION_VIEW)
     seen = None if systems is None else {str(each) for each in systems}
@@ -63,8 +65,9 @@ def holds_seen(actor: Actor, part: Mapping[str, Any]) -> list[LegalHold]:
     """Which legal holds keep some of a part back, of those that somebody may know of."""
     if not part["kept"]:
         return []
-    found = holds_there(part["kind"], part["system"], part["before"]).select_related("case")
-    return list(found.filter(pk__in=holds_for(actor).values("pk")))
+    system_id = uuid.UUID(part["system"]) if part["system"] else None
+    found = holds_there(DataKind(part["kind"]), system_id, datetime.fromisoformat(part["before"]))
+    return list(found.filter(pk__in=holds_for(actor).values("pk")).select_related("case"))
 
 
 def may_stop_purge(actor: Actor, purge: Purge) -> bool:

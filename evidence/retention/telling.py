@@ -29,7 +29,7 @@ def tell_of_purge(purge: Purge, kind: str) -> None:
 @letter("retention.asked")
 def _asked(facts: Facts) -> Letter:
     rule = RetentionRule.objects.select_related("retention_class").get(pk=uuid.UUID(facts["request"]))
-    system = AISystem.objects.filter(pk=rule.system_id).first()
+    system = AISystem.objects.filter(pk=rule.system_id).first() if rule.system_id else None
     held = rule.retention_class
     until = f", at most {held.ceiling_days}" if held.ceiling_days else ""
     kept = f"keep {rule.get_kind_display()} of {system or 'the organisation'} for {held.floor_days} days{until}"

@@ -276,8 +276,8 @@ def _has_free(part: Part) -> bool:
         return bool(free_decisions(part.ids))
     if isinstance(part, _Finds):
         return bool(free_finds(list(ErasureFind.objects.filter(request_id=part.request_id, item_id__in=part.items))))
-    request = ErasureRequest.objects.get(pk=part.request_id)
-    return _is_free(Person.objects.get(pk=request.person_id))
+    person = Person.objects.filter(pk__in=ErasureRequest.objects.filter(pk=part.request_id).values("person_id")).get()
+    return _is_free(person)
 
 
 # --- parts of the above -----------------------------------------------------------------------------------------------

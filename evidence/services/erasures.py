@@ -206,10 +206,11 @@ def _count(request: ErasureRequest) -> None:
 
 def _consents(request: ErasureRequest, actor: Actor) -> list[ErasureConsent]:
     """One of each AI system; one for all, where what was found belongs to none."""
-    systems: list[uuid.UUID | None] = sorted(set(request.targets.values_list("system_id", flat=True)))
+    systems = sorted(set(request.targets.values_list("system_id", flat=True)))
     asked = []
     for system_id in systems or [request.system_id]:
-        ids = list(request.targets.filter(system_id=system_id).values_list("decision_id", flat=True))
+        mine = request.targets.filter(system_id=system_id) if system_id else request.targets.none()
+        ids = list(mine.values_list("decision_id", flat=True))
         asked.append(
             ErasureConsent(
                 request=request,

@@ -109,9 +109,9 @@ def _otherwise_than_agreed(part: Slice) -> Iterator[Finding]:
         yield Finding("erasure-altered", table="audit_erasuretarget", row=str(request_id))
     query = sql.SQL(
         "SELECT e.id, e.about_id, e.data FROM ledger_entry e JOIN audit_erasurerequest r ON r.id = e.about_id"
+        " WHERE {} AND e.kind = %s"
     )
-    query += sql.SQL(" WHERE {} AND e.kind = %s").format(part.holds("r", "id"))
-    for entry_id, request_id, data in rows_of(query, [ERASURE_RESTRICTED.name]):
+    for entry_id, request_id, data in rows_of(query.format(part.holds("r", "id")), [ERASURE_RESTRICTED.name]):
         kept = sql.SQL("SELECT decision_id FROM audit_restriction WHERE entry_id = %s AND request_id = %s")
         rows = [decision_id for (decision_id,) in rows_of(kept, [entry_id, request_id])]
         if said_by(data).get("with") != {"count": len(rows), "digest": digest_of(rows)}:

@@ -196,7 +196,8 @@ def _of_searches(story: Story, place: Place) -> None:
     assert Terms(subject=SUBJECT).kept()
     with_app(story.owner)
     token = create_token(actor=actor_of(story.owner), name="test", proven_at=timezone.now()).text
-    for terms in ({"subject": SUBJECT}, {"text": NAME.upper()}, {"labels": {"customer": SUBJECT}}, {"text": EMAIL}):
+    asked: list[dict[str, Any]] = [{"subject": SUBJECT}, {"text": NAME.upper()}, {"labels": {"customer": SUBJECT}}]
+    for terms in (*asked, {"text": EMAIL}):
         answer = httpx.post(
             f"{place.product.url}/api/v1/decisions/search", json={"system": "credit", **terms},
             headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False,

@@ -89,7 +89,7 @@ def models_with_words() -> dict[str, type[GovernedRow]]:
 def words_of(model: type[GovernedRow]) -> Iterator[tuple[uuid.UUID, str]]:
     """Rows with something to find them by: the longest line of their newest version."""
     for row in model._base_manager.exclude(particulars_id=None).order_by("-pk"):
-        data = Particulars.objects.get(pk=row.particulars_id).data
+        data = Particulars.objects.filter(pk__in=[row.particulars_id]).get().data
         lines = plain(bytes(data)).splitlines() if data else []
         longest = max((line.strip()[:LONGEST].strip() for line in lines), key=len, default="")
         if len(longest) >= 3:
@@ -306,8 +306,9 @@ def test_of_somebody_who_left_nothing_is_left_but_an_id() -> None:
         versions = Particulars.objects.filter(row_id__in=[row.pk for row in rows])
         assert not versions.filter(data__isnull=False).exists(), model
     assert bytes(TotpFactor.objects.get(person=person).sealed_secret) == b""
-    for model in (StaffSession, CredentialChange, RecoveryCode, Message):
-        assert not model._default_manager.filter(person_id=person.pk).exists(), model
+    theirs: tuple[type[Any], ...] = (StaffSession, CredentialChange, RecoveryCode, Message)
+    for rows_of in theirs:
+        assert not rows_of.objects.filter(person_id=person.pk).exists(), rows_of
     (entry,) = Entry.objects.filter(kind="person.erased")
     assert entry.about_id == person.pk
     assert list(verify_everything()) == []

@@ -86,7 +86,8 @@ def waiting() -> int:
             "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
             " WHERE NOT l.granted AND d.datname = current_database()"
         )
-        return int(cursor.fetchone()[0])
+        (found,) = cursor.fetchone() or (0,)
+        return int(found)
 
 
 def until(condition: Callable[[], Any]) -> None:
@@ -137,7 +138,7 @@ def test_once_a_hold_is_placed_nothing_more_goes(
     decisions = [record_decision(system, subject="c-1907") for _ in range(12)]
     agreed(kind="subject", subject="c-1907")
     investigator, placing = make_person(investigator=True), list["Future[Any]"]()
-    genuine = erasure_runs.erase_decisions
+    genuine = performing.erase_decisions
 
     def place_it() -> int:
         span_hold(system, investigator)

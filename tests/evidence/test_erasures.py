@@ -303,13 +303,15 @@ def test_what_is_restricted_a_data_protection_officer_alone_reads(system: AISyst
         view_payload(actor=actor_of(make_person(viewer=True)), decision=decision)
 
 
-@pytest.mark.parametrize("terms", [{"subject": "c-1907"}, {"text": "needle"}, {"subject": "c-1907", "text": "needle"}])
-def test_what_is_restricted_is_found_by_nobody_else(system: AISystem, terms: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "terms", [Terms(subject="c-1907"), Terms(text="needle"), Terms(subject="c-1907", text="needle")]
+)
+def test_what_is_restricted_is_found_by_nobody_else(system: AISystem, terms: Terms) -> None:
     decision, _ = restricted(system)
     found = {}
     for name, person in (("owner", agreeing(system)), ("dpo", officer())):
         page = search_decisions(
-            actor=actor_of(person), reach=Reach.of_person(person), terms=Terms(**terms), within=DecisionFilter()
+            actor=actor_of(person), reach=Reach.of_person(person), terms=terms, within=DecisionFilter()
         )
         found[name] = [each.id for each in page.items]
     assert found == {"owner": [], "dpo": [decision.id]}

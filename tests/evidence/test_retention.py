@@ -86,9 +86,8 @@ def made(**changes: Any) -> RetentionClass:
 
 
 def asked(system: AISystem | None, **changes: Any) -> RetentionRule:
-    return request_rule(
-        actor=actor_of(officer()), class_id=made(**changes).pk, system_id=system and system.pk, reason="As agreed."
-    )
+    of, kept = system.pk if system else None, made(**changes)
+    return request_rule(actor=actor_of(officer()), class_id=kept.pk, system_id=of, reason="As agreed.")
 
 
 def old(system: AISystem, days: float = 60, **given: Any) -> SealedDecision:

@@ -110,7 +110,7 @@ def agreed(**given: Any) -> ErasureRequest:
     with long_ago(days=2):
         ask_erasure(actor=actor_of(asks), request_id=request.pk)
     for consent in request.consents.filter(status=ErasureConsent.Status.WAITING):
-        system = AISystem.objects.filter(pk=consent.system_id).first()
+        system = AISystem.objects.get(pk=consent.system_id) if consent.system_id else None
         agrees = administrator() if request.person_id else agreeing(system)
         with long_ago(days=2):
             approve_erasure(actor=actor_of(agrees), consent_id=consent.pk)

@@ -74,7 +74,7 @@ def test_an_erasure_goes_on_where_it_was_killed(installation: Installation, step
     assert not Payload.objects.filter(pk__in=ids, secret__isnull=False).exists()
     assert not Override.objects.filter(decision_id__in=ids).exclude(note="").exists()
     performed = Entry.objects.filter(kind="erasure.performed", about_id__in=ids).values_list("about_id", flat=True)
-    assert sorted(performed) == sorted(ids), "each once"
+    assert sorted(map(str, performed)) == sorted(map(str, ids)), "each once"
     document = document_about(request.pk)
     assert document is not None and f"took: payloads {MANY}\n" in document.note
     before = Entry.objects.count()

@@ -30,8 +30,7 @@ class Command(BaseCommand):
             number = f"{each.count:,}" if each.count <= COUNTED else f"{COUNTED:,} at least"
             kept = f", {each.kept:,} kept back" if each.kept else ""
             self.stdout.write(f"{each.kind.label} of {place}: {number} from before {each.before:%Y-%m-%d}{kept}")
-            said = each.said()
-            for hold in holds_there(said["kind"], said["system"], said["before"]).select_related("case"):
+            for hold in holds_there(each.kind, each.system_id, each.before).select_related("case"):
                 what = f"on case {hold.case.reference}" if hold.case else f"from {hold.since} to {hold.until}"
                 self.stdout.write(f"  a legal hold {what}: {hold.pk}")
         if not due:
