@@ -30,6 +30,17 @@ class PayloadErased(ServiceError):
     default_detail = "The payload of this decision was erased. Its entry and proof remain."
 
 
+class PayloadRestricted(ServiceError):
+    code = "payload-restricted"
+    status = 403
+    title = "The payload is restricted"
+    meaning = (
+        "Its erasure was agreed to, and a law asks to keep it for some time yet: until then a data protection officer "
+        "alone reads it, and what people wrote about it. Its entry stays readable, and every proof verifies."
+    )
+    default_detail = "The payload of this decision is restricted: only a data protection officer reads it any more."
+
+
 class SearchNotFound(NotFound):
     code = "search-not-found"
     title = "There is no such search"

@@ -22,7 +22,10 @@ class Access(enum.Flag):
     """A trigger refuses all but one UPDATE, the erasure of every erasable column at once, and DELETE and TRUNCATE."""
 
     APPEND = READ | INSERT | TRIGGERED
-    ERASABLE = READ | INSERT | UPDATE | ERASE
+    ERASABLE = READ | INSERT | ERASE
+    """Erased by functions of the database alone, which look for themselves whether it may be."""
+    FUNCTIONS_ONLY = READ | TRIGGERED
+    """Written by functions of the database alone, and for good."""
     MUTABLE = READ | INSERT | UPDATE
     WORK = READ | INSERT | UPDATE | DELETE
     """Work tables: counters, caches, sessions. Nothing on them is evidence."""

@@ -103,6 +103,10 @@ SOURCE_SILENCE_SECONDS = env.int("SOURCE_SILENCE_SECONDS", 900, validate=validat
 """A source that sends heartbeats and is not heard from for this long raises an alert."""
 QUARANTINE_DAYS = env.int("QUARANTINE_DAYS", 90, validate=validate.Range(1))
 """Refused records older than this are erased, whatever became of them."""
+BACKUP_DAYS = env.int("BACKUP_DAYS", 0, validate=validate.Range(0))
+"""For how many days backups are kept: receipts of erasures say until when they may hold something. 0: not said."""
+PURGE_NOTICE_DAYS = env.int("PURGE_NOTICE_DAYS", 14, validate=validate.Range(1, 90))
+"""So many days before a purge those are told who may stop it."""
 WRITTEN_ZONE = env.str("TIME_ZONE", "UTC", validate=days.is_zone)
 """In which days are written down: in entries, letters and deadlines. Pages show moments in their viewer's zone."""
 DEMO = env.bool("DEMO", False)

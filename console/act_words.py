@@ -54,6 +54,9 @@ ACT_WORDS: dict[Act, str] = {
     Act.EXPORT_PAYLOADS: "export payloads",
     Act.PAYLOADS_GRANT: "open payloads to somebody for a time",
     Act.ERASE: "erase",
+    Act.PERSON_ERASE: "erase the name of a former member of staff",
+    Act.RETENTION_CHANGE: "put a class of retention in force",
+    Act.RETENTION_VIEW: "see how long what is kept",
     Act.QUARANTINE_VIEW: "see quarantined records",
     Act.QUARANTINE_REPLAY: "correct and replay a quarantined record",
     Act.QUARANTINE_DISMISS: "dismiss a quarantined record",
@@ -74,4 +77,5 @@ ACT_WORDS: dict[Act, str] = {
     Act.DECISION_VIEW: "see decisions without payloads",
     Act.DECISION_SEARCH: "find decisions by subject, label, conversation or trace",
     Act.PAYLOAD_READ: "read payloads",
+    Act.RESTRICTED_READ: "read what is restricted until it is erased",
 }

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from audit.errors import PayloadErased
+from audit.errors import PayloadErased, PayloadRestricted
 from audit.selectors import SealedDecision
 from console.blind import countable
 from console.deadlines import Due, due_of
@@ -67,6 +67,7 @@ class Item:
     """The model's output as it was sent, to start a corrected one from."""
     subject: str | None
     is_erased: bool
+    is_restricted: bool
     reasons: list[Reason]
     outcomes: list[str]
     judgements: list[tuple[ReviewAssignment, str]]
@@ -92,9 +93,11 @@ def item_for(person: Person, token: uuid.UUID) -> Item:
     actor = as_actor(person)
     review, work, decision = begin_item(actor=actor, token=token)
     try:
-        parts, is_erased = parts_to_judge(actor, work, decision), False
+        parts, is_erased, is_restricted = parts_to_judge(actor, work, decision), False, False
     except PayloadErased:
-        parts, is_erased = [], True
+        parts, is_erased, is_restricted = [], True, False
+    except PayloadRestricted:
+        parts, is_erased, is_restricted = [], False, True
     version_id, codes = decision.body.model_version_id, reasons_in_force(review.queue_id)
     return Item(
         review=review,
@@ -109,6 +112,7 @@ def item_for(person: Person, token: uuid.UUID) -> Item:
         output_text=next((part.data.decode() for part in parts if part.name == "output"), ""),
         subject=subject_in(parts),
         is_erased=is_erased,
+        is_restricted=is_restricted,
         reasons=[_reason(each) for each in codes],
         outcomes=recent_outcomes(countable(Q(system_id=review.system_id), hidden_from(person.pk)), OFFERED_OUTCOMES),
         judgements=[

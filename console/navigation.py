@@ -86,6 +86,8 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             Entry("Decisions", "fact_check", "admin:decisions", (Act.DECISION_VIEW,)),
             Entry("Cases", "folder_open", "admin:cases", (Act.CASE_VIEW,)),
             Entry("Legal holds", "lock_clock", "admin:holds", (Act.HOLD_PLACE, Act.HOLD_LIFT, Act.CASE_READ)),
+            Entry("Erasures", "delete_forever", "admin:erasures", (Act.ERASE, Act.PERSON_ERASE)),
+            Entry("Retention", "hourglass_bottom", "admin:retention", (Act.RETENTION_VIEW,)),
             Entry("Payload grants", "lock_open", "admin:audit_payloadgrant_changelist", (Act.PAYLOADS_GRANT,)),
             Entry(
                 "Alerts",

@@ -11,18 +11,19 @@ from audit.selectors import SealedDecision
 from audit.services.disclosure import may_read_payload, scope_of
 from console.sayings import SOURCE_WORDS
 from governance import rights
-from governance.acts import Act
+from governance.acts import Act, Condition
 from governance.models import Person, ServiceAccount
 from governance.rights import as_actor
 from monitoring.models import Outcome
 from monitoring.selectors import outcomes_of
 from overrides.effective import Effective, effective_of
-from overrides.eligibility import SECOND_ASKED, had_part
+from overrides.eligibility import ON_A_CLAIMED_ITEM, SECOND_ASKED, had_part
 from overrides.models import Appeal, Override, ReportedOverride, Review, ReviewAssignment
 from overrides.reasons import reasons_in_force
 from overrides.selectors import has_live_claim, may_override
 from overrides.services.appeals import NO_PART
 
+NONE: frozenset[Condition] = frozenset()
 STATUS_WORDS = {"final": "final", "pending": "waits for people", "frozen": "frozen by a stop"}
 REVIEW_WORDS = {
     Review.Status.CONFLICT: "Two reviewers disagree: a third decides",
@@ -128,7 +129,9 @@ def what_people_did(person: Person, decision: SealedDecision) -> PeopleSaid:
         may_take_back=waiting is not None and waiting.person_id == person.pk,
         may_override=waiting is None and may_override(actor, decision),
         may_appeal=rights.can(actor, Act.APPEAL_OPEN, scope) and not any(each.status == "open" for each in appeals),
-        may_read=may_read_payload(actor, decision) or has_live_claim(person.pk, decision.id),
+        may_read=may_read_payload(
+            actor, decision, ON_A_CLAIMED_ITEM if has_live_claim(person.pk, decision.id) else NONE
+        ),
         reasons=reasons_in_force(holds.review.queue_id if holds.review else None),
     )
 

@@ -8,9 +8,13 @@ from datetime import datetime
 from django.urls import reverse
 from django.utils import timezone
 
-from audit.models import LegalHold, PayloadGrant
+from audit.models import ErasureConsent, ErasureRequest, LegalHold, PayloadGrant, RetentionRule
 from audit.services.holds import place_of_hold
+from evidence.erasure.reading import act_of as act_of_erasure
+from evidence.erasure.reading import consents_to_answer
+from evidence.erasure.telling import WHAT as WHAT_ERASURES_WANT
 from evidence.models import Export
+from evidence.retention.reading import place_of_rule
 from governance import rights
 from governance.acts import Act
 from governance.credentials import self_made_pairs
@@ -72,7 +76,11 @@ def agreeable(person: Person) -> list[Asked]:
     held = rights.held_by(person)
     mine = _agreed_by(person, held, [each for each in found if person.pk not in each.not_by])
     lifts = _lifts(person) if held.has_part_in(Act.HOLD_LIFT) else []
-    return sorted([*mine, *lifts, *map(_override, overrides_to_agree(person))], key=lambda each: each.at)
+    erasures = _erasures(person) if held.has_part_in(Act.ERASE, Act.PERSON_ERASE) else []
+    rules = _rules(person) if held.has_part_in(Act.RETENTION_CHANGE) else []
+    return sorted(
+        [*mine, *lifts, *erasures, *rules, *map(_override, overrides_to_agree(person))], key=lambda each: each.at
+    )
 
 
 def _agreed_by(person: Person, held: rights.Held, found: list[Asked]) -> list[Asked]:
@@ -178,6 +186,44 @@ def _lift(row: LegalHold) -> Asked:
         by=row.lift_requested_by_id,
         at=row.lift_requested_at or row.created_at,
         page=f"{reverse('admin:case', args=[row.case_id])}#hold" if row.case_id else reverse("admin:holds"),
+    )
+
+
+def _erasures(person: Person) -> list[Asked]:
+    """Erasures whose asking this person may agree to."""
+    return [_erasure(each) for each in consents_to_answer(rights.as_actor(person))]
+
+
+def _erasure(row: ErasureConsent) -> Asked:
+    return Asked(
+        act=act_of_erasure(row.request),
+        wants=WHAT_ERASURES_WANT[ErasureRequest.Kind(row.request.kind)],
+        system_id=row.system_id,
+        by=row.asked_by_id,
+        at=row.created_at,
+        page=reverse("admin:erasure", args=[row.request_id]),
+    )
+
+
+def _rules(person: Person) -> list[Asked]:
+    """Classes of retention that this person may agree to put in force."""
+    asked = RetentionRule.objects.filter(status=RetentionRule.Status.REQUESTED).select_related("retention_class")
+    return [
+        _retention(row)
+        for row in asked
+        if rights.may_approve(person, Act.RETENTION_CHANGE, place_of_rule(row), requested_by=row.requested_by_id)
+    ]
+
+
+def _retention(row: RetentionRule) -> Asked:
+    held = row.retention_class
+    return Asked(
+        act=Act.RETENTION_CHANGE,
+        wants=f"keep {row.get_kind_display()} for {held.floor_days} days at least",
+        system_id=row.system_id,
+        by=row.requested_by_id,
+        at=row.requested_at,
+        page=reverse("admin:retention") + "#rules",
     )
 
 

@@ -177,6 +177,7 @@ SAYINGS: dict[str, Saying] = {
     "hold.lift_requested": lambda who, facts: f"{who} asked to lift it{_of_case(facts)}.",
     "hold.lift_refused": lambda who, facts: f"{who} said no, or took the request back{_of_case(facts)}.",
     "hold.lifted": lambda who, facts: f"{who} agreed, as the second person{_of_case(facts)}.",
+    "erasure.performed": lambda who, facts: "Input, output and what people wrote about it are gone, everywhere.",
     "letter.issued": _issued,
     "letter.withdrawn": lambda who, facts: f"{who} withdrew letter {facts.get('letter')}.",
     "outcome.recorded": _turned_out,

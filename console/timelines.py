@@ -45,6 +45,7 @@ TITLES = {
     "hold.lift_requested": "Lifting of the legal hold asked for",
     "hold.lift_refused": "Legal hold stays",
     "hold.lifted": "Legal hold lifted",
+    "erasure.performed": "Erased",
     "letter.issued": "Explained in a letter",
     "export.finished": "Exported with contents",
     "letter.withdrawn": "Explanation letter withdrawn",

@@ -2,6 +2,34 @@
 
 from ledger.kinds import Belongs, Kind
 
+ERASURE_PREPARED = Kind("erasure.prepared", Belongs.SCOPE, "somebody prepares an erasure: nothing is asked for yet")
+ERASURE_REQUESTED = Kind("erasure.requested", Belongs.SCOPE, "somebody asks to erase: what, by count and digest")
+ERASURE_APPROVED = Kind("erasure.approved", Belongs.SCOPE, "a second person agreed to an erasure, as it was asked for")
+ERASURE_REFUSED = Kind("erasure.refused", Belongs.SCOPE, "the second person said no: nothing is erased")
+ERASURE_WITHDRAWN = Kind("erasure.withdrawn", Belongs.SCOPE, "whoever asked for an erasure took it back")
+ERASURE_ANNOUNCED = Kind("erasure.announced", Belongs.SCOPE, "those who may stop it were told when an erasure runs")
+ERASURE_RESTRICTED = Kind(
+    "erasure.restricted", Belongs.SYSTEM, "a data protection officer alone reads these, until then"
+)
+ERASURE_SCHEDULED = Kind("erasure.scheduled", Belongs.SCOPE, "what cannot be erased yet waits for its day")
+ERASURE_STARTED = Kind("erasure.started", Belongs.SCOPE, "the day of an erasure has come: from here on it is performed")
+ERASURE_HELD = Kind("erasure.held", Belongs.SCOPE, "somebody who was told of an erasure stopped it")
+ERASURE_COMPLETED = Kind(
+    "erasure.completed", Belongs.SCOPE, "all that a request asked for is erased; its own words too"
+)
+PERSON_ERASED = Kind("person.erased", Belongs.REGISTRY, "the name of somebody who has left is nowhere any more")
+RETENTION_CLASS_REGISTERED = Kind("retention_class.registered", Belongs.REGISTRY, "a floor and a ceiling, with reasons")
+RETENTION_CLASS_ARCHIVED = Kind("retention_class.archived", Belongs.REGISTRY, "a class of retention is chosen no more")
+RETENTION_RULE_REQUESTED = Kind("retention_rule.requested", Belongs.SCOPE, "somebody asks that a class hold there")
+RETENTION_RULE_APPROVED = Kind("retention_rule.approved", Belongs.SCOPE, "a second person put a class in force there")
+RETENTION_RULE_REFUSED = Kind("retention_rule.refused", Belongs.SCOPE, "the second person said no: as it was before")
+RETENTION_RULE_WITHDRAWN = Kind("retention_rule.withdrawn", Belongs.SCOPE, "whoever asked for a class took it back")
+RETENTION_RULE_SUPERSEDED = Kind("retention_rule.superseded", Belongs.SCOPE, "another class took its place there")
+RETENTION_ANNOUNCED = Kind("retention.announced", Belongs.REGISTRY, "what is past its time goes on a day that is told")
+RETENTION_HELD = Kind("retention.held", Belongs.REGISTRY, "somebody who was told of a purge stopped it")
+RETENTION_STARTED = Kind("retention.started", Belongs.REGISTRY, "a purge began, at the time that was told")
+RETENTION_PURGED = Kind("retention.purged", Belongs.SCOPE, "what was past its time was erased: how many, their digest")
+RETENTION_CONCLUDED = Kind("retention.concluded", Belongs.REGISTRY, "a purge is over: counts by AI system, the digest")
 ERASURE_PERFORMED = Kind("erasure.performed", Belongs.SCOPE, "what is erasable in the row it is about was erased")
 CHECKPOINT_CONTRADICTED = Kind(
     "checkpoint.contradicted",

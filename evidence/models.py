@@ -75,6 +75,28 @@ class WalkProgress(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
 
 
+class SignedDocument(models.Model):
+    """What this installation signed about an act of its own: the receipt of an erasure, the report of a purge.
+
+    A signed note (C2SP) under the name of the registry log; no personal data, so that it outlives what it is about.
+    """
+
+    class Kind(models.TextChoices):
+        ERASURE = "erasure-receipt", "receipt of an erasure"
+        PURGE = "purge-report", "report of a purge"
+
+    DB_ACCESS = Access.APPEND
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    kind = models.CharField(max_length=24, choices=Kind.choices)
+    about_id = models.UUIDField(unique=True)
+    note = models.TextField()
+    signed_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.about_id}"
+
+
 class LetterDraft(models.Model):
     """A letter that somebody is still writing. Deleted when it is issued or given up, or after a while untouched."""
 

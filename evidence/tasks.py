@@ -12,7 +12,9 @@ from evidence.exports.running import RUNS, run_exports
 from evidence.exports.sweeping import clear_scratch, clear_up, expire_exports, forget_erased
 from evidence.services import anchoring, exposure_alerts, witness_heads
 from evidence.services.checkpoints import record_checkpoints
+from evidence.services.erasure_runs import run_erasures, search_for_finds
 from evidence.services.letter_drafts import forget_letter_drafts
+from evidence.services.purges import announce_purge, run_purges
 from evidence.services.self_audit import alert_discontinued, audit_loose_ends, audit_slice
 from ledger.entries import SERVER
 from notices.nudging import nudge
@@ -65,6 +67,25 @@ def sweep_exports_task() -> int:
     found = forget_erased(actor=SERVER) + expire_exports(actor=SERVER)
     clear_up()
     return found
+
+
+def search_for_finds_task() -> int:
+    return search_for_finds(actor=SERVER, seconds=SLICE_SECONDS)
+
+
+@shared_task
+def run_erasures_task() -> int:
+    return run_erasures(actor=SERVER, seconds=SLICE_SECONDS)
+
+
+@shared_task
+def announce_purge_task() -> bool:
+    return announce_purge(actor=SERVER) is not None
+
+
+@shared_task
+def run_purges_task() -> int:
+    return run_purges(actor=SERVER, seconds=SLICE_SECONDS)
 
 
 @shared_task

@@ -6,6 +6,7 @@ from evidence.api import (
     anchors,
     case_reading,
     cases,
+    erasures,
     exports,
     incidents,
     investigation,
@@ -15,6 +16,7 @@ from evidence.api import (
     outcomes,
     payload_grants,
     proofs,
+    retention,
     saved_filters,
 )
 
@@ -95,4 +97,46 @@ urlpatterns = [
         name="grant-withdraw",
     ),
     path("api/v1/payload-grants/<uuid:grant_id>/end", payload_grants.GrantEndApi.as_view(), name="grant-end"),
+    path("api/v1/erasures", erasures.ErasuresApi.as_view(), name="erasures"),
+    path("api/v1/erasures/<uuid:erasure_id>", erasures.ErasureApi.as_view(), name="erasure"),
+    path("api/v1/erasures/<uuid:erasure_id>/finds", erasures.ErasureFindsApi.as_view(), name="erasure-finds"),
+    path("api/v1/erasures/<uuid:erasure_id>/ask", erasures.ErasureAskApi.as_view(), name="erasure-ask"),
+    path("api/v1/erasures/<uuid:erasure_id>/withdraw", erasures.ErasureWithdrawApi.as_view(), name="erasure-withdraw"),
+    path("api/v1/erasures/<uuid:erasure_id>/hold", erasures.ErasureHoldApi.as_view(), name="erasure-hold"),
+    path("api/v1/erasures/<uuid:erasure_id>/receipt", erasures.ErasureReceiptApi.as_view(), name="erasure-receipt"),
+    path(
+        "api/v1/erasure-consents/<uuid:consent_id>/approve",
+        erasures.ErasureConsentApi.as_view(),
+        name="erasure-approve",
+    ),
+    path(
+        "api/v1/erasure-consents/<uuid:consent_id>/refuse", erasures.ErasureRefuseApi.as_view(), name="erasure-refuse"
+    ),
+    path("api/v1/retention/classes", retention.RetentionClassesApi.as_view(), name="retention-classes"),
+    path(
+        "api/v1/retention/classes/<uuid:class_id>/archive",
+        retention.RetentionClassArchiveApi.as_view(),
+        name="retention-class-archive",
+    ),
+    path("api/v1/retention/rules", retention.RetentionRulesApi.as_view(), name="retention-rules"),
+    path(
+        "api/v1/retention/rules/<uuid:rule_id>/approve",
+        retention.RetentionRuleApproveApi.as_view(),
+        name="retention-rule-approve",
+    ),
+    path(
+        "api/v1/retention/rules/<uuid:rule_id>/refuse",
+        retention.RetentionRuleRefuseApi.as_view(),
+        name="retention-rule-refuse",
+    ),
+    path(
+        "api/v1/retention/rules/<uuid:rule_id>/withdraw",
+        retention.RetentionRuleWithdrawApi.as_view(),
+        name="retention-rule-withdraw",
+    ),
+    path("api/v1/retention/due", retention.RetentionDueApi.as_view(), name="retention-due"),
+    path("api/v1/retention/purges", retention.PurgesApi.as_view(), name="purges"),
+    path("api/v1/retention/purges/<uuid:purge_id>", retention.PurgeApi.as_view(), name="purge"),
+    path("api/v1/retention/purges/<uuid:purge_id>/hold", retention.PurgeHoldApi.as_view(), name="purge-hold"),
+    path("api/v1/retention/purges/<uuid:purge_id>/report", retention.PurgeReportApi.as_view(), name="purge-report"),
 ]

@@ -57,6 +57,10 @@ class Act(enum.StrEnum):
     EXPORT_PAYLOADS = "export.payloads"
     PAYLOADS_GRANT = "payloads.grant"
     ERASE = "erase"
+    PERSON_ERASE = "person.erase"
+    RESTRICTED_READ = "restricted.read"
+    RETENTION_CHANGE = "retention.change"
+    RETENTION_VIEW = "retention.view"
     HOLD_LIFT = "hold.lift"
     QUARANTINE_DISMISS = "quarantine.dismiss"
     QUARANTINE_REPLAY = "quarantine.replay"
@@ -235,7 +239,11 @@ RULES: dict[Act, Rule] = {
     ),
     Act.EXPORT_PAYLOADS: _payloads,
     Act.PAYLOADS_GRANT: _payloads,
-    Act.ERASE: _rule(Role.DPO, approves=(Role.ACCOUNTABLE,), is_built=False),
+    Act.ERASE: _rule(Role.DPO, approves=(Role.ACCOUNTABLE,)),
+    Act.PERSON_ERASE: _rule(Role.DPO, approves=(Role.ADMINISTRATOR,)),
+    Act.RESTRICTED_READ: _rule(Role.DPO),
+    Act.RETENTION_CHANGE: _rule(Role.DPO, approves=(Role.ACCOUNTABLE,)),
+    Act.RETENTION_VIEW: _rule(*OWNERS, Role.DPO, Role.AUDITOR, Role.INVESTIGATOR, Role.TECHNICAL_OWNER),
     Act.HOLD_LIFT: _rule(Role.INVESTIGATOR, approves=(Role.DPO,)),
     Act.QUARANTINE_DISMISS: _rule(Role.TECHNICAL_OWNER, approves=(Role.ACCOUNTABLE,)),
     Act.QUARANTINE_REPLAY: _rule(Role.TECHNICAL_OWNER, *OWNERS),
@@ -282,7 +290,10 @@ RULES: dict[Act, Rule] = {
     Act.QUARANTINE_VIEW: _rule(Role.TECHNICAL_OWNER, *OWNERS, Role.DPO),
 }
 LOOKS = frozenset(
-    {Act.PAYLOAD_READ, Act.DECISION_SEARCH, Act.CASE_READ, *(act for act in Act if act.endswith(".view"))}
+    {
+        *(Act.PAYLOAD_READ, Act.RESTRICTED_READ, Act.DECISION_SEARCH, Act.CASE_READ),
+        *(act for act in Act if act.endswith(".view")),
+    }
 )
 """They change nothing, so nothing waits for somebody who may."""
 OF_THE_ORGANISATION = frozenset(

@@ -21,7 +21,23 @@ OTHERS = {
     # stays empty (the ledger is the trail); pages of Django that look into it must not fail
     "django_admin_log": Access.READ,
 }
-FUNCTIONS = ("ledger_prune_heads(int)", "audit_ensure_partitions(int, int)")
+FUNCTIONS = (
+    "ledger_prune_heads(int)",
+    "audit_ensure_partitions(int, int)",
+    "evidence_lock_holds()",
+    "evidence_floor_ends(uuid[])",
+    "evidence_held(uuid[])",
+    "evidence_held_texts(uuid[])",
+    "evidence_texts_within_floor(uuid[], timestamptz)",
+    "evidence_in_process(uuid[])",
+    "evidence_staff_floor_ends(uuid)",
+    "evidence_open_warrant(uuid)",
+    "evidence_erase_payloads(uuid, uuid[], uuid[])",
+    "evidence_erase_texts(uuid, uuid[], uuid[])",
+    "evidence_erase_quarantined(uuid, uuid[], uuid[])",
+    "evidence_forget_statistics(text[])",
+)
+"""What the role `app` may call: they do what it has no right to, and look for themselves whether it may be done."""
 PRIVILEGES = {
     Access.READ: sql.SQL("SELECT"),
     Access.INSERT: sql.SQL("INSERT"),
@@ -58,6 +74,8 @@ def required_triggers() -> Iterator[Trigger]:
     """Every trigger that must stand (partitions get theirs with the partition)."""
     for model in apps.get_models():
         access: Access = getattr(model, "DB_ACCESS", Access(0))
+        for name, when, function in getattr(model, "OWN_TRIGGERS", ()):
+            yield Trigger(model._meta.db_table, name, when, function)
         if access & (Access.TRIGGERED | Access.ERASE):
             yield from _row_triggers(model, access)
             yield Trigger(model._meta.db_table, "refuse_truncate", "BEFORE TRUNCATE", "ledger_refuse")

@@ -203,10 +203,11 @@ class Particulars(models.Model):
 class Erasure(models.Model):
     """Permission, within one transaction, to erase what is erasable in one row; stays as the record that it happened.
 
-    `transaction` is set by a trigger, so that a permission cannot be written for later.
+    `transaction` is set by a trigger, so that a permission cannot be written for later. Functions of the database write
+    them, after they have looked whether the row may be erased (docs/retention.md).
     """
 
-    DB_ACCESS = Access.APPEND
+    DB_ACCESS = Access.FUNCTIONS_ONLY
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     row_id = models.UUIDField(db_index=True)

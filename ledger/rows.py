@@ -161,7 +161,7 @@ def write_row(
     erasably, committed to. Errors: Django's `ValidationError` for columns, `NotAClearString`, and what sealing raises.
     """
     at = at or timezone.now()
-    row.full_clean(exclude=set(row.UNSEALED_FIELDS))
+    row.full_clean(exclude={*row.UNSEALED_FIELDS, *_emptied(row)})
     change_type = "created" if row._state.adding else "changed"
     row.revision = _next_revision(row)
     _version_particulars(row)
@@ -187,6 +187,18 @@ def write_row(
     row.save()
     seal.add(log_id, draft)
     return draft
+
+
+def _emptied(row: GovernedRow) -> list[str]:
+    """Columns that may be empty though the model asks for them: what stood in them was erased."""
+    needed = [name for name in row.ERASABLE_FIELDS if not getattr(row, name) and not _field(row, name).blank]
+    if not needed or row.particulars_id is None or row._state.adding:
+        return []
+    return needed if Particulars.objects.filter(pk=row.particulars_id, data=None).exists() else []
+
+
+def _field(row: GovernedRow, name: str) -> Any:
+    return row._meta.get_field(name)
 
 
 def _next_revision(row: GovernedRow) -> int:

@@ -61,6 +61,10 @@ ALERT_KINDS = {
         "Carried out otherwise than decided",
         "The calling service carried out something else than what people decided.",
     ),
+    "erasure.blocked": AlertKind(
+        "The database refused an erasure",
+        "What was to be erased is not what two people agreed to, or must be kept. Nothing of it was erased.",
+    ),
     "incident.due": AlertKind(
         "A deadline of an incident is near",
         "Something has to be reported or told because of a serious incident, and it was not recorded yet.",

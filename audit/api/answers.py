@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from rest_framework import serializers
 
+from audit.restrictions import is_restricted
 from audit.selectors import PARTS, DecisionPage, SealedDecision, payload_sizes
 from governance.register import Register
 from ledger.selectors import origins_of
@@ -82,6 +83,9 @@ class DecisionDetail(DecisionOutput):
     """One decision, with the parts of its payload that can be asked for; null once erased."""
 
     payload = serializers.DictField(child=PartOutput(), allow_null=True)
+    is_restricted = serializers.BooleanField(
+        help_text="It is about to be erased: until then a data protection officer alone reads its payload."
+    )
 
 
 class DecisionPageOutput(serializers.Serializer[Any]):
@@ -116,7 +120,7 @@ class SearchPageOutput(DecisionPageOutput):
 def described(decision: SealedDecision, register: Register) -> dict[str, Any]:
     """One decision as JSON values, with what there is of its payload."""
     (told,) = told_of([decision], register)
-    return told | {"payload": _payload(decision)}
+    return told | {"payload": _payload(decision), "is_restricted": is_restricted(decision.id)}
 
 
 def told_of(decisions: Sequence[SealedDecision], register: Register) -> list[dict[str, Any]]:

@@ -3,6 +3,16 @@
 from audit.models.attachments import CaseAttachment, CaseDecision, CaseDetachment, CaseTally
 from audit.models.cases import Case, CaseNote, CorrectiveAction, Finding, RootCause, Severity
 from audit.models.decisions import Decision, Payload
+from audit.models.erasures import (
+    ErasureConsent,
+    ErasureFind,
+    ErasureRequest,
+    ErasureScan,
+    ErasureStep,
+    ErasureTarget,
+    ErasureWarrant,
+    Restriction,
+)
 from audit.models.grants import PayloadGrant
 from audit.models.holds import LegalHold
 from audit.models.incidents import (
@@ -16,6 +26,7 @@ from audit.models.incidents import (
     Limb,
     Use,
 )
+from audit.models.retention import DataKind, Purge, RetentionClass, RetentionRule
 from audit.models.searches import SavedFilter, SearchHit, SearchRun
 from audit.models.tallies import CardTally, DecisionTally
 
@@ -30,8 +41,16 @@ __all__ = [
     "CausalLink",
     "Clock",
     "CorrectiveAction",
+    "DataKind",
     "Decision",
     "DecisionTally",
+    "ErasureConsent",
+    "ErasureFind",
+    "ErasureRequest",
+    "ErasureScan",
+    "ErasureStep",
+    "ErasureTarget",
+    "ErasureWarrant",
     "Finding",
     "Incident",
     "IncidentExtension",
@@ -42,6 +61,10 @@ __all__ = [
     "Limb",
     "Payload",
     "PayloadGrant",
+    "Purge",
+    "Restriction",
+    "RetentionClass",
+    "RetentionRule",
     "RootCause",
     "SavedFilter",
     "SearchHit",

@@ -10,11 +10,12 @@ import msgspec
 from django.utils import timezone
 
 from audit.case_access import OWN, open_cases_with, own_cases_with
-from audit.errors import DecisionNotFound, PartNotSent, PayloadErased
+from audit.errors import DecisionNotFound, PartNotSent, PayloadErased, PayloadRestricted
 from audit.kinds import PAYLOAD_VIEWED
 from audit.models import Payload
 from audit.payload_grants import DATED, is_granted
 from audit.reach import Reach
+from audit.restrictions import is_barred
 from audit.selectors import PARTS, SealedDecision, decisions_by_ids
 from config.errors import Forbidden
 from config.ids import id_at
@@ -76,7 +77,15 @@ def visible_among(actor: Actor, reach: Reach, ids: Collection[uuid.UUID]) -> lis
 
 
 def may_read_payload(actor: Actor, decision: SealedDecision, given: frozenset[Condition] = frozenset()) -> bool:
-    """Whether this person or account may be shown the payload. `given`: what floors above found, such as a claim."""
+    """Whether this person or account may be shown the payload. `given`: what floors above found, such as a claim.
+
+    What is restricted, a data protection officer alone.
+    """
+    return might_read_payload(actor, decision, given) and not is_barred(actor, decision.id)
+
+
+def might_read_payload(actor: Actor, decision: SealedDecision, given: frozenset[Condition] = frozenset()) -> bool:
+    """The same, but for what is restricted: whoever might is told that it is."""
     if is_granted(actor, decision.system_id, decision.recorded_at):
         given |= DATED
     return may_about(actor, Act.PAYLOAD_READ, decision, given)
@@ -100,10 +109,13 @@ def view_payload(
 ) -> list[DisclosedPart]:
     """The parts of a decision's payload that were sent, each with its part key; `payload.viewed` is sealed first.
 
-    Errors: `Forbidden`; `PayloadErased`; `PartNotSent` where none of `parts` was sent; what sealing raises.
+    Errors: `Forbidden`; `PayloadRestricted`; `PayloadErased`; `PartNotSent` where none of `parts` was sent; what
+    sealing raises.
     """
-    if not may_read_payload(actor, decision, given):
+    if not might_read_payload(actor, decision, given):
         raise Forbidden()
+    if is_barred(actor, decision.id):
+        raise PayloadRestricted()
     found = _disclosed(decision.id, parts)
     note_view(actor=actor, decision=decision, parts=[part.name for part in found])
     return found

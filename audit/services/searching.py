@@ -18,6 +18,7 @@ from audit.filters import NAMED_AT_MOST, DecisionFilter, Question, by_case
 from audit.models import Case, Payload, SearchRun
 from audit.payload_grants import granted_spans, span_of
 from audit.reach import Reach
+from audit.restrictions import unrestricted
 from audit.same_input import ANY_INPUT, SameInput
 from audit.scanning import Scan, Slice, TooSlow, limited_to
 from audit.search_terms import Terms
@@ -101,12 +102,14 @@ def may_search_text(actor: Actor) -> bool:
 def searchable(actor: Actor) -> Q | None:
     """The decisions that somebody may find by subject, label or link; None: all within reach. Errors: `Forbidden`."""
     whole, appointed = rights.systems_where(actor, Act.DECISION_SEARCH), appointed_cases(actor)
+    free = unrestricted(actor)
     if whole is None:
-        return None
+        return free
     if not whole and not appointed:
         raise Forbidden("You may not read payloads, so you cannot search by what stands in them.")
     found = Q(system_id__in=whole)
-    return found | by_case(appointed) if appointed else found
+    found = found | by_case(appointed) if appointed else found
+    return found if free is None else found & free
 
 
 def question_of_search(*, actor: Actor, reach: Reach, run: SearchRun, within: DecisionFilter) -> Question:
@@ -208,6 +211,11 @@ def _wanted(actor: Actor, terms: Terms) -> Wanted | None:
 
 def _readable(actor: Actor) -> Q | None:
     """The decisions whose payload the actor may read: of whole AI systems, and what is in open cases of their own."""
+    readable, free = _readable_by_role(actor), unrestricted(actor)
+    return free if readable is None else readable if free is None else readable & free
+
+
+def _readable_by_role(actor: Actor) -> Q | None:
     whole = rights.systems_where(actor, Act.PAYLOAD_READ)
     if whole is None:
         return None

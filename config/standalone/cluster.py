@@ -37,6 +37,11 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%u@%d %a ",
     "log_lock_waits": "on",
+    # statements and the rows they fail on hold what models saw of people: a log is read by more, and kept longer
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
     "max_locks_per_transaction": "256",  # a statement over all partitions locks each of them and their indexes
 }
 DURABLE = {

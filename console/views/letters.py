@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
+from audit.restrictions import is_barred
 from audit.selectors import SealedDecision
 from audit.services.disclosure import may_read_payload
 from config.errors import Conflict, Forbidden, InvalidInput, ServiceError
@@ -245,6 +246,7 @@ def _letter_page(
         is_read=is_read,
         blocks=blocks_of(found.text) if is_read else [],
         may_read=may_read_payload(_actor(request), decision),
+        is_restricted=is_barred(_actor(request), decision.id),
         may_write=may_write_letters(_actor(request), decision),
         place=place,
         footer=footer_of(found, place),

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
+from audit.restrictions import is_barred
 from audit.selectors import SealedDecision, decision_by_id
 from audit.services.disclosure import may_read_payload, may_see, scope_of
 from config.errors import FieldProblem, InvalidInput, ServiceError
@@ -173,6 +174,7 @@ def _appeal_page(
 ) -> HttpResponse:
     person, is_open = viewer(request), found.status == Appeal.Status.OPEN
     may_decide = is_open and may_decide_appeal(person, decision)
+    barred = is_barred(as_actor(person), decision.id)
     reads = may_decide or found.opened_by_id == person.pk or may_read_payload(as_actor(person), decision)
     return show(
         request,
@@ -185,7 +187,8 @@ def _appeal_page(
         decision=decision,
         system=AISystem.objects.filter(pk=found.system_id).first(),
         decided_by=Person.objects.filter(pk=found.decided_by_id).first() if found.decided_by_id else None,
-        reads=reads,
+        reads=reads and not barred,
+        is_restricted=barred,
         may_decide=may_decide,
         has_part=is_open and had_part(person.pk, decision.id),
         may_remedy=found.status == Appeal.Status.OVERTURNED

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from django.db.models import Q
 from django.utils import timezone
 
-from audit.models import Case, CorrectiveAction, LegalHold, PayloadGrant
+from audit.models import Case, CorrectiveAction, ErasureRequest, LegalHold, PayloadGrant, RetentionRule
 from audit.payload_grants import grants_in_force
 from audit.services.holds import void_lifts_of
 from audit.services.leaving import actions_left_by, hand_over_actions, led_by
@@ -16,7 +16,9 @@ from config.days import today
 from config.errors import FieldProblem
 from evidence.exports.requesting import end_exports_of
 from evidence.models import Export
+from evidence.services.erasures import withdraw_erasures_of
 from evidence.services.letter_drafts import forget_letter_drafts_of
+from evidence.services.retention import withdraw_rules_of
 from governance import rights
 from governance.acts import Act, Role
 from governance.conflicts import refuse_conflict
@@ -202,6 +204,8 @@ def _void_all(seal: Seal, actor: Actor, person_id: uuid.UUID) -> None:
     void_lifts_of(seal, actor, person_id)
     end_grants_of(seal, actor, person_id)
     end_exports_of(seal, actor, person_id)
+    withdraw_erasures_of(seal, actor, person_id)
+    withdraw_rules_of(seal, actor, person_id)
 
 
 def _hand_over(seal: Seal, actor: Actor, person_id: uuid.UUID, heir: Person | None) -> None:
@@ -268,5 +272,7 @@ def _requests_of(person: Person) -> int:
             LegalHold.objects.filter(lift_requested_by_id=person.pk, status=LegalHold.Status.LIFT_REQUESTED),
             PayloadGrant.objects.filter(person_id=person.pk, status=PayloadGrant.Status.REQUESTED),
             Export.objects.filter(asked_by_id=person.pk, status__in=(Export.Status.REQUESTED, Export.Status.QUEUED)),
+            ErasureRequest.objects.filter(asked, status=ErasureRequest.Status.REQUESTED),
+            RetentionRule.objects.filter(asked, status=RetentionRule.Status.REQUESTED),
         )
     )

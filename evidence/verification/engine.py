@@ -11,6 +11,7 @@ from evidence.verification import (
     cases,
     controls,
     credentials,
+    erasures,
     logs,
     quarantine,
     records,
@@ -201,7 +202,7 @@ def check_at_once() -> Iterator[Finding]:
 
 def walks() -> list[Walk]:
     """Every table whose rows an entry must lead to."""
-    checked = (logs, anchors, records, rows, cases, controls, quarantine, searches, credentials)
+    checked = (logs, anchors, records, rows, cases, controls, quarantine, searches, credentials, erasures)
     return [walk for each in checked for walk in each.walks()]
 
 

@@ -3,10 +3,9 @@
 import uuid
 from collections.abc import Iterator, Sequence
 
-from django.db import connection
 from psycopg import sql
 
-from evidence.kinds import ERASURE_PERFORMED
+from evidence.verification.erasures import sealed_erasures
 from evidence.verification.findings import Finding
 from evidence.verification.trees import StoredEntry
 from evidence.verification.walks import Slice, Walk, rows_of
@@ -65,14 +64,16 @@ def _judge(
 
 
 def _erased(records: Sequence[QuarantinedRecord]) -> set[str]:
-    """Those that a sealed act emptied: an erasure of their own, or an expiry, which counts what it took."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT r.row_id::text FROM ledger_erasure r JOIN ledger_entry e ON e.id = r.entry_id"
-            " WHERE r.row_id = ANY(%s) AND (e.kind = %s OR (e.kind = %s AND e.about_id = r.row_id))",
-            [[record.pk for record in records], QUARANTINE_EXPIRED.name, ERASURE_PERFORMED.name],
-        )
-        return {row_id for (row_id,) in cursor.fetchall()}
+    """Those that a sealed act emptied: an erasure, about them or counting them, or an expiry, which names its ends.
+
+    Whether such an entry counts just what it took, the walk over erasures asks.
+    """
+    ids = [record.pk for record in records]
+    expired = sql.SQL(
+        "SELECT r.row_id::text FROM ledger_erasure r JOIN ledger_entry e ON e.id = r.entry_id"
+        " WHERE r.row_id = ANY(%s) AND e.kind = %s"
+    )
+    return sealed_erasures(ids) | {row_id for (row_id,) in rows_of(expired, [ids, QUARANTINE_EXPIRED.name])}
 
 
 def _check_acts(log: Log, acts: Sequence[StoredEntry]) -> Iterator[Finding]:

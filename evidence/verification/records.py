@@ -11,9 +11,9 @@ from audit.input_digests import input_digest, todays_digests
 from audit.kinds import DECISION_RECORDED
 from audit.models import Decision, Payload
 from audit.services.preparing import PARTS, Refs, search_terms
+from evidence.verification.erasures import sealed_erasures
 from evidence.verification.findings import Finding
 from evidence.verification.reviews import check_reviews
-from evidence.verification.rows import sealed_erasures
 from evidence.verification.trees import StoredEntry
 from evidence.verification.walks import Slice, Walk, rows_of
 from ledger.commitments import SECRET_BYTES, commitment

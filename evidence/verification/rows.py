@@ -1,7 +1,6 @@
 """Governed rows: what an entry sealed, what history keeps, what stands now. All three must agree."""
 
 import json
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -11,11 +10,10 @@ from django.db import connection
 from psycopg import sql
 
 from audit.services.search_runs import TERMS_PART
-from evidence.kinds import ERASURE_PERFORMED
+from evidence.verification.erasures import sealed_erasures
 from evidence.verification.findings import Finding
-from evidence.verification.trees import StoredEntry, said_by
+from evidence.verification.trees import StoredEntry
 from evidence.verification.walks import Slice, Walk, rows_of
-from intake.kinds import QUARANTINE_EXPIRED
 from ledger.commitments import SECRET_BYTES, commitment
 from ledger.models import Log, Particulars
 from ledger.rows import (
@@ -199,7 +197,7 @@ def _finding(code: str, log: Log, change: StoredEntry) -> Finding:
 
 
 def walks() -> list[Walk]:
-    """Governed rows that no history leads to, history rows that no entry leads to, erasures that none says."""
+    """Governed rows that no history leads to, history rows that no entry leads to, texts of no row."""
     found = [Walk("particulars", "ledger_particulars", "id", _loose_particulars)]
     for table, model in governed_models().items():
         past = model.history.model._meta.db_table
@@ -208,7 +206,7 @@ def walks() -> list[Walk]:
             Walk(f"{table}:history", past, "history_id", partial(_forged_history, past)),
             Walk(f"{table}:revisions", past, "id", partial(_lost_revisions, past)),
         ]
-    return [*found, Walk("erasures", "ledger_erasure", "id", _unsealed_erasures)]
+    return found
 
 
 # A history row's entry: a change of this very row of this very table, in the log that the history row names. Searched
@@ -240,64 +238,6 @@ def _lost_revisions(past: str, part: Slice) -> Iterator[Finding]:
     )
     for (row_id,) in rows_of(query.format(sql.Identifier(past), part.holds("h", "id"))):
         yield Finding("history-missing", table=past, row=str(row_id))
-
-
-def _unsealed_erasures(part: Slice) -> Iterator[Finding]:
-    """Permissions to erase that no entry of an erasure gives for this very row."""
-    query = sql.SQL(
-        "SELECT r.row_id FROM ledger_erasure r WHERE {}"
-        " AND NOT EXISTS (SELECT FROM ledger_entry e WHERE e.id = r.entry_id"
-        " AND ((e.kind = %s AND e.about_id = r.row_id) OR (e.kind = %s"
-        " AND EXISTS (SELECT FROM intake_quarantinedrecord q WHERE q.id = r.row_id)))) LIMIT 100"
-    ).format(part.holds("r", "id"))
-    for (row_id,) in rows_of(query, [ERASURE_PERFORMED.name, QUARANTINE_EXPIRED.name]):
-        yield Finding("erasure-unsealed", table="ledger_erasure", row=str(row_id))
-    yield from _miscounted_expiries(part)
-
-
-def _miscounted_expiries(part: Slice) -> Iterator[Finding]:
-    """The entry of an expiry counts what it erased: a record that was slipped in beside them makes one too many.
-
-    Of each such entry: what this slice has of it lies between the first and the last record that it names, and
-    between those there are as many as it says.
-    """
-    query = sql.SQL(
-        "SELECT e.id, e.data, min(r.row_id::text), max(r.row_id::text) FROM ledger_erasure r"
-        " JOIN ledger_entry e ON e.id = r.entry_id WHERE {} AND e.kind = %s GROUP BY e.id, e.data"
-    ).format(part.holds("r", "id"))
-    for entry_id, data, lowest, highest in rows_of(query, [QUARANTINE_EXPIRED.name]):
-        said = said_by(data)
-        first, last = _text_of_uuid(said.get("first")), _text_of_uuid(said.get("last"))
-        if first is None or last is None or not first <= lowest <= highest <= last:
-            yield Finding("erasure-unsealed", table="intake_quarantinedrecord", detail=f"{lowest} to {highest}")
-            continue
-        [[count, low, high]] = rows_of(
-            sql.SQL(
-                "SELECT count(*), min(r.row_id::text), max(r.row_id::text) FROM ledger_erasure r"
-                " WHERE r.row_id >= %s::uuid AND r.row_id <= %s::uuid AND r.entry_id = %s"
-            ),
-            [first, last, entry_id],
-        )
-        if (said.get("count"), first, last) != (count, low, high):
-            yield Finding("erasure-unsealed", table="intake_quarantinedrecord", detail=f"{count} erased")
-
-
-def _text_of_uuid(value: object) -> str | None:
-    try:
-        return str(uuid.UUID(value)) if isinstance(value, str) else None
-    except ValueError:
-        return None
-
-
-def sealed_erasures(row_ids: Iterable[Any]) -> set[str]:
-    """Of these rows those whose erasure an entry of its own performed."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT r.row_id::text FROM ledger_erasure r JOIN ledger_entry e ON e.id = r.entry_id"
-            " WHERE r.row_id = ANY(%s) AND e.kind = %s AND e.about_id = r.row_id",
-            [list(row_ids), ERASURE_PERFORMED.name],
-        )
-        return {row_id for (row_id,) in cursor.fetchall()}
 
 
 def _loose_particulars(part: Slice) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ from psycopg import sql
 
 from audit.kinds import DECISIONS_SEARCHED
 from audit.services.search_runs import TERMS_PART
+from evidence.verification.erasures import sealed_erasures
 from evidence.verification.findings import Finding
-from evidence.verification.rows import sealed_erasures
 from evidence.verification.trees import StoredEntry
 from evidence.verification.walks import Slice, Walk, rows_of
 from ledger.commitments import SECRET_BYTES, commitment

@@ -73,6 +73,11 @@ def quarantine(grant: KeyGrant, refused: Sequence[Refused]) -> list[uuid.UUID | 
     return found
 
 
+def lock_name(record_id: uuid.UUID) -> str:
+    """Who works on a record, or erases it, holds this first: nobody may lock a row that only functions change."""
+    return f"quarantine:{record_id}"
+
+
 def digest_of(raw: bytes) -> str:
     """Keyed, so that after an erasure nobody can try whether it was a certain record."""
     return "hmac-sha256:" + hmac.digest(digest_key("quarantine"), raw, "sha256").hex()

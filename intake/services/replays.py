@@ -13,6 +13,7 @@ from governance import memory, rights
 from governance.acts import RULES, Act, role_names
 from governance.api.authentication import KeyGrant
 from governance.errors import RequestVoid
+from governance.locks import hold
 from governance.scopes import ORGANISATION, Scope
 from intake.admission import Admission, Replay
 from intake.answers import refusal_of
@@ -29,7 +30,7 @@ from intake.models import QuarantineCase, QuarantinedRecord
 from intake.pairs import Pairs, read_pairs
 from intake.reading import read_record
 from intake.selectors import scope_of
-from intake.services.quarantine import original_commitment
+from intake.services.quarantine import lock_name, original_commitment
 from intake.wire import PARTS, RECORD_FIELDS
 from ledger.entries import Actor
 from ledger.kinds import Kind
@@ -203,7 +204,9 @@ def _record(actor: Actor, act: Act, record_id: uuid.UUID) -> QuarantinedRecord:
 
 def _case(record: QuarantinedRecord, expected: QuarantineCase.Status) -> QuarantineCase:
     """The record's case, locked, in the expected state. Of two people who act at once the second finds it settled."""
-    QuarantinedRecord.objects.select_for_update(no_key=True).get(pk=record.pk)
+    hold(lock_name(record.pk))
+    if not QuarantinedRecord.objects.filter(pk=record.pk, original__isnull=False).exists():
+        raise NotInQuarantine()  # erased meanwhile
     case = QuarantineCase.objects.filter(record=record).first() or QuarantineCase(record=record)
     if case.status != expected:
         raise AlreadySettled()

@@ -3,18 +3,22 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from operator import attrgetter
 
-from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
+from audit.erasing import erase_quarantined, erase_texts, lock_holds
+from audit.models import DataKind, LegalHold
+from audit.retention import Terms, terms_in_force, terms_of
+from governance.locks import hold
 from intake.kinds import QUARANTINE_EXPIRED, QUARANTINE_RECEIVED
-from intake.models import ConflictCount, QuarantineArrival, QuarantinedRecord, QuarantineReceipt
+from intake.models import ConflictCount, QuarantineArrival, QuarantineCase, QuarantinedRecord, QuarantineReceipt
+from intake.services.quarantine import lock_name
 from ledger.entries import SERVER, draft_entry
-from ledger.models import Erasure
+from ledger.erasing import counted, empty_rows, kept_versions
 from ledger.sealing import sealing
 from ledger.selectors import registry_log
 from notices.models import Alert
@@ -68,20 +72,41 @@ def digest_of_receipts(receipts: Iterable[QuarantineReceipt]) -> str:
 
 
 def expire_quarantine() -> int:
-    """Erase records older than `QUARANTINE_DAYS`, whatever became of them; returns how many."""
-    before = timezone.now() - timedelta(days=settings.QUARANTINE_DAYS)
+    """Erase records past their ceiling, whatever became of them, but what a legal hold covers; returns how many."""
     with sealing() as seal:
-        old = QuarantinedRecord.objects.select_for_update(skip_locked=True).filter(
-            received_at__lt=before, original__isnull=False
-        )
-        ids = list(old.order_by("id").values_list("id", flat=True)[:EXPIRED_AT_ONCE])
+        lock_holds()
+        ids = list(_past_their_time(timezone.now())[:EXPIRED_AT_ONCE])
         if ids:
+            hold(*map(lock_name, ids))
+            texts = kept_versions(list(QuarantineCase.objects.filter(record__in=ids).values_list("pk", flat=True)))
             body = {"count": len(ids), "first": str(ids[0]), "last": str(ids[-1])}
-            draft = draft_entry(kind=QUARANTINE_EXPIRED, actor=SERVER, at=timezone.now(), body=body)
+            draft = draft_entry(
+                kind=QUARANTINE_EXPIRED, actor=SERVER, at=timezone.now(), body=body | counted(each.pk for each in texts)
+            )
             seal.add(registry_log().id, draft)
-            Erasure.objects.bulk_create([Erasure(row_id=record_id, entry_id=draft.id) for record_id in ids])
-            QuarantinedRecord.objects.filter(pk__in=ids).update(secret=None, original=None, problems=None)
+            erase_quarantined(None, dict.fromkeys(ids, draft.id))
+            erase_texts(None, {each.pk: draft.id for each in texts})
+            empty_rows(QuarantineCase, {each.row_id for each in texts})
     return len(ids)
+
+
+def _past_their_time(now: datetime) -> QuerySet[QuarantinedRecord, uuid.UUID]:
+    known = terms_in_force()
+    systems = [system_id for kind, system_id in known if kind == DataKind.QUARANTINE]
+    over = _older(terms_of(DataKind.QUARANTINE, None, {}), now)
+    old = over & ~Q(system_id__in=systems) | over & Q(system_id=None) if systems else over
+    for system_id in systems:
+        old |= Q(system_id=system_id) & _older(known[DataKind.QUARANTINE, system_id], now)
+    held = LegalHold.objects.exclude(status=LegalHold.Status.LIFTED).filter(
+        system_id=OuterRef("system_id"), since__lte=OuterRef("received_at"), until__gt=OuterRef("received_at")
+    )
+    kept = QuarantinedRecord.objects.filter(~Exists(held), old, original__isnull=False)
+    return kept.order_by("id").values_list("id", flat=True)
+
+
+def _older(terms: Terms, now: datetime) -> Q:
+    before = terms.due_before(now, timedelta(0))
+    return Q(received_at__lt=before) if before else Q(pk__in=[])
 
 
 def alert_conflicts() -> int:

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.restrictions import is_barred
 from audit.selectors import SealedDecision
 from audit.services.disclosure import may_read_payload, note_view
 from governance.api.authentication import IsPerson, actor_of, grant_of
@@ -130,7 +131,7 @@ def described_effective(found: Effective, *, with_output: bool) -> dict[str, Any
 def shows_output(request: Request, decision: SealedDecision, found: Effective) -> bool:
     """The corrected output is payload: for who sent this decision, and, which is noted first, for who may read it."""
     grant, actor = request.auth, actor_of(request)
-    if not found.output:
+    if not found.output or is_barred(actor, decision.id):
         return False
     if isinstance(grant, KeyGrant) and grant.account_id == decision.service_account_id:
         return True

@@ -109,7 +109,7 @@ def show_item(
 ) -> tuple[Review, ReviewAssignment, SealedDecision, list[DisclosedPart]]:
     """What is to be judged, as far as it may be seen yet. The lease runs anew; the first time is noted for good.
 
-    Errors: `ReviewNotFound`, `ClaimLost`, `PayloadErased`.
+    Errors: `ReviewNotFound`, `ClaimLost`, `PayloadErased`, `PayloadRestricted`.
     """
     review, work, decision = begin_item(actor=actor, token=token)
     return review, work, decision, parts_to_judge(actor, work, decision)
@@ -129,7 +129,7 @@ def begin_item(*, actor: Actor, token: uuid.UUID) -> tuple[Review, ReviewAssignm
 def parts_to_judge(actor: Actor, work: ReviewAssignment, decision: SealedDecision) -> list[DisclosedPart]:
     """Of the payload what may be seen yet; the look is sealed. Nothing where nothing of it was sent.
 
-    Errors: `PayloadErased`.
+    Errors: `PayloadErased`, `PayloadRestricted`.
     """
     names = BEFORE_JUDGING if work.is_unseen else ALL_PARTS
     try:

@@ -20,6 +20,46 @@ DRAFT_FILTER = "what somebody keeps for searching, in no history and no log: goe
 DRAFT_SEARCH = "what somebody searches for, in no history and no log: goes a day after they last looked at it"
 EMPTY = "never written: a package's own column that we leave empty"
 
+ERASERS: dict[str, tuple[str, ...]] = {
+    PAYLOAD: (
+        "evidence.erasure.performing.erase_decisions",
+        "evidence.erasure.performing.erase_finds",
+        "evidence.services.purges.run_purges",
+        "intake.services.sweeps.expire_quarantine",
+    ),
+    PARTICULARS: (
+        "evidence.erasure.performing.erase_decisions",
+        "evidence.erasure.performing.erase_finds",
+        "evidence.erasure.performing.erase_person",
+        "evidence.erasure.performing.erase_own_words",
+        "evidence.services.purges.run_purges",
+    ),
+    WITH_PERSON: ("evidence.erasure.performing.erase_person", "evidence.erasure.performing.erase_decisions"),
+    KEYED: ("evidence.erasure.places.forget_external_ids",),
+    SESSION: (
+        "governance.tasks.clear_sessions_task",
+        "governance.tasks.forget_old_attempts_task",
+        "governance.services.erasing.forget_person",
+    ),
+    TOLD: (
+        "notices.services.sending.forget_old",
+        "notices.credentials.tell_credential_changes",
+        "governance.services.erasing.forget_person",
+    ),
+    DRAFT: (
+        "evidence.services.letter_drafts.forget_letter_drafts",
+        "evidence.erasure.performing.erase_finds",
+        "evidence.erasure.performing.erase_decisions",
+    ),
+    DRAFT_FILTER: (
+        "audit.services.saved_filters.forget_filters_of_leavers",
+        "audit.services.saved_filters.forget_searches_of_nobody",
+        "evidence.erasure.performing.erase_finds",
+    ),
+    DRAFT_SEARCH: ("audit.services.search_runs.end_left_searches", "evidence.erasure.performing.erase_finds"),
+}
+"""What ends each sort of personal column. tests/evidence/test_erasing_everywhere.py sees each of them gone."""
+
 CHANGE = {  # what each history table adds to the columns of its row
     PLAIN: "reason_id log_id id created_at particulars_id revision history_id history_date history_type",
     PERSON: "history_user_id",
@@ -159,6 +199,56 @@ COLUMNS: dict[str, dict[str, str]] = {
         DRAFT_SEARCH: "terms question",
     },
     "audit.SearchHit": {PLAIN: "run_id position decision_id"},
+    # --- retention and erasure ----------------------------------------------------------------------------------
+    "audit.RetentionClass": {
+        PLAIN: f"{ROW} kind floor_days ceiling_days archived_at",
+        PERSON: "made_by_id",
+        PARTICULARS: "name floor_source purpose why_lower",
+    },
+    "audit.HistoricalRetentionClass": history(plain="kind floor_days ceiling_days archived_at", person="made_by_id"),
+    "audit.RetentionRule": {
+        PLAIN: f"{ROW} retention_class_id kind system_id status requested_at decided_at superseded_at",
+        PERSON: "requested_by_id decided_by_id",
+        PARTICULARS: "reason answer",
+    },
+    "audit.HistoricalRetentionRule": history(
+        plain="retention_class_id kind system_id status requested_at decided_at superseded_at",
+        person="requested_by_id decided_by_id",
+    ),
+    "audit.Purge": {
+        PLAIN: f"{ROW} status announced_at runs_at parts done held_at done_at",
+        PERSON: "held_by_id",
+        PARTICULARS: "why",
+    },
+    "audit.HistoricalPurge": history(
+        plain="status announced_at runs_at parts done held_at done_at", person="held_by_id"
+    ),
+    "audit.ErasureRequest": {
+        PLAIN: f"{ROW} kind basis system_id look_into_payloads status requested_at runs_at held_at ended_at decisions"
+        " decisions_digest texts texts_digest looked_at",
+        PERSON: "person_id requested_by_id held_by_id",
+        PARTICULARS: "subject identifiers reason",
+    },
+    "audit.HistoricalErasureRequest": history(
+        plain="kind basis system_id look_into_payloads status requested_at runs_at held_at ended_at decisions"
+        " decisions_digest texts texts_digest",
+        person="person_id requested_by_id held_by_id",
+    ),
+    "audit.ErasureTarget": {PLAIN: "request_id decision_id system_id"},
+    "audit.ErasureFind": {PLAIN: "request_id item_id place row_id is_chosen"},
+    "audit.ErasureScan": {PLAIN: "request_id place cursor finished_at"},
+    "audit.ErasureConsent": {
+        PLAIN: f"{ROW} request_id system_id status decided_at decisions decisions_digest texts_digest",
+        PERSON: "asked_by_id decided_by_id",
+        PARTICULARS: "answer",
+    },
+    "audit.HistoricalErasureConsent": history(
+        plain="request_id system_id status decided_at decisions decisions_digest texts_digest",
+        person="asked_by_id decided_by_id",
+    ),
+    "audit.ErasureWarrant": {PLAIN: "consent_id request_id system_id agreed_at opened_at"},
+    "audit.Restriction": {PLAIN: "request_id decision_id entry_id"},
+    "audit.ErasureStep": {PLAIN: "request_id item_id entry_id counts"},
     "audit.LegalHold": {
         PLAIN: f"{ROW} case_id system_id since until status lift_requested_at lifted_at",
         PERSON: "placed_by_id lift_requested_by_id lifted_by_id",
@@ -601,6 +691,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         " next_attempt_at seen_size looked_at next_look_at lease leased_until"
     },
     "evidence.AnchorTarget": {PLAIN: "id log_id kind checkpoint_id chosen_at"},
+    "evidence.SignedDocument": {PLAIN: "id kind about_id note signed_at"},
     "evidence.LetterDraft": {
         PLAIN: "id decision_id language replaces_id saved_at",
         PERSON: "author_id",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 from django.apps import apps
@@ -14,7 +15,25 @@ from config.database import Access
 from governance.models import StaffSession
 from governance.tasks import clear_sessions_task
 from ledger.rows import GovernedRow
-from tests.architecture.columns import COLUMNS, EMPTY, KEYED, PARTICULARS, PAYLOAD, SESSION, WITH_PERSON
+from tests.architecture.columns import (
+    CASE,
+    COLUMNS,
+    CREDENTIAL,
+    DRAFT,
+    DRAFT_FILTER,
+    DRAFT_SEARCH,
+    EMPTY,
+    ERASERS,
+    KEYED,
+    PARTICULARS,
+    PAYLOAD,
+    PERSON,
+    PLAIN,
+    SEALED,
+    SESSION,
+    TOLD,
+    WITH_PERSON,
+)
 
 MODELS: dict[str, type[Model]] = {
     model._meta.label: model for model in apps.get_models(include_auto_created=True) if model._meta.managed
@@ -61,6 +80,21 @@ def test_a_history_table_holds_no_column_that_can_be_erased() -> None:
     assert len(pairs) > 5
     for kept, row in pairs.items():
         assert set(listed(kept)).isdisjoint(listed(row, PARTICULARS, WITH_PERSON)), kept
+
+
+@pytest.mark.parametrize(
+    "kind", [PAYLOAD, PARTICULARS, WITH_PERSON, KEYED, SESSION, TOLD, DRAFT, DRAFT_FILTER, DRAFT_SEARCH]
+)
+def test_each_sort_of_personal_column_is_ended_by_something_that_is_there(kind: str) -> None:
+    assert ERASERS[kind]
+    for named in ERASERS[kind]:
+        module, _, function = named.rpartition(".")
+        assert callable(getattr(import_module(module), function)), named
+
+
+def test_every_sort_of_column_either_needs_no_eraser_or_names_one() -> None:
+    kinds = {kind for sorts in COLUMNS.values() for kind in sorts}
+    assert kinds - ERASERS.keys() == {PLAIN, PERSON, CASE, SEALED, CREDENTIAL, EMPTY}
 
 
 def _histories() -> Iterator[tuple[str, str]]:

@@ -32,9 +32,8 @@ from audit.services.saved_filters import (
 )
 from audit.walks import Course
 from config.errors import Forbidden, InvalidInput
-from config.ids import new_id
 from governance.models import AISystem, Person
-from ledger.models import Erasure
+from tests.factories.erasing import erase
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 
@@ -311,10 +310,10 @@ def test_a_kept_search_goes_with_the_last_payload_of_whom_it_is_for(owner: Perso
     }.items():
         save_filter(actor=actor, reach=reach, values=values(name, terms=terms))
     save_filter(actor=actor, reach=reach, values=values("young", terms={"subject": "c-3"}))
-    Erasure.objects.create(row_id=gone.id, entry_id=new_id())
-    Payload.objects.filter(pk=gone.id).update(**dict.fromkeys(Payload.ERASED_TOGETHER))
+    erase(gone.id)
+    assert not SavedFilter.objects.filter(name="like it").exists(), "it went with what it was like"
     SavedFilter.objects.exclude(name="young").update(updated_at=timezone.now() - timedelta(days=2))
-    assert forget_searches_of_nobody() == 2
+    assert forget_searches_of_nobody() == 1
     assert set(SavedFilter.objects.values_list("name", flat=True)) == {"stays", "text", "filter", "young"}
     SavedFilter.objects.filter(name="text").update(updated_at=timezone.now() - timedelta(days=181))
     assert forget_searches_of_nobody() == 1
@@ -335,8 +334,7 @@ def test_a_kept_search_for_whom_nothing_was_sent_yet_waits_for_it_and_not_for_ev
     assert forgotten(2) == 0
     came = record_decision(system, subject="came")
     assert forgotten(3) == 0
-    Erasure.objects.create(row_id=came.id, entry_id=new_id())
-    Payload.objects.filter(pk=came.id).update(**dict.fromkeys(Payload.ERASED_TOGETHER))
+    erase(came.id)
     assert forgotten(4) == 1, "as of whoever was there, and is not any more"
     assert SavedFilter.objects.get().name == "never came"
     assert forgotten(181) == 1

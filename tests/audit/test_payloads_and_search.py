@@ -11,14 +11,14 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from audit.models import Payload
 from audit.services import recording
 from audit.services.preparing import label_term
 from audit.text_scanning import escapes, spellings
 from config.ids import new_id
 from governance.models import AISystem
 from ledger.commitments import commitment
-from ledger.models import Entry, Erasure, Log, Particulars
+from ledger.models import Entry, Log, Particulars
+from tests.factories.erasing import erase
 from tests.factories.record import record_decision
 from tests.factories.register import make_key, make_system
 
@@ -87,8 +87,7 @@ def test_a_key_reads_and_finds_nothing_of_another_environment(system: AISystem) 
 
 def test_an_erased_payload_is_gone_and_the_decision_stays(system: AISystem) -> None:
     decision = record_decision(system)
-    Erasure.objects.create(row_id=decision.id, entry_id=new_id())
-    Payload.objects.filter(pk=decision.id).update(**dict.fromkeys(Payload.ERASED_TOGETHER))
+    erase(decision.id)
     api = client(system)
     assert api.get(f"{URL}/{decision.id}/payload/input").status_code == 410
     assert api.get(f"{URL}/{decision.id}").json()["payload"] is None

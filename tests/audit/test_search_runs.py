@@ -18,7 +18,6 @@ from audit.input_digests import input_digest, todays_digests
 from audit.models import Payload, SearchHit, SearchRun
 from audit.reach import Reach
 from audit.search_terms import Terms
-from audit.selectors import SealedDecision
 from audit.services import searching
 from audit.services.attaching import Chosen
 from audit.services.search_runs import cancel_search, end_left_searches, own_search
@@ -30,8 +29,9 @@ from config.pagination import InvalidCursor
 from governance.acts import Role
 from governance.models import AISystem, Person
 from governance.scopes import Scope
-from ledger.models import Entry, Erasure
+from ledger.models import Entry
 from overrides.selectors import ends_otherwise, is_overridden
+from tests.factories.erasing import erase
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, give_role, make_person, make_system
 
@@ -80,17 +80,12 @@ def bodies(kind: str) -> list[dict[str, Any]]:
     return [json.loads(bytes(each.data))["body"] for each in Entry.objects.filter(kind=kind).order_by("id")]
 
 
-def erase(decision: SealedDecision) -> None:
-    Erasure.objects.create(row_id=decision.id, entry_id=new_id())
-    Payload.objects.filter(pk=decision.id).update(**dict.fromkeys(Payload.ERASED_TOGETHER))
-
-
 @pytest.mark.django_db
 def test_a_search_that_ends_on_its_first_page_is_sealed_once_with_all_that_it_looked_at(
     system: AISystem, owner: Person
 ) -> None:
     record_decision(system, parts={"input": "needle", "output": 1})
-    erase(record_decision(system))
+    erase(record_decision(system).id)
     foreign = make_system()
     give_role(owner, Role.VIEWER, Scope.system(foreign.pk))
     record_decision(foreign, parts={"input": "needle", "output": 1})
@@ -292,7 +287,7 @@ def test_the_same_input_is_found_by_an_index_among_what_may_be_read_and_no_longe
     unread = make_system()
     give_role(owner, Role.VIEWER, Scope.system(unread.pk))
     record_decision(unread, **same)
-    erase(erased)
+    erase(erased.id)
     page = search(owner, Terms(same="input", same_as=one.id))
     assert [each.id for each in page.items] == [other.id]
     assert (page.run.scanned, page.run.ended_at is not None) == (None, True)

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from audit import selectors
-from audit.models import Case, CaseDecision, Payload, SavedFilter, SearchRun
+from audit.models import Case, CaseDecision, SavedFilter, SearchRun
 from audit.scanning import Scan
 from audit.services import searching
 from audit.services.search_runs import end_left_searches
@@ -21,8 +21,9 @@ from console.views import searches
 from governance.acts import Role
 from governance.models import AISystem, Assignment, Person
 from governance.scopes import Scope
-from ledger.models import Entry, Erasure
+from ledger.models import Entry
 from tests.factories.cases import make_led_case
+from tests.factories.erasing import erase
 from tests.factories.record import record_decision
 from tests.factories.register import give_role, make_person, make_system
 
@@ -278,8 +279,7 @@ def test_coming_back_to_a_search_shows_nothing_that_was_erased_or_is_out_of_reac
     kept, gone = (record_decision(system, subject="k-78") for _ in range(2))
     client = browser(owner)
     place = client.post(SEARCH, {"subject": "k-78", "period": "7d"}).headers["Location"]
-    Erasure.objects.create(row_id=gone.id, entry_id=new_id())
-    Payload.objects.filter(pk=gone.id).update(**dict.fromkeys(Payload.ERASED_TOGETHER))
+    erase(gone.id)
     page = shown(client.get(place))
     assert f'data-decision="{kept.id}"' in page and str(gone.id) not in page
     Assignment.objects.filter(person=owner).update(status=Assignment.Status.ENDED, ends_at=timezone.now())

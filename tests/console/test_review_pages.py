@@ -13,10 +13,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from audit.models import Payload
-from config.ids import new_id
 from governance.models import AISystem, Person
-from ledger.models import Entry, Erasure
+from ledger.models import Entry
 from notices.letters import letter_for
 from notices.models import Message
 from overrides.models import (
@@ -36,6 +34,7 @@ from overrides.services.deciding import Answer, submit
 from overrides.services.overriding import override_decision
 from overrides.services.queues import update_queue
 from overrides.waiting import what_waits
+from tests.factories.erasing import erase
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
@@ -172,8 +171,7 @@ def test_nobody_sees_or_hands_in_the_item_of_another(system: AISystem, reviewer:
 
 def test_an_erased_payload_is_no_dead_end(system: AISystem, reviewer: Person) -> None:
     review = open_review(system)
-    Erasure.objects.create(row_id=review.decision_id, entry_id=new_id())
-    Payload.objects.filter(id=review.decision_id).update(**dict.fromkeys(Payload.ERASED_TOGETHER))
+    erase(review.decision_id)
     page = browser(reviewer).get(claimed(reviewer, review))
     assert page.status_code == 200
     assert b"were erased" in page.content

@@ -10,6 +10,7 @@ from config.errors import FieldProblem
 from config.ids import new_id
 from evidence.exports.requesting import Asked, approve_export, request_export
 from evidence.services.letters import withdraw_letter
+from evidence.services.purges import announce_purge
 from governance import memory
 from governance.api.authentication import KeyGrant
 from governance.models import AISystem, Assignment, Person
@@ -50,10 +51,11 @@ from overrides.services.rules import change_rule
 from tests.factories import cards, letters
 from tests.factories.cases import make_case_with_everything
 from tests.factories.control import ask_for, stop
+from tests.factories.erasing import agreed, put_in_force
 from tests.factories.live import make_live
 from tests.factories.parameters import make_crew
 from tests.factories.record import record_decision
-from tests.factories.register import actor_of, give_role, make_account, make_key, make_person
+from tests.factories.register import actor_of, give_role, make_account, make_key, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
 from tests.factories.sign_in import with_app
 from tests.factories.versions import approve, make_promotable
@@ -85,6 +87,7 @@ def make_everything() -> None:
         actor=SERVER, kind="drill.overdue", severity=Alert.Severity.WARNING, fingerprint="x", system_id=system.pk
     )
     _quarantine(system, crew.engineer)
+    _erasing(system)
     _gap(make_person())
 
 
@@ -105,6 +108,15 @@ def _export(system: AISystem) -> None:
         reason="The yearly audit.",
     )
     approve_export(actor=actor_of(make_person(dpo=True)), export_id=asked.pk, answer="Once.")
+
+
+def _erasing(system: AISystem) -> None:
+    """An erasure that two people agreed to, of what must be kept for a while; and a purge that was announced."""
+    agreed(kind="decision", decision_ids=[record_decision(system).id])
+    purged = make_system()
+    put_in_force("payloads", purged, floor=0, ceiling=30)
+    record_decision(purged, at=timezone.now() - timedelta(days=40))
+    assert announce_purge() is not None
 
 
 def _gap(owner: Person) -> None:

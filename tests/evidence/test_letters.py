@@ -11,7 +11,6 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.errors import DecisionNotFound
-from audit.models import Payload
 from audit.selectors import SealedDecision, decision_by_id
 from config.errors import Forbidden, InvalidInput
 from config.ids import new_id
@@ -42,7 +41,7 @@ from governance.letter_templates.errors import LetterTemplateNotFound
 from governance.models import AISystem, Person
 from governance.scopes import Scope
 from ledger.entries import COMMAND
-from ledger.models import Entry, Erasure
+from ledger.models import Entry
 from overrides.review_errors import HiddenWhileBlind
 from overrides.services.appeals import open_appeal
 from overrides.services.claiming import claim
@@ -51,6 +50,7 @@ from overrides.services.overriding import override_decision
 from overrides.services.queues import publish_reasons
 from tests.factories import cards, letters
 from tests.factories.cases import make_led_case
+from tests.factories.erasing import erase
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, give_role, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
@@ -350,7 +350,7 @@ def test_withdrawing_takes_a_reason_and_is_sealed_once(decision: SealedDecision,
 def test_after_erasure_a_letter_can_still_be_written_by_hand_and_says_why(
     decision: SealedDecision, owner: Person
 ) -> None:
-    erase(decision)
+    erase(decision.id)
     found = composed(decision, owner)
     assert any("were erased" in each for each in found.gathered.warnings)
     assert "reasons" in found.filled.missing
@@ -504,9 +504,3 @@ def overridden(decision: SealedDecision, owner: Person, outcome: str) -> None:
     codes = [{"code": "other", "words": "Other", "for": ["modify", "override"]}]
     publish_reasons(actor=administrator, queue_id=None, codes=codes)
     override_decision(actor=actor_of(owner), decision_id=decision.id, outcome=outcome, reason_code="other", note="")
-
-
-def erase(decision: SealedDecision) -> None:
-    with transaction.atomic():
-        Erasure.objects.create(row_id=decision.id, entry_id=new_id())
-        Payload.objects.filter(id=decision.id).update(**dict.fromkeys(Payload.ERASED_TOGETHER))

@@ -2,15 +2,12 @@
 
 import uuid
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
-from django.utils import timezone
 
 from config.ids import new_id
-from evidence.kinds import ERASURE_PERFORMED
 from evidence.verification import verify_everything
 from governance import memory
 from governance.acts import Role
@@ -19,11 +16,8 @@ from intake.models import QuarantineArrival, QuarantinedRecord, QuarantineReceip
 from intake.services.quarantine import note_view
 from intake.services.replays import correct, decide_dismissal, replay, request_dismissal
 from intake.services.sweeps import expire_quarantine, seal_arrivals
-from ledger.entries import COMMAND, draft_entry
-from ledger.models import Erasure
-from ledger.sealing import sealing
-from ledger.selectors import registry_log
 from tests.evidence.test_tampering import as_owner
+from tests.factories.erasing import arrived, erase_words
 from tests.factories.register import actor_of, give_role, make_person
 from tests.intake.conftest import Sender, make_sender
 
@@ -42,9 +36,10 @@ def sender(committed_db: None) -> Sender:
     return make_sender("credit")
 
 
-def refused(sender: Sender, *confidences: int) -> list[uuid.UUID]:
+def refused(sender: Sender, *confidences: int, subject: str = "c-1") -> list[uuid.UUID]:
     memory.refresh()
-    answers = [sender.post(sender.record(confidence=confidence)) for confidence in confidences]
+    sent = [sender.record(confidence=each, subject=f"{each}-{subject}") for each in confidences]
+    answers = [sender.post(each) for each in sent]
     return [uuid.UUID(answer.json()["quarantine_id"]) for answer in answers]
 
 
@@ -161,38 +156,30 @@ def test_replay_correction_dismissal_looking_and_erasure_are_clean(sender: Sende
     owner, accountable = make_person(), make_person()
     give_role(owner, Role.TECHNICAL_OWNER, place)
     give_role(accountable, Role.ACCOUNTABLE, place)
-    early = uuid.UUID(sender.post(sender.record(extra=1)).json()["quarantine_id"])
+    with arrived(days=92):
+        early = uuid.UUID(sender.post(sender.record(extra=1)).json()["quarantine_id"])
     correct(actor=actor_of(owner), record_id=early, corrections={"extra": None}, reason="unknown")
     assert codes() == set()
     seal_arrivals()
     replay(actor=actor_of(owner), record_id=early)
-    given_up, erased, _ = refused(sender, 2, 3, 4)
+    with arrived(days=92):
+        given_up, erased, _ = refused(sender, 2, 3, 4, subject="zq-somebody")
     seal_arrivals()
     note_view(actor=actor_of(owner), record=QuarantinedRecord.objects.get(pk=given_up))
     request_dismissal(actor=actor_of(owner), record_id=given_up, reason="a test record")
     decide_dismissal(actor=actor_of(accountable), record_id=given_up, approve=True, reason="agreed")
-    erase(erased)
+    erase_words("3-zq-somebody")
+    assert QuarantinedRecord.objects.get(pk=erased).original is None
     assert codes() == set()
-    later = timezone.now() + timedelta(days=91)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("intake.services.sweeps.timezone.now", lambda: later)
-        assert expire_quarantine() == 3
+    assert expire_quarantine() == 3
     assert not QuarantinedRecord.objects.exclude(original=None).exists()
     assert codes() == set()
 
 
-def erase(record_id: uuid.UUID) -> None:
-    with sealing() as seal:
-        draft = draft_entry(kind=ERASURE_PERFORMED, actor=COMMAND, at=timezone.now(), body={}, about_id=record_id)
-        seal.add(registry_log().id, draft)
-        Erasure.objects.create(row_id=record_id, entry_id=draft.id)
-        QuarantinedRecord.objects.filter(pk=record_id).update(secret=None, original=None, problems=None)
-
-
 def test_a_record_that_was_erased_keeps_its_other_columns(sender: Sender, keeper_url: str) -> None:
-    refused(sender, 2)
+    refused(sender, 2, subject="zq-somebody")
     seal_arrivals()
-    erase(QuarantinedRecord.objects.get().pk)
+    erase_words("2-zq-somebody")
     with as_owner(keeper_url) as cursor:
         cursor.execute("ALTER TABLE intake_quarantinedrecord DISABLE TRIGGER USER")
         assert codes() == set()

@@ -1,11 +1,11 @@
 """What was searched for cannot be rewritten: each edit of the terms by SQL is found."""
 
+import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from audit.filters import DecisionFilter
 from audit.models import Payload
@@ -14,15 +14,12 @@ from audit.search_terms import Terms
 from audit.selectors import visible_decision
 from audit.services.disclosure import view_payload
 from audit.services.searching import search_decisions
-from evidence.kinds import ERASURE_PERFORMED
 from evidence.verification import verify_everything
 from governance.acts import Role
-from ledger.entries import COMMAND, draft_entry
-from ledger.models import Entry, Erasure, Particulars
-from ledger.sealing import sealing
-from ledger.selectors import registry_log
+from ledger.models import Entry, Particulars
 from tests.evidence.conftest import Organisation, found_organisation
 from tests.evidence.test_tampering import as_owner
+from tests.factories.erasing import erase_words
 from tests.factories.register import actor_of, give_role, make_person
 
 pytestmark = pytest.mark.committing
@@ -108,10 +105,8 @@ def test_terms_that_borrow_an_entry_of_another_kind_are_found(organisation: Orga
 def test_terms_that_were_erased_by_a_sealed_act_are_clean(organisation: Organisation) -> None:
     terms = Particulars.objects.filter(part="terms").first()
     assert terms is not None
-    with sealing() as seal:
-        draft = draft_entry(kind=ERASURE_PERFORMED, actor=COMMAND, at=timezone.now(), body={}, about_id=terms.id)
-        seal.add(registry_log().id, draft)
-        Erasure.objects.create(row_id=terms.id, entry_id=draft.id)
-        Particulars.objects.filter(pk=terms.pk).update(secret=None, data=None)
+    erase_words(json.loads(bytes(terms.data or b""))["subject"])
+    terms.refresh_from_db()
+    assert terms.data is None
     assert codes() == set()
     assert Payload.objects.exclude(secret=None).exists()

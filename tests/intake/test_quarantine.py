@@ -5,14 +5,12 @@ import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.test import Client
-from django.utils import timezone
 
 from audit.entries import read_entry
 from audit.models import Decision, Payload
@@ -39,6 +37,7 @@ from intake.services.replays import (
 from intake.services.sweeps import expire_quarantine, seal_arrivals
 from ledger.entries import COMMAND, Actor
 from ledger.models import Entry
+from tests.factories.erasing import arrived
 from tests.factories.register import actor_of, give_role, make_person
 from tests.intake.conftest import Sender, record
 
@@ -365,12 +364,11 @@ def test_a_readable_record_is_moved_to_another_system_only_by_who_may_there(send
 
 
 def test_records_past_their_time_are_erased_and_that_is_sealed(sender: Sender) -> None:
-    record_id = refused(sender, extra=1)
+    refused(sender, extra=2)
     assert expire_quarantine() == 0
-    later = timezone.now() + timedelta(days=settings.QUARANTINE_DAYS + 1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("intake.services.sweeps.timezone.now", lambda: later)
-        assert expire_quarantine() == 1
+    with arrived(days=settings.QUARANTINE_DAYS + 1):
+        record_id = refused(sender, extra=1)
+    assert expire_quarantine() == 1
     kept = QuarantinedRecord.objects.get(pk=record_id)
     assert (kept.original, kept.secret, kept.problems) == (None, None, None)
     assert Entry.objects.filter(kind="quarantine.expired").count() == 1

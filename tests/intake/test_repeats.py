@@ -5,20 +5,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from audit.models import Decision
-from config.ids import new_id
 from governance.models import ServiceKey
 from governance.services.versions import register_version
 from intake.models import ConflictCount, ExternalId, QuarantinedRecord
 from intake.services.sweeps import alert_conflicts
 from ledger.entries import COMMAND, draft_entry
 from ledger.heads import head_store
-from ledger.models import Entry, Erasure
+from ledger.models import Entry
 from ledger.sealing import sealing
 from ledger.selectors import open_log
 from notices.models import Alert
+from tests.factories.erasing import erase
 from tests.intake.conftest import Sender
 
 pytestmark = pytest.mark.committing
@@ -160,20 +160,10 @@ def test_of_an_erased_decision_the_entry_fields_alone_are_compared(sender: Sende
         assert cursor.fetchall() == [(None, None)]
 
 
-def erase(decision_id: str) -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
-        Erasure.objects.create(row_id=decision_id, entry_id=new_id())
-        cursor.execute(
-            "UPDATE audit_payload SET secret=NULL, input=NULL, output=NULL, explanation=NULL, context=NULL, refs=NULL,"
-            " subject=NULL, label_terms=NULL, input_digest=NULL WHERE id=%s",
-            [decision_id],
-        )
-
-
 def test_a_repeat_through_another_key_of_the_system_is_the_same(senders: Callable[..., Sender]) -> None:
-    sender = senders("credit")
     from tests.factories.register import make_account, make_key
 
+    sender = senders("credit")
     other = Sender(sender.systems, sender.account, make_key(*sender.systems, account=make_account()).text)
     sent = sender.record()
     assert (sender.post(sent).status_code, other.post(sent).status_code) == (201, 200)

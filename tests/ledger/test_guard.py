@@ -13,6 +13,7 @@ from tests.ledger.conftest import append
 
 APPEND_ONLY = ["ledger_log", "ledger_entry", "ledger_tile", "ledger_head", "ledger_checkpoint", "ledger_erasure"]
 APPEND_ONLY += ["ledger_logclosure", "audit_decision", "governance_historicalaisystem", "intake_quarantinereceipt"]
+APPEND_ONLY += ["audit_erasurewarrant", "audit_restriction", "audit_erasurestep", "evidence_signeddocument"]
 REFUSED = psycopg.errors.InsufficientPrivilege
 
 pytestmark = pytest.mark.committing
@@ -91,11 +92,16 @@ def test_every_table_of_ours_says_what_the_application_may_do() -> None:
 
 
 class TestErasure:
-    """The one UPDATE that an erasable table allows."""
+    """The one UPDATE that an erasable table allows, and only to functions of the database."""
 
     @pytest.fixture
     def version(self, log: Log) -> Particulars:
         return Particulars.objects.create(row_id=new_id(), part="particulars", secret=bytes(32), data=b"{}")
+
+    @pytest.fixture
+    def keeper(self, keeper_url: str) -> Iterator[psycopg.Connection]:
+        with psycopg.connect(keeper_url) as connection:
+            yield connection
 
     def erase(
         self, role: psycopg.Connection, version: Particulars, columns: str = "secret = NULL, data = NULL"
@@ -108,34 +114,46 @@ class TestErasure:
             [new_id(), version.id, new_id()],
         )
 
-    def test_without_a_permission_it_is_refused(self, role: psycopg.Connection, version: Particulars) -> None:
+    @pytest.mark.parametrize("table", ["ledger_particulars", "audit_payload", "intake_quarantinedrecord"])
+    def test_the_application_may_change_nothing_that_is_erasable(self, database_url: str, table: str) -> None:
+        with psycopg.connect(database_url) as app:
+            for statement in (f"UPDATE {table} SET secret = NULL", f"SELECT FROM {table} FOR UPDATE"):
+                with pytest.raises(REFUSED, match="permission denied"):
+                    app.execute(statement)
+                app.rollback()
+
+    def test_the_application_gives_itself_no_permission(self, version: Particulars, database_url: str) -> None:
+        with psycopg.connect(database_url) as app, pytest.raises(REFUSED, match="permission denied"):
+            self.permit(app, version)
+
+    def test_without_a_permission_it_is_refused(self, keeper: psycopg.Connection, version: Particulars) -> None:
         with pytest.raises(REFUSED, match="no erasure"):
-            self.erase(role, version)
+            self.erase(keeper, version)
 
     def test_with_a_permission_in_the_same_transaction_it_is_allowed(
-        self, role: psycopg.Connection, version: Particulars
+        self, keeper: psycopg.Connection, version: Particulars
     ) -> None:
-        self.permit(role, version)
-        self.erase(role, version)
-        role.commit()
+        self.permit(keeper, version)
+        self.erase(keeper, version)
+        keeper.commit()
         version.refresh_from_db()
         assert (version.secret, version.data) == (None, None)
 
     def test_a_permission_of_an_earlier_transaction_has_run_out(
-        self, role: psycopg.Connection, version: Particulars
+        self, keeper: psycopg.Connection, version: Particulars
     ) -> None:
-        self.permit(role, version)
-        role.commit()
+        self.permit(keeper, version)
+        keeper.commit()
         with pytest.raises(REFUSED, match="no erasure"):
-            self.erase(role, version)
+            self.erase(keeper, version)
 
     @pytest.mark.parametrize("columns", ["data = '\\x00'", "secret = NULL", "part = 'x', secret = NULL, data = NULL"])
     def test_nothing_but_everything_together_is_allowed(
-        self, role: psycopg.Connection, version: Particulars, columns: str
+        self, keeper: psycopg.Connection, version: Particulars, columns: str
     ) -> None:
-        self.permit(role, version)
+        self.permit(keeper, version)
         with pytest.raises((REFUSED, psycopg.errors.CheckViolation)):
-            self.erase(role, version, columns)
+            self.erase(keeper, version, columns)
 
 
 def test_old_heads_are_pruned_but_never_the_newest_nor_a_young_one(

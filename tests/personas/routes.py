@@ -12,7 +12,16 @@ from typing import Any
 from django.apps import apps
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from audit.models import CorrectiveAction, IncidentReport, LegalHold, PayloadGrant, SavedFilter, SearchRun
+from audit.models import (
+    CorrectiveAction,
+    IncidentReport,
+    LegalHold,
+    PayloadGrant,
+    Purge,
+    RetentionRule,
+    SavedFilter,
+    SearchRun,
+)
 from evidence.models import ExplanationLetter, Export
 from governance.models import Assignment, DataDependency, ModelVersion, ServiceKey, SystemCard
 from governance.models import FailPolicyRequest as PolicyRequest
@@ -116,6 +125,16 @@ OBJECTS: list[tuple[str, str, Find]] = [
     ("api/v1/reviews/work/", "token", _work),
     ("", "appeal_id", _of_system(Appeal)),
     ("admin/cases/", "name", _text("note")),
+    ("admin/erasures/begin/", "kind", _text("subject")),
+    ("admin/erasures/answers/", "name", _text("refuse")),
+    ("admin/erasures/", "name", _text("hold")),
+    ("", "erasure_id", lambda world: world.erasure.pk),
+    ("", "consent_id", lambda world: world.erasure.consents.get().pk),
+    ("", "class_id", lambda world: RetentionRule.objects.get(system_id=world.system.pk).retention_class_id),
+    ("admin/retention/", "rule_id", lambda world: RetentionRule.objects.get(system_id=world.system.pk).pk),
+    ("api/v1/retention/", "rule_id", lambda world: RetentionRule.objects.get(system_id=world.system.pk).pk),
+    ("admin/retention/", "name", _text("refuse")),
+    ("", "purge_id", lambda world: Purge.objects.get(parts__contains=[{"system": str(world.system.pk)}]).pk),
     ("admin/holds/", "name", _text("lift")),
     ("", "case_id", lambda world: world.case.pk),
     ("", "action_id", lambda world: CorrectiveAction.objects.get(case=world.case).pk),

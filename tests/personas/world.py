@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from audit.models import Case, Decision, SavedFilter, SearchRun
+from audit.models import Case, DataKind, Decision, ErasureRequest, Purge, SavedFilter, SearchRun
 from audit.selectors import SealedDecision, decision_by_id
 from audit.services.holds import place_hold, place_span_hold, request_lift
 from audit.services.incidents import record_report
@@ -18,11 +18,17 @@ from audit.services.investigating import add_note
 from audit.services.payload_grants import request_grant
 from config.errors import FieldProblem
 from evidence.exports.requesting import Asked, request_export
+from evidence.kinds import RETENTION_HELD
+from evidence.retention.planning import Due
+from evidence.services.erasure_runs import search_for_finds
+from evidence.services.erasures import ask_erasure, prepare_erasure
 from evidence.services.letter_drafts import begin_letter, save_letter_draft
 from evidence.services.letters import withdraw_letter
+from evidence.services.retention import register_class, request_rule
 from governance import memory
 from governance.acts import Role
 from governance.api.authentication import KeyGrant
+from governance.changes import write
 from governance.models import AISystem, Person, ServiceAccount
 from governance.scopes import Scope
 from governance.services.assignments import offer_assignment
@@ -37,6 +43,7 @@ from intake.services.replays import request_dismissal
 from intake.services.sources import register_source
 from intake.services.sweeps import seal_arrivals
 from ledger.entries import COMMAND, SERVER, Actor
+from ledger.sealing import sealing
 from ledger.selectors import open_log
 from monitoring.services.outcomes import NewOutcome, record_outcome
 from notices.models import Alert
@@ -56,6 +63,7 @@ from tests.factories import cards, letters
 from tests.factories.anchors import make_cosigned
 from tests.factories.cases import act, declare, find, make_led_case
 from tests.factories.control import ask_for, stop
+from tests.factories.erasing import agreed, officer
 from tests.factories.live import READY
 from tests.factories.parameters import Crew
 from tests.factories.record import record_decision
@@ -88,6 +96,9 @@ class World:
     held: Review
     case: Case
     account: ServiceAccount
+    erasure: ErasureRequest
+    """That waits for its second person."""
+    restricted: SealedDecision
 
     @property
     def queue(self) -> ReviewQueue:
@@ -123,7 +134,8 @@ def make_world(mark: str) -> World:
     _quarantine(mark, system, staff, account)
     _searches(mark, system, staff)
     make_cosigned(open_log(system.pk))
-    return World(mark, system, staff, decision, untouched, held, case, account)
+    erasure, restricted = _erasures(mark, system)
+    return World(mark, system, staff, decision, untouched, held, case, account, erasure, restricted)
 
 
 def _staff(mark: str, system: AISystem) -> Staff:
@@ -293,6 +305,37 @@ def _searches(mark: str, system: AISystem, staff: Staff) -> None:
             owner_id=owner_id, name=name, conditions=asked, system_ids=[system.pk], shared=shared
         )
     SearchRun.objects.create(actor_type="person", actor_id=owner_id, log_id=open_log(system.pk).id, terms=terms)
+
+
+def _erasures(mark: str, system: AISystem) -> tuple[ErasureRequest, SealedDecision]:
+    """An erasure that waits, one that restricts a decision, a class of retention that waits, and a purge."""
+    restricted = record_decision(system, parts=_parts(mark), outcome=marked(mark, "dec", "restricted"))
+    agreed(kind="decision", decision_ids=[restricted.id])
+    asks = officer()
+    request = prepare_erasure(
+        actor=actor_of(asks),
+        kind="subject",
+        basis="objection",
+        reason=marked(mark, "erasure", "reason"),
+        subject=marked(mark, "pay", "subject"),
+        identifiers=[marked(mark, "erasure", "identifier")],
+        system_id=system.pk,
+    )
+    search_for_finds(seconds=60)
+    ask_erasure(actor=actor_of(asks), request_id=request.pk)
+    kept = register_class(
+        actor=actor_of(asks), kind="letters", name="Half a year", floor_days=190, floor_source="Articles 19 and 26(6)."
+    )
+    request_rule(actor=actor_of(asks), class_id=kept.pk, system_id=system.pk, reason=marked(mark, "retain", "reason"))
+    with sealing() as seal:
+        now = timezone.now()
+        part = Due(
+            kind=DataKind.LETTERS, system_id=system.pk, class_id=kept.pk, before=now, since=None, count=1, kept=0
+        )
+        purge = Purge(announced_at=now, runs_at=now + timedelta(days=14), parts=[part.said()])
+        purge.status, purge.held_at, purge.why = Purge.Status.HELD, now, "Not now."
+        write(seal, actor=SERVER, kind=RETENTION_HELD, row=purge, facts={"status": "held"})
+    return request, restricted
 
 
 def make_neighbours(one: World, other: World) -> None:

@@ -1,11 +1,18 @@
 """The doors of evidence: payloads, quarantine, logs and keys."""
 
+from django.utils import timezone
+
+from audit.models import ErasureConsent, ErasureRequest
+from evidence.erasure.writing import write_consent, write_erasure
+from evidence.kinds import ERASURE_REQUESTED
 from evidence.services.custody import adopt_head, close_log
 from evidence.services.key_rotation import finish_rotation
 from governance.acts import Act
 from governance.models import Person
 from intake.services.replays import decide_dismissal
+from ledger.sealing import sealing
 from ledger.selectors import open_log
+from tests.factories.erasing import officer
 from tests.factories.register import actor_of, make_person
 from tests.factories.versions import owner_of
 from tests.personas.doors.knocking import AGREE, ASK, Door, after, calls, fills, leads, now, opens, sends, slug
@@ -21,6 +28,24 @@ def _kept(world: World) -> None:
 
 def decision(world: World) -> str:
     return str(world.decision.id)
+
+
+def _name_asked(world: World) -> None:
+    """The erasure of the name of somebody who has left, as a data protection officer asks for it."""
+    asks = officer()
+    with sealing() as seal:
+        request = ErasureRequest(
+            kind="person",
+            basis="not_needed",
+            person_id=world.staff.operator.pk,
+            requested_by_id=asks.pk,
+            reason="Gone.",
+            status="requested",
+            requested_at=timezone.now(),
+        )
+        write_erasure(seal, actor_of(asks), ERASURE_REQUESTED, request)
+        consent = ErasureConsent(request=request, asked_by_id=asks.pk)
+        write_consent(seal, actor_of(asks), ERASURE_REQUESTED, consent)
 
 
 def _second() -> Person:
@@ -49,6 +74,39 @@ EVIDENCE: list[Door] = [
     ),
     Door(Act.EXPORT_PAYLOADS, AGREE, sends("POST", "/api/v1/exports/{export}/approve")),
     Door(Act.PAYLOADS_GRANT, AGREE, sends("POST", "/api/v1/payload-grants/{audit__payloadgrant}/approve")),
+    Door(
+        Act.ERASE,
+        ASK,
+        sends(
+            "POST", "/api/v1/erasures", kind="subject", basis="objection", reason="They ask for it.", subject="c-1907"
+        ),
+    ),
+    Door(Act.ERASE, AGREE, sends("POST", "/api/v1/erasure-consents/{erasure_asked}/approve")),
+    Door(
+        Act.PERSON_ERASE,
+        ASK,
+        sends(
+            "POST",
+            "/api/v1/erasures",
+            kind="person",
+            basis="not_needed",
+            reason="Long gone.",
+            person_id=lambda world: str(world.staff.operator.pk),
+        ),
+    ),
+    Door(
+        Act.PERSON_ERASE,
+        AGREE,
+        after(_name_asked, sends("POST", "/api/v1/erasure-consents/{name_asked}/approve")),
+    ),
+    Door(Act.RESTRICTED_READ, ASK, fills("/admin/decisions/{restricted}/payload")),
+    Door(
+        Act.RETENTION_CHANGE,
+        ASK,
+        sends("POST", "/api/v1/retention/classes", kind="letters", name="Long", floor_days=365, floor_source="A law."),
+    ),
+    Door(Act.RETENTION_CHANGE, AGREE, sends("POST", "/api/v1/retention/rules/{rule_asked}/approve")),
+    Door(Act.RETENTION_VIEW, ASK, opens("/admin/retention/"), anywhere=True),
     Door(
         Act.QUARANTINE_REPLAY,
         ASK,

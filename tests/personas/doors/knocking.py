@@ -14,7 +14,7 @@ from typing import Any, Literal
 from django.http import HttpResponse
 from django.utils import timezone
 
-from audit.models import LegalHold
+from audit.models import ErasureConsent, LegalHold, RetentionRule
 from config.errors import ServiceError
 from evidence.models import Export
 from governance.acts import Act
@@ -154,6 +154,10 @@ THINGS: dict[str, Callable[[World], Any]] = {
     "other_hold": lambda world: LegalHold.objects.get(system_id=world.system.pk).pk,
     "planned": lambda world: Drill.objects.filter(system=world.system, status="planned").latest("pk").pk,
     "override_asked": lambda world: Override.objects.get(decision_id=world.held.decision_id).pk,
+    "erasure_asked": lambda world: world.erasure.consents.get().pk,
+    "name_asked": lambda world: ErasureConsent.objects.filter(request__kind="person").latest("pk").pk,
+    "restricted": lambda world: world.restricted.id,
+    "rule_asked": lambda world: RetentionRule.objects.get(system_id=world.system.pk).pk,
     "offer": lambda world: Assignment.objects.filter(status="proposed").latest("pk").pk,
     "log": lambda world: open_log(world.system.pk).id,
     "promotable": lambda world: ModelVersion.objects.filter(system=world.system, status="registered").latest("pk").pk,

@@ -1,0 +1,48 @@
+"""What is restricted: inside a floor nothing is erased, so a data protection officer alone reads it until it may be.
+
+Restricted is all that an erasure will take: the payload, and what people wrote about the decision. What the entry says
+in clear stays readable: it outlives the erasure, too.
+"""
+
+import uuid
+from collections.abc import Collection
+
+from django.db.models import Exists, OuterRef, Q
+
+from audit.models import Restriction
+from audit.models.erasures import ACTIVE
+from governance import rights
+from governance.acts import Act
+from ledger.entries import Actor
+
+
+def restricted_among(ids: Collection[uuid.UUID]) -> frozenset[uuid.UUID]:
+    """Of these decisions those that are restricted. One query."""
+    found = Restriction.objects.filter(decision_id__in=ids, request__status__in=ACTIVE)
+    return frozenset(found.values_list("decision_id", flat=True))
+
+
+def is_restricted(decision_id: uuid.UUID) -> bool:
+    return bool(restricted_among([decision_id]))
+
+
+def is_barred(actor: Actor, decision_id: uuid.UUID) -> bool:
+    """Whether it is restricted, and this one is nobody who reads what is."""
+    return bool(barred_among(actor, [decision_id]))
+
+
+def barred_among(actor: Actor, ids: Collection[uuid.UUID]) -> frozenset[uuid.UUID]:
+    """Of these decisions those that are restricted, for whoever does not read what is."""
+    found = restricted_among(ids)
+    return frozenset() if found and reads_restricted(actor) else found
+
+
+def reads_restricted(actor: Actor) -> bool:
+    return rights.can(actor, Act.RESTRICTED_READ)
+
+
+def unrestricted(actor: Actor) -> Q | None:
+    """Of decisions those that are not restricted; None for whoever reads them all."""
+    if reads_restricted(actor):
+        return None
+    return ~Q(Exists(Restriction.objects.filter(decision_id=OuterRef("id"), request__status__in=ACTIVE)))

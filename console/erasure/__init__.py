@@ -1,0 +1,1 @@
+"""Pages of data protection: erasures and retention."""

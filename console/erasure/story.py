@@ -1,0 +1,58 @@
+"""What happened to an erasure or a purge, from its entries."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from audit.models import ErasureRequest, Purge
+from console.timelines import actor_name, names_of
+from ledger.kinds import Kind
+from ledger.models import Entry
+
+STEPS = (
+    "erasure.performed",
+    "person.erased",
+    "retention.purged",
+)
+"""One for each row or slice: their counts stand on the page, and each in the log."""
+TONES = {"erasure.held": "bad", "retention.held": "bad", "erasure.completed": "ok", "retention.concluded": "ok"}
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    at: datetime
+    what: str
+    who: str
+    tone: str
+
+
+def story_of(row: ErasureRequest | Purge) -> list[Happened]:
+    """The oldest first."""
+    about = [row.pk]
+    if isinstance(row, ErasureRequest):
+        about += list(row.consents.values_list("pk", flat=True))
+    return _story(about)
+
+
+def _story(about: Sequence[uuid.UUID]) -> list[Happened]:
+    entries = sorted(
+        Entry.objects.filter(about_id__in=about).exclude(kind__in=STEPS).order_by(), key=lambda each: each.id
+    )
+    said = [(entry.kind, msgspec.json.decode(bytes(entry.data))) for entry in entries]
+    names = names_of([each["actor"] for _, each in said])
+    found = []
+    for kind, each in said:
+        words = Kind.declared[kind].about if kind in Kind.declared else kind
+        who = actor_name(each["actor"], names)
+        found.append(
+            Happened(
+                datetime.fromisoformat(each["at"]),
+                words[:1].upper() + words[1:],
+                who[:1].upper() + who[1:],
+                TONES.get(kind, "info"),
+            )
+        )
+    return found

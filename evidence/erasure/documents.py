@@ -1,0 +1,104 @@
+"""Documents that this installation signs about its own acts: what an erasure took, what a purge took.
+
+A signed note (C2SP signed-note) under the name of the registry log, of lines `name: value`. Its first line is no
+origin, so it can never be taken for a checkpoint. Nothing personal stands in it, only ids, counts and times.
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from audit.models import ErasureConsent, ErasureRequest, ErasureStep, Purge
+from evidence.models import SignedDocument
+from ledger.entries import timestamp
+from ledger.models import Entry
+from ledger.selectors import registry_log
+from ledger.signing import signers_for
+from ledger.tlog import sign_note
+
+RECEIPT, REPORT = "answerable/erasure-receipt/v1", "answerable/purge-report/v1"
+LISTED = 10_000
+"""Entries that a receipt names one by one; of more their digest stands in the log alone."""
+UNREACHED = (
+    "write-ahead logs and replicas, until they have replayed or recycled what was written before",
+    "files and dumps that were handed out before; the log says to whom",
+    "dead rows of the database, until they are vacuumed",
+)
+
+
+def sign_receipt(request: ErasureRequest) -> SignedDocument:
+    """Sign what an erasure took, once: the same document for whoever asks again. Errors: those of signing."""
+    return _signed(SignedDocument.Kind.ERASURE, request.pk, _receipt(request))
+
+
+def sign_report(purge: Purge) -> SignedDocument:
+    """Sign what a purge took, once. Errors: those of signing."""
+    return _signed(SignedDocument.Kind.PURGE, purge.pk, _report(purge))
+
+
+def document_about(about_id: uuid.UUID) -> SignedDocument | None:
+    return SignedDocument.objects.filter(about_id=about_id).first()
+
+
+def _signed(kind: SignedDocument.Kind, about_id: uuid.UUID, lines: Iterable[str]) -> SignedDocument:
+    origin = registry_log().origin
+    text = "\n".join([RECEIPT if kind == SignedDocument.Kind.ERASURE else REPORT, f"by: {origin}", *lines]) + "\n"
+    note = sign_note(text, signers_for(origin))
+    with transaction.atomic():
+        made, _ = SignedDocument.objects.get_or_create(about_id=about_id, defaults={"kind": kind, "note": note})
+    return made
+
+
+def _receipt(request: ErasureRequest) -> Iterator[str]:
+    yield f"request: {request.pk}"
+    yield f"erases: {request.kind}"
+    yield f"basis: {request.basis}"
+    yield f"asked: {timestamp(request.requested_at or request.created_at)} by {request.requested_by_id}"
+    for consent in request.consents.filter(status=ErasureConsent.Status.APPROVED):
+        at = timestamp(consent.decided_at) if consent.decided_at else ""
+        yield f"agreed: {at} by {consent.decided_by_id} of {consent.system_id or 'the organisation'}"
+    yield f"done: {timestamp(request.ended_at) if request.ended_at else ''}"
+    steps = list(request.steps.order_by("item_id"))
+    yield f"decisions: {request.decisions} {request.decisions_digest}"
+    yield f"finds: {request.texts} {request.texts_digest}"
+    for name, number in sorted(_sums(steps).items()):
+        yield f"took: {name} {number}"
+    entries = sorted({step.entry_id for step in steps})
+    yield f"entries: {len(entries)}"
+    yield from _entries(entries[:LISTED])
+    yield from _unreached(request.ended_at)
+
+
+def _sums(steps: Iterable[ErasureStep]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for step in steps:
+        found.update(step.counts)
+    return found
+
+
+def _entries(ids: list[uuid.UUID]) -> Iterator[str]:
+    rows = Entry.objects.filter(id__in=ids).select_related("log").order_by("log__origin", "leaf_index")
+    yield from (f"entry: {row.id} {row.log.origin} {row.leaf_index}" for row in rows)
+
+
+def _report(purge: Purge) -> Iterator[str]:
+    yield f"purge: {purge.pk}"
+    yield f"announced: {timestamp(purge.announced_at)}"
+    yield f"done: {timestamp(purge.done_at) if purge.done_at else ''}"
+    for part in purge.done:
+        place = part["system"] or "the organisation"
+        yield f"took: {part['kind']} of {place}: {part['count']}, kept back {part['kept']}, digest {part['digest']}"
+    yield from _unreached(purge.done_at)
+
+
+def _unreached(at: datetime | None) -> Iterator[str]:
+    """What no statement of ours reaches, and until when it may hold something."""
+    if settings.BACKUP_DAYS and at:
+        yield f"unreached: backups made before, kept until {timestamp(at + timedelta(days=settings.BACKUP_DAYS))}"
+    else:
+        yield "unreached: backups made before, kept for a time that nobody stated here"
+    yield from (f"unreached: {each}" for each in UNREACHED)

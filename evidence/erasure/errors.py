@@ -1,0 +1,71 @@
+"""What erasing and retention refuse."""
+
+from config.errors import Conflict, NotFound
+
+
+class ErasureNotFound(NotFound):
+    code = "erasure-not-found"
+    title = "There is no such erasure"
+    meaning = (
+        "No erasure of that id is within reach of whoever is asking: a data protection officer, or who agrees to it."
+    )
+    default_detail = "There is no erasure of this id that you may see."
+
+
+class ErasureNotOpen(Conflict):
+    code = "erasure-not-open"
+    title = "The erasure is in another state"
+    meaning = "It was asked for, answered, stopped or performed meanwhile. Look at it again."
+    default_detail = "This does not go with the state it is in by now. Nothing was changed."
+
+
+class StillSearching(Conflict):
+    code = "erasure-still-searching"
+    title = "What is to be erased is still being looked for"
+    meaning = "An erasure is asked for once everything was looked through, so that what is agreed to is all there is."
+    default_detail = "The search for what names them is not over. Come back in a while."
+
+
+class NothingToErase(Conflict):
+    code = "nothing-to-erase"
+    title = "There is nothing to erase"
+    meaning = "Nothing was found that hangs on these decisions, on this subject or on what else names them."
+    default_detail = "Nothing was found, or all that was found was left out."
+
+
+class PersonStillHere(Conflict):
+    code = "person-still-here"
+    title = "They are still here"
+    meaning = (
+        "The name of a member of staff is erased after they have left: their roles are ended first, and whoever is the "
+        "last administrator cannot leave."
+    )
+    default_detail = "Only the name of somebody who has left can be erased. Let them leave first."
+
+
+class NameStillNeeded(Conflict):
+    code = "name-still-needed"
+    title = "The name must still be kept"
+    meaning = "Whoever answered for decisions is named as long as anything they answered for must be kept."
+    default_detail = "The floor that needs this name is not over yet."
+
+
+class RetentionNotFound(NotFound):
+    code = "retention-not-found"
+    title = "There is no such class, rule or purge"
+    meaning = "No retention class, rule or purge of that id is within reach of whoever is asking."
+    default_detail = "There is nothing of this id that you may see."
+
+
+class RetentionNotOpen(Conflict):
+    code = "retention-not-open"
+    title = "It is over"
+    meaning = "The request was answered or taken back, the class was archived, or the purge is over."
+    default_detail = "This was answered, taken back or ended meanwhile. Nothing was changed."
+
+
+class NoDocument(NotFound):
+    code = "no-signed-document"
+    title = "There is no signed document yet"
+    meaning = "A receipt or report is signed once everything it is about is done."
+    default_detail = "It is signed when all of it is done."

@@ -1,0 +1,97 @@
+"""What a data protection officer is shown of an erasure: what was found, with its words; the receipt."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from audit.models import ErasureFind, ErasureRequest, Purge
+from audit.services.search_runs import TERMS_PART
+from config.errors import Forbidden
+from evidence.erasure.documents import document_about, sign_receipt, sign_report
+from evidence.erasure.errors import NoDocument
+from evidence.erasure.finding import Pattern, excerpts, plain
+from evidence.erasure.places import QUARANTINE_PLACE, TEXT_PLACE, WORDS
+from evidence.erasure.reading import is_officer
+from evidence.models import SignedDocument
+from evidence.verification.rows import governed_models
+from ledger.entries import Actor
+from ledger.models import Particulars
+from ledger.rows import REASON_PART
+
+SHOWN = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownFind:
+    """One find as it stands now."""
+
+    find: ErasureFind
+    label: str
+    excerpts: list[str]
+
+
+def finds_shown(actor: Actor, request: ErasureRequest) -> list[ShownFind]:
+    """The first of them, each with the words around what names somebody. Errors: `Forbidden` to whoever but agrees.
+
+    What is somebody's alone (drafts, filters, terms) is told by what it is; a record of quarantine is read on its page,
+    which seals the look.
+    """
+    if not is_officer(actor, request):
+        raise Forbidden("What was found is shown to data protection officers alone.")
+    finds = list(request.finds.order_by("place", "item_id")[:SHOWN])
+    pattern, words, labels = Pattern.of(request), _words(finds), _labels(finds)
+    return [
+        ShownFind(
+            find=find,
+            label=labels.get(find.item_id, find.place),
+            excerpts=list(excerpts(words[find.item_id], pattern)) if find.item_id in words else [],
+        )
+        for find in finds
+    ]
+
+
+def _words(finds: Sequence[ErasureFind]) -> dict[uuid.UUID, str]:
+    """Of what people wrote where a data protection officer reads it anyway."""
+    ids = [find.item_id for find in finds if find.place == TEXT_PLACE]
+    rows = Particulars.objects.filter(pk__in=ids, data__isnull=False).exclude(part=TERMS_PART)
+    return {row.pk: plain(bytes(row.data or b"")) for row in rows}
+
+
+def _labels(finds: Sequence[ErasureFind]) -> dict[uuid.UUID, str]:
+    named = {words.name: words.label for words in WORDS} | {QUARANTINE_PLACE: "a record in quarantine"}
+    labels = {find.item_id: named[find.place] for find in finds if find.place in named}
+    texts = [find for find in finds if find.place == TEXT_PLACE]
+    kinds = _kinds({find.row_id for find in texts})
+    versions = Particulars.objects.filter(pk__in=[find.item_id for find in texts], part=REASON_PART)
+    reasons = set(versions.values_list("pk", flat=True))
+    for find in texts:
+        kind = kinds.get(find.row_id, "the terms of a search")
+        labels[find.item_id] = f"a reason given for {kind}" if find.item_id in reasons else kind
+    return labels
+
+
+def _kinds(row_ids: set[uuid.UUID]) -> Mapping[uuid.UUID, str]:
+    """Of governed rows what they are, in words."""
+    found: dict[uuid.UUID, str] = {}
+    for model in governed_models().values():
+        if row_ids:
+            there = model._base_manager.filter(pk__in=row_ids).values_list("pk", flat=True)
+            found |= dict.fromkeys(there, str(model._meta.verbose_name))
+    return found
+
+
+# --- documents --------------------------------------------------------------------------------------------------------
+def receipt_of(actor: Actor, request: ErasureRequest) -> SignedDocument:
+    """The receipt, for data protection officers. Errors: `Forbidden`, `NoDocument` before it is performed."""
+    if not is_officer(actor, request):
+        raise Forbidden("The receipt is for data protection officers.")
+    if request.status != ErasureRequest.Status.PERFORMED:
+        raise NoDocument()
+    return document_about(request.pk) or sign_receipt(request)
+
+
+def report_of(purge: Purge) -> SignedDocument:
+    """The report of a purge. Errors: `NoDocument` before it is over."""
+    if purge.status != Purge.Status.DONE:
+        raise NoDocument()
+    return document_about(purge.pk) or sign_report(purge)

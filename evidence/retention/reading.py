@@ -1,0 +1,79 @@
+"""Who sees what of retention: classes, where they hold, purges."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from audit.case_selectors import holds_for
+from audit.models import DataKind, LegalHold, Purge, RetentionClass, RetentionRule
+from evidence.retention.planning import holds_there
+from governance import rights
+from governance.acts import Act
+from governance.models import AISystem
+from governance.scopes import AnyOf, Place, Scope
+from ledger.entries import Actor
+
+
+def place_of_rule(rule: RetentionRule) -> Place:
+    """Where somebody must be accountable to agree: of what belongs to the organisation, for any AI system."""
+    if rule.system_id is not None:
+        return Scope.system(rule.system_id)
+    return AnyOf(frozenset(AISystem.objects.values_list("pk", flat=True)))
+
+
+def may_view(actor: Actor) -> bool:
+    return rights.can_anywhere(actor, Act.RETENTION_VIEW)
+
+
+def visible_classes(actor: Actor) -> QuerySet[RetentionClass]:
+    """They name no AI system, so whoever sees any rule sees all of them."""
+    rows = RetentionClass.objects.order_by("kind", "id")
+    return rows if may_view(actor) else rows.none()
+
+
+def visible_rules(actor: Actor) -> QuerySet[RetentionRule]:
+    """Of the AI systems that somebody sees them of, and of the organisation."""
+    rows = RetentionRule.objects.select_related("retention_class")
+    systems = rights.systems_where(actor, Act.RETENTION_VIEW)
+    if systems is None:
+        return rows
+    return rows.filter(Q(system_id__in=systems) | Q(system_id=None)) if systems else rows.none()
+
+
+def visible_purges(actor: Actor) -> QuerySet[Purge]:
+    """Those that take something of an AI system that somebody sees it of, or of the organisation."""
+    rows, systems = Purge.objects.order_by("-id"), rights.systems_where(actor, Act.RETENTION_VIEW)
+    if systems is None:
+        return rows
+    seen = Q(parts__contains=[{"system": None}])
+    for system_id in systems:
+        seen |= Q(parts__contains=[{"system": str(system_id)}])
+    return rows.filter(seen) if systems else rows.none()
+
+
+def parts_seen(actor: Actor, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of AI systems that somebody sees retention of, and of the organisation."""
+    systems = rights.systems_where(actor, Act.RETENTION_VIEW)
+    seen = None if systems is None else {str(each) for each in systems}
+    return [part for part in parts if seen is None or part["system"] is None or part["system"] in seen]
+
+
+def holds_seen(actor: Actor, part: Mapping[str, Any]) -> list[LegalHold]:
+    """Which legal holds keep some of a part back, of those that somebody may know of."""
+    if not part["kept"]:
+        return []
+    system_id = uuid.UUID(part["system"]) if part["system"] else None
+    found = holds_there(DataKind(part["kind"]), system_id, datetime.fromisoformat(part["before"]))
+    return list(found.filter(pk__in=holds_for(actor).values("pk")).select_related("case"))
+
+
+def may_stop_purge(actor: Actor, purge: Purge) -> bool:
+    """Those who are told before it runs: data protection officers, and whoever agrees to retention there."""
+    if rights.can(actor, Act.RETENTION_CHANGE):
+        return True
+    systems = rights.systems_where(actor, Act.RETENTION_CHANGE, approving=True)
+    named = {part["system"] for part in purge.parts}
+    return systems is None or any(str(each) in named for each in systems) or (bool(systems) and None in named)

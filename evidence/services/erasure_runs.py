@@ -1,0 +1,301 @@
+"""What the server does for erasures: finds, runs what its time has come for in slices, waits for floors and holds.
+
+Every slice is one transaction: all of some decisions, or nothing. So a killed process goes on where it was, two at once
+wait for each other, and a legal hold that comes between two slices keeps all that is left.
+"""
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, connection
+from django.utils import timezone
+from psycopg.errors import InsufficientPrivilege
+
+from audit.case_selectors import held
+from audit.erasing import (
+    database_now,
+    floor_ends,
+    forget_statistics,
+    held_texts,
+    lock_holds,
+    open_warrant,
+    staff_floor_ends,
+    texts_within_floor,
+)
+from audit.models import Case, ErasureConsent, ErasureFind, ErasureRequest
+from audit.models.erasures import ACTIVE
+from audit.patient_statements import as_long_as_it_takes
+from evidence.erasure.documents import sign_receipt
+from evidence.erasure.finding import search_on
+from evidence.erasure.performing import erase_decisions, erase_finds, erase_own_words, erase_person
+from evidence.erasure.places import STATISTICS
+from evidence.erasure.reading import agreed_systems
+from evidence.erasure.telling import tell_of_erasure
+from evidence.erasure.writing import write_erasure
+from evidence.kinds import ERASURE_COMPLETED, ERASURE_SCHEDULED, ERASURE_STARTED
+from evidence.services.erasure_answers import announce_erasure, restrict
+from governance.models import Person
+from ledger.entries import SERVER, Actor, timestamp
+from ledger.sealing import sealing
+from notices.models import Alert
+from notices.services import open_alert
+from overrides.services.sweeping import each_by_itself
+
+DECISIONS_AT_ONCE, FINDS_AT_ONCE = 50, 100
+LOOK_AGAIN = timedelta(minutes=30)
+"""What waits for floors or holds is looked at so often."""
+LOOKED_AT = 500
+Status, Kinds = ErasureRequest.Status, ErasureRequest.Kind
+logger = structlog.get_logger(__name__)
+
+
+def now_by_both() -> datetime:
+    """The earlier of this host's clock and the database's: nothing is erased because one of them is ahead."""
+    return min(timezone.now(), database_now())
+
+
+# --- finding ----------------------------------------------------------------------------------------------------------
+def search_for_finds(*, actor: Actor = SERVER, seconds: float) -> int:
+    """Look on for what requests that are being prepared are to erase. Returns in how many the search is over now."""
+    until = time.monotonic() + seconds
+    waiting = ErasureRequest.objects.filter(status=Status.DRAFT, scan__finished_at=None).order_by("pk")
+
+    def search(request: ErasureRequest) -> int:
+        while search_on(request):
+            if time.monotonic() > until:
+                return 0
+        return 1
+
+    return each_by_itself("erasure-finds", search, waiting)
+
+
+# --- running ----------------------------------------------------------------------------------------------------------
+def run_erasures(*, actor: Actor = SERVER, seconds: float) -> int:
+    """Go on with all that two people agreed to. Returns how many decisions and finds were erased."""
+    until = time.monotonic() + seconds
+    ids = list(ErasureRequest.objects.filter(status__in=ACTIVE).order_by("pk").values_list("pk", flat=True))
+    return each_by_itself("erasure", lambda request_id: _go_on(actor, request_id, until), ids)
+
+
+def _go_on(actor: Actor, request_id: uuid.UUID, until: float) -> int:
+    request = ErasureRequest.objects.get(pk=request_id)
+    try:
+        if request.status == Status.SCHEDULED:
+            _look_again(actor, request)
+            return 0
+        if request.status == Status.WAITING and not _start(actor, request_id):
+            return 0
+        return _run(actor, request_id, until)
+    except DatabaseError as error:
+        if isinstance(error.__cause__, InsufficientPrivilege):
+            _tell_of_refusal(request)
+        raise
+
+
+def _tell_of_refusal(request: ErasureRequest) -> None:
+    open_alert(
+        actor=SERVER,
+        kind="erasure.blocked",
+        severity=Alert.Severity.CRITICAL,
+        fingerprint=f"erasure.blocked:{request.pk}",
+        system_id=request.system_id,
+        about_id=request.pk,
+        facts={"erasure": str(request.pk)},
+    )
+
+
+def _start(actor: Actor, request_id: uuid.UUID) -> bool:
+    """Once its time has come by both clocks: it runs, and what was agreed to is frozen."""
+    with sealing() as seal:
+        request = _locked(request_id)
+        if request.status != Status.WAITING or request.runs_at is None or request.runs_at > now_by_both():
+            return False
+        for consent in request.consents.filter(status=ErasureConsent.Status.APPROVED).order_by("pk"):
+            open_warrant(consent.pk)
+        request.status = Status.RUNNING
+        write_erasure(seal, actor, ERASURE_STARTED, request)
+    return True
+
+
+def _run(actor: Actor, request_id: uuid.UUID, until: float) -> int:
+    erased = 0
+    for part in _parts(request_id):
+        erased += part(actor)
+        if time.monotonic() > until:
+            return erased
+    _conclude(actor, request_id)
+    return erased
+
+
+class _Decisions:
+    """A slice of decisions on their way out."""
+
+    def __init__(self, request_id: uuid.UUID, ids: Sequence[uuid.UUID]) -> None:
+        self.request_id, self.ids = request_id, ids
+
+    def __call__(self, actor: Actor) -> int:
+        with sealing() as seal:
+            request = _running(self.request_id)
+            if request is None:
+                return 0
+            lock_holds()
+            free = free_decisions(self.ids) - _done(request, self.ids)
+            if free:
+                erase_decisions(seal, actor, request, free)
+        return len(free)
+
+
+class _Finds:
+    """A slice of what was found by its words."""
+
+    def __init__(self, request_id: uuid.UUID, items: Sequence[uuid.UUID]) -> None:
+        self.request_id, self.items = request_id, items
+
+    def __call__(self, actor: Actor) -> int:
+        with sealing() as seal:
+            request = _running(self.request_id)
+            if request is None:
+                return 0
+            found = request.finds.filter(item_id__in=self.items)
+            lock_cases(found.values("row_id"))
+            lock_holds()
+            done = _done(request, self.items)
+            finds = [each for each in found if each.item_id not in done]
+            free = free_finds(finds)
+            if free:
+                erase_finds(seal, actor, request, free)
+        return len(free)
+
+
+class _Somebody:
+    """The person whose name goes."""
+
+    def __init__(self, request_id: uuid.UUID) -> None:
+        self.request_id = request_id
+
+    def __call__(self, actor: Actor) -> int:
+        with sealing() as seal:
+            request = _running(self.request_id)
+            if request is None or request.person_id is None or _done(request, [request.person_id]):
+                return 0
+            person = Person.objects.select_for_update(no_key=True).get(pk=request.person_id)
+            if not _is_free(person):
+                return 0
+            lock_holds()
+            erase_person(seal, actor, request, person)
+        return 1
+
+
+Part = _Decisions | _Finds | _Somebody
+
+
+def _parts(request_id: uuid.UUID) -> Iterator[Part]:
+    """What is left, slice by slice, in the order of ids."""
+    request = ErasureRequest.objects.get(pk=request_id)
+    done = set(request.steps.values_list("item_id", flat=True))
+    rows = request.targets.filter(system_id__in=agreed_systems(request)).order_by("decision_id")
+    left = [each for each in rows.values_list("decision_id", flat=True) if each not in done]
+    for start in range(0, len(left), DECISIONS_AT_ONCE):
+        yield _Decisions(request_id, left[start : start + DECISIONS_AT_ONCE])
+    items = request.finds.filter(is_chosen=True).order_by("item_id").values_list("item_id", flat=True)
+    found = [each for each in items if each not in done]
+    for start in range(0, len(found), FINDS_AT_ONCE):
+        yield _Finds(request_id, found[start : start + FINDS_AT_ONCE])
+    if request.person_id and request.person_id not in done:
+        yield _Somebody(request_id)
+
+
+def free_decisions(ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Of these decisions those that no floor and no hold keeps. Under `lock_holds` it stays so."""
+    now, kept = now_by_both(), held(ids)
+    return {each for each, ends in floor_ends(ids).items() if ends <= now and each not in kept}
+
+
+def free_finds(finds: Sequence[ErasureFind]) -> list[ErasureFind]:
+    """Of these finds those that no floor and no hold keeps."""
+    rows = [each.row_id for each in finds]
+    kept = held_texts(rows) | texts_within_floor(rows, now_by_both())
+    return [each for each in finds if each.row_id not in kept]
+
+
+def _is_free(person: Person) -> bool:
+    ends = staff_floor_ends(person.pk)
+    return not person.is_active and ends is not None and ends <= now_by_both()
+
+
+# --- its end, for now or for good -------------------------------------------------------------------------------------
+def _conclude(actor: Actor, request_id: uuid.UUID) -> None:
+    """Nothing more can be erased now: it is done, or waits for what keeps the rest."""
+    left = next(_parts(request_id), None) is not None
+    if not left:
+        with as_long_as_it_takes(connection):
+            forget_statistics(*STATISTICS)
+    with sealing() as seal:
+        request = _running(request_id)
+        if request is None:
+            return
+        if left:
+            request.status, request.looked_at = Status.SCHEDULED, timezone.now()
+            restrict(seal, actor, request)
+            write_erasure(seal, actor, ERASURE_SCHEDULED, request, _waits(request))
+            return
+        erase_own_words(seal, actor, request)
+        request = _locked(request_id)
+        request.status, request.ended_at = Status.PERFORMED, timezone.now()
+        write_erasure(seal, actor, ERASURE_COMPLETED, request, {"steps": request.steps.count()})
+        tell_of_erasure(request, "erasure.done")
+    sign_receipt(request)
+
+
+def _waits(request: ErasureRequest) -> dict[str, object]:
+    done = request.steps.values("item_id")
+    left = request.targets.exclude(decision_id__in=done).order_by("decision_id")
+    ids = list(left.values_list("decision_id", flat=True)[:LOOKED_AT])
+    ends = min(floor_ends(ids).values(), default=None)
+    return {"left": left.count()} | ({"until": timestamp(ends)} if ends and ends > timezone.now() else {})
+
+
+def _look_again(actor: Actor, request: ErasureRequest) -> None:
+    """Whether something that waited may be erased by now: then those who may stop it are told anew."""
+    if request.looked_at and request.looked_at > timezone.now() - LOOK_AGAIN:
+        return
+    ErasureRequest.objects.filter(pk=request.pk).update(looked_at=timezone.now())
+    if any(_has_free(part) for part in _parts(request.pk)):
+        with sealing() as seal:
+            held_row = _locked(request.pk)
+            if held_row.status == Status.SCHEDULED:
+                announce_erasure(seal, actor, held_row)
+
+
+def _has_free(part: Part) -> bool:
+    if isinstance(part, _Decisions):
+        return bool(free_decisions(part.ids))
+    if isinstance(part, _Finds):
+        return bool(free_finds(list(ErasureFind.objects.filter(request_id=part.request_id, item_id__in=part.items))))
+    person = Person.objects.filter(pk__in=ErasureRequest.objects.filter(pk=part.request_id).values("person_id")).get()
+    return _is_free(person)
+
+
+# --- parts of the above -----------------------------------------------------------------------------------------------
+def lock_cases(ids: Any) -> None:
+    """Those cases among rows, before `lock_holds`: whoever puts something into a case locks it in this order, too."""
+    cases = Case.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+    list(cases.values_list("pk", flat=True))
+
+
+def _locked(request_id: uuid.UUID) -> ErasureRequest:
+    return ErasureRequest.objects.select_for_update(no_key=True).get(pk=request_id)
+
+
+def _running(request_id: uuid.UUID) -> ErasureRequest | None:
+    """Locked, as long as nobody stopped it."""
+    request = _locked(request_id)
+    return request if request.status == Status.RUNNING else None
+
+
+def _done(request: ErasureRequest, items: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    return set(request.steps.filter(item_id__in=items).values_list("item_id", flat=True))

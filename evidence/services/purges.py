@@ -1,0 +1,259 @@
+"""Purges: what is past its time is announced, and goes some days later, unless somebody who was told stops it."""
+
+import time
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Max, QuerySet
+from django.utils import timezone
+
+from audit.erasing import database_now, erase_payloads, erase_texts, forget_statistics, lock_holds
+from audit.models import Case, DataKind, Purge
+from audit.patient_statements import as_long_as_it_takes
+from audit.services.case_writing import text_of
+from config.errors import Forbidden
+from evidence.erasure.documents import sign_report
+from evidence.erasure.errors import RetentionNotFound, RetentionNotOpen
+from evidence.erasure.places import BESIDE, STATISTICS, TEXTS
+from evidence.kinds import (
+    RETENTION_ANNOUNCED,
+    RETENTION_CONCLUDED,
+    RETENTION_HELD,
+    RETENTION_PURGED,
+    RETENTION_STARTED,
+)
+from evidence.retention.planning import After, candidates, due_at, following, kept_back, place_in
+from evidence.retention.reading import may_stop_purge, visible_purges
+from evidence.retention.telling import tell_of_purge
+from evidence.services.erasure_runs import lock_cases, now_by_both
+from governance.actors import person_id_of
+from governance.changes import write
+from ledger.entries import SERVER, Actor, draft_entry, timestamp
+from ledger.erasing import counted, digest_of, empty_rows, kept_versions
+from ledger.kinds import Kind
+from ledger.rows import GovernedRow
+from ledger.sealing import Seal, sealing
+from ledger.selectors import open_log, registry_log
+from overrides.services.sweeping import each_by_itself
+
+Status = Purge.Status
+AFTER_A_STOP = timedelta(days=7)
+ROWS_AT_ONCE, LOOKED_AT = 100, 1_000
+
+
+# --- announcing and stopping ------------------------------------------------------------------------------------------
+def announce_purge(*, actor: Actor = SERVER) -> Purge | None:
+    """Announce what is past its time by the day that it will go. None where nothing is, or another one is under way."""
+    now = max(timezone.now(), database_now())
+    if Purge.objects.filter(status__in=[Status.ANNOUNCED, Status.RUNNING]).exists():
+        return None
+    stopped = Purge.objects.filter(status=Status.HELD).aggregate(last=Max("held_at"))["last"]
+    if stopped and stopped > now - AFTER_A_STOP:
+        return None
+    runs_at = now + timedelta(days=settings.PURGE_NOTICE_DAYS)
+    parts = [each.said() for each in due_at(runs_at)]
+    if not parts:
+        return None
+    with sealing() as seal:
+        purge = Purge(announced_at=now, runs_at=runs_at, parts=parts)
+        _write(seal, actor, RETENTION_ANNOUNCED, purge, {"runs_at": timestamp(runs_at), "parts": parts})
+        tell_of_purge(purge, "retention.announced")
+    return purge
+
+
+def hold_purge(*, actor: Actor, purge_id: uuid.UUID, reason: str) -> Purge:
+    """Stop it: a data protection officer, or whoever agrees to retention there. What is gone stays gone.
+
+    Errors: `RetentionNotFound`, `Forbidden`, `RetentionNotOpen`, `InvalidInput` without a reason.
+    """
+    reason = text_of("reason", reason, ask="Write why it is stopped.")
+    with sealing() as seal:
+        purge = visible_purges(actor).select_for_update(no_key=True).filter(pk=purge_id).first()
+        if purge is None:
+            raise RetentionNotFound()
+        if not may_stop_purge(actor, purge):
+            raise Forbidden()
+        if purge.status not in (Status.ANNOUNCED, Status.RUNNING):
+            raise RetentionNotOpen()
+        purge.status, purge.held_at, purge.why = Status.HELD, timezone.now(), reason
+        purge.held_by_id = person_id_of(actor)
+        _write(seal, actor, RETENTION_HELD, purge)
+        tell_of_purge(purge, "retention.held")
+    return purge
+
+
+# --- running ----------------------------------------------------------------------------------------------------------
+def run_purges(*, actor: Actor = SERVER, seconds: float) -> int:
+    """Go on with a purge whose time has come by both clocks. Returns how many rows were emptied."""
+    until = time.monotonic() + seconds
+    ids = list(Purge.objects.filter(status__in=[Status.ANNOUNCED, Status.RUNNING]).values_list("pk", flat=True))
+    return each_by_itself("purge", lambda purge_id: _go_on(actor, purge_id, until), ids)
+
+
+def _go_on(actor: Actor, purge_id: uuid.UUID, until: float) -> int:
+    purge = Purge.objects.get(pk=purge_id)
+    if purge.status == Status.ANNOUNCED and not _start(actor, purge_id):
+        return 0
+    gone = 0
+    for part in purge.parts:
+        done, is_over = _run_part(actor, purge_id, part, until)
+        gone += done
+        if not is_over:
+            return gone
+    _conclude(actor, purge_id)
+    return gone
+
+
+def _start(actor: Actor, purge_id: uuid.UUID) -> bool:
+    with sealing() as seal:
+        purge = _locked(purge_id)
+        if purge.status != Status.ANNOUNCED or purge.runs_at > now_by_both():
+            return False
+        purge.status = Status.RUNNING
+        _write(seal, actor, RETENTION_STARTED, purge)
+    return True
+
+
+class _Walk:
+    """How far a part has been gone through, table by table: what is kept back is passed by, not looked at again."""
+
+    def __init__(self) -> None:
+        self.table = 0
+        self.after: After | None = None
+
+    def step(self, rows: Sequence[QuerySet[Any]]) -> list[Any]:
+        """The next rows; none once all were seen."""
+        while self.table < len(rows):
+            found = list(following(rows[self.table], self.after)[:LOOKED_AT])
+            if found:
+                return found
+            self.table, self.after = self.table + 1, None
+        return []
+
+
+def _run_part(actor: Actor, purge_id: uuid.UUID, part: dict[str, Any], until: float) -> tuple[int, bool]:
+    """Returns how many rows went, and whether the part is over: all is gone but what is kept back."""
+    gone, walk = 0, _Walk()
+    while time.monotonic() < until:
+        taken, is_over = _slice(actor, purge_id, part, walk)
+        gone += taken
+        if is_over:
+            return gone, True
+    return gone, False
+
+
+def _slice(actor: Actor, purge_id: uuid.UUID, part: dict[str, Any], walk: _Walk) -> tuple[int, bool]:
+    """Take some of what may go of the next rows. Returns how many, and whether there was nothing left."""
+    with sealing() as seal:
+        purge = _locked(purge_id)
+        if purge.status != Status.RUNNING:
+            return 0, True
+        kind = DataKind(part["kind"])
+        tables = list(candidates(kind, _system_of(part), _moment(part["since"]), _before(part)))
+        found = walk.step(tables)
+        if not found:
+            return 0, True
+        lock_cases([row.pk for row in found if isinstance(row, Case)])
+        lock_holds()
+        rows, kept = tables[walk.table], kept_back(kind, found)
+        free = [row for row in found if row.pk not in kept][:ROWS_AT_ONCE]
+        if free:
+            _take(seal, actor, purge, part, rows.model, [row.pk for row in free])
+    walk.after = place_in(rows, free[-1] if len(free) == ROWS_AT_ONCE else found[-1])
+    return len(free), False
+
+
+def _take(
+    seal: Seal, actor: Actor, purge: Purge, part: dict[str, Any], model: type[Any], ids: Sequence[uuid.UUID]
+) -> None:
+    kind = DataKind(part["kind"])
+    system_id = _system_of(part)
+    log_id = open_log(system_id).id if system_id else registry_log().id
+    if kind == DataKind.PAYLOADS:
+        for forget in BESIDE.values():
+            forget(ids)
+        erase_payloads(purge.pk, dict.fromkeys(ids, _say(seal, actor, purge, part, log_id, ids)))
+        return
+    versions = list(ids) if kind == DataKind.SEARCHES else [each.pk for each in kept_versions(ids)]
+    erase_texts(purge.pk, dict.fromkeys(versions, _say(seal, actor, purge, part, log_id, versions)))
+    if issubclass(model, GovernedRow):
+        empty_rows(model, ids)
+        for place in TEXTS:
+            if place.model is model and place.beside:
+                model._base_manager.filter(pk__in=ids).update(**place.beside)
+
+
+def _say(
+    seal: Seal, actor: Actor, purge: Purge, part: dict[str, Any], log_id: uuid.UUID, ids: Collection[uuid.UUID]
+) -> uuid.UUID:
+    body = {"data": part["kind"], "system": part["system"], "class": part["class"]} | counted(ids)
+    draft = draft_entry(kind=RETENTION_PURGED, actor=actor, at=timezone.now(), body=body, about_id=purge.pk)
+    seal.add(log_id, draft)
+    return draft.id
+
+
+# --- its end ----------------------------------------------------------------------------------------------------------
+TAKEN = """
+    SELECT said.body->>'data', said.body->>'system', count(*),
+        encode(sha256(string_agg(uuid_send(r.row_id), ''::bytea ORDER BY r.row_id)), 'hex')
+    FROM ledger_entry e, LATERAL (SELECT convert_from(e.data, 'UTF8')::jsonb->'body' AS body) said
+    JOIN ledger_erasure r ON true
+    WHERE e.about_id = %s AND e.kind = %s AND r.entry_id = e.id GROUP BY 1, 2
+"""
+
+
+def _conclude(actor: Actor, purge_id: uuid.UUID) -> None:
+    with as_long_as_it_takes(connection):
+        forget_statistics(*STATISTICS)
+    with sealing() as seal:
+        purge = _locked(purge_id)
+        if purge.status != Status.RUNNING:
+            return
+        purge.status, purge.done_at, purge.done = Status.DONE, timezone.now(), _done(purge)
+        totals = [{name: part[name] for name in ("kind", "system", "count", "kept", "digest")} for part in purge.done]
+        _write(seal, actor, RETENTION_CONCLUDED, purge, {"parts": totals})
+        tell_of_purge(purge, "retention.done")
+    sign_report(purge)
+
+
+def _done(purge: Purge) -> list[dict[str, Any]]:
+    """Of each part what went, by the entries of its slices; and how far all of it is gone."""
+    with connection.cursor() as cursor:
+        cursor.execute(TAKEN, [purge.pk, RETENTION_PURGED.name])
+        taken = {(kind, system): (count, digest) for kind, system, count, digest in cursor.fetchall()}
+    return [_over(part, *taken.get((part["kind"], part["system"]), (0, digest_of([])))) for part in purge.parts]
+
+
+def _over(part: dict[str, Any], count: int, digest: str) -> dict[str, Any]:
+    kind = DataKind(part["kind"])
+    left = list(candidates(kind, _system_of(part), _moment(part["since"]), _before(part)))
+    kept = sum(rows.count() for rows in left)
+    # what is kept back now is looked at again by the next one
+    swept = part["before"] if not kept else part["since"]
+    said = {name: part[name] for name in ("kind", "system", "class", "before")}
+    return said | {"count": count, "digest": digest, "kept": kept, "swept_to": swept}
+
+
+# --- parts of the above -----------------------------------------------------------------------------------------------
+def _locked(purge_id: uuid.UUID) -> Purge:
+    return Purge.objects.select_for_update(no_key=True).get(pk=purge_id)
+
+
+def _system_of(part: dict[str, Any]) -> uuid.UUID | None:
+    return uuid.UUID(part["system"]) if part["system"] else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _before(part: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(part["before"])
+
+
+def _write(seal: Seal, actor: Actor, kind: Kind, purge: Purge, facts: dict[str, Any] | None = None) -> None:
+    write(seal, actor=actor, kind=kind, row=purge, facts={"status": str(purge.status)} | (facts or {}))

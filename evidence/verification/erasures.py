@@ -1,0 +1,136 @@
+"""Erasures: what is empty was emptied by a sealed act, which counts it; what is to be erased is what was agreed to."""
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from django.db import connection
+from psycopg import sql
+
+from evidence.kinds import ERASURE_PERFORMED, ERASURE_RESTRICTED, PERSON_ERASED, RETENTION_PURGED
+from evidence.verification.findings import Finding
+from evidence.verification.trees import said_by
+from evidence.verification.walks import Slice, Walk, rows_of
+from intake.kinds import QUARANTINE_EXPIRED
+from ledger.erasing import digest_of
+
+ERASE = [kind.name for kind in (ERASURE_PERFORMED, RETENTION_PURGED, PERSON_ERASED, QUARANTINE_EXPIRED)]
+"""Entries of these kinds erase the row that they are about, and those that they count."""
+COUNTS = b'"with":{'
+REQUESTS_AT_ONCE = 20
+"""Of up to many thousand decisions each."""
+
+
+def sealed_erasures(row_ids: Iterable[Any]) -> set[str]:
+    """Of these rows those whose erasure an entry performed. Whether it counts them too, the walk over erasures asks."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r.row_id::text FROM ledger_erasure r JOIN ledger_entry e ON e.id = r.entry_id"
+            " WHERE r.row_id = ANY(%s) AND e.kind = ANY(%s)"
+            " AND (e.about_id = r.row_id OR position(%s::bytea IN e.data) > 0)",
+            [list(row_ids), ERASE, COUNTS],
+        )
+        return {row_id for (row_id,) in cursor.fetchall()}
+
+
+def walks() -> list[Walk]:
+    """Permissions to erase that no entry gives, and requests that are not what two people agreed to."""
+    return [
+        Walk("erasures", "ledger_erasure", "id", _unsealed),
+        Walk("erasure-requests", "audit_erasurerequest", "id", _otherwise_than_agreed, at_once=REQUESTS_AT_ONCE),
+        Walk("restrictions", "audit_restriction", "decision_id", _uncounted_restrictions),
+        Walk("erasure-steps", "audit_erasurestep", "item_id", _steps_without_entries),
+    ]
+
+
+# --- what was erased --------------------------------------------------------------------------------------------------
+def _unsealed(part: Slice) -> Iterator[Finding]:
+    query = sql.SQL(
+        "SELECT d.entry_id, e.kind, e.about_id, e.data"
+        " FROM (SELECT DISTINCT r.entry_id FROM ledger_erasure r WHERE {}) d"
+        " LEFT JOIN ledger_entry e ON e.id = d.entry_id"
+    )
+    for entry_id, kind, about_id, data in rows_of(query.format(part.holds("r", "id"))):
+        rows = [
+            row_id
+            for (row_id,) in rows_of(sql.SQL("SELECT row_id FROM ledger_erasure WHERE entry_id = %s"), [entry_id])
+        ]
+        if kind not in ERASE:
+            yield from (Finding("erasure-unsealed", table="ledger_erasure", row=str(row_id)) for row_id in rows[:100])
+        elif not _counts(kind, about_id, said_by(data), rows):
+            yield Finding("erasure-unsealed", table="ledger_erasure", detail=f"{len(rows)} erased by {entry_id}")
+
+
+def _counts(kind: str, about_id: uuid.UUID | None, said: dict[str, Any], rows: Sequence[uuid.UUID]) -> bool:
+    """Whether an entry erases these rows: the one it is about, and as many others as it says, with their digest.
+
+    A record that was slipped in beside them makes one too many.
+    """
+    beside = sorted(set(rows) - {about_id})  # a payload and the record it was replayed from may have one id
+    if kind == QUARANTINE_EXPIRED.name:
+        records = _quarantined(beside)
+        if not _is_expiry(said, records):
+            return False
+        beside = [row_id for row_id in beside if row_id not in records]
+    counted = said.get("with") or {"count": 0, "digest": digest_of([])}
+    return isinstance(counted, dict) and (counted.get("count"), counted.get("digest")) == (
+        len(beside),
+        digest_of(beside),
+    )
+
+
+def _quarantined(row_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    query = sql.SQL("SELECT id FROM intake_quarantinedrecord WHERE id = ANY(%s)")
+    return {row_id for (row_id,) in rows_of(query, [list(row_ids)])}
+
+
+def _is_expiry(said: dict[str, Any], records: set[uuid.UUID]) -> bool:
+    ends = (str(min(records)), str(max(records))) if records else (None, None)
+    return (said.get("count"), said.get("first"), said.get("last")) == (len(records), *ends)
+
+
+# --- what is to be erased ---------------------------------------------------------------------------------------------
+AGREED = sql.SQL(
+    """SELECT r.id FROM audit_erasurerequest r
+    LEFT JOIN LATERAL (SELECT count(*),
+        encode(sha256(coalesce(string_agg(uuid_send(t.decision_id), ''::bytea ORDER BY t.decision_id), '')), 'hex')
+        FROM audit_erasuretarget t WHERE t.request_id = r.id) d (count, digest) ON true
+    LEFT JOIN LATERAL (SELECT count(*),
+        encode(sha256(coalesce(string_agg(uuid_send(f.item_id), ''::bytea ORDER BY f.item_id), '')), 'hex')
+        FROM audit_erasurefind f WHERE f.request_id = r.id AND f.is_chosen) f (count, digest) ON true
+    WHERE {} AND r.decisions_digest <> ''
+        AND (d.count, d.digest, f.count, f.digest) IS DISTINCT FROM
+            (r.decisions::bigint, r.decisions_digest::text, r.texts::bigint, r.texts_digest::text) LIMIT 100"""
+)
+
+
+def _otherwise_than_agreed(part: Slice) -> Iterator[Finding]:
+    for (request_id,) in rows_of(AGREED.format(part.holds("r", "id"))):
+        yield Finding("erasure-altered", table="audit_erasuretarget", row=str(request_id))
+    query = sql.SQL(
+        "SELECT e.id, e.about_id, e.data FROM ledger_entry e JOIN audit_erasurerequest r ON r.id = e.about_id"
+        " WHERE {} AND e.kind = %s"
+    )
+    for entry_id, request_id, data in rows_of(query.format(part.holds("r", "id")), [ERASURE_RESTRICTED.name]):
+        kept = sql.SQL("SELECT decision_id FROM audit_restriction WHERE entry_id = %s AND request_id = %s")
+        rows = [decision_id for (decision_id,) in rows_of(kept, [entry_id, request_id])]
+        if said_by(data).get("with") != {"count": len(rows), "digest": digest_of(rows)}:
+            yield Finding("restriction-altered", table="audit_restriction", row=str(request_id))
+
+
+def _uncounted_restrictions(part: Slice) -> Iterator[Finding]:
+    query = sql.SQL(
+        "SELECT r.decision_id FROM audit_restriction r WHERE {} AND NOT EXISTS (SELECT FROM ledger_entry e"
+        " WHERE e.id = r.entry_id AND e.kind = %s AND e.about_id = r.request_id) LIMIT 100"
+    )
+    for (decision_id,) in rows_of(query.format(part.holds("r", "decision_id")), [ERASURE_RESTRICTED.name]):
+        yield Finding("restriction-altered", table="audit_restriction", row=str(decision_id))
+
+
+def _steps_without_entries(part: Slice) -> Iterator[Finding]:
+    query = sql.SQL(
+        "SELECT s.item_id FROM audit_erasurestep s WHERE {} AND NOT EXISTS (SELECT FROM ledger_entry e"
+        " WHERE e.id = s.entry_id AND e.kind = ANY(%s)) LIMIT 100"
+    )
+    for (item_id,) in rows_of(query.format(part.holds("s", "item_id")), [ERASE]):
+        yield Finding("erasure-altered", table="audit_erasurestep", row=str(item_id))
