@@ -2,6 +2,7 @@
 
 from ledger.kinds import Belongs, Kind
 
+BACKUP_MADE = Kind("backup.made", Belongs.REGISTRY, "a backup of the installation was made: the digest of its manifest")
 ERASURE_PERFORMED = Kind("erasure.performed", Belongs.SCOPE, "what is erasable in the row it is about was erased")
 HEAD_ADOPTED = Kind("head.adopted", Belongs.SCOPE, "two administrators made this host take a log's head as its own")
 LETTER_ISSUED = Kind(

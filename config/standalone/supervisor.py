@@ -1,7 +1,6 @@
 """One foreground process that starts the whole product, keeps it running and stops it in order."""
 
 import errno
-import fcntl
 import os
 import signal
 import socket
@@ -11,15 +10,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO
 
 from config.standalone import layout
 from config.standalone.broker import Broker
 from config.standalone.cluster import Cluster
+from config.standalone.holding import only_one_on, refuse_half_restored
 from config.standalone.naming import agree_on_origin
 from config.standalone.options import PROJECT, Options, child_environment, keeper_environment
 from config.standalone.processes import StandaloneError, end_all, rotate, signal_at_parents_end, supervised_for, tail
@@ -80,6 +78,7 @@ class Supervisor:
 
     # --- starting -----------------------------------------------------------------------------------------------------
     def _start(self) -> None:
+        refuse_half_restored(self.options.data_dir)
         self.logs.mkdir(mode=0o700, exist_ok=True)
         if self.options.what == "demo":
             layout.mark_demonstration(self.options.data_dir)
@@ -338,37 +337,6 @@ def connection_limit(options: Options) -> int:
 
 def clock() -> str:
     return time.strftime("%H:%M:%S")
-
-
-@contextmanager
-def only_one_on(data_dir: Path) -> Iterator[None]:
-    """Hold the data folder: a second start on it is refused by name of the first."""
-    make_data_folder(data_dir)
-    with (data_dir / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StandaloneError(_already_running(data_dir, lock)) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
-
-
-def make_data_folder(data_dir: Path) -> None:
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        (data_dir / "lock").touch()
-    except OSError as error:
-        raise StandaloneError(f"The data folder {data_dir} cannot be used: {error.strerror}.") from None
-
-
-def _already_running(data_dir: Path, lock: IO[str]) -> str:
-    lock.seek(0)
-    return (
-        f"Answerable already runs on {data_dir} (process {lock.read()}). "
-        "Stop that one first, or give another folder with DATA_DIR=..., and another PORT=..."
-    )
 
 
 def refuse_taken_port(host: str, port: int, variable: str) -> None:
