@@ -23,6 +23,7 @@ app.conf.beat_schedule = {
     "self-audit": {"task": "evidence.tasks.audit_slice_task", "schedule": 60.0},
     "loose-ends": {"task": "evidence.tasks.audit_loose_ends_task", "schedule": 300.0},
     "discontinued-logs": {"task": "evidence.tasks.alert_discontinued_task", "schedule": 60.0},
+    "seal-custody-requests": {"task": "evidence.tasks.seal_waiting_requests_task", "schedule": 60.0},
     "forget-letter-drafts": {"task": "evidence.tasks.forget_letter_drafts_task", "schedule": 24 * 3600.0},
     "seal-alerts": {"task": "notices.tasks.seal_waiting_alerts_task", "schedule": 60.0},
     "send-webhooks": {"task": "notices.tasks.send_webhooks_task", "schedule": 2.0, "options": {"expires": 10}},

@@ -4,6 +4,7 @@ from celery import shared_task
 from django.db import connection
 
 from evidence.services.checkpoints import record_checkpoints
+from evidence.services.custody_requests import seal_waiting_requests
 from evidence.services.letter_drafts import forget_letter_drafts
 from evidence.services.self_audit import alert_discontinued, audit_loose_ends, audit_slice
 from ledger.entries import SERVER
@@ -30,6 +31,11 @@ def audit_loose_ends_task() -> int:
 @shared_task
 def alert_discontinued_task() -> int:
     return alert_discontinued(actor=SERVER)
+
+
+@shared_task
+def seal_waiting_requests_task() -> int:
+    return seal_waiting_requests()
 
 
 @shared_task

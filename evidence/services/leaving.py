@@ -14,6 +14,8 @@ from audit.services.leaving import actions_left_by, hand_over_actions, led_by
 from audit.services.payload_grants import end_grants_of
 from config.days import today
 from config.errors import FieldProblem
+from evidence.models import CustodyRequest
+from evidence.services.custody_requests import void_requests_of
 from evidence.services.letter_drafts import forget_letter_drafts_of
 from governance import rights
 from governance.acts import Act, Role
@@ -199,6 +201,7 @@ def _void_all(seal: Seal, actor: Actor, person_id: uuid.UUID) -> None:
     return_templates_of(seal, actor, person_id)
     void_lifts_of(seal, actor, person_id)
     end_grants_of(seal, actor, person_id)
+    void_requests_of(seal, actor, person_id)
 
 
 def _hand_over(seal: Seal, actor: Actor, person_id: uuid.UUID, heir: Person | None) -> None:
@@ -264,5 +267,6 @@ def _requests_of(person: Person) -> int:
             LetterTemplate.objects.filter(submitted_by_id=person.pk, status=LetterTemplate.Status.SUBMITTED),
             LegalHold.objects.filter(lift_requested_by_id=person.pk, status=LegalHold.Status.LIFT_REQUESTED),
             PayloadGrant.objects.filter(person_id=person.pk, status=PayloadGrant.Status.REQUESTED),
+            CustodyRequest.objects.filter(asked, status__in=("asked", "approved")),
         )
     )

@@ -20,8 +20,8 @@ class Command(BackupCommand):
     help = (
         "Restore a backup into the data folder (ANSWERABLE_DATA_DIR), or into the empty database of"
         " ANSWERABLE_ADMIN_DATABASE_URL. A head store and control.json that survived there are kept: they know what"
-        " came after the backup. Exit code 0: restored, and every log goes on. 1: nothing was restored. 3: restored, and"
-        " people have to look before anything is recorded; it says what they do."
+        " came after the backup. Exit code 0: restored, and every log goes on. 1: nothing was restored. 3: restored,"
+        " and people have to look before anything is recorded; it says what they do."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
