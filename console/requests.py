@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from audit.models import LegalHold, PayloadGrant
 from audit.services.holds import place_of_hold
+from evidence.models import CustodyRequest
+from evidence.services.custody_requests import ACTS
 from governance import rights
 from governance.acts import Act
 from governance.credentials import self_made_pairs
@@ -59,6 +61,7 @@ def agreeable(person: Person) -> list[Asked]:
     """Everything that this person may agree to, the oldest first. Overrides of decisions among them."""
     now = timezone.now()
     found = [*to_loosen(now), *_proposals(), *_dismissals(), *_cards(), *_templates(), *_promotions(), *_grants(now)]
+    found += _custody(now)
     held = rights.held_by(person)
     mine = _agreed_by(person, held, [each for each in found if person.pk not in each.not_by])
     lifts = _lifts(person) if held.has_part_in(Act.HOLD_LIFT) else []
@@ -229,6 +232,21 @@ def _grants(now: datetime) -> Iterator[Asked]:
             by=row.person_id,
             at=row.requested_at,
             page=page_of(row),
+        )
+        for row in rows
+    )
+
+
+def _custody(now: datetime) -> Iterator[Asked]:
+    rows = CustodyRequest.objects.filter(status=CustodyRequest.Status.ASKED, expires_at__gt=now)
+    return (
+        Asked(
+            act=ACTS[CustodyRequest.What(row.what)],
+            wants=row.get_what_display(),
+            system_id=None,
+            by=row.requested_by_id,
+            at=row.requested_at,
+            page=reverse("admin:custody_request", args=[row.pk]),
         )
         for row in rows
     )

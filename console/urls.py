@@ -15,6 +15,7 @@ from console.views import (
     clients,
     comparing,
     configurations,
+    custody,
     decision,
     decisions,
     demo,
@@ -169,6 +170,10 @@ urlpatterns: list[URLPattern] = [
     path("mine/", mine.mine, name="mine"),
     path("logs/", logs.log_list, name="logs"),
     path("logs/<uuid:log_id>/checkpoint", logs.checkpoint, name="log_checkpoint"),
+    path("logs/custody/", custody.custody, name="custody"),
+    path("logs/custody/ask/<slug:what>", custody.ask, name="custody_ask"),
+    path("logs/custody/<uuid:custody_id>/", custody.custody_request, name="custody_request"),
+    path("logs/custody/<uuid:custody_id>/<slug:answer>", custody.answer, name="custody_answer"),
     # who has no second factor yet may stop, and may not loosen: the names say which is which
     path("switchboard/", switchboard.switchboard, name="switchboard"),
     path("switchboard/live", switchboard.live, name="switchboard_live"),

@@ -615,6 +615,15 @@ COLUMNS: dict[str, dict[str, str]] = {
         ),
         SEALED: f"{CHANGE[SEALED]} digest",
     },
+    "evidence.CustodyRequest": {
+        PLAIN: f"{ROW} what logs status requested_at expires_at decided_at carried_out_at seal_pending",
+        PERSON: "requested_by_id decided_by_id",
+        PARTICULARS: "reason answer",
+    },
+    "evidence.HistoricalCustodyRequest": history(
+        plain="what logs status requested_at expires_at decided_at carried_out_at",
+        person="requested_by_id decided_by_id",
+    ),
     "evidence.EvidenceBundle": {PLAIN: "id checkpoint_id entry_id first_index end_index digest built_at"},
     # --- Django's own --------------------------------------------------------------------------------------------
     "admin.LogEntry": {

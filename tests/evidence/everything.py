@@ -8,6 +8,8 @@ from audit.selectors import decision_by_id
 from audit.services.payload_grants import approve_grant, request_grant
 from config.errors import FieldProblem
 from config.ids import new_id
+from evidence.models import CustodyRequest
+from evidence.services.custody_requests import approve_custody, ask_custody
 from evidence.services.letters import withdraw_letter
 from governance import memory
 from governance.api.authentication import KeyGrant
@@ -92,6 +94,12 @@ def _grant(system: AISystem) -> None:
         actor=actor_of(make_person(auditor=True)), system_id=system.pk, ends_at=day, reason="The yearly audit."
     )
     approve_grant(actor=actor_of(make_person(dpo=True)), grant_id=asked.pk)
+
+
+def _custody() -> None:
+    what, asker = CustodyRequest.What.BEGIN_ROTATION, make_person(administrator=True)
+    asked = ask_custody(actor=actor_of(asker), what=what, reason="A year is over.")
+    approve_custody(actor=actor_of(make_person(administrator=True)), request_id=asked.pk)
 
 
 def _gap(owner: Person) -> None:

@@ -17,6 +17,8 @@ from audit.services.incidents import record_report
 from audit.services.investigating import add_note
 from audit.services.payload_grants import request_grant
 from config.errors import FieldProblem
+from evidence.models import CustodyRequest
+from evidence.services.custody_requests import ask_custody
 from evidence.services.letter_drafts import begin_letter, save_letter_draft
 from evidence.services.letters import withdraw_letter
 from governance import memory
@@ -120,6 +122,7 @@ def make_world(mark: str) -> World:
     _notices(mark, system, staff)
     _quarantine(mark, system, staff, account)
     _searches(mark, system, staff)
+    _custody(mark)
     return World(mark, system, staff, decision, untouched, held, case, account)
 
 
@@ -286,6 +289,14 @@ def _searches(mark: str, system: AISystem, staff: Staff) -> None:
             owner_id=owner_id, name=name, conditions=asked, system_ids=[system.pk], shared=shared
         )
     SearchRun.objects.create(actor_type="person", actor_id=owner_id, log_id=open_log(system.pk).id, terms=terms)
+
+
+def _custody(mark: str) -> None:
+    """Of the organisation's signing key one request waits at a time: that of the first world."""
+    if not CustodyRequest.objects.exists():
+        asker = make_person(administrator=True, name=marked(mark, "people", "custody"))
+        what = CustodyRequest.What.BEGIN_ROTATION
+        ask_custody(actor=actor_of(asker), what=what, reason=marked(mark, "org", "rotation"))
 
 
 def make_neighbours(one: World, other: World) -> None:

@@ -150,6 +150,7 @@ THINGS: dict[str, Callable[[World], Any]] = {
     "appeal": find("", "appeal_id"),
     "hold": lambda world: LegalHold.objects.get(case=world.case).pk,
     "other_hold": lambda world: LegalHold.objects.get(system_id=world.system.pk).pk,
+    "custody": find("", "custody_id"),
     "planned": lambda world: Drill.objects.filter(system=world.system, status="planned").latest("pk").pk,
     "override_asked": lambda world: Override.objects.get(decision_id=world.held.decision_id).pk,
     "offer": lambda world: Assignment.objects.filter(status="proposed").latest("pk").pk,
