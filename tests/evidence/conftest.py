@@ -1,9 +1,12 @@
 """A small organisation with a register, a log of decisions and everything sealed as the product seals it."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from audit.entries import Holder, SealedDirective
@@ -12,6 +15,7 @@ from audit.services.recording import record_decisions
 from config.ids import new_id
 from governance.models import AISystem, ServiceAccount
 from governance.services import accounts, keys, people, systems, versions
+from ledger import signing
 from ledger.entries import COMMAND
 from ledger.models import Log
 from ledger.sealing import sealing
@@ -79,3 +83,18 @@ def found_organisation(decisions: int = 300) -> Organisation:
 @pytest.fixture
 def organisation(db: None) -> Organisation:
     return found_organisation()
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Iterator[Path]:
+    """A copy of the installation's key file for this test to change."""
+    before = Path(settings.SIGNING_KEY_FILE)
+    copy = tmp_path / "keys" / "signing.key"
+    copy.parent.mkdir()
+    copy.write_bytes(before.read_bytes())
+    copy.chmod(0o640)
+    settings.SIGNING_KEY_FILE = copy
+    signing.forget()
+    yield copy
+    settings.SIGNING_KEY_FILE = before
+    signing.forget()

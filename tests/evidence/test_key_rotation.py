@@ -6,7 +6,7 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,21 +43,6 @@ from tests.evidence.conftest import Organisation, record
 from tests.factories.keys import verifier_key
 from tests.factories.register import make_person
 from tests.interop import verifiers
-
-
-@pytest.fixture
-def key_file(tmp_path: Path) -> Iterator[Path]:
-    """A copy of the installation's key file for this test to change."""
-    before = Path(settings.SIGNING_KEY_FILE)
-    copy = tmp_path / "keys" / "signing.key"
-    copy.parent.mkdir()
-    copy.write_bytes(before.read_bytes())
-    copy.chmod(0o640)
-    settings.SIGNING_KEY_FILE = copy
-    signing.forget()
-    yield copy
-    settings.SIGNING_KEY_FILE = before
-    signing.forget()
 
 
 @pytest.fixture
