@@ -214,6 +214,9 @@ def _snapshot() -> Iterator[tuple[str, "psycopg.Connection[Any]", str]]:
 
 
 def _require_same_database(connection: "psycopg.Connection[Any]") -> None:
+    another = "The address for backups is that of another database than the service's own."
+    if connection.execute("SELECT to_regclass('public.ledger_log')").fetchone() == (None,):
+        raise BackupError(another)
     unreadable = [name for (name,) in connection.execute(UNREADABLE)]
     if unreadable:
         raise BackupError(
@@ -225,7 +228,7 @@ def _require_same_database(connection: "psycopg.Connection[Any]") -> None:
         raise BackupError("There is nothing to back up: this database was never set up (manage.py setup_database).")
     there = connection.execute("SELECT id FROM ledger_log WHERE id = %s", [first]).fetchone()
     if there is None:
-        raise BackupError("The address for backups is that of another database than the service's own.")
+        raise BackupError(another)
 
 
 def _described(
