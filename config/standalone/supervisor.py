@@ -7,11 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from pathlib import Path
 
 from config.standalone import layout
@@ -21,6 +18,7 @@ from config.standalone.holding import only_one_on, refuse_half_restored
 from config.standalone.naming import agree_on_origin
 from config.standalone.options import PROJECT, Options, child_environment, keeper_environment
 from config.standalone.processes import StandaloneError, end_all, rotate, signal_at_parents_end, supervised_for, tail
+from config.standalone.readiness import readiness_of
 from config.standalone.services import Command, Service
 from config.standalone.static_stamp import stale
 from config.standalone.stopping import StopAsked, StopRequest, ignore_stop_signals, stop_signals
@@ -60,6 +58,7 @@ class Supervisor:
         self.stop_request = StopRequest()
         self.serving = False
         self.demonstration = ""
+        self.troubles: tuple[str, ...] = ()
         self.next_upkeep = time.monotonic() + UPKEEP_EVERY
 
     def run(self) -> None:
@@ -103,7 +102,7 @@ class Supervisor:
                 self._begin(service)
             self._wait_until_ready()
         self.serving = True
-        if self.options.what == "demo":
+        if self.options.what == "demo" and not self.troubles:
             with step("Loading the demonstration"):
                 self.demonstration = load_demonstration(self._manage, self.options)
 
@@ -184,13 +183,14 @@ class Supervisor:
     def _wait_until_ready(self) -> None:
         until = time.monotonic() + READY_PATIENCE
         for name, port in (("web", self.options.port), ("control", self.options.control_port)):
-            while not is_ready(self.options.host, port):
+            while not (found := readiness_of(self.options.host, port)).is_up:
                 self.stop_request.heed()
                 self._refuse_early_end()
                 if time.monotonic() > until:
                     log = self._log(name)
                     raise StandaloneError(f"{name} was not ready after {READY_PATIENCE:.0f} s. {log}:\n{tail(log)}")
                 time.sleep(0.1)
+            self.troubles = found.troubles
 
     def _refuse_early_end(self) -> None:
         for watched in self.watched:
@@ -213,7 +213,10 @@ class Supervisor:
         if not os.environ.get("ANSWERABLE_EMAIL_URL") and not os.environ.get("ANSWERABLE_EMAIL_URL_FILE"):
             say(f"  E-mails         {self.options.data_dir / 'mail'} (ANSWERABLE_EMAIL_URL names a mail server)")
         say(f"  manage.py       ANSWERABLE_DATA_DIR={self.options.data_dir} {sys.executable} manage.py ...")
-        if self.options.what == "demo":
+        if self.troubles:
+            words = "\n  ".join(self.troubles)
+            say(f"\n  It runs, and takes no decisions until people have looked:\n  {words}\n  See `manage.py logs`.")
+        elif self.options.what == "demo":
             self._show_demo()
         else:
             self._show_setup_link()
@@ -349,15 +352,3 @@ def refuse_taken_port(host: str, port: int, variable: str) -> None:
         except OSError as error:
             why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
             raise StandaloneError(f"Port {port} on {host} {why}. Choose another with {variable}=...") from None
-
-
-def is_ready(host: str, port: int) -> bool:
-    """Whether the service says that it can take requests."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
-    try:
-        with urllib.request.urlopen(f"http://{host}:{port}/readyz", timeout=5) as answer:
-            return bool(answer.status == HTTPStatus.OK)
-    except urllib.error.HTTPError as error:
-        return error.code == HTTPStatus.NOT_FOUND
-    except OSError:
-        return False

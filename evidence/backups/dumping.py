@@ -28,7 +28,7 @@ def address() -> str:
     `BackupError`.
     """
     given = settings.BACKUP_DATABASE_URL or settings.ADMIN_DATABASE_URL
-    if given is None and settings.DATABASE_URL is not None:
+    if not given and settings.DATABASE_URL is not None:
         raise BackupError(
             "Set ANSWERABLE_BACKUP_DATABASE_URL to the address of a role that may read everything (GRANT "
             "pg_read_all_data TO ...), or ANSWERABLE_ADMIN_DATABASE_URL: the role `app` may not."

@@ -110,7 +110,7 @@ class _Own:
 
     def __call__(self) -> str:
         url = settings.ADMIN_DATABASE_URL
-        if url is None:
+        if not url:
             raise BackupError("Set ANSWERABLE_ADMIN_DATABASE_URL to the address of the role that owns the database.")
         with dumping.connect(url) as connection:
             found = [name for (name,) in connection.execute(OBJECTS)]
