@@ -69,64 +69,69 @@ def test_the_database_is_lost_an_older_backup_restored_and_what_is_missing_is_na
     old, backups = data_dir / "old", data_dir / "backups"
     old.mkdir()
     told: list[Exception] = []
+    sdk = {"system": SYSTEM, "model_version": "1", "spool_dir": tmp_path / "spool", "risk": "high"}
     with running.running(old) as product:
         installation = set_up(product)
         caller = Caller(product.url, installation.key)
         caller.post(record())
-        sdk = {"system": SYSTEM, "model_version": "1", "spool_dir": tmp_path / "spool", "risk": "high"}
         with Client(product.url, installation.key, on_error=told.append, **sdk) as client, caller.sending():
             done(old, "backup", backups, "--quiet")
             client.record(input=1, output=2, outcome="approved")
             assert client.flush(20)
             time.sleep(1)
-        before = Verifier.from_vkey(next(log["vkey"] for log in caller.http.get("/api/v1/logs").json()))
-        port = product.port
+        vkey = vkeys(caller, caller.acknowledged[0][1]["log"])[0]
     assert caller.refused.count(503) == 0  # intake did not stop for it
-    backup = one_backup(backups)
-    done(old, "verify_backup", backup, "--restore", "--in", data_dir)
-
-    shutil.rmtree((old / "pg").resolve())
-    (old / "pg").unlink(missing_ok=True)  # where it was a link
-    said = done(old, "restore", backup, "--quiet", code=3)
+    done(old, "verify_backup", one_backup(backups), "--restore", "--in", data_dir)
+    lose_database(old)
+    said = done(old, "restore", one_backup(backups), "--quiet", code=3)
     assert "were signed and are not here" in said and "close_log --by EMAIL" in said
-
-    with running.running(old, port=port) as product:
-        assert "takes no decisions until people have looked" in product.output
+    with running.running(old, port=product.port) as product:
         installation.product, caller = product, Caller(product.url, installation.key, caller.acknowledged)
-        refused = caller.try_once(record())
-        assert (refused.status_code, refused.json()["type"]) == (503, "/problems/ledger-rolled-back")
-        ready = caller.http.get("/readyz")
-        assert ready.status_code == 503
-        assert "do not continue what this host signed" in ready.json()["checks"]["ledger"]["detail"]
-
-        said = by_two(installation, "close_log")
-        assert said.count("closed; continued by") == 2
+        assert_refuses(product, caller)
+        assert by_two(installation, "close_log").count("closed; continued by") == 2
+        assert_goes_on(old, caller)
         opening = entry_zero(old)
-        first, end = opening["predecessor"]["missing"]
-        assert opening["consent"] == "signed-in"
-        kept, acknowledged = stored(old), list(caller.acknowledged)
-        lost = [(sent, receipt) for sent, receipt in acknowledged if receipt["id"] not in kept]
-        assert lost  # the load went on after the backup
-        assert all(receipt["log"] == opening["predecessor"]["origin"] for _, receipt in lost)
-        assert all(first <= receipt["leaf_index"] < end for _, receipt in lost)
-
-        again = [caller.post(sent) for sent, _ in lost]
-        assert {receipt["log"] for receipt in again} == {opening["origin"]}
-        assert {receipt["status"] for receipt in again} == {"accepted"}
-        assert caller.post(acknowledged[0][0])["status"] == "duplicate"
         with Client(product.url, installation.key, on_error=told.append, **sdk) as client:
             client.record(input=1, output=3, outcome="approved")
             assert client.flush(20)
             assert {opening["origin"], opening["predecessor"]["origin"]} <= client.checkpoints().keys()
         assert told == []  # another log is not one that went back
-        open_checkpoint(
-            caller.checkpoint(opening["origin"]),
-            origin=opening["origin"],
-            log_verifiers=[key_of(opening["origin"], before.public_key)],
-        )
+        key = key_of(opening["origin"], Verifier.from_vkey(vkey).public_key)
+        open_checkpoint(caller.checkpoint(opening["origin"]), origin=opening["origin"], log_verifiers=[key])
         done(old, "logs")
         done(old, "verify_logs", "--quiet")
         assert caller.http.get("/readyz").status_code == 200
+
+
+def lose_database(data_dir: Path) -> None:
+    shutil.rmtree((data_dir / "pg").resolve())
+    (data_dir / "pg").unlink(missing_ok=True)  # where it was a link
+
+
+def assert_refuses(product: running.Product, caller: Caller) -> None:
+    """It runs so that people can sign in; it takes nothing, and says why."""
+    assert "takes no decisions until people have looked" in product.output
+    refused = caller.try_once(record())
+    assert (refused.status_code, refused.json()["type"]) == (503, "/problems/ledger-rolled-back")
+    ready = caller.http.get("/readyz")
+    assert ready.status_code == 503
+    assert "do not continue what this host signed" in ready.json()["checks"]["ledger"]["detail"]
+
+
+def assert_goes_on(data_dir: Path, caller: Caller) -> None:
+    """Each decision that was acknowledged is there, or in the range that the successor names; sent again it is taken."""
+    opening = entry_zero(data_dir)
+    first, end = opening["predecessor"]["missing"]
+    assert opening["consent"] == "signed-in"
+    kept, acknowledged = stored(data_dir), list(caller.acknowledged)
+    lost = [(sent, receipt) for sent, receipt in acknowledged if receipt["id"] not in kept]
+    assert lost  # the load went on after the backup
+    assert all(receipt["log"] == opening["predecessor"]["origin"] for _, receipt in lost)
+    assert all(first <= receipt["leaf_index"] < end for _, receipt in lost)
+    again = [caller.post(sent) for sent, _ in lost]
+    assert {receipt["log"] for receipt in again} == {opening["origin"]}
+    assert {receipt["status"] for receipt in again} == {"accepted"}
+    assert caller.post(acknowledged[0][0])["status"] == "duplicate"
 
 
 def test_moved_to_another_host_without_its_head_store_two_adopt_what_is_there(data_dir: Path) -> None:
