@@ -119,7 +119,7 @@ def assert_refuses(product: running.Product, caller: Caller) -> None:
 
 
 def assert_goes_on(data_dir: Path, caller: Caller) -> None:
-    """Each decision that was acknowledged is there, or in the range that the successor names; sent again it is taken."""
+    """What was acknowledged is there, or in the range that the successor names; sent again it is taken."""
     opening = entry_zero(data_dir)
     first, end = opening["predecessor"]["missing"]
     assert opening["consent"] == "signed-in"
