@@ -84,7 +84,7 @@ class TwoAdministratorsCommand(BaseCommand):
     # --- two steps ----------------------------------------------------------------------------------------------------
     def _ask(self, what: CustodyRequest.What, options: dict[str, Any]) -> None:
         person = self._sign_in(options["by"], with_code=True)
-        reason = options["reason"] or input("Why (for the administrator who is asked to agree): ")
+        reason = options["reason"] or _asked_why()
         try:
             request = ask_custody(
                 actor=rights.as_actor(person), what=what, reason=reason, log_ids=self.log_ids(options)
@@ -174,6 +174,13 @@ class CustodyCommand(TwoAdministratorsCommand):
     def act(self, log: Log, asked_by: Person, approved_by: Person, options: dict[str, Any]) -> str:
         """Do it for one log; returns the line to print."""
         raise TypeError("a custody command says what it does")
+
+
+def _asked_why() -> str:
+    try:
+        return input("Why (for the administrator who is asked to agree): ")
+    except EOFError:
+        raise CommandError("Say why, for the administrator who is asked to agree: --reason.") from None
 
 
 def in_words(error: ServiceError) -> str:

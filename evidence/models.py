@@ -6,6 +6,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from audit.models.cases import MAX_TEXT
 from config.database import Access
 from config.ids import new_id
 from governance.models import LetterTemplate
@@ -212,13 +213,13 @@ class CustodyRequest(GovernedRow):
     logs = models.JSONField(default=list)
     """What each log was found to be, so that nothing else is done than what both saw: ids, sizes and roots."""
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.ASKED)
-    reason = models.TextField(max_length=2000)
+    reason = models.TextField(max_length=MAX_TEXT)
     requested_by_id = models.UUIDField()
     requested_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     decided_by_id = models.UUIDField(null=True, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
-    answer = models.TextField(blank=True, max_length=2000)
+    answer = models.TextField(blank=True, max_length=MAX_TEXT)
     carried_out_at = models.DateTimeField(null=True, blank=True)
     seal_pending = models.BooleanField(default=False, editable=False)
 

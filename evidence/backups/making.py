@@ -26,7 +26,7 @@ from django.utils import timezone
 
 from config.errors import ServiceError
 from evidence.backups import dumping, folders
-from evidence.backups.keys import digest_key_text, key_files, public_keys_in
+from evidence.backups.keys import digest_key_text, key_files
 from evidence.backups.manifest import (
     DUMP,
     FORMAT,
@@ -49,10 +49,11 @@ from intake.digests import fingerprint_of
 from ledger.entries import Actor, draft_entry
 from ledger.errors import CANNOT_SEAL_NOW, HeadStoreUnavailable, LogClosed
 from ledger.heads import head_store
-from ledger.key_file import read_seeds
+from ledger.key_file import parse_seeds
 from ledger.models import Log
 from ledger.sealing import sealing
 from ledger.selectors import latest_checkpoint, registry_log
+from ledger.signing import public_key
 from ledger.tlog import EMPTY_ROOT
 
 logger = structlog.get_logger(__name__)
@@ -167,7 +168,7 @@ def _write(
             folders.write(keys_folder / file, content)
         manifest = _with_files(manifest, folder, progress)
         data = manifest.as_bytes()
-        _write_manifest(folder, data)
+        _write_manifest(folder, data, _seeds(keys))
         if keys_folder != folder:
             folders.write(keys_folder / MANIFEST, data)
     return manifest, data
@@ -255,7 +256,7 @@ def _described(
         migrations=applied,
         logs=[_mark(row, signed, head_trouble) for row in connection.execute(MARKS)],
         has_keys=has_keys,
-        signing_keys=[key.hex() for key in _public_keys(keys)],
+        signing_keys=[public_key(seed).hex() for seed in _seeds(keys)],
         digest_key=fingerprint_of(digest) if digest else "",
         files=[],
     )
@@ -276,10 +277,6 @@ def _mark(row: tuple[Any, ...], signed: dict[uuid.UUID, tuple[str, str]], head_t
     )
 
 
-def _public_keys(keys: dict[str, bytes]) -> list[bytes]:
-    return public_keys_in(Path(settings.SIGNING_KEY_FILE)) if SIGNING_KEY in keys else []
-
-
 def _dump(path: Path, url: str, connection: "psycopg.Connection[Any]", snapshot: str, progress: Progress) -> None:
     program = dumping.client("pg_dump", server_version=connection.info.server_version)
     how = ["--format=custom", "--no-password", f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_PATIENCE}"]
@@ -291,17 +288,19 @@ def _with_files(manifest: Manifest, folder: Path, progress: Progress) -> Manifes
     return msgspec.structs.replace(manifest, files=marks)
 
 
-def _write_manifest(folder: Path, data: bytes) -> None:
+def _write_manifest(folder: Path, data: bytes, seeds: tuple[bytes, ...]) -> None:
     folders.write(folder / MANIFEST, data)
-    seeds = _signing_seeds()
     if seeds:
         note = sign_manifest(data, origin=settings.ORIGIN, seeds=seeds)
         folders.write(folder / SIGNATURE, note.encode())
 
 
-def _signing_seeds() -> tuple[bytes, ...]:
-    path = Path(settings.SIGNING_KEY_FILE)
-    return read_seeds(path) if path.exists() else ()
+def _seeds(keys: dict[str, bytes]) -> tuple[bytes, ...]:
+    """Out of the very bytes that are backed up: the file may be replaced meanwhile. Errors: `BackupError`."""
+    try:
+        return parse_seeds(keys[SIGNING_KEY].decode()) if SIGNING_KEY in keys else ()
+    except ValueError as error:
+        raise BackupError(f"The signing key cannot be read: {error}.") from None
 
 
 def _own_version() -> str:
