@@ -83,7 +83,7 @@ def restored(
                     if begin.is_filled and isinstance(error, BackupError):
                         raise BackupError(f"{error}\n{FILLED}") from None
                     raise
-                (data_dir / layout.RESTORING).unlink()  # from here on it stands
+                _conclude(data_dir)
                 yield Restored(manifest, plan.heads, plan.said)
     except StandaloneError as error:
         raise BackupError(str(error)) from None
@@ -213,6 +213,15 @@ def _mark(data_dir: Path, plan: Plan) -> None:
         Path(before).rename(after)
         if Path(before).name != ORIGIN:
             plan.said.append(f"{before} is kept as {after}.")
+
+
+def _conclude(data_dir: Path) -> None:
+    """From here on it stands. A name that was only made up, when this command began, is nothing to keep."""
+    marker = data_dir / layout.RESTORING
+    made_up = json.loads(marker.read_text())["aside"].get(str(data_dir / ORIGIN))
+    marker.unlink()
+    if made_up:
+        Path(made_up).unlink()
 
 
 def _put(plan: Plan) -> None:
