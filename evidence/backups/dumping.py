@@ -41,10 +41,15 @@ def connect(url: str) -> "psycopg.Connection[tuple[object, ...]]":
     try:
         return psycopg.connect(url, connect_timeout=10, application_name="answerable backup")
     except psycopg.OperationalError as error:
-        hint = " Start it first: `python -m config.standalone database` starts PostgreSQL alone."
-        raise BackupError(
-            f"The database does not answer: {str(error).strip()}.{hint if settings.DATABASE_URL is None else ''}"
-        ) from None
+        raise no_answer(error) from None
+
+
+def no_answer(error: Exception) -> BackupError:
+    """What to say, and what to do about it."""
+    hint = " Start it first: `python -m config.standalone database` starts PostgreSQL alone."
+    return BackupError(
+        f"The database does not answer: {str(error).strip()}.{hint if settings.DATABASE_URL is None else ''}"
+    )
 
 
 def client(name: str, *, server_version: int) -> Path:

@@ -146,6 +146,8 @@ def _disk_errors(target: Path) -> Iterator[None]:
         raise BackupError(f"{where}{error.strerror}. Nothing of it was kept.") from error
     except sqlite3.Error as error:
         raise BackupError(f"The head store could not be copied ({error}). Nothing of it was kept.") from error
+    except DatabaseError as error:
+        raise dumping.no_answer(error) from error
 
 
 def _write(

@@ -67,7 +67,7 @@ def restored(
     """
     manifest = checked.manifest
     _require_version(manifest)
-    data_dir = Path(settings.DATA_DIR)
+    data_dir, stands = Path(settings.DATA_DIR), False
     try:
         with only_one_on(data_dir):
             _clear(data_dir)
@@ -84,10 +84,13 @@ def restored(
                         raise BackupError(f"{error}\n{FILLED}") from None
                     raise
                 _conclude(data_dir)
+                stands = True
                 yield Restored(manifest, plan.heads, plan.said)
     except StandaloneError as error:
         raise BackupError(str(error)) from None
     except OSError as error:
+        if stands:
+            raise
         raise BackupError(f"{error.filename or data_dir}: {error.strerror}. The place is as it was.") from error
 
 
