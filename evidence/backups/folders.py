@@ -14,6 +14,7 @@ from evidence.backups.manifest import BackupError, read_manifest
 
 NAMED = re.compile(r"answerable-\d{8}T\d{6}Z")
 PARTIAL, REMOVING = ".partial-", ".removing-"
+UNFINISHED = re.compile(rf"({re.escape(PARTIAL)}|{re.escape(REMOVING)}){NAMED.pattern}")
 LOCK = ".answerable-backup.lock"
 
 
@@ -49,7 +50,7 @@ def only_one_in(target: Path) -> Iterator[None]:
         except BlockingIOError:
             raise BackupError(f"Another backup is being made in {target}.") from None
         for leftover in target.iterdir():
-            if leftover.name.startswith((PARTIAL, REMOVING)):
+            if UNFINISHED.fullmatch(leftover.name):
                 shutil.rmtree(leftover)
         yield
 
