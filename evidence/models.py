@@ -210,7 +210,7 @@ class CustodyRequest(GovernedRow):
     UNSEALED_FIELDS = ("seal_pending",)
 
     what = models.CharField(max_length=20, choices=What.choices)
-    logs = models.JSONField(default=list)
+    logs = models.JSONField(default=list, blank=True)
     """What each log was found to be, so that nothing else is done than what both saw: ids, sizes and roots."""
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.ASKED)
     reason = models.TextField(max_length=MAX_TEXT)

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                         max_length=20,
                     ),
                 ),
-                ("logs", models.JSONField(default=list)),
+                ("logs", models.JSONField(blank=True, default=list)),
                 (
                     "status",
                     models.CharField(
@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
                         max_length=20,
                     ),
                 ),
-                ("logs", models.JSONField(default=list)),
+                ("logs", models.JSONField(blank=True, default=list)),
                 (
                     "status",
                     models.CharField(

@@ -262,6 +262,11 @@ def other_digest_key(folder: Path) -> None:
     refile(folder, "digest.key")
 
 
+def linked_origin(folder: Path) -> None:
+    (folder / "origin").rename(folder.with_name("elsewhere"))
+    (folder / "origin").symlink_to(folder.with_name("elsewhere"))
+
+
 def repaired_manifest(folder: Path) -> None:
     """The digest of what was altered put right in the manifest, without the key."""
     flip(folder / "database.dump")
@@ -283,10 +288,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "the signature is missing": (lambda folder: (folder / "manifest.sig").unlink(), "was signed when it was made"),
     "the manifest is missing": (lambda folder: (folder / "manifest.json").unlink(), "is no backup"),
     "a file too many": (lambda folder: (folder / "extra").write_text("x"), "does not belong"),
-    "a link in the place of a file": (
-        lambda folder: ((folder / "origin").unlink(), (folder / "origin").symlink_to("/etc/hostname")),
-        "origin is missing",
-    ),
+    "a link in the place of a file": (linked_origin, "origin is missing"),
     "the digests put right without the key": (repaired_manifest, "another manifest|not signed|fails"),
     "the signature of another manifest": (swapped_signature, "another manifest"),
     "a signer who made their own key": (another_signer, "not signed by any of the keys"),

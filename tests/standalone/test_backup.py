@@ -69,7 +69,7 @@ def test_the_database_is_lost_an_older_backup_restored_and_what_is_missing_is_na
     old, backups = data_dir / "old", data_dir / "backups"
     old.mkdir()
     told: list[Exception] = []
-    sdk = {"system": SYSTEM, "model_version": "1", "spool_dir": tmp_path / "spool", "risk": "high"}
+    sdk: dict[str, Any] = {"system": SYSTEM, "model_version": "1", "spool_dir": tmp_path / "spool", "risk": "high"}
     with running.running(old) as product:
         installation = set_up(product)
         caller = Caller(product.url, installation.key)
