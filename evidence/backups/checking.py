@@ -137,6 +137,4 @@ def _check_checkpoint(mark: LogMark, keys: Sequence[bytes]) -> None:
     if signed.tree_size > mark.tree_size or (
         signed.tree_size == mark.tree_size and signed.root_hash.hex() != mark.root_hash
     ):
-        raise BackupError(
-            f"The checkpoint of {mark.origin} in the manifest is not of the tree that the manifest names."
-        )
+        raise BackupError(f"The checkpoint of {mark.origin} in the manifest is of another tree than the one it names.")

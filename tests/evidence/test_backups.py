@@ -298,7 +298,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: other_mark(folder, tree_size=1), "The head store knows|another tree",
     ),
     "another root than its checkpoint, signed for": (
-        lambda folder: other_mark(folder, root_hash="00" * 32), "another tree",
+        lambda folder: other_mark(folder, root_hash="00" * 32), "another tree|not of the tree",
     ),
     "a checkpoint of nobody, signed for": (
         lambda folder: other_mark(folder, checkpoint="x\n1\nAAAA\n\n— x AAAA\n"), "checkpoint",
@@ -408,7 +408,7 @@ class TestUnderLoad:
         while process.poll() is None:
             record(source.log, source.account, 20)
             sizes.append(latest_head(source.log.id).tree_size)
-        assert process.returncode == 0, process.communicate()
+        assert process.returncode == 0
         [folder] = named(tmp_path / "backups", "answerable-")
         manifest, _ = read_manifest(folder)
         mark = next(mark for mark in manifest.logs if mark.id == source.log.id)
@@ -435,7 +435,7 @@ def run(environment: dict[str, str], *arguments: object) -> "subprocess.Complete
 def begin(environment: dict[str, str], target: Path) -> "subprocess.Popen[str]":
     command = [sys.executable, str(PROJECT / "manage.py"), "backup", str(target), "--quiet"]
     return subprocess.Popen(
-        command, env=environment, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, env=environment, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
     )
 
 

@@ -67,7 +67,12 @@ class TestRestored:
             assert (place.data_dir / name).read_bytes() == (INSTALLATION / name).read_bytes()
             assert (place.data_dir / name).stat().st_mode & 0o077 == 0
         assert place.query("SELECT count(*) FROM audit_decision") == [(300,)]
-        assert place.manage("create_system", "--slug", "later", "--name", "Later").returncode == 0
+        assert (
+            place.manage(
+                "create_system", "--slug", "later", "--name", "Later", "--accountable", "a@example.org"
+            ).returncode
+            == 0
+        )
 
     def test_the_role_of_the_service_may_what_it_may(self, source: Organisation, backup: Path, place: Place) -> None:
         assert place.restore(backup, "--heads", "backup", "--no-verify").returncode == 0
@@ -103,7 +108,7 @@ class TestRestored:
         assert done.returncode == 3
         assert done.stdout.count("is not known to this host") == 2
         assert "adopt_head LOG" in done.stdout and "--tail-unknown" in done.stdout
-        refused = place.manage("create_system", "--slug", "later", "--name", "Later")
+        refused = place.manage("create_system", "--slug", "later", "--name", "Later", "--accountable", "a@example.org")
         assert refused.returncode != 0
 
     def test_a_backup_without_keys_takes_them_from_where_they_are(self, source: Organisation, tmp_path: Path) -> None:

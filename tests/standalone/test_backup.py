@@ -160,7 +160,7 @@ def test_moved_to_another_host_without_its_head_store_two_adopt_what_is_there(da
         assert (again["status"], again["id"]) == ("duplicate", first["id"])
         assert caller.post(record())["log"] == first["log"]
         assert logs_of(new) == before
-        product.manage("create_system", "--slug", "another", "--name", "Another")
+        product.manage("create_system", "--slug", "another", "--name", "Another", "--accountable", ANNA)
         assert len({origin.rpartition("/logs/")[0] for _, origin in logs_of(new)}) == 1
         done(new, "verify_logs", "--quiet")
 
