@@ -1,7 +1,7 @@
 # `make` or `make help` says what there is. PORT=, CONTROL_PORT=, DATA_DIR= and PYTHON= may be given to run and demo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint types layers js unit sdk e2e browser bench verifier-page endurance endurance-sdk pictures lock install dev format clean
+.PHONY: help demo run backup restore test lint types layers js unit sdk e2e browser bench verifier-page endurance endurance-sdk pictures lock install dev format clean
 
 ifdef PORT
 export ANSWERABLE_PORT := $(PORT)
@@ -30,6 +30,14 @@ demo: install ## start it with made-up AI systems, people and a stream of decisi
 
 run: install ## start it empty; prints the link that creates the first administrator
 	@exec $(BIN)/python -m config.standalone run
+
+backup: install ## a backup into a new folder below TO=, while it runs (docs/operations.md)
+	@test -n "$(TO)" || { echo "Say where backups go: make backup TO=/backup"; exit 1; }
+	@exec $(BIN)/python manage.py backup "$(abspath $(TO))"
+
+restore: install ## a backup, FROM=, into a data folder without a database; HEADS= where none survived
+	@test -n "$(FROM)" || { echo "Say which: make restore FROM=/backup/answerable-20261121T070000Z DATA_DIR=/srv/new"; exit 1; }
+	@exec $(BIN)/python manage.py restore "$(abspath $(FROM))" $(if $(HEADS),--heads $(HEADS))
 
 test: dev ## everything that checks the project
 	@$(STEP) "Style (ruff)" $(MAKE) --no-print-directory lint

@@ -38,6 +38,7 @@ app.conf.beat_schedule = {
     "run-erasures": {"task": "evidence.tasks.run_erasures_task", "schedule": 60.0},
     "announce-purge": {"task": "evidence.tasks.announce_purge_task", "schedule": 3600.0},
     "run-purges": {"task": "evidence.tasks.run_purges_task", "schedule": 60.0},
+    "seal-custody-requests": {"task": "evidence.tasks.seal_waiting_requests_task", "schedule": 60.0},
     "forget-letter-drafts": {"task": "evidence.tasks.forget_letter_drafts_task", "schedule": 24 * 3600.0},
     "run-exports": {"task": "evidence.tasks.run_exports_task", "schedule": 5.0, "options": {"expires": 10}},
     "sweep-exports": {"task": "evidence.tasks.sweep_exports_task", "schedule": 60.0},

@@ -42,6 +42,10 @@ SIGNING_KEY_FILE = Path(env.str("SIGNING_KEY_FILE", str(DATA_DIR / "signing.key"
 # `default` is the role `app`. `keeper` owns the tables and exists only where migrations and partitions are made.
 DATABASE_URL = env.str("DATABASE_URL", None)
 ADMIN_DATABASE_URL = env.str("ADMIN_DATABASE_URL", None)
+BACKUP_DATABASE_URL = env.str("BACKUP_DATABASE_URL", None)
+"""For `manage.py backup` alone: a role that may read everything. Unless given, the owner's."""
+BACKUP_DAYS = env.int("BACKUP_DAYS", None, validate=validate.Range(1))
+"""How long backups are kept: `manage.py backup` removes older ones. Until then a backup holds what was erased since."""
 SESSION_LIMITS = (
     "-c synchronous_commit=on -c lock_timeout=5s -c statement_timeout=60s -c idle_in_transaction_session_timeout=30s"
 )

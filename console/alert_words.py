@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 
 from audit.models import Case, Clock
 from console.switchboard.places import place_of
+from evidence.models import CustodyRequest
 from governance.admin.pages import page_link
 from governance.models import Person, ServiceAccount
 from notices.words import moment, shows
@@ -43,12 +44,15 @@ def _account(value: str) -> SafeString | None:
     return page_link(row) if row else None
 
 
-@shows("not_to_be_closed_by", "Done by, so another closes this")
-def _done_by(value: str) -> SafeString | None:
+def _person(value: str) -> SafeString | None:
     row = Person.objects.filter(pk=UUID(value)).first()
     return page_link(row) if row else None
 
 
+shows("not_to_be_closed_by", "Done by, so another closes this")(_person)
+shows("asked_by", "Asked by")(_person)
+shows("approved_by", "Agreed to by")(_person)
+shows("custody", "What was done")(lambda value: str(CustodyRequest.What(value).label))
 shows("due_at", "Due")(moment)
 shows("clock", "What is due")(lambda value: str(Clock(value).label))
 shows("epoch", "Epoch of the change")(str)

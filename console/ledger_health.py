@@ -97,8 +97,8 @@ def _state(row: tuple[Any, ...], signed: dict[uuid.UUID, StoredHead] | None) -> 
         audit_started_at=row[10],
         audit_finished_at=row[11],
         findings=findings,
-        trouble=(CONTRADICTED if row[13] else "")
-        or _trouble(log_id, size, root, signed)
+        # what a closed log has lost was stated; whether it lost yet more, the self-audit finds
+        trouble=("" if row[5] else (CONTRADICTED if row[13] else "") or _trouble(log_id, size, root, signed))
         or (f"the self-audit found {len(findings)} mismatches" if findings else ""),
     )
 

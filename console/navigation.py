@@ -121,6 +121,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
         [
             Entry("Logs", "account_tree", "admin:logs", (Act.LEDGER_VIEW,)),
             Entry("Witnesses", "visibility", "admin:witnesses", (Act.LEDGER_VIEW,)),
+            Entry("Custody", "key_vertical", "admin:custody", (Act.LOG_CLOSE, Act.HEAD_ADOPT, Act.SIGNING_KEY_ROTATE)),
             Entry("Quarantine", "report", "admin:intake_quarantinedrecord_changelist", QUARANTINE),
             Entry("Sources", "sensors", "admin:intake_source_changelist", (Act.DECISION_VIEW,)),
         ],

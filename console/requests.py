@@ -13,8 +13,9 @@ from audit.services.holds import place_of_hold
 from evidence.erasure.reading import act_of as act_of_erasure
 from evidence.erasure.reading import consents_to_answer
 from evidence.erasure.telling import WHAT as WHAT_ERASURES_WANT
-from evidence.models import Export
+from evidence.models import CustodyRequest, Export
 from evidence.retention.reading import place_of_rule
+from evidence.services.custody_requests import ACTS
 from governance import rights
 from governance.acts import Act
 from governance.credentials import self_made_pairs
@@ -72,6 +73,7 @@ def agreeable(person: Person) -> list[Asked]:
         *_promotions(),
         *_grants(now),
         *_exports(),
+        *_custody(now),
     ]
     held = rights.held_by(person)
     mine = _agreed_by(person, held, [each for each in found if person.pk not in each.not_by])
@@ -301,6 +303,21 @@ def _exports() -> Iterator[Asked]:
             page=reverse("admin:export", args=[row.pk]),
         )
         for row in Export.objects.filter(status=Export.Status.REQUESTED)
+    )
+
+
+def _custody(now: datetime) -> Iterator[Asked]:
+    rows = CustodyRequest.objects.filter(status=CustodyRequest.Status.ASKED, expires_at__gt=now)
+    return (
+        Asked(
+            act=ACTS[CustodyRequest.What(row.what)],
+            wants=row.get_what_display(),
+            system_id=None,
+            by=row.requested_by_id,
+            at=row.requested_at,
+            page=reverse("admin:custody_request", args=[row.pk]),
+        )
+        for row in rows
     )
 
 

@@ -15,6 +15,7 @@ from console.views import (
     clients,
     comparing,
     configurations,
+    custody,
     decision,
     decisions,
     demo,
@@ -193,6 +194,10 @@ urlpatterns: list[URLPattern] = [
     path("logs/witnesses/", witnesses.witnesses, name="witnesses"),
     path("logs/<uuid:log_id>/checkpoint", logs.checkpoint, name="log_checkpoint"),
     path("logs/<uuid:log_id>/witnessed", witnesses.witnessed, name="log_witnessed"),
+    path("logs/custody/", custody.custody, name="custody"),
+    path("logs/custody/ask/<slug:what>", custody.ask, name="custody_ask"),
+    path("logs/custody/<uuid:custody_id>/", custody.custody_request, name="custody_request"),
+    path("logs/custody/<uuid:custody_id>/<slug:answer>", custody.answer, name="custody_answer"),
     # who has no second factor yet may stop, and may not loosen: the names say which is which
     path("switchboard/", switchboard.switchboard, name="switchboard"),
     path("switchboard/live", switchboard.live, name="switchboard_live"),

@@ -54,6 +54,38 @@ class TwoAdministratorsNeeded(Forbidden):
     meaning = "One administrator asks and another approves; neither may have set up the other within the last 7 days."
 
 
+class CustodyRequestNotFound(NotFound):
+    code = "custody-request-not-found"
+    title = "There is no such request"
+
+
+class CustodyRequestExists(Conflict):
+    code = "custody-request-exists"
+    title = "This is asked for already"
+    meaning = "One request for an act of custody waits at a time. Answer that one, or withdraw it, first."
+
+
+class CustodyRequestNotOpen(Conflict):
+    code = "custody-request-not-open"
+    title = "This request does not wait for this"
+    meaning = "It was answered, withdrawn or carried out meanwhile, or nobody did so within a day."
+
+
+class NothingToDo(Conflict):
+    code = "nothing-to-do"
+    title = "No log needs this"
+    meaning = "Logs are closed that lost their tail, and heads adopted of logs that this host does not know."
+
+
+class CustodyChanged(Conflict):
+    code = "custody-changed"
+    title = "A log is not as both saw it"
+    meaning = (
+        "Since this was asked for, the database or the head store has changed, or this is another host. It is to be "
+        "asked for again, and agreed to for what is there now."
+    )
+
+
 class RotationUnderWay(Conflict):
     code = "rotation-under-way"
     title = "The signing key is being replaced already"

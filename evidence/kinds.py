@@ -30,6 +30,13 @@ RETENTION_HELD = Kind("retention.held", Belongs.REGISTRY, "somebody who was told
 RETENTION_STARTED = Kind("retention.started", Belongs.REGISTRY, "a purge began, at the time that was told")
 RETENTION_PURGED = Kind("retention.purged", Belongs.SCOPE, "what was past its time was erased: how many, their digest")
 RETENTION_CONCLUDED = Kind("retention.concluded", Belongs.REGISTRY, "a purge is over: counts by AI system, the digest")
+BACKUP_MADE = Kind("backup.made", Belongs.REGISTRY, "a backup of the installation was made: the digest of its manifest")
+CUSTODY_ASKED = Kind("custody.asked", Belongs.REGISTRY, "an administrator asked for an act of custody")
+CUSTODY_APPROVED = Kind("custody.approved", Belongs.REGISTRY, "a second administrator agreed to an act of custody")
+CUSTODY_CARRIED_OUT = Kind("custody.carried_out", Belongs.REGISTRY, "an act of custody that two agreed to was done")
+CUSTODY_REFUSED = Kind("custody.refused", Belongs.REGISTRY, "a second administrator said no to an act of custody")
+CUSTODY_WITHDRAWN = Kind("custody.withdrawn", Belongs.REGISTRY, "an act of custody is asked for no more")
+CUSTODY_VOIDED = Kind("custody.voided", Belongs.REGISTRY, "an act of custody was not carried out in time")
 ERASURE_PERFORMED = Kind("erasure.performed", Belongs.SCOPE, "what is erasable in the row it is about was erased")
 CHECKPOINT_CONTRADICTED = Kind(
     "checkpoint.contradicted",

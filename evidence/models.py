@@ -3,8 +3,10 @@
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
+from audit.models.cases import MAX_TEXT
 from config.database import Access
 from config.ids import new_id
 from evidence.anchor_models import Anchor, AnchorKind, AnchorTarget, Cosignature, Outcome, Timestamp
@@ -12,7 +14,7 @@ from evidence.exports.models import Export, ExportDownload, ExportPlace, ExportW
 from governance.models import LetterTemplate
 from governance.models.letter_templates import language_tag
 from ledger.models import Log
-from ledger.rows import KeyedRow, key_once
+from ledger.rows import GovernedRow, KeyedRow, key_once
 
 __all__ = [
     "Anchor",
@@ -179,3 +181,68 @@ class ExplanationLetter(KeyedRow):
     def stands(self) -> bool:
         """Whether it is what is said today: neither withdrawn nor replaced."""
         return self.status == self.Status.ISSUED and not hasattr(self, "replaced_by")
+
+
+class CustodyRequest(GovernedRow):
+    """An act of custody that one administrator asks for and another one agrees to, each signed in; a command at the
+    host then carries it out. Where the registry log takes no entry it is kept unsealed, and sealed as soon as it does.
+    """
+
+    class What(models.TextChoices):
+        CLOSE = "close_logs", "close the logs that lost their tail"
+        CLOSE_UNKNOWN = "close_unknown", "close logs whose tail nobody knows"
+        ADOPT = "adopt_heads", "adopt the heads of logs that lost nothing"
+        BEGIN_ROTATION = "begin_rotation", "begin to replace the signing key"
+        FINISH_ROTATION = "finish_rotation", "retire the old signing key"
+        WITHDRAW_KEYS = "withdraw_keys", "retire a key that was announced and lost"
+
+    class Status(models.TextChoices):
+        ASKED = "asked", "waits for a second administrator"
+        APPROVED = "approved", "agreed to, not carried out yet"
+        CARRIED_OUT = "carried_out", "carried out"
+        REFUSED = "refused"
+        WITHDRAWN = "withdrawn"
+        VOID = "void", "expired"
+
+    ERASABLE_FIELDS = ("reason", "answer")
+    UNSEALED_FIELDS = ("seal_pending",)
+
+    what = models.CharField(max_length=20, choices=What.choices)
+    logs = models.JSONField(default=list, blank=True)
+    """What each log was found to be, so that nothing else is done than what both saw: ids, sizes and roots."""
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.ASKED)
+    reason = models.TextField(max_length=MAX_TEXT)
+    requested_by_id = models.UUIDField()
+    requested_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    decided_by_id = models.UUIDField(null=True, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    answer = models.TextField(blank=True, max_length=MAX_TEXT)
+    carried_out_at = models.DateTimeField(null=True, blank=True)
+    seal_pending = models.BooleanField(default=False, editable=False)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index("id", condition=Q(seal_pending=True), name="custody_waits")]
+        constraints = [
+            models.UniqueConstraint("what", condition=Q(status__in=["asked", "approved"]), name="custody_asked_once"),
+            models.CheckConstraint(condition=~Q(decided_by_id=F("requested_by_id")), name="custody_by_another"),
+            models.CheckConstraint(
+                condition=Q(status__in=["asked", "withdrawn", "void"])
+                | Q(decided_by_id__isnull=False, decided_at__isnull=False),
+                name="custody_decided_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="carried_out", carried_out_at__isnull=False)
+                | ~Q(status="carried_out") & Q(carried_out_at=None),
+                name="custody_carried_out_when",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Request to {self.get_what_display()}"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether anything can still come of it."""
+        return self.status in (self.Status.ASKED, self.Status.APPROVED) and self.expires_at > timezone.now()

@@ -12,6 +12,7 @@ from evidence.exports.running import RUNS, run_exports
 from evidence.exports.sweeping import clear_scratch, clear_up, expire_exports, forget_erased
 from evidence.services import anchoring, exposure_alerts, witness_heads
 from evidence.services.checkpoints import record_checkpoints
+from evidence.services.custody_requests import seal_waiting_requests
 from evidence.services.erasure_runs import run_erasures, search_for_finds
 from evidence.services.letter_drafts import forget_letter_drafts
 from evidence.services.purges import announce_purge, run_purges
@@ -43,6 +44,11 @@ def audit_loose_ends_task() -> int:
 @shared_task
 def alert_discontinued_task() -> int:
     return alert_discontinued(actor=SERVER)
+
+
+@shared_task
+def seal_waiting_requests_task() -> int:
+    return seal_waiting_requests()
 
 
 @shared_task

@@ -32,8 +32,16 @@ def digest_key(purpose: str) -> bytes:
 
 @lru_cache(maxsize=8)
 def _derived(purpose: str, given: str | None, data_dir: Path) -> bytes:
-    key = given or _stored(data_dir / "digest.key")
+    return _for_purpose(purpose, given or _stored(data_dir / "digest.key"))
+
+
+def _for_purpose(purpose: str, key: str) -> bytes:
     return sha256(f"answerable.{purpose}\0{key}".encode()).digest()
+
+
+def fingerprint_of(key: str) -> str:
+    """What tells a key from another one, in hex, and opens nothing: backups name the one that belongs to them."""
+    return _for_purpose("fingerprint", key).hex()[:32]
 
 
 def _stored(path: Path) -> str:

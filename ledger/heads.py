@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +71,19 @@ class HeadStore:
         with self._connection() as db:
             rows = db.execute("SELECT log_id, tree_size, root_hash FROM heads WHERE log_id != ?", (PROBE,)).fetchall()
         return {uuid.UUID(bytes=log_id): StoredHead(size, root) for log_id, size, root in rows}
+
+    def copy_to(self, target: Path) -> None:
+        """Write the heads as they stand at one moment into a new file, whoever else writes meanwhile.
+
+        Errors: `HeadStoreUnavailable`, `OSError` and `sqlite3.Error` of the new file.
+        """
+        with self._connection() as db:
+            db.execute("SELECT count(*) FROM heads").fetchone()  # what cannot be read is our fault, not the copy's
+            source = db
+        with closing(sqlite3.connect(target, isolation_level=None)) as copy:
+            source.backup(copy)
+            copy.execute("DELETE FROM heads WHERE log_id = ?", (PROBE,))
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a journal beside it
 
     def check_writable(self) -> None:
         """Raise `HeadStoreUnavailable` unless a write goes through.

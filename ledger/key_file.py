@@ -26,13 +26,14 @@ def read_seeds(path: Path) -> tuple[bytes, ...]:
         stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
         known = _read.get(path)
         if known is None or known[0] != stamp:
-            known = _read[path] = (stamp, _parsed(path.read_text()))
+            known = _read[path] = (stamp, parse_seeds(path.read_text()))
     except (OSError, ValueError) as error:
         raise SigningKeyUnavailable(f"{path.name}: {error}") from error
     return known[1]
 
 
-def _parsed(text: str) -> tuple[bytes, ...]:
+def parse_seeds(text: str) -> tuple[bytes, ...]:
+    """The seeds in the text of a key file, newest first. Errors: ValueError."""
     seeds = tuple(bytes.fromhex(line) for line in text.split())
     if not 1 <= len(seeds) <= MOST or any(len(seed) != SEED_BYTES for seed in seeds):
         raise ValueError(f"it does not hold one key, or two, of {SEED_BYTES} bytes in hex")

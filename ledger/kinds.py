@@ -36,6 +36,7 @@ class Kind:
 LOG_OPENED = Kind("log.opened", Belongs.SYSTEM, "entry 0 of an AI system's log: names the system and the registry")
 REGISTRY_OPENED = Kind("registry.opened", Belongs.REGISTRY, "entry 0 of the registry log")
 SYSTEM_LOG_OPENED = Kind("log.announced", Belongs.REGISTRY, "an AI system's log was opened")
+LOG_LOST = Kind("log.lost", Belongs.REGISTRY, "a log that was signed for is not in the database at all")
 KEY_ANNOUNCED = Kind("key.announced", Belongs.SCOPE, "a key signs this log from here on; a later one is signed for")
 KEY_RETIRED = Kind("key.retired", Belongs.SCOPE, "a key signs this log no more: up to here its signature counts")
 CHECKPOINT_RECORDED = Kind("checkpoint.recorded", Belongs.REGISTRY, "the checkpoint of a log that grew")

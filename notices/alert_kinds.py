@@ -41,6 +41,11 @@ ALERT_KINDS = {
         "Controls were set back",
         "Clients knew a newer state than the database, as after a restore. The stricter one holds.",
     ),
+    "custody.by_passwords": AlertKind(
+        "Two passwords at the host's terminal",
+        "Somebody at the host typed the passwords of two administrators to close a log, adopt a head or replace the "
+        "signing key, without either of them signing in. Ask both whether they did.",
+    ),
     "decision.conflicted": AlertKind(
         "Two records under one id",
         "Another record came under the id of a decision. The first one stands.",

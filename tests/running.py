@@ -141,9 +141,11 @@ def launch(
 
 
 @contextmanager
-def running(data_dir: Path, *, what: str = "run", extra: Mapping[str, str] | None = None) -> Iterator[Product]:
+def running(
+    data_dir: Path, *, what: str = "run", port: int | None = None, extra: Mapping[str, str] | None = None
+) -> Iterator[Product]:
     """Start it, wait until it takes requests, stop it in the end."""
-    product = launch(data_dir, what=what, extra=extra)
+    product = launch(data_dir, what=what, port=port, extra=extra)
     try:
         product.wait_started()
         yield product

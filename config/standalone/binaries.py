@@ -48,11 +48,43 @@ def postgres_bin() -> Path:
 
 def postgres_version(folder: Path) -> str:
     """For example "18.6"."""
-    answer = subprocess.run([folder / "postgres", "-V"], capture_output=True, text=True, check=False)
+    return program_version(folder / "postgres")
+
+
+def program_version(program: Path) -> str:
+    """The version of one of PostgreSQL's programs. Errors: `StandaloneError` where it does not run."""
+    answer = subprocess.run([program, "-V"], capture_output=True, text=True, check=False)
     found = re.search(r"\d+(\.\d+)*", answer.stdout)
     if not found:
-        raise StandaloneError(f"{folder / 'postgres'} does not run: {answer.stderr.strip()}")
+        raise StandaloneError(f"{program} does not run: {answer.stderr.strip()}")
     return found[0]
+
+
+def postgres_client(name: str, *, server_major: int) -> Path:
+    """`pg_dump` or `pg_restore` for a server: of its own major version, else of the next later one that is here.
+
+    An earlier one cannot read the server, and what a much later one writes an earlier server may not understand.
+    Errors: `StandaloneError` with what was found.
+    """
+    found: dict[int, Path] = {}
+    for program in _clients(name):
+        found.setdefault(int(program_version(program).split(".")[0]), program)
+    fitting = [major for major in sorted(found) if major >= server_major]
+    if fitting:
+        return found[fitting[0]]
+    here = ", ".join(f"{path} ({major})" for major, path in sorted(found.items())) or "none"
+    raise StandaloneError(
+        f"The server is PostgreSQL {server_major}, and {name} of that version or later is not here. Found: {here}. "
+        f"Install the client programs of PostgreSQL {server_major}, or set ANSWERABLE_PG_BIN to their folder."
+    )
+
+
+def _clients(name: str) -> Iterator[Path]:
+    own = os.environ.get("ANSWERABLE_PG_BIN")
+    folders = [Path(own)] if own else []
+    yield from (path for folder in (*folders, *_postgres_folders()) if (path := folder / name).exists())
+    if found := shutil.which(name):
+        yield Path(found)
 
 
 def broker_program() -> Path:

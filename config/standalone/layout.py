@@ -12,6 +12,8 @@ DATABASE = "answerable"
 DEFAULT_PORT = 8000
 DEMONSTRATION = "demonstration"
 MADE_UP_ORIGIN = re.compile(r"answerable-[0-9a-f]{8}\.local")
+RESTORING = "restoring"
+"""Stands in a data folder while a backup is being restored into it; says in words that this was not finished."""
 PROGRAM = Path(__file__).resolve().parents[2]
 AMONG_THE_SOURCES = (
     "ANSWERABLE_DATA_DIR is the folder of the program itself: keys and records would stand among its sources. "

@@ -1,28 +1,24 @@
 """One foreground process that starts the whole product, keeps it running and stops it in order."""
 
 import errno
-import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from pathlib import Path
-from typing import IO
 
 from config.standalone import layout
 from config.standalone.broker import Broker
 from config.standalone.cluster import Cluster
+from config.standalone.holding import only_one_on, refuse_half_restored
 from config.standalone.naming import agree_on_origin
 from config.standalone.options import PROJECT, Options, child_environment, keeper_environment
 from config.standalone.processes import StandaloneError, end_all, rotate, signal_at_parents_end, supervised_for, tail
+from config.standalone.readiness import readiness_of
 from config.standalone.services import Command, Service
 from config.standalone.static_stamp import stale
 from config.standalone.stopping import StopAsked, StopRequest, ignore_stop_signals, stop_signals
@@ -64,6 +60,7 @@ class Supervisor:
         self.stop_request = StopRequest()
         self.serving = False
         self.demonstration = ""
+        self.troubles: tuple[str, ...] = ()
         self.next_upkeep = time.monotonic() + UPKEEP_EVERY
 
     def run(self) -> None:
@@ -82,6 +79,7 @@ class Supervisor:
 
     # --- starting -----------------------------------------------------------------------------------------------------
     def _start(self) -> None:
+        refuse_half_restored(self.options.data_dir)
         self.logs.mkdir(mode=0o700, exist_ok=True)
         if self.options.what == "demo":
             layout.mark_demonstration(self.options.data_dir)
@@ -107,7 +105,7 @@ class Supervisor:
                 self._begin(service)
             self._wait_until_ready()
         self.serving = True
-        if self.options.what == "demo":
+        if self.options.what == "demo" and not self.troubles:
             with step("Loading the demonstration"):
                 self.demonstration = load_demonstration(self._manage, self.options)
 
@@ -191,13 +189,14 @@ class Supervisor:
     def _wait_until_ready(self) -> None:
         until = time.monotonic() + READY_PATIENCE
         for name, port in (("web", self.options.port), ("control", self.options.control_port)):
-            while not is_ready(self.options.host, port):
+            while not (found := readiness_of(self.options.host, port)).is_up:
                 self.stop_request.heed()
                 self._refuse_early_end()
                 if time.monotonic() > until:
                     log = self._log(name)
                     raise StandaloneError(f"{name} was not ready after {READY_PATIENCE:.0f} s. {log}:\n{tail(log)}")
                 time.sleep(0.1)
+            self.troubles = found.troubles
 
     def _refuse_early_end(self) -> None:
         for watched in self.watched:
@@ -220,7 +219,10 @@ class Supervisor:
         if not os.environ.get("ANSWERABLE_EMAIL_URL") and not os.environ.get("ANSWERABLE_EMAIL_URL_FILE"):
             say(f"  E-mails         {self.options.data_dir / 'mail'} (ANSWERABLE_EMAIL_URL names a mail server)")
         say(f"  manage.py       ANSWERABLE_DATA_DIR={self.options.data_dir} {sys.executable} manage.py ...")
-        if self.options.what == "demo":
+        if self.troubles:
+            words = "\n  ".join(self.troubles)
+            say(f"\n  It runs, and takes no decisions until people have looked:\n  {words}\n  See `manage.py logs`.")
+        elif self.options.what == "demo":
             self._show_demo()
         else:
             self._show_setup_link()
@@ -346,37 +348,6 @@ def clock() -> str:
     return time.strftime("%H:%M:%S")
 
 
-@contextmanager
-def only_one_on(data_dir: Path) -> Iterator[None]:
-    """Hold the data folder: a second start on it is refused by name of the first."""
-    make_data_folder(data_dir)
-    with (data_dir / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StandaloneError(_already_running(data_dir, lock)) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
-
-
-def make_data_folder(data_dir: Path) -> None:
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        (data_dir / "lock").touch()
-    except OSError as error:
-        raise StandaloneError(f"The data folder {data_dir} cannot be used: {error.strerror}.") from None
-
-
-def _already_running(data_dir: Path, lock: IO[str]) -> str:
-    lock.seek(0)
-    return (
-        f"Answerable already runs on {data_dir} (process {lock.read()}). "
-        "Stop that one first, or give another folder with DATA_DIR=..., and another PORT=..."
-    )
-
-
 def refuse_taken_port(host: str, port: int, variable: str) -> None:
     """A server shares its port among its processes, and so would share it with a stranger without a word."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -387,15 +358,3 @@ def refuse_taken_port(host: str, port: int, variable: str) -> None:
         except OSError as error:
             why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
             raise StandaloneError(f"Port {port} on {host} {why}. Choose another with {variable}=...") from None
-
-
-def is_ready(host: str, port: int) -> bool:
-    """Whether the service says that it can take requests."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
-    try:
-        with urllib.request.urlopen(f"http://{host}:{port}/readyz", timeout=5) as answer:
-            return bool(answer.status == HTTPStatus.OK)
-    except urllib.error.HTTPError as error:
-        return error.code == HTTPStatus.NOT_FOUND
-    except OSError:
-        return False

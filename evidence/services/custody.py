@@ -11,6 +11,7 @@ from django.utils import timezone
 from config.ids import new_id
 from evidence.errors import HeadAlreadyKnown, LogStillContinues, TwoAdministratorsNeeded, VerificationFailed
 from evidence.kinds import HEAD_ADOPTED, LOG_CLOSED
+from evidence.log_standing import LogStanding, logs_lost_whole, standing_of
 from evidence.verification import Finding, LogVerification
 from governance import rights
 from governance.acts import Act
@@ -20,20 +21,23 @@ from ledger.entries import Actor, draft_entry
 from ledger.errors import HeadPresent
 from ledger.heads import StoredHead, head_store
 from ledger.key_history import announcement
-from ledger.kinds import LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED
+from ledger.kinds import LOG_LOST, LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED
 from ledger.logs import announce_keys
 from ledger.models import Log, LogClosure
 from ledger.sealing import Seal, sealing
-from ledger.selectors import LogHead, latest_head, registry_log, root_at
+from ledger.selectors import latest_head, registry_log
 from ledger.signing import signers_for
 
 
-def adopt_head(*, actor: Actor, asked_by: Person, approved_by: Person, log: Log) -> StoredHead:
+def adopt_head(
+    *, actor: Actor, asked_by: Person, approved_by: Person, log: Log, request_id: uuid.UUID | None = None
+) -> StoredHead:
     """Make this host, which has no head of a log, take the database's word for it, after verifying the whole log.
 
-    The entry that says so is sealed first and the head is stored after it: a crash in between leaves a host without a
-    head, which can adopt again. Errors: `TwoAdministratorsNeeded`, `HeadAlreadyKnown`, `VerificationFailed` with the
-    first finding.
+    Only for a log that lost nothing: a log that did would be signed a second time from there on (`close_log` with
+    `tail_unknown`). The entry that says so is sealed first and the head is stored after it: a crash in between leaves a
+    host without a head, which can adopt again. `request_id`: as for `close_log`. Errors: `TwoAdministratorsNeeded`,
+    `HeadAlreadyKnown`, `VerificationFailed` with the first finding.
     """
     require_two(Act.HEAD_ADOPT, asked_by, approved_by)
     if head_store().head(log.id) is not None:
@@ -50,7 +54,8 @@ def adopt_head(*, actor: Actor, asked_by: Person, approved_by: Person, log: Log)
         _verify(verification)
         _refuse_findings(verification.conclude())
         head = StoredHead(verification.frontier.size, verification.frontier.root())
-        facts = {"tree_size": head.tree_size, "root_hash": head.root_hash.hex(), **two(asked_by, approved_by)}
+        facts = {"tree_size": head.tree_size, "root_hash": head.root_hash.hex()}
+        facts |= two(asked_by, approved_by, request_id)
         seal.add(log.id, draft_entry(kind=HEAD_ADOPTED, actor=actor, at=timezone.now(), body=facts, about_id=log.id))
     return head
 
@@ -66,21 +71,30 @@ def _refuse_findings(findings: Sequence[Finding]) -> None:
         raise VerificationFailed(str(wrong[0]))
 
 
-def close_log(*, actor: Actor, asked_by: Person, approved_by: Person, log: Log) -> Log:
+def close_log(
+    *,
+    actor: Actor,
+    asked_by: Person,
+    approved_by: Person,
+    log: Log,
+    tail_unknown: bool = False,
+    request_id: uuid.UUID | None = None,
+) -> Log:
     """Close a log whose signed tail is missing from the database, and open its successor.
 
     The successor's entry 0 states the predecessor's origin, the last tree this host signed and the missing range;
-    completeness is proven over the chain. Errors: `TwoAdministratorsNeeded`, `LogStillContinues`.
+    completeness is proven over the chain. `tail_unknown`: of a log of which this host has no head, so that nobody can
+    say how much is missing, or whether anything is; the entry says that. `request_id`: the request by which both agreed
+    while they were signed in; without one they typed their passwords at the host. Errors: `TwoAdministratorsNeeded`,
+    `LogStillContinues`, `HeadAlreadyKnown` of a log whose end is known here.
     """
     require_two(Act.LOG_CLOSE, asked_by, approved_by)
     with sealing() as seal:
         _hold(log.id)
         found = latest_head(log.id)
-        signed = _lost(log, found)
-        if signed is None:
-            raise LogStillContinues(log.origin)
+        lost = _lost(log, standing_of(log, found, head_store().head(log.id)), tail_unknown)
         successor = _successor(log)
-        said = _opening(log, successor, found.tree_size, signed) | two(asked_by, approved_by)
+        said = _opening(log, successor, lost) | two(asked_by, approved_by, request_id)
         kind = REGISTRY_OPENED if log.kind == Log.Kind.REGISTRY else LOG_OPENED
         opening = draft_entry(kind=kind, actor=actor, at=timezone.now(), body=said, about_id=successor.id)
         seal.add(successor.id, opening)
@@ -92,17 +106,27 @@ def close_log(*, actor: Actor, asked_by: Person, approved_by: Person, log: Log) 
     return successor
 
 
-def _lost(log: Log, found: LogHead) -> StoredHead | None:
-    """The largest signed tree that the database does not hold: this host's, or one in somebody else's hands."""
-    here = head_store().head(log.id)
-    elsewhere = [StoredHead(each.tree_size, bytes(each.root_hash)) for each in log.contradictions.all()]
-    lost = [head for head in (here, *elsewhere) if head is not None and not _continues(log, found, head)]
-    return max(lost, key=lambda head: head.tree_size, default=None)
-
-
-def _continues(log: Log, found: LogHead, signed: StoredHead) -> bool:
-    """Whether the database still holds a tree that was signed; it may have grown since."""
-    return found.tree_size >= signed.tree_size and root_at(log.id, signed.tree_size) == signed.root_hash
+def _lost(log: Log, stands: LogStanding, tail_unknown: bool) -> dict[str, Any]:
+    """What the successor says of its predecessor."""
+    if tail_unknown:
+        if stands.signed is not None:
+            raise HeadAlreadyKnown(log.origin)
+        last, more = stands.lost or StoredHead(stands.found.tree_size, stands.found.root_hash), {"tail": "unknown"}
+    else:
+        if stands.signed is None or stands.lost is None:
+            raise LogStillContinues(log.origin)
+        last, more = stands.lost, {}
+    said: dict[str, Any] = {
+        "origin": log.origin,
+        "tree_size": last.tree_size,
+        "root_hash": last.root_hash.hex(),
+        "found": stands.found.tree_size,
+        "missing": [*stands.missing],
+        **more,
+    }
+    if contradicted := [[each.tree_size, bytes(each.root_hash).hex()] for each in log.contradictions.order_by("id")]:
+        said["contradicted"] = contradicted
+    return said
 
 
 def _hold(log_id: uuid.UUID) -> None:
@@ -123,19 +147,8 @@ def _successor(log: Log) -> Log:
     )
 
 
-def _opening(log: Log, successor: Log, found: int, signed: StoredHead) -> dict[str, Any]:
-    said: dict[str, Any] = {
-        "origin": successor.origin,
-        "predecessor": {
-            "origin": log.origin,
-            "tree_size": signed.tree_size,
-            "root_hash": signed.root_hash.hex(),
-            "found": found,
-            "missing": [min(found, signed.tree_size), signed.tree_size],
-        },
-    }
-    if contradicted := [[each.tree_size, bytes(each.root_hash).hex()] for each in log.contradictions.order_by("id")]:
-        said["predecessor"]["contradicted"] = contradicted
+def _opening(log: Log, successor: Log, lost: dict[str, Any]) -> dict[str, Any]:
+    said: dict[str, Any] = {"origin": successor.origin, "predecessor": lost}
     if log.system_id:
         said |= {"system": str(log.system_id), "registry": registry_log().origin}
     return said
@@ -144,6 +157,7 @@ def _opening(log: Log, successor: Log, found: int, signed: StoredHead) -> dict[s
 def _announce(seal: Seal, actor: Actor, log: Log, successor: Log) -> None:
     if log.kind == Log.Kind.REGISTRY:
         announce_keys(seal, successor, actor=actor)
+        _say_lost_logs(seal, actor, successor)
         return  # its own entry 0 says the rest
     registry, at = registry_log(), timezone.now()
     closed = {"log": str(log.id), "origin": log.origin, "successor": successor.origin}
@@ -158,6 +172,14 @@ def _announce(seal: Seal, actor: Actor, log: Log, successor: Log) -> None:
     )
 
 
+def _say_lost_logs(seal: Seal, actor: Actor, registry: Log) -> None:
+    """Logs that were opened in the tail that the registry log lost: nothing in the database names them any more."""
+    for log_id, head in logs_lost_whole().items():
+        body = {"log": str(log_id), "tree_size": head.tree_size, "root_hash": head.root_hash.hex()}
+        draft = draft_entry(kind=LOG_LOST, actor=actor, at=timezone.now(), body=body, about_id=log_id)
+        seal.add(registry.id, draft)
+
+
 def require_two(act: Act, asked_by: Person, approved_by: Person) -> None:
     """Raise `TwoAdministratorsNeeded` unless the one may do this and the other may approve it."""
     approved = rights.may_approve(approved_by, act, requested_by=asked_by.pk)
@@ -165,6 +187,9 @@ def require_two(act: Act, asked_by: Person, approved_by: Person) -> None:
         raise TwoAdministratorsNeeded()
 
 
-def two(asked_by: Person, approved_by: Person) -> dict[str, str]:
-    """Both, as the entry names them."""
-    return {"asked_by": str(asked_by.id), "approved_by": str(approved_by.id)}
+def two(asked_by: Person, approved_by: Person, request_id: uuid.UUID | None) -> dict[str, str]:
+    """Both, as the entry names them, and how they agreed."""
+    people = {"asked_by": str(asked_by.id), "approved_by": str(approved_by.id)}
+    if request_id is None:
+        return people | {"consent": "passwords"}
+    return people | {"consent": "signed-in", "request": str(request_id)}

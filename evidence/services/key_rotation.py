@@ -48,11 +48,14 @@ class Rotated:
     vkeys: list[str]
 
 
-def begin_rotation(*, actor: Actor, asked_by: Person, approved_by: Person) -> Rotated:
+def begin_rotation(
+    *, actor: Actor, asked_by: Person, approved_by: Person, request_id: uuid.UUID | None = None
+) -> Rotated:
     """Make a new signing key, announce it in every open log, and let both keys sign.
 
-    Errors: `TwoAdministratorsNeeded`, `RotationUnderWay`, `SigningKeyUnavailable` where the key file's folder cannot be
-    written, and what sealing raises: while one log is in trouble no key is replaced.
+    `request_id`: as for `evidence.services.custody.close_log`. Errors: `TwoAdministratorsNeeded`, `RotationUnderWay`,
+    `SigningKeyUnavailable` where the key file's folder cannot be written, and what sealing raises: while one log is in
+    trouble no key is replaced.
     """
     require_two(Act.SIGNING_KEY_ROTATE, asked_by, approved_by)
     path, history = _key_file(), read_history()
@@ -64,7 +67,7 @@ def begin_rotation(*, actor: Actor, asked_by: Person, approved_by: Person) -> Ro
         _refuse_second(history, path)
         old = signing_seeds()[0]
         if public_key(seed) not in history.keys:
-            people = two(asked_by, approved_by)
+            people = two(asked_by, approved_by, request_id)
             for log in logs:
                 new = announcement(signer_of(log.origin, seed), signed_by=signer_of(log.origin, old))
                 _say(seal, log, KEY_ANNOUNCED, actor, new | people)
@@ -74,7 +77,9 @@ def begin_rotation(*, actor: Actor, asked_by: Person, approved_by: Person) -> Ro
     return _now(logs)
 
 
-def finish_rotation(*, actor: Actor, asked_by: Person, approved_by: Person) -> Rotated:
+def finish_rotation(
+    *, actor: Actor, asked_by: Person, approved_by: Person, request_id: uuid.UUID | None = None
+) -> Rotated:
     """Retire every key but the newest one, which signs alone from here on.
 
     Errors: `TwoAdministratorsNeeded`, `NoRotationUnderWay`, `NotTheNewestKey`, what sealing raises.
@@ -93,13 +98,15 @@ def finish_rotation(*, actor: Actor, asked_by: Person, approved_by: Person) -> R
             raise NoRotationUnderWay
         if retiring:
             _announce_to_others(seal, [log for log in logs if log.id not in informed], actor, seeds)
-            _retire(seal, logs, actor, retiring, two(asked_by, approved_by))
+            _retire(seal, logs, actor, retiring, two(asked_by, approved_by, request_id))
     _write(lambda: replace_key_file(path, seeds[:1]))
     _next(path).unlink(missing_ok=True)
     return _now(logs)
 
 
-def withdraw_keys(*, actor: Actor, asked_by: Person, approved_by: Person) -> Rotated:
+def withdraw_keys(
+    *, actor: Actor, asked_by: Person, approved_by: Person, request_id: uuid.UUID | None = None
+) -> Rotated:
     """Retire the keys in force that are not in this host's key file: one that was announced and then lost.
 
     Errors: `TwoAdministratorsNeeded`, `NoRotationUnderWay` where there is none, what sealing raises.
@@ -112,7 +119,7 @@ def withdraw_keys(*, actor: Actor, asked_by: Person, approved_by: Person) -> Rot
         lost = [key for key in read_history().in_force if key not in held]
         if not lost:
             raise NoRotationUnderWay
-        _retire(seal, logs, actor, lost, two(asked_by, approved_by))
+        _retire(seal, logs, actor, lost, two(asked_by, approved_by, request_id))
     _next(path).unlink(missing_ok=True)
     return _now(logs)
 

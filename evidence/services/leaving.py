@@ -15,7 +15,8 @@ from audit.services.payload_grants import end_grants_of
 from config.days import today
 from config.errors import FieldProblem
 from evidence.exports.requesting import end_exports_of
-from evidence.models import Export
+from evidence.models import CustodyRequest, Export
+from evidence.services.custody_requests import void_requests_of
 from evidence.services.erasures import withdraw_erasures_of
 from evidence.services.letter_drafts import forget_letter_drafts_of
 from evidence.services.retention import withdraw_rules_of
@@ -206,6 +207,7 @@ def _void_all(seal: Seal, actor: Actor, person_id: uuid.UUID) -> None:
     end_exports_of(seal, actor, person_id)
     withdraw_erasures_of(seal, actor, person_id)
     withdraw_rules_of(seal, actor, person_id)
+    void_requests_of(seal, actor, person_id)
 
 
 def _hand_over(seal: Seal, actor: Actor, person_id: uuid.UUID, heir: Person | None) -> None:
@@ -274,5 +276,6 @@ def _requests_of(person: Person) -> int:
             Export.objects.filter(asked_by_id=person.pk, status__in=(Export.Status.REQUESTED, Export.Status.QUEUED)),
             ErasureRequest.objects.filter(asked, status=ErasureRequest.Status.REQUESTED),
             RetentionRule.objects.filter(asked, status=RetentionRule.Status.REQUESTED),
+            CustodyRequest.objects.filter(asked, status__in=("asked", "approved")),
         )
     )

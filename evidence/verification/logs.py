@@ -120,12 +120,15 @@ def _repeats(checkpoint: Checkpoint | None, entry: StoredEntry) -> bool:
 
 
 def is_declared_lost(log: Log, signed: StoredHead | None) -> bool:
-    """Whether the log is closed, and its successor's entry 0 states the very tree this host signed last."""
+    """Whether the log is closed, and its successor's entry 0 states the very tree this host signed last; or, where this
+    host has no head of it, that nobody knows its tail."""
     successor = log.successors.first()
     opening = Entry.objects.filter(log=successor, leaf_index=0).first() if successor else None
-    if opening is None or signed is None or not LogClosure.objects.filter(log=log, entry_id=opening.id).exists():
+    if opening is None or not LogClosure.objects.filter(log=log, entry_id=opening.id).exists():
         return False
     said = said_by(opening.data).get("predecessor", {})
+    if signed is None:
+        return bool(said.get("tail") == "unknown")
     return (said.get("tree_size"), said.get("root_hash")) == (signed.tree_size, signed.root_hash.hex())
 
 

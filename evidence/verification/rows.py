@@ -10,6 +10,7 @@ from django.db import connection
 from psycopg import sql
 
 from audit.services.search_runs import TERMS_PART
+from evidence.models import CustodyRequest
 from evidence.verification.erasures import sealed_erasures
 from evidence.verification.findings import Finding
 from evidence.verification.trees import StoredEntry
@@ -118,10 +119,17 @@ def _commitment(secret: bytes | memoryview, part: str, data: bytes | memoryview)
 def _check_current(log: Log, change: StoredEntry, kept: Any, row: Any) -> Iterator[Finding]:
     if row is None:
         yield _finding("row-missing", log, change)
-    elif isinstance(row, Switch) and row.seal_pending and _only_tightened(row, kept):
+    elif _waits_for_its_entry(row, kept):
         return
     elif sealed_columns(row) != sealed_columns(kept) or not _particulars_agree(row):
         yield _finding("row-altered", log, change)
+
+
+def _waits_for_its_entry(row: Any, kept: Any) -> bool:
+    """Whether the last change could not be sealed, says so, and is one that may be made so."""
+    if isinstance(row, Switch):
+        return row.seal_pending and _only_tightened(row, kept)
+    return isinstance(row, CustodyRequest) and row.seal_pending and _only_went_on(row, kept)
 
 
 def _only_tightened(row: Switch, kept: Any) -> bool:
@@ -132,6 +140,13 @@ def _only_tightened(row: Switch, kept: Any) -> bool:
     return changed <= SET_BY_A_TIGHTENING and is_stricter and row.epoch > Epoch(kept.generation, kept.number)
 
 
+def _only_went_on(row: CustodyRequest, kept: Any) -> bool:
+    """Whether a request that waits for its entry asks for what it asked for, and was answered at most."""
+    before, now = sealed_columns(kept), sealed_columns(row)
+    return {name for name, value in now.items() if value != before[name]} <= ANSWERED_BY_A_STEP
+
+
+ANSWERED_BY_A_STEP = {"status", "decided_by_id", "decided_at", "expires_at", "carried_out_at"}
 SET_BY_A_TIGHTENING = {
     "mode",
     "reason_code",
@@ -263,14 +278,16 @@ def _rows_without_history(model: Any, part: Slice) -> Iterator[Finding]:
 
 
 def _not_waiting(model: Any) -> sql.Composable:
-    """Rows may stand without an entry of their own: an alert or a stop while its log takes none, and says so (the
-    sweep seals it); a review that nothing has happened to yet, where the entry of its decision names it."""
+    """Rows may stand without an entry of their own: an alert, a stop or a request for custody while its log takes none,
+    and says so (the sweep seals it); a review that nothing has happened to yet, where the entry of its decision names
+    it."""
     return _WITHOUT_ENTRY.get(model, sql.SQL("true"))
 
 
 _WITHOUT_ENTRY: dict[Any, sql.Composable] = {
     Alert: sql.SQL("NOT (a.seal_pending AND a.revision = 0)"),
     Switch: sql.SQL("NOT (a.seal_pending AND a.revision = 0 AND a.mode <> 'run')"),
+    CustodyRequest: sql.SQL("NOT (a.seal_pending AND a.revision = 0)"),
     Review: sql.SQL(
         "NOT (a.revision = 0 AND EXISTS (SELECT FROM ledger_entry e WHERE e.id = a.decision_id"
         " AND position(convert_to('\"review_id\":\"' || a.id || '\"', 'UTF8') IN e.data) > 0))"

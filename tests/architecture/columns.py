@@ -730,6 +730,15 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "evidence.ExportPlace": {PLAIN: "export_id log_id leaf_index is_withheld is_asked_for"},
     "evidence.ExportDownload": {PLAIN: "id export_id begun_at", PERSON: "person_id"},
+    "evidence.CustodyRequest": {
+        PLAIN: f"{ROW} what logs status requested_at expires_at decided_at carried_out_at seal_pending",
+        PERSON: "requested_by_id decided_by_id",
+        PARTICULARS: "reason answer",
+    },
+    "evidence.HistoricalCustodyRequest": history(
+        plain="what logs status requested_at expires_at decided_at carried_out_at",
+        person="requested_by_id decided_by_id",
+    ),
     # --- Django's own --------------------------------------------------------------------------------------------
     "admin.LogEntry": {
         EMPTY: "id action_time user_id content_type_id object_id object_repr action_flag change_message",

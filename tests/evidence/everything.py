@@ -9,6 +9,8 @@ from audit.services.payload_grants import approve_grant, request_grant
 from config.errors import FieldProblem
 from config.ids import new_id
 from evidence.exports.requesting import Asked, approve_export, request_export
+from evidence.models import CustodyRequest
+from evidence.services.custody_requests import approve_custody, ask_custody
 from evidence.services.letters import withdraw_letter
 from evidence.services.purges import announce_purge
 from governance import memory
@@ -117,6 +119,12 @@ def _erasing(system: AISystem) -> None:
     put_in_force("payloads", purged, floor=0, ceiling=30)
     record_decision(purged, at=timezone.now() - timedelta(days=40))
     assert announce_purge() is not None
+
+
+def _custody() -> None:
+    what, asker = CustodyRequest.What.BEGIN_ROTATION, make_person(administrator=True)
+    asked = ask_custody(actor=actor_of(asker), what=what, reason="A year is over.")
+    approve_custody(actor=actor_of(make_person(administrator=True)), request_id=asked.pk)
 
 
 def _gap(owner: Person) -> None:

@@ -22,7 +22,7 @@ from audit.models import (
     SavedFilter,
     SearchRun,
 )
-from evidence.models import ExplanationLetter, Export
+from evidence.models import CustodyRequest, ExplanationLetter, Export
 from governance.models import Assignment, DataDependency, ModelVersion, ServiceKey, SystemCard
 from governance.models import FailPolicyRequest as PolicyRequest
 from ledger.selectors import open_log
@@ -119,6 +119,9 @@ OBJECTS: list[tuple[str, str, Find]] = [
     ("api/", "decision_id", lambda world: world.decision.id),
     ("", "part", _text("input")),
     ("admin/overrides/", "answer", _text("agree")),
+    ("admin/logs/custody/", "answer", _text("approve")),
+    ("admin/logs/custody/", "what", _text("begin_rotation")),
+    ("", "custody_id", lambda world: CustodyRequest.objects.order_by("pk")[0].pk),
     ("", "override_id", _of_system(Override)),
     ("", "review_id", lambda world: world.held.pk),
     ("admin/reviews/work/", "token", _work),

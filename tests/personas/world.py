@@ -19,7 +19,9 @@ from audit.services.payload_grants import request_grant
 from config.errors import FieldProblem
 from evidence.exports.requesting import Asked, request_export
 from evidence.kinds import RETENTION_HELD
+from evidence.models import CustodyRequest
 from evidence.retention.planning import Due
+from evidence.services.custody_requests import ask_custody
 from evidence.services.erasure_runs import search_for_finds
 from evidence.services.erasures import ask_erasure, prepare_erasure
 from evidence.services.letter_drafts import begin_letter, save_letter_draft
@@ -133,6 +135,7 @@ def make_world(mark: str) -> World:
     _notices(mark, system, staff)
     _quarantine(mark, system, staff, account)
     _searches(mark, system, staff)
+    _custody(mark)
     make_cosigned(open_log(system.pk))
     erasure, restricted = _erasures(mark, system)
     return World(mark, system, staff, decision, untouched, held, case, account, erasure, restricted)
@@ -336,6 +339,14 @@ def _erasures(mark: str, system: AISystem) -> tuple[ErasureRequest, SealedDecisi
         purge.status, purge.held_at, purge.why = Purge.Status.HELD, now, "Not now."
         write(seal, actor=SERVER, kind=RETENTION_HELD, row=purge, facts={"status": "held"})
     return request, restricted
+
+
+def _custody(mark: str) -> None:
+    """Of the organisation's signing key one request waits at a time: that of the first world."""
+    if not CustodyRequest.objects.exists():
+        asker = make_person(administrator=True, name=marked(mark, "people", "custody"))
+        what = CustodyRequest.What.BEGIN_ROTATION
+        ask_custody(actor=actor_of(asker), what=what, reason=marked(mark, "org", "rotation"))
 
 
 def make_neighbours(one: World, other: World) -> None:

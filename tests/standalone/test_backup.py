@@ -1,106 +1,307 @@
-"""The backup and restore of docs/operations.md, done as it says."""
+"""The drills of docs/operations.md, with its own commands: backup, loss, restore, closing, moving, a new key."""
 
+import base64
 import json
+import os
 import shutil
+import signal
+import struct
 import subprocess
+import sys
 import time
-import urllib.error
-import urllib.request
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from sqlite3 import connect
 from typing import Any
 
 import psycopg
 import pytest
 
+from answerable import Client
 from config.standalone import layout
-from config.standalone.binaries import postgres_bin
+from config.standalone.processes import working_in
+from ledger.key_history import key_of, statement
+from ledger.tlog import InvalidSignature, UnverifiedNote, Verifier, open_checkpoint
 from tests import running
+from tests.standalone.drills import (
+    ANNA,
+    BEN,
+    SYSTEM,
+    Caller,
+    Installation,
+    by_two,
+    done,
+    manage,
+    one_backup,
+    record,
+    set_up,
+    typed_passwords,
+)
 
 pytestmark = pytest.mark.e2e
-FILES = ("signing.key", "digest.key", "origin")
-NOW = "2026-11-21T07:00:00Z"
 
 
-def test_a_restored_installation_goes_on_under_its_name_and_knows_its_callers_keys(data_dir: Path) -> None:
-    old, backup, new = data_dir / "old", data_dir / "backup", data_dir / "new"
-    for folder in (old, backup, new):
-        folder.mkdir()
-    with running.running(old) as product:
-        key = _register(product, "credit")
-        recorded = _post(product, key)
-        before = _logs(product.data_dir)
-        with closing(connect(old / "heads.sqlite3")) as source, closing(connect(backup / "heads.sqlite3")) as target:
-            source.backup(target)
-        _call(
-            "pg_dump",
-            "--format=custom",
-            "--host",
-            old / "pg/s",
-            "--username=keeper",
-            "--file",
-            backup / "dump",
-            "answerable",
-        )
-        for name in FILES:
-            shutil.copy2(old / name, backup)
-    for name in (*FILES, "heads.sqlite3"):
-        shutil.copy2(backup / name, new)
-    with running.running(new, what="database"):
-        _call(
-            "pg_restore",
-            "--exit-on-error",
-            "--host",
-            new / "pg/s",
-            "--username=keeper",
-            "--dbname=answerable",
-            backup / "dump",
-        )
-    with running.running(new) as product:
-        assert _logs(new) == before
-        again = _post(product, key)
-        assert (again["status"], again["id"]) == ("duplicate", recorded["id"])
-        _register(product, "another")
-        assert len({origin.rpartition("/logs/")[0] for _, origin in _logs(new)}) == 1
-        product.manage("verify_logs")
-
-
-def _register(product: running.Product, slug: str) -> str:
-    """An AI system of that slug; the text of a key for it."""
-    product.manage("create_system", "--slug", slug, "--name", slug, "--accountable", "anna@example.org")
-    return product.manage("create_service_key", "--system", slug, "--scope", "decisions:write").strip()
-
-
-def _post(product: running.Product, key: str) -> dict[str, Any]:
-    """The receipt of one decision, known by its caller's own key."""
-    record = {
-        "external_id": "order-1", "system": "credit", "model_version": "1", "occurred_at": NOW,
-        "input": {}, "output": {}, "outcome": "approved",
-    }  # fmt: skip
-    request = urllib.request.Request(
-        f"{product.url}/api/v1/decisions",
-        json.dumps(record).encode(),
-        {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
-    )
-    until = time.monotonic() + 10
-    while True:
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                receipt: dict[str, Any] = json.load(answer)
-                return receipt
-        except urllib.error.HTTPError as error:  # a new key is known within a second
-            if error.code != 401 or time.monotonic() > until:
-                raise
-            time.sleep(0.2)
-
-
-def _logs(data_dir: Path) -> list[tuple[Any, ...]]:
+def logs_of(data_dir: Path) -> list[tuple[Any, ...]]:
     with psycopg.connect(layout.database_url(data_dir, role="app")) as connection:
         return connection.execute("SELECT id, origin FROM ledger_log ORDER BY id").fetchall()
 
 
-def _call(program: str, *arguments: object) -> None:
-    command = [str(postgres_bin() / program), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def entry_zero(data_dir: Path) -> dict[str, Any]:
+    """What the successor of the AI system's log says."""
+    query = """
+        SELECT e.data FROM ledger_entry e JOIN ledger_log l ON l.id = e.log_id
+        WHERE l.kind = 'system' AND l.predecessor_id IS NOT NULL AND e.leaf_index = 0
+    """
+    with psycopg.connect(layout.database_url(data_dir, role="app")) as connection:
+        [[data]] = connection.execute(query).fetchall()
+    body: dict[str, Any] = json.loads(bytes(data))["body"]
+    return body
+
+
+def stored(data_dir: Path) -> set[str]:
+    with psycopg.connect(layout.database_url(data_dir, role="app")) as connection:
+        return {str(row[0]) for row in connection.execute("SELECT id FROM audit_decision")}
+
+
+def test_the_database_is_lost_an_older_backup_restored_and_what_is_missing_is_named(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    """Backup under load, sealing goes on, the database is lost; its head store outlived it."""
+    old, backups = data_dir / "old", data_dir / "backups"
+    old.mkdir()
+    told: list[Exception] = []
+    sdk: dict[str, Any] = {"system": SYSTEM, "model_version": "1", "spool_dir": tmp_path / "spool", "risk": "high"}
+    with running.running(old) as product:
+        installation = set_up(product)
+        caller = Caller(product.url, installation.key)
+        caller.post(record())
+        with Client(product.url, installation.key, on_error=told.append, **sdk) as client, caller.sending():
+            done(old, "backup", backups, "--quiet")
+            client.record(input=1, output=2, outcome="approved")
+            assert client.flush(20)
+            time.sleep(1)
+        vkey = vkeys(caller, caller.acknowledged[0][1]["log"])[0]
+    assert caller.refused.count(503) == 0  # intake did not stop for it
+    done(old, "verify_backup", one_backup(backups), "--restore", "--in", data_dir)
+    lose_database(old)
+    said = done(old, "restore", one_backup(backups), "--quiet", code=3)
+    assert "were signed and are not here" in said and "close_log --by EMAIL" in said
+    with running.running(old, port=product.port) as product:
+        installation.product, caller = product, Caller(product.url, installation.key, caller.acknowledged)
+        assert_refuses(product, caller)
+        assert by_two(installation, "close_log").count("closed; continued by") == 2
+        assert_goes_on(old, caller)
+        opening = entry_zero(old)
+        with Client(product.url, installation.key, on_error=told.append, **sdk) as client:
+            client.record(input=1, output=3, outcome="approved")
+            assert client.flush(20)
+            assert {opening["origin"], opening["predecessor"]["origin"]} <= client.checkpoints().keys()
+        assert told == []  # another log is not one that went back
+        key = key_of(opening["origin"], Verifier.from_vkey(vkey).public_key)
+        open_checkpoint(caller.checkpoint(opening["origin"]), origin=opening["origin"], log_verifiers=[key])
+        done(old, "logs")
+        done(old, "verify_logs", "--quiet")
+        assert caller.http.get("/readyz").status_code == 200
+
+
+def lose_database(data_dir: Path) -> None:
+    shutil.rmtree((data_dir / "pg").resolve())
+    (data_dir / "pg").unlink(missing_ok=True)  # where it was a link
+
+
+def assert_refuses(product: running.Product, caller: Caller) -> None:
+    """It runs so that people can sign in; it takes nothing, and says why."""
+    assert "takes no decisions until people have looked" in product.output
+    refused = caller.try_once(record())
+    assert (refused.status_code, refused.json()["type"]) == (503, "/problems/ledger-rolled-back")
+    ready = caller.http.get("/readyz")
+    assert ready.status_code == 503
+    assert "do not continue what this host signed" in ready.json()["checks"]["ledger"]["detail"]
+
+
+def assert_goes_on(data_dir: Path, caller: Caller) -> None:
+    """What was acknowledged is there, or in the range that the successor names; sent again it is taken."""
+    opening = entry_zero(data_dir)
+    first, end = opening["predecessor"]["missing"]
+    assert opening["consent"] == "signed-in"
+    kept, acknowledged = stored(data_dir), list(caller.acknowledged)
+    lost = [(sent, receipt) for sent, receipt in acknowledged if receipt["id"] not in kept]
+    assert lost  # the load went on after the backup
+    assert all(receipt["log"] == opening["predecessor"]["origin"] for _, receipt in lost)
+    assert all(first <= receipt["leaf_index"] < end for _, receipt in lost)
+    again = [caller.post(sent) for sent, _ in lost]
+    assert {receipt["log"] for receipt in again} == {opening["origin"]}
+    assert {receipt["status"] for receipt in again} == {"accepted"}
+    assert caller.post(acknowledged[0][0])["status"] == "duplicate"
+
+
+def test_moved_to_another_host_without_its_head_store_two_adopt_what_is_there(data_dir: Path) -> None:
+    """Stopped, backed up, moved: nothing came after it, yet the new host has never heard of these logs."""
+    old, new, backups = data_dir / "old", data_dir / "new", data_dir / "backups"
+    for folder in (old, new):
+        folder.mkdir()
+    with running.running(old) as product:
+        installation = set_up(product)
+        caller = Caller(product.url, installation.key)
+        first = caller.post(record(external_id="order-1"))
+        before = logs_of(old)
+    with running.running(old, what="database"):
+        done(old, "backup", backups, "--quiet")
+    refused = done(new, "restore", one_backup(backups), "--quiet", code=1)
+    assert "--heads none" in refused and not (new / "pg").exists() and not (new / "heads.sqlite3").exists()
+    said = done(new, "restore", one_backup(backups), "--heads", "none", "--quiet", code=3)
+    assert "is not known to this host" in said
+    with running.running(new) as product:
+        caller = Caller(product.url, installation.key)
+        refusal = caller.try_once(record())
+        assert (refusal.status_code, refusal.json()["type"]) == (503, "/problems/head-missing")
+        said = done(new, "adopt_head", "all", "--by", ANNA, "--with", BEN, typed=typed_passwords())
+        assert said.count("adopted the head of") == 2
+        again = caller.post(record(external_id="order-1"))
+        assert (again["status"], again["id"]) == ("duplicate", first["id"])
+        assert caller.post(record())["log"] == first["log"]
+        assert logs_of(new) == before
+        product.manage("create_system", "--slug", "another", "--name", "Another", "--accountable", ANNA)
+        assert len({origin.rpartition("/logs/")[0] for _, origin in logs_of(new)}) == 1
+        done(new, "verify_logs", "--quiet")
+
+
+def test_the_signing_key_is_replaced_under_load_and_whoever_has_the_old_one_follows(data_dir: Path) -> None:
+    folder = data_dir / "run"
+    folder.mkdir()
+    with running.running(folder) as product:
+        installation = set_up(product)
+        caller = Caller(product.url, installation.key)
+        log = caller.post(record())["log"]
+        old = Verifier.from_vkey(vkeys(caller, log)[0])
+        backup = data_dir / "backups"
+        done(folder, "backup", backup, "--quiet")
+        with caller.sending():
+            said = by_two(installation, "rotate_signing_key")
+            assert "Then run this with --finish" in said
+            during = caller.checkpoint(log)
+            said = by_two(installation, "rotate_signing_key", "--finish")
+        assert caller.refused.count(503) == 0
+        new = followed(caller, log, old)
+        assert [new.vkey] == vkeys(caller, log)
+        for key in (old, new):  # while both signed, either was enough
+            open_checkpoint(during, origin=log, log_verifiers=[key])
+        after = caller.checkpoint(log)
+        open_checkpoint(after, origin=log, log_verifiers=[new])
+        with pytest.raises(UnverifiedNote):
+            open_checkpoint(after, origin=log, log_verifiers=[old])
+        done(folder, "verify_logs", "--quiet")
+        assert installation.product is product
+    # a backup of before it is known by the old verifier key, and not by the new one
+    done(folder, "verify_backup", one_backup(backup), "--vkey", old.vkey, "--quiet")
+    refused = done(folder, "verify_backup", one_backup(backup), "--vkey", new.vkey, "--quiet", code=1)
+    assert "not signed by any of the keys" in refused
+
+
+def vkeys(caller: Caller, log: str) -> list[str]:
+    [found] = [each for each in caller.http.get("/api/v1/logs").json() if each["origin"] == log]
+    return list(found["vkeys"])
+
+
+def followed(caller: Caller, log: str, old: Verifier) -> Verifier:
+    """The key that the log announces, signed for by the old one: read from the tiles, as an outsider does."""
+    for body in announcements(caller, log):
+        new = key_of(log, bytes.fromhex(body["public_key"]))
+        assert body["previous"] == old.public_key.hex()
+        old.verify(statement(new), base64.b64decode(body["signature"] + "=="))
+        with pytest.raises(InvalidSignature):
+            old.verify(statement(old), base64.b64decode(body["signature"] + "=="))
+        return new
+    raise AssertionError("no key was announced")
+
+
+def announcements(caller: Caller, log: str) -> Iterator[dict[str, Any]]:
+    size, path = int(caller.checkpoint(log).split("\n")[1]), f"/logs/{log.rpartition('/')[2]}/tile/entries"
+    for index in range((size + 255) // 256):
+        width = min(256, size - index * 256)
+        name = f"{path}/{index:03}" + ("" if width == 256 else f".p/{width}")
+        data = caller.http.get(name).raise_for_status().content
+        while data:
+            (length,) = struct.unpack(">H", data[:2])
+            entry, data = json.loads(data[2 : 2 + length]), data[2 + length :]
+            if entry["kind"] == "key.announced":
+                yield entry["body"]
+
+
+@pytest.fixture
+def backed_up(data_dir: Path) -> Installation:
+    """An installation with a backup beside it, in `backups`."""
+    folder = data_dir / "old"
+    folder.mkdir()
+    with running.running(folder) as product:
+        installation = set_up(product)
+        Caller(product.url, installation.key).post(record())
+        done(folder, "backup", data_dir / "backups", "--quiet")
+    return installation
+
+
+def test_a_restore_that_is_killed_is_refused_at_the_start_and_cleared_away_by_the_next(
+    backed_up: Installation, data_dir: Path
+) -> None:
+    new, backup = data_dir / "new", one_backup(data_dir / "backups")
+    new.mkdir()
+    process = begun_restore(new, backup)
+    until = time.monotonic() + 60
+    while not (new / layout.RESTORING).exists() or not (new / "pg" / "data" / "PG_VERSION").exists():
+        assert time.monotonic() < until and process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    refused = subprocess.run(
+        [sys.executable, "-m", "config.standalone", "run"],
+        env=running.plain_environment(new), cwd=running.PROJECT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert refused.returncode == 1 and "was not finished" in refused.stderr
+    assert "Restored: the database as it was" in done(new, "restore", backup, "--heads", "backup", "--quiet")
+    assert not (new / layout.RESTORING).exists()
+
+
+def begun_restore(new: Path, backup: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, str(running.PROJECT / "manage.py"), "restore", str(backup), "--heads", "backup"]
+    return subprocess.Popen(
+        command, env=running.plain_environment(new), cwd=running.PROJECT,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+
+
+def test_a_restore_onto_a_full_disk_leaves_the_place_as_it_was(
+    backed_up: Installation, data_dir: Path, small_disk: Callable[[int], Path]
+) -> None:
+    place = small_disk(60 * 2**20)
+    found = manage(place, "restore", one_backup(data_dir / "backups"), "--heads", "backup", "--quiet")
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert "No space left" in found.stderr or "initdb failed" in found.stderr
+    assert {path.name for path in place.iterdir()} <= {"lock", "secret.key", "origin", "logs"}
+    assert working_in(place / "pg" / "data") == []
+
+
+@pytest.fixture
+def small_disk(data_dir: Path) -> Iterator[Callable[[int], Path]]:
+    """A folder on a file system of so many bytes."""
+    place = data_dir / "small"
+    place.mkdir()
+
+    def mount(size: int) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", str(place)]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found.returncode:
+            pytest.skip(f"a small file system takes the right to mount one: {found.stderr.strip()}")
+        return place
+
+    yield mount
+    if os.path.ismount(place):
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_folder_with_a_database_is_not_restored_into(backed_up: Installation, data_dir: Path) -> None:
+    refused = done(data_dir / "old", "restore", one_backup(data_dir / "backups"), "--quiet", code=1)
+    assert "There is a database in" in refused
+    strange = data_dir / "strange"
+    strange.mkdir()
+    (strange / "thesis.odt").write_text("x")
+    refused = done(strange, "restore", one_backup(data_dir / "backups"), "--heads", "backup", "--quiet", code=1)
+    assert "thesis.odt" in refused

@@ -55,7 +55,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["output"].is_dir():
             raise CommandError(f"There is no folder {options['output']}.", returncode=2)
-        actor = as_actor(sign_in(options["by"]))
+        actor = as_actor(sign_in(options["by"], with_code=True))
         try:
             export = request_export(
                 actor=actor,

@@ -165,5 +165,10 @@ EVIDENCE: list[Door] = [
         AGREE,
         calls(lambda person, world: finish_rotation(actor=actor_of(person), asked_by=_second(), approved_by=person)),
     ),
+    Door(Act.LOG_CLOSE, ASK, fills("/admin/logs/custody/ask/close_logs", reason="The disk failed.")),
+    Door(Act.HEAD_ADOPT, ASK, fills("/admin/logs/custody/ask/adopt_heads", reason="A new host.")),
+    Door(Act.SIGNING_KEY_ROTATE, ASK, fills("/admin/logs/custody/ask/finish_rotation", reason="A year is over.")),
+    Door(Act.SIGNING_KEY_ROTATE, AGREE, fills("/admin/logs/custody/{custody}/approve")),
+    Door(Act.LOG_CLOSE, ASK, opens("/admin/logs/custody/{custody}/")),
     Door(Act.LEDGER_VIEW, ASK, opens("/admin/logs/{log}/checkpoint")),
 ]

@@ -152,6 +152,7 @@ THINGS: dict[str, Callable[[World], Any]] = {
     "export": lambda world: Export.objects.filter(system_id=world.system.pk).earliest("pk").pk,
     "hold": lambda world: LegalHold.objects.get(case=world.case).pk,
     "other_hold": lambda world: LegalHold.objects.get(system_id=world.system.pk).pk,
+    "custody": find("", "custody_id"),
     "planned": lambda world: Drill.objects.filter(system=world.system, status="planned").latest("pk").pk,
     "override_asked": lambda world: Override.objects.get(decision_id=world.held.decision_id).pk,
     "erasure_asked": lambda world: world.erasure.consents.get().pk,

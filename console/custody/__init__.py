@@ -1,0 +1,1 @@
+"""Asking for an act of custody: its form, and its words."""

@@ -1,0 +1,84 @@
+"""How each log stands on this host: whether the database goes on where this host signed last."""
+
+import enum
+import uuid
+from dataclasses import dataclass
+
+from ledger.heads import StoredHead, head_store
+from ledger.kinds import LOG_LOST
+from ledger.models import Entry, Log
+from ledger.selectors import LogHead, had_tree, latest_head
+from ledger.tlog import EMPTY_ROOT
+
+
+class Standing(enum.StrEnum):
+    """In words, as they go on behind a log's name."""
+
+    CONTINUES = "continues what was signed"
+    BEHIND = "lost its tail"
+    REWRITTEN = "is not the log that was signed"
+    NO_HEAD = "is not known to this host"
+
+
+@dataclass(frozen=True, slots=True)
+class LogStanding:
+    """An open log: what the database holds, and the last tree this host signed (None: it has never heard of it).
+
+    `lost`: the largest signed tree that the database does not continue, this host's or one in somebody else's hands.
+    """
+
+    log: Log
+    found: LogHead
+    signed: StoredHead | None
+    lost: StoredHead | None
+    standing: Standing
+
+    @property
+    def missing(self) -> tuple[int, int]:
+        """The range of entries that were signed and are not there: from, up to and not including."""
+        signed = self.lost.tree_size if self.lost else self.found.tree_size
+        return min(self.found.tree_size, signed), signed
+
+
+def log_standings() -> list[LogStanding]:
+    """Of all open logs, the registry log first."""
+    # the head store first: it is advanced after the commit, so whatever it has is in the database by then
+    signed = head_store().heads()
+    logs = Log.objects.filter(closure=None).order_by("kind", "id")
+    return [standing_of(log, latest_head(log.id), signed.get(log.id)) for log in logs]
+
+
+def standing_of(log: Log, found: LogHead, signed: StoredHead | None) -> LogStanding:
+    """What one log's heads say of it, and what witnesses had of it."""
+    elsewhere = [StoredHead(each.tree_size, bytes(each.root_hash)) for each in log.contradictions.all()]
+    lost = [head for head in (signed, *elsewhere) if head is not None and not _continues(log, found, head)]
+    worst = max(lost, key=lambda head: head.tree_size, default=None)
+    return LogStanding(log, found, signed, worst, _standing(found, signed, worst))
+
+
+def _standing(found: LogHead, signed: StoredHead | None, lost: StoredHead | None) -> Standing:
+    if signed is None and (found.tree_size or lost):
+        return Standing.NO_HEAD
+    if lost is None:
+        return Standing.CONTINUES
+    return Standing.BEHIND if found.tree_size < lost.tree_size else Standing.REWRITTEN
+
+
+def _continues(log: Log, found: LogHead, signed: StoredHead) -> bool:
+    """Whether the database still holds a tree that was signed; it may have grown since."""
+    return found.tree_size >= signed.tree_size and _holds(log, signed)
+
+
+def _holds(log: Log, signed: StoredHead) -> bool:
+    if signed.tree_size == 0:
+        return signed.root_hash == EMPTY_ROOT
+    return had_tree(log.id, signed.tree_size, signed.root_hash)
+
+
+def logs_lost_whole() -> dict[uuid.UUID, StoredHead]:
+    """Logs that this host signed for, that the database does not know, and of which no registry log says so yet."""
+    signed = {log_id: head for log_id, head in head_store().heads().items() if head.tree_size}
+    known = Log.objects.filter(pk__in=signed).values_list("pk", flat=True)
+    said = Entry.objects.filter(about_id__in=signed, kind=LOG_LOST.name).values_list("about_id", flat=True)
+    gone = signed.keys() - set(known) - set(said)
+    return {log_id: signed[log_id] for log_id in sorted(gone)}

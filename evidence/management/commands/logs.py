@@ -1,0 +1,73 @@
+"""`manage.py logs`: how each log stands on this host, and what is to be done where one does not go on."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from config.errors import ServiceError
+from evidence.log_standing import LogStanding, Standing, log_standings, logs_lost_whole
+from governance.models import AISystem
+
+EXIT_LOOK = 3
+LOST = """
+{count} lost entries that were signed. Look for them first: in replicas, in later backups, on the disk that failed.
+What is found is restored in the place of this database. What is gone for good is stated: one administrator asks,
+another agrees, and the logs are closed; each one's successor says what is missing, and recording goes on there.
+
+  manage.py close_log --by EMAIL
+"""
+UNKNOWN = """
+Of {count} this host has no head: there was no head store here, or another one. If one survived anywhere, stop the
+service and put it there. If not, two administrators decide, log by log:
+
+  manage.py adopt_head LOG --by EMAIL                  it lost nothing: the database is the newest there was
+  manage.py close_log LOG --tail-unknown --by EMAIL    it may have lost something: its successor says that nobody knows
+
+`all` in the place of LOG means each of them.
+"""
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare each open log with what this host signed last, and say what is to be done. Exit code 0: all go on."
+        " 3: people have to look. It compares heads and roots; `verify_logs` derives everything anew."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            standings, lost = log_standings(), logs_lost_whole()
+        except ServiceError as error:
+            self.stderr.write(self.style.ERROR(f"{error.title}: {error.detail}"))
+            sys.exit(EXIT_LOOK)
+        names = AISystem.objects.in_bulk([each.log.system_id for each in standings if each.log.system_id])
+        for each in standings:
+            system = names.get(each.log.system_id) if each.log.system_id else None
+            self.stdout.write(f"{each.log.origin}{f' ({system.slug})' if system else ''}: {_line(each)}")
+        for log_id, head in lost.items():
+            self.stdout.write(f"log {log_id}: gone; {head.tree_size:,} entries of it were signed")
+        self._say_what_next(standings, len(lost))
+
+    def _say_what_next(self, standings: list[LogStanding], lost: int) -> None:
+        troubled = sum(each.standing in (Standing.BEHIND, Standing.REWRITTEN) for each in standings)
+        unknown = sum(each.standing is Standing.NO_HEAD for each in standings)
+        if troubled:
+            self.stdout.write(LOST.format(count=_logs(troubled)).rstrip())
+        if unknown:
+            self.stdout.write(UNKNOWN.format(count=_logs(unknown)).rstrip())
+        if lost and not troubled:
+            self.stdout.write("\nThe registry log does not say that a log is gone; `verify_logs` may say more.")
+        if troubled or unknown or lost:
+            sys.exit(EXIT_LOOK)
+
+
+def _line(each: LogStanding) -> str:
+    held = f"{each.found.tree_size:,} entries, {each.standing.value}"
+    if each.standing is Standing.BEHIND:
+        first, end = each.missing
+        return f"{held}: {end - first:,} entries ({first:,} to {end - 1:,}) were signed and are not here"
+    return held
+
+
+def _logs(number: int) -> str:
+    return "1 log" if number == 1 else f"{number} logs"
