@@ -159,7 +159,7 @@ class CustodyCommand(TwoAdministratorsCommand):
 
 
 def sign_in(email: str, *, with_code: bool = False) -> Person:
-    """Somebody at this terminal, by their password; `with_code` where they have a second factor. Errors: `CommandError`."""
+    """Somebody at a terminal, by password; `with_code` where they have a second factor. Errors: `CommandError`."""
     password = getpass.getpass(f"Password of {email}: ")
     person = Person.objects.filter(email__iexact=email, is_active=True).first()
     # hashing also where nobody is found: the time must not tell who exists

@@ -72,10 +72,6 @@ class WalkProgress(models.Model):
     def __str__(self) -> str:
         return f"{self.walk} at {self.cursor}"
 
-    DB_ACCESS = Access.APPEND
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-
 
 class SignedDocument(models.Model):
     """What this installation signed about an act of its own: the receipt of an erasure, the report of a purge.

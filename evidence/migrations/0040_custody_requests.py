@@ -9,7 +9,7 @@ import config.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("evidence", "0030_keys_apart"),
+        ("evidence", "0032_exports"),
     ]
 
     operations = [

@@ -456,7 +456,7 @@ MADE = [SAID, KEPT, FLOORS, HOLDS, WARRANTS, ERASERS, CLOSED, INDEX]
 class Migration(migrations.Migration):
     dependencies = [
         ("audit", "0070_retention_and_erasure"),
-        ("evidence", "0030_keys_apart"),
+        ("evidence", "0040_custody_requests"),
         ("governance", "0060_letter_reasons_by_outcome"),
         ("intake", "0004_expectations"),
         ("ledger", "0002_guard"),

@@ -12,7 +12,7 @@ import config.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("evidence", "0030_keys_apart"),
+        ("evidence", "0031_witnessing"),
     ]
 
     operations = [
