@@ -38,7 +38,7 @@ class _Watched(File):  # type: ignore[type-arg]  # generic in its stubs alone
 
     def __init__(self, file: BinaryIO, name: str, path: Path, beat: Callable[[], None]) -> None:
         super().__init__(file, name)
-        self._path, self._beat = path, beat
+        self._source, self._path, self._beat = file, path, beat
 
     def temporary_file_path(self) -> str:
         """A folder on the same disk takes the file as it is, by its name."""
@@ -46,8 +46,7 @@ class _Watched(File):  # type: ignore[type-arg]  # generic in its stubs alone
 
     def read(self, size: int = -1) -> bytes:
         self._beat()
-        data: bytes = self.file.read(size)
-        return data
+        return self._source.read(size)
 
 
 def put(export: Export, path: Path, beat: Callable[[], None]) -> None:
