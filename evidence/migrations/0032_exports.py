@@ -139,6 +139,15 @@ class Migration(migrations.Migration):
                         serialize=False,
                     ),
                 ),
+                (
+                    "export",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="places",
+                        to="evidence.export",
+                    ),
+                ),
                 ("log_id", models.UUIDField()),
                 ("leaf_index", models.BigIntegerField()),
                 ("is_withheld", models.BooleanField(default=False)),
@@ -394,13 +403,6 @@ class Migration(migrations.Migration):
             name="export",
             field=models.ForeignKey(
                 on_delete=django.db.models.deletion.PROTECT, related_name="downloads", to="evidence.export"
-            ),
-        ),
-        migrations.AddField(
-            model_name="exportplace",
-            name="export",
-            field=models.ForeignKey(
-                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="places", to="evidence.export"
             ),
         ),
         migrations.DeleteModel(
