@@ -117,6 +117,12 @@ class Migration(migrations.Migration):
             name="ExportDownload",
             fields=[
                 ("id", models.UUIDField(default=config.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                (
+                    "export",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="downloads", to="evidence.export"
+                    ),
+                ),
                 ("person_id", models.UUIDField()),
                 ("begun_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
@@ -396,13 +402,6 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="export_failed_why",
-            ),
-        ),
-        migrations.AddField(
-            model_name="exportdownload",
-            name="export",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="downloads", to="evidence.export"
             ),
         ),
         migrations.DeleteModel(
