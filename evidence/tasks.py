@@ -75,6 +75,7 @@ def sweep_exports_task() -> int:
     return found
 
 
+@shared_task
 def search_for_finds_task() -> int:
     return search_for_finds(actor=SERVER, seconds=SLICE_SECONDS)
 
