@@ -11,6 +11,7 @@ import { LIMITS, WORDS } from "./words.js";
 /** Whoever checks wants no more of it. */
 class Stopped extends Error {}
 
+const FAILED = "The page itself has failed, so nothing was found out. Use verify.py.";
 const at = (id) => document.getElementById(id);
 let dropped = null;
 let isStopped = false;
@@ -108,9 +109,10 @@ async function onSubmit(event) {
     if (error instanceof Stopped) {
       at("status").textContent = "Stopped. Nothing was found out.";
     } else {
-      // a file that cannot be read any more is a DOMException
-      const words = expect(error, UsageError, DOMException) instanceof UsageError ? error.message : "The file cannot be read.";
+      // a file that cannot be read any more is a DOMException, memory that is not there a RangeError
+      const words = error instanceof UsageError ? error.message : error instanceof DOMException ? "The file cannot be read." : FAILED;
       show("usage", fill(WORDS.verdict_usage.replace("{error}", ""), {}) + words, []);
+      expect(error, UsageError, DOMException, RangeError);
     }
   } finally {
     setWorking(false);

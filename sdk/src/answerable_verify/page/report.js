@@ -1,6 +1,6 @@
 /** The report in words, and for programs. Twin of "what is printed" of verify.py. */
 
-import { VERDICTS, fill, grouped, shown } from "./basics.js";
+import { VERDICTS, byCodePoint, fill, grouped, shown } from "./basics.js";
 import { questionInWords } from "./firstpage.js";
 import { FINDINGS, REPORT_FORMAT, WORDS } from "./words.js";
 
@@ -12,7 +12,7 @@ export function compose(report) {
   if (bundle !== null) push(WORDS.head_question, askedLines(bundle));
   const isTampered = report.count("tampering") > 0;
   if (answer !== null && bundle !== null && !isTampered) {
-    const outcomes = Object.entries(answer.outcomes).sort(([one], [other]) => (one < other ? -1 : 1)).slice(0, 20);
+    const outcomes = Object.entries(answer.outcomes).sort(([one], [other]) => byCodePoint(one, other)).slice(0, 20);
     const counted = outcomes.map(([name, count]) => `${shown(name)}: ${grouped(count)}`);
     push(WORDS.head_answer, [fill(WORDS.figures, answer), fill(WORDS.figures_more, answer), ...counted]);
   }
