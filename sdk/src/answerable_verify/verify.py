@@ -2339,7 +2339,7 @@ def _logs_html(manifest: Json) -> str:
 
 PAGE_PROOF = """<h2 id="verify">How to verify</h2>
 <p>You need the verifier key of the organisation (it looks like <code>name+id+key</code>), and a verifier. Get both by another way than this bundle.</p>
-<pre>python3 verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'</pre>
+<pre>python3 -I verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'</pre>
 <p>The verifier needs Python 3.9 or later, nothing else, and no network. <code>verify.html</code> does the same in a browser. <code>VERIFYING.txt</code> says more, and how
 to do it with other people's tools.</p>
 <h3>What a verifier then has proven</h3>
@@ -2370,9 +2370,10 @@ Made at  {made_at}
    looks like  {origin}/logs/registry+0123abcd+AbCd...=  . Without it anybody could have made this bundle.
 
 2. Get the verifier from elsewhere too, if you can: `pip install answerable` brings `answerable-verify`. verify.py in this bundle is
-   the same program, if nobody changed it: one file of Python 3.9 that you can read. It needs no network.
+   the same program, if nobody changed it: one file of Python 3.9 or later that you can read. Take it out of the zip; it needs no
+   network and nothing that is installed.
 
-       python3 verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'
+       python3 -I verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'
 
    It says what is proven and what is not, and its exit code is
        0  verified    1  evidence of tampering    2  wrong usage    3  incomplete (also: no key was given)
@@ -3942,9 +3943,9 @@ def compose(report: Report) -> List[Tuple[str, List[str]]]:
         lines += [fill(WORDS["figures_more"], answer)]
         lines += [f"{shown(name)}: {grouped(count)}" for name, count in sorted(answer["outcomes"].items())[:20]]
         sections.append((WORDS["head_answer"], lines))
-    keys = report.facts.get("keys", ())
-    named = [key for key in keys if not key["given"]]
-    fits = "head_fits" if named and len(named) == len(keys) else "head_proven"
+    # an announced key, to which one that was given leads, is as good as that one
+    named = report.facts.get("keys", ()) if report.counts.get("no-key") else ()
+    fits = "head_fits" if report.counts.get("no-key") else "head_proven"
     for heading, said in ((fits, report.proven), ("head_not_proven", report.not_proven)):
         if said:
             sections.append((WORDS[heading], [fill(WORDS[name], facts) for name, facts in said]))
@@ -3953,7 +3954,7 @@ def compose(report: Report) -> List[Tuple[str, List[str]]]:
         lines = _finding_lines(report, level)
         if lines and (level == TAMPERING or not tampered):
             sections.append((WORDS[heading], lines))
-    if fits == "head_fits":
+    if named:
         sections.append((WORDS["head_keys"], [f"{key['fingerprint']}  ({key['vkey']})" for key in named]))
     return sections
 
@@ -4113,8 +4114,7 @@ def verify_bundle(arguments: argparse.Namespace) -> int:
         report = check_bundle(container, options, progress)
         progress.end()
         kept: List[str] = []
-        has_key = any(key["given"] for key in report.facts.get("keys", ()))
-        if arguments.save_head and report.exit_code != TAMPERED and has_key:
+        if arguments.save_head and report.exit_code != TAMPERED and not report.counts.get("no-key"):
             kept = save_heads(report, container, arguments.save_head)
         elif arguments.save_head:
             kept = ["No head was kept: it would have to be signed by a key that you gave."]

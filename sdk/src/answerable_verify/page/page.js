@@ -156,7 +156,7 @@ async function offer(report, container) {
   // printable ASCII alone, as the command prints it
   const ascii = json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
   save("report.json", `${ascii}\n`, "application/json");
-  if (report.exitCode !== 1 && report.facts.keys?.some((key) => key.given)) {
+  if (report.exitCode !== 1 && !report.counts["no-key"]) {
     for (const log of report.facts.logs.filter((each) => each.signed === "trusted").slice(0, 20)) {
       const data = await gather(container.chunks(`logs/${log.origin.split("/").pop()}/checkpoint`));
       save(`${log.origin.replace(/[^A-Za-z0-9.-]/g, "_")}-${log.tree_size}.checkpoint`, data, "text/plain");

@@ -16,8 +16,9 @@ export function compose(report) {
     const counted = outcomes.map(([name, count]) => `${shown(name)}: ${grouped(count)}`);
     push(WORDS.head_answer, [fill(WORDS.figures, answer), fill(WORDS.figures_more, answer), ...counted]);
   }
-  const named = keys.filter((key) => !key.given);
-  const fits = named.length && named.length === keys.length ? "head_fits" : "head_proven";
+  // an announced key, to which one that was given leads, is as good as that one
+  const named = report.counts["no-key"] ? keys : [];
+  const fits = report.counts["no-key"] ? "head_fits" : "head_proven";
   for (const [heading, said] of [[fits, report.proven], ["head_not_proven", report.notProven]]) {
     if (said.length) push(WORDS[heading], said.map(([name, facts]) => fill(WORDS[name], facts)), heading);
   }
@@ -25,7 +26,7 @@ export function compose(report) {
     const lines = findingLines(report, level);
     if (lines.length && (level === "tampering" || !isTampered)) push(WORDS[heading], lines, level);
   }
-  if (fits === "head_fits") push(WORDS.head_keys, named.map((key) => `${key.fingerprint}  (${key.vkey})`), "keys");
+  if (named.length) push(WORDS.head_keys, named.map((key) => `${key.fingerprint}  (${key.vkey})`), "keys");
   return sections;
 }
 
