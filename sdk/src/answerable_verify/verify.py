@@ -84,6 +84,7 @@ LIMITS = {
     "token": 1 << 18,  # bytes of a time-stamp token
     "page": 8 << 20,  # bytes of README.html, VERIFYING.txt, verify.py, verify.html
     "entry": 65_535,
+    "line": 1 << 20,  # bytes of a line where an entry should be, before no more are read
     "part": 32 << 20,  # bytes of a line of parts
     "size": 2**53 - 1,  # entries of a log: what a browser counts exactly
     "depth": 64,  # of JSON
@@ -2785,7 +2786,7 @@ class Log:
         runs = self.runs()
         index, end = next(runs, (-1, -1))
         names = self.bundle.numbered(f"{self.place}/entries", ".ndjson")
-        for name, number, lines in lines_of(self.bundle, names, LIMITS["entry"], "entries-malformed"):
+        for name, number, lines in lines_of(self.bundle, names, LIMITS["line"], "entries-malformed"):
             outer = self.bundle.clock.enter("leaves")
             hashes = leaf_hashes(lines)
             self.bundle.clock.enter(outer)

@@ -342,6 +342,7 @@ export const LIMITS = {
   "token": 262144,
   "page": 8388608,
   "entry": 65535,
+  "line": 1048576,
   "part": 33554432,
   "size": 9007199254740991,
   "depth": 64,
