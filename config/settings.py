@@ -44,8 +44,9 @@ DATABASE_URL = env.str("DATABASE_URL", None)
 ADMIN_DATABASE_URL = env.str("ADMIN_DATABASE_URL", None)
 BACKUP_DATABASE_URL = env.str("BACKUP_DATABASE_URL", None)
 """For `manage.py backup` alone: a role that may read everything. Unless given, the owner's."""
-BACKUP_DAYS = env.int("BACKUP_DAYS", None, validate=validate.Range(1))
-"""How long backups are kept: `manage.py backup` removes older ones. Until then a backup holds what was erased since."""
+BACKUP_DAYS = env.int("BACKUP_DAYS", 0, validate=validate.Range(0))
+"""For how many days backups are kept: `manage.py backup` removes older ones; receipts of erasures say until when one
+may hold something. 0: nobody stated it, and none is removed."""
 SESSION_LIMITS = (
     "-c synchronous_commit=on -c lock_timeout=5s -c statement_timeout=60s -c idle_in_transaction_session_timeout=30s"
 )
@@ -107,8 +108,6 @@ SOURCE_SILENCE_SECONDS = env.int("SOURCE_SILENCE_SECONDS", 900, validate=validat
 """A source that sends heartbeats and is not heard from for this long raises an alert."""
 QUARANTINE_DAYS = env.int("QUARANTINE_DAYS", 90, validate=validate.Range(1))
 """Refused records older than this are erased, whatever became of them."""
-BACKUP_DAYS = env.int("BACKUP_DAYS", 0, validate=validate.Range(0))
-"""For how many days backups are kept: receipts of erasures say until when they may hold something. 0: not said."""
 PURGE_NOTICE_DAYS = env.int("PURGE_NOTICE_DAYS", 14, validate=validate.Range(1, 90))
 """So many days before a purge those are told who may stop it."""
 WRITTEN_ZONE = env.str("TIME_ZONE", "UTC", validate=days.is_zone)

@@ -13,7 +13,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.kinds import DECISION_RECORDED
-from evidence.exports.contents import PAYLOAD_PARTS, ROW_PARTS
+from audit.selectors import PARTS as PAYLOAD_PARTS
+from evidence.exports.contents import ROW_PARTS
 from evidence.exports.disclosed import Disclosed
 from evidence.exports.models import Export, ExportWork
 from evidence.exports.parts import ROWS_OF_DECISIONS
@@ -61,7 +62,8 @@ def _erased_since(at: datetime, snapshot: str) -> Iterator[list[uuid.UUID]]:
 def _next(last: uuid.UUID, snapshot: str) -> list[tuple[uuid.UUID, uuid.UUID, bool]]:
     with connection.cursor() as cursor:
         cursor.execute(LATER, [snapshot, last, AT_ONCE])
-        return cursor.fetchall()
+        found: list[tuple[uuid.UUID, uuid.UUID, bool]] = cursor.fetchall()
+    return found
 
 
 class _Looker:

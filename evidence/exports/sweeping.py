@@ -83,6 +83,21 @@ def clear_up() -> int:
     return cleared + clear_scratch()
 
 
+def forget_unknown() -> int:
+    """Delete files that no export is known of, as after a restore of an older database: nobody could fetch them, and no
+    erasure would reach them. In a folder of this installation alone: a store may be shared. Returns how many.
+
+    Errors: `StorageAway`.
+    """
+    clear_scratch()
+    there = storage.own_names()  # before the rows: whoever makes one has its row first
+    known = set(Export.objects.filter(pk__in=there).values_list("pk", flat=True))
+    unknown = there.keys() - known
+    for export_id in unknown:
+        storage.remove_named(there[export_id])
+    return len(unknown)
+
+
 def clear_scratch() -> int:
     """Delete what is on this host of exports that nobody makes any more. Returns of how many."""
     left = set(scratch.there())

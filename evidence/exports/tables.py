@@ -5,6 +5,7 @@ an evidence bundle or in the log.
 """
 
 import json
+import uuid
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, ClassVar
@@ -61,7 +62,7 @@ class TableMaker(Maker):
         if self.export.form == Form.CSV:
             wanted = in_order(self.export.parts)
             return lambda rows: csv_lines(rows, wanted)
-        systems = {log.system_id for log in self.plan.system_logs}
+        systems = {log.system_id for log in self.plan.system_logs if log.system_id}
         versions = ModelVersion.objects.filter(system_id__in=systems)
         known = of_register(list(versions.values_list("system_id", "version", "name", "provider")))
         names = AISystem.objects.filter(pk__in=systems).values_list("pk", "slug")
@@ -86,7 +87,7 @@ class TableMaker(Maker):
         ids = [line[13:49].decode() for line, is_asked in zip(entries, asked, strict=True) if is_asked]
         if not ids:
             return
-        overridden = {str(each) for each in overridden_among(ids)}
+        overridden = {str(each) for each in overridden_among(map(uuid.UUID, ids))}
         erased = {str(each) for each in Payload.objects.filter(id__in=ids, secret=None).values_list("id", flat=True)}
         rows, size = list[Row](), 0
         for place, parts in reader.opened(entries, asked):
