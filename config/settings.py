@@ -44,9 +44,9 @@ DATABASE_URL = env.str("DATABASE_URL", None)
 ADMIN_DATABASE_URL = env.str("ADMIN_DATABASE_URL", None)
 BACKUP_DATABASE_URL = env.str("BACKUP_DATABASE_URL", None)
 """For `manage.py backup` alone: a role that may read everything. Unless given, the owner's."""
-BACKUP_DAYS = env.int("BACKUP_DAYS", None, validate=validate.Range(1))
-"""How long backups are kept: `manage.py backup` removes older ones, and receipts of erasures say until when one may hold
-what was erased since. None: nobody said."""
+BACKUP_DAYS = env.int("BACKUP_DAYS", 0, validate=validate.Range(0))
+"""For how many days backups are kept: `manage.py backup` removes older ones; receipts of erasures say until when one
+may hold something. 0: nobody stated it, and none is removed."""
 SESSION_LIMITS = (
     "-c synchronous_commit=on -c lock_timeout=5s -c statement_timeout=60s -c idle_in_transaction_session_timeout=30s"
 )

@@ -101,10 +101,12 @@ def _sync(path: Path) -> None:
 
 @dataclass(slots=True)
 class Removed:
-    """What keeping to the horizon did: names that went, and those of which nothing can be said."""
+    """What keeping to the horizon did: names that went, those of which nothing can be said, and those that were made
+    after now by their own word."""
 
     names: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    ahead: list[str] = field(default_factory=list)
 
 
 def remove_older(target: Path, *, days: int, than: datetime, origin: str) -> Removed:
@@ -122,7 +124,11 @@ def remove_older(target: Path, *, days: int, than: datetime, origin: str) -> Rem
         except BackupError:
             removed.unreadable.append(folder.name)
             continue
-        if manifest.origin == origin and manifest.made_at < horizon:
+        if manifest.origin != origin:
+            continue
+        if manifest.made_at > than:
+            removed.ahead.append(folder.name)
+        if manifest.made_at < horizon:
             going = folder.rename(folder.with_name(f"{REMOVING}{folder.name}"))
             shutil.rmtree(going)
             removed.names.append(folder.name)

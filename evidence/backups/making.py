@@ -24,6 +24,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
+from audit.erasing import database_now
 from config.errors import ServiceError
 from evidence.backups import dumping, folders
 from evidence.backups.keys import digest_key_text, key_files
@@ -59,6 +60,7 @@ from ledger.tlog import EMPTY_ROOT
 logger = structlog.get_logger(__name__)
 
 LOCK_PATIENCE = "60s"
+AHEAD = "was made after now by its own word: a clock was set back, or was ahead then. It goes later than was promised."
 MARKS = """
     SELECT l.id, l.origin, l.kind, c.log_id IS NOT NULL, coalesce(h.tree_size, 0), h.root_hash
     FROM ledger_log l LEFT JOIN ledger_logclosure c ON c.log_id = l.id
@@ -320,15 +322,22 @@ def _remove_older(
     if troubles:
         troubles.append("So no older backup was removed.")
         return []
+    try:
+        than = min(manifest.made_at, database_now())  # nothing goes because one of the two clocks is ahead
+    except DatabaseError:
+        troubles.append("No older backup was removed: the database, whose clock counts too, does not answer.")
+        return []
     names: list[str] = []
     for place in filter(None, (target, keys_target)):
         try:
-            found = folders.remove_older(place, days=keep_days, than=manifest.made_at, origin=manifest.origin)
+            found = folders.remove_older(place, days=keep_days, than=than, origin=manifest.origin)
         except OSError as error:
             troubles.append(f"Older backups in {place} could not be removed: {error.strerror}.")
             continue
         names += found.names if place == target else []
         troubles += [f"{place / name} has no readable manifest, and was left." for name in found.unreadable]
+        ahead = (name for name in found.ahead if name != folders.name_for(manifest.made_at))
+        troubles += [f"{place / name} {AHEAD}" for name in ahead]
     return names
 
 

@@ -18,9 +18,9 @@ from ledger.errors import HeadStoreUnavailable
 from ledger.heads import HeadStore
 
 OURS = {
-    *("broker", "control-port", "control.json", "control.lock", "digest.key", "heads.sqlite3", "heads.sqlite3-shm"),
-    *("heads.sqlite3-wal", "lock", "logs", "mail", "metrics", "origin", "port", "secret.key", "signing.key"),
-    *("signing.key.next", "static", layout.RESTORING),
+    *("broker", "control-port", "control.json", "control.lock", "digest.key", "exports", "heads.sqlite3"),
+    *("heads.sqlite3-shm", "heads.sqlite3-wal", "lock", "logs", "mail", "metrics", "origin", "port", "secret.key"),
+    *("signing.key", "signing.key.next", "static", layout.RESTORING),
 }
 """What may lie in a data folder whose database was lost. (Whatever beat keeps begins with `beat-schedule`.)"""
 

@@ -25,7 +25,7 @@ from config.errors import ServiceError
 from evidence.exports import scratch, storage
 from evidence.exports.bundle import BundleMaker
 from evidence.exports.endings import Ending, TooLarge
-from evidence.exports.erasing import ErasedMeanwhile, holds_erased
+from evidence.exports.erasing import ErasedMeanwhile, SubjectErased, is_of_nobody, why_it_goes
 from evidence.exports.models import Export, ExportWork
 from evidence.exports.names import file_name
 from evidence.exports.pace import Pace
@@ -143,6 +143,8 @@ def _meaning(error: Exception) -> tuple[str, bool]:
             return "record_damaged", True
         case TooLarge():
             return "too_large", True
+        case SubjectErased():
+            return "subject_erased", True
         case _Interrupted():
             return "interrupted", True
         case storage.StorageFull():
@@ -179,6 +181,8 @@ class _Work:
         if self.work.plan is None:
             self.watch.phase, self.watch.done = "planning", 0
             scratch.empty(self.folder)  # it may be begun anew
+            if is_of_nobody(self.work.export):
+                raise SubjectErased()
             plan = make_plan(self.work.export, self.watch.beat)
             ours = ExportWork.objects.filter(export_id=self.work.export_id, worker=self.work.worker)
             if not ours.update(plan=plan.kept(), total=plan.total * (2 if self._reads_twice else 1)):
@@ -239,7 +243,7 @@ class _Work:
     def _finish(self, known: dict[str, Any]) -> None:
         try:
             self.watch.ask()
-            if holds_erased(self.work):
+            if why_it_goes(self.work):
                 raise ErasedMeanwhile()
             _finish(self.work, known)
         except (RightLost, ErasedMeanwhile):

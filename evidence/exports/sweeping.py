@@ -1,10 +1,14 @@
 """What the beat does about exports: files whose time is over go, files that hold what was erased, and what is left."""
 
+import uuid
+from collections.abc import Collection
+
 import structlog
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from evidence.exports import places, scratch, storage
-from evidence.exports.erasing import holds_erased
+from evidence.exports.erasing import why_it_goes
 from evidence.exports.models import Export, ExportDownload, ExportPlace, ExportWork
 from evidence.exports.requesting import tell_asker, write_export
 from evidence.exports.running import begin_anew
@@ -31,19 +35,32 @@ def expire_exports(*, actor: Actor = SERVER) -> int:
     return expired
 
 
-def forget_erased(*, actor: Actor = SERVER) -> int:
-    """Delete finished files that hold what was erased since; have begun anew what is being made with it. How many."""
-    works = ExportWork.objects.filter(plan__isnull=False).exclude(export__parts=[]).select_related("export")
+def forget_erased(*, actor: Actor = SERVER, by: Collection[uuid.UUID] = ()) -> int:
+    """Delete finished files that hold what was erased or restricted since; have begun anew what is being made with it.
+    How many. `by`: entries that erased something."""
     found = 0
-    for work in works.filter(export__status__in=(Status.QUEUED, Status.FINISHED)).order_by("pk"):
-        if not holds_erased(work):
+    for work in _holding(Status.QUEUED, Status.FINISHED):
+        why = why_it_goes(work, by)
+        if not why:
             continue
         if work.export.status == Status.QUEUED:
             begin_anew(work)
         elif _removed(work.export):
-            _expire(actor, work.export, "erased")
+            _expire(actor, work.export, why)
         found += 1
     return found
+
+
+def left_with_erased(by: Collection[uuid.UUID] = ()) -> bool:
+    """Whether a file is kept still that holds what was erased: where its storage is away, until it is back."""
+    kept = _holding(Status.FINISHED, Status.FAILED, Status.CANCELLED)
+    return any(why_it_goes(work, by) == "erased" for work in kept)
+
+
+def _holding(*statuses: Export.Status) -> QuerySet[ExportWork]:
+    """What may hold something: contents, or the list of somebody's decisions."""
+    works = ExportWork.objects.filter(plan__isnull=False, export__status__in=statuses).select_related("export")
+    return works.exclude(~Q(export__question=Export.Question.SUBJECT), export__parts=[]).order_by("pk")
 
 
 def _removed(export: Export) -> bool:
@@ -90,4 +107,16 @@ def clear_scratch() -> int:
     over = left - set(made.values_list("export_id", flat=True))
     for export_id in over:
         scratch.discard(export_id)
+    # begun anew, perhaps on another host: what was made here holds what was erased since
+    anew = list(made.filter(plan=None, worker=None).values_list("export_id", flat=True))
+    for export_id in anew:
+        _empty(export_id)
     return len(over)
+
+
+def _empty(export_id: uuid.UUID) -> None:
+    try:
+        with scratch.locked(export_id) as folder:
+            scratch.empty(folder)
+    except scratch.Busy:  # whoever is at it notices, and empties it
+        logger.info("evidence.export_busy", export=str(export_id))

@@ -186,6 +186,12 @@ class TestKeepingToTheHorizon:
         assert backup_to(tmp_path, keep_days=30).removed == []
         assert theirs.exists()
 
+    def test_none_goes_where_nobody_said_for_how_long(self, source: Organisation, tmp_path: Path) -> None:
+        older = self.aged(backup_to(tmp_path).folder, 400)
+        time.sleep(1.1)
+        call_command("backup", str(tmp_path), "--quiet")
+        assert older.exists()
+
     def test_no_longer_than_was_promised(
         self, source: Organisation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -196,6 +202,23 @@ class TestKeepingToTheHorizon:
         time.sleep(1.1)
         call_command("backup", str(tmp_path), "--quiet")
         assert not older.exists()
+
+    def test_a_clock_that_was_set_back_is_said(self, source: Organisation, tmp_path: Path) -> None:
+        ahead = self.aged(backup_to(tmp_path).folder, -400)
+        time.sleep(1.1)
+        made = backup_to(tmp_path, keep_days=30)
+        assert ahead.exists() and made.removed == []
+        assert any(ahead.name in each and "a clock was set back" in each for each in made.troubles)
+
+    def test_a_clock_that_runs_ahead_removes_nothing_before_its_time(
+        self, source: Organisation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        young = backup_to(tmp_path).folder
+        skewed = timezone.now() + timedelta(days=400)
+        monkeypatch.setattr("evidence.backups.making.timezone.now", lambda: skewed)
+        made = backup_to(tmp_path, keep_days=30)
+        assert made.manifest.made_at.date() == skewed.date()
+        assert young.exists() and made.removed == []
 
 
 def rewrite(folder: Path, **changes: Any) -> None:

@@ -65,7 +65,7 @@ class Command(BackupCommand):
 
 def _days(given: int | None) -> int | None:
     """Errors: `CommandError` where backups would be kept for longer than was promised of erasures."""
-    promised: int | None = settings.BACKUP_DAYS
+    promised = settings.BACKUP_DAYS or None
     if given is not None and given < 1:
         raise CommandError("--keep-days is a whole number above 0.")
     if given is not None and promised is not None and given > promised:
