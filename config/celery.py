@@ -36,6 +36,7 @@ app.conf.beat_schedule = {
     "watch-exposure": {"task": "evidence.tasks.watch_exposure_task", "schedule": 60.0},
     "search-for-finds": {"task": "evidence.tasks.search_for_finds_task", "schedule": 30.0},
     "run-erasures": {"task": "evidence.tasks.run_erasures_task", "schedule": 60.0},
+    "erased-and-back": {"task": "evidence.tasks.look_for_returned_task", "schedule": 600.0},
     "announce-purge": {"task": "evidence.tasks.announce_purge_task", "schedule": 3600.0},
     "run-purges": {"task": "evidence.tasks.run_purges_task", "schedule": 60.0},
     "seal-custody-requests": {"task": "evidence.tasks.seal_waiting_requests_task", "schedule": 60.0},

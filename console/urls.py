@@ -180,6 +180,7 @@ urlpatterns: list[URLPattern] = [
     path("mine/", mine.mine, name="mine"),
     path("erasures/", erasures.erasures, name="erasures"),
     path("erasures/begin/<slug:kind>", erasures.prepare, name="erasure_prepare"),
+    path("erasures/again", erasures.again, name="erasure_again"),
     path("erasures/<uuid:erasure_id>/", erasures.erasure, name="erasure"),
     path("erasures/<uuid:erasure_id>/receipt", erasures.receipt, name="erasure_receipt"),
     path("erasures/<uuid:erasure_id>/<slug:name>", erasures.act, name="erasure_act"),

@@ -13,6 +13,7 @@ from evidence.exports.sweeping import clear_scratch, clear_up, expire_exports, f
 from evidence.services import anchoring, exposure_alerts, witness_heads
 from evidence.services.checkpoints import record_checkpoints
 from evidence.services.custody_requests import seal_waiting_requests
+from evidence.services.erased_again import alert_returned, remember_erasures
 from evidence.services.erasure_runs import run_erasures, search_for_finds
 from evidence.services.letter_drafts import forget_letter_drafts
 from evidence.services.purges import announce_purge, run_purges
@@ -82,7 +83,15 @@ def search_for_finds_task() -> int:
 
 @shared_task
 def run_erasures_task() -> int:
-    return run_erasures(actor=SERVER, seconds=SLICE_SECONDS)
+    erased = run_erasures(actor=SERVER, seconds=SLICE_SECONDS)
+    if erased:
+        remember_erasures()
+    return erased
+
+
+@shared_task
+def look_for_returned_task() -> int:
+    return alert_returned(actor=SERVER)
 
 
 @shared_task

@@ -70,6 +70,11 @@ ALERT_KINDS = {
         "The database refused an erasure",
         "What was to be erased is not what two people agreed to, or must be kept. Nothing of it was erased.",
     ),
+    "erasure.undone": AlertKind(
+        "What was erased is back",
+        "The database holds what was erased before, as after a restore of an older one. A data protection officer has "
+        "it erased again: Erasures.",
+    ),
     "incident.due": AlertKind(
         "A deadline of an incident is near",
         "Something has to be reported or told because of a serious incident, and it was not recorded yet.",

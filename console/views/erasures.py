@@ -20,6 +20,7 @@ from console.views.decision import download
 from evidence.erasure.errors import ErasureNotFound
 from evidence.erasure.reading import act_of, is_officer, may_stop, place_of, standing_of, visible_erasures
 from evidence.erasure.showing import finds_shown, receipt_of
+from evidence.services.erased_again import UNDONE, prepare_again
 from evidence.services.erasure_answers import approve_erasure, hold_erasure, refuse_erasure
 from evidence.services.erasures import ask_erasure, choose_finds, prepare_erasure, withdraw_erasure
 from governance import rights
@@ -28,6 +29,7 @@ from governance.admin.pages import add_refusal
 from governance.models import AISystem, Person
 from governance.reauthentication import interruption
 from governance.rights import as_actor
+from notices.models import Alert
 
 PAGE_SIZE = 50
 Status = ErasureRequest.Status
@@ -52,7 +54,25 @@ def erasures(request: HttpRequest) -> HttpResponse:
         rows=[(row, systems.get(row.system_id), people.get(row.requested_by_id)) for row in found.items],
         tones=TONES,
         may_ask=rights.can(actor, Act.ERASE),
+        is_back=Alert.objects.filter(kind=UNDONE).exclude(status=Alert.Status.CLOSED).exists(),
     )
+
+
+@page
+@require_POST
+def again(request: HttpRequest) -> HttpResponseBase:
+    """Prepare what was erased and is back, as after a restore, to be erased again."""
+    actor = as_actor(viewer(request))
+    if not rights.can(actor, Act.ERASE):
+        raise ErasureNotFound()
+    try:
+        made = prepare_again(actor=actor)
+    except ServiceError as refusal:
+        messages.error(request, f"{refusal.title}. {refusal.detail}")
+    else:
+        each = "1 is prepared" if len(made) == 1 else f"{len(made)} are prepared"
+        messages.success(request, f"{each}. Look at each, and ask for it.")
+    return redirect("admin:erasures")
 
 
 @page

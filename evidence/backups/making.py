@@ -30,6 +30,7 @@ from evidence.backups import dumping, folders
 from evidence.backups.keys import digest_key_text, key_files
 from evidence.backups.manifest import (
     DUMP,
+    ERASED,
     FORMAT,
     HEADS,
     MANIFEST,
@@ -45,7 +46,10 @@ from evidence.backups.manifest import (
     quiet,
     sign_manifest,
 )
+from evidence.erasure.errors import MemoryUnavailable
+from evidence.erasure.memory import erasure_memory
 from evidence.kinds import BACKUP_MADE
+from evidence.services.erased_again import remember_erasures
 from intake.digests import fingerprint_of
 from ledger.entries import Actor, draft_entry
 from ledger.errors import CANNOT_SEAL_NOW, HeadStoreUnavailable, LogClosed
@@ -75,6 +79,9 @@ UNREADABLE = """
 HOW_TO_RESTORE = """A backup of Answerable, made {made_at}.
 
 {keys}
+It holds the database, the head store, what this host remembers to have been erased, and the name of the installation.
+Not in it: finished exports (ask for them again), control.json (it must not be restored), e-mails and log files.
+
 Restore it into a place that has no database yet:
 
     ANSWERABLE_DATA_DIR=/srv/restored python manage.py restore {name}
@@ -123,9 +130,9 @@ def make_backup(
         stack.enter_context(folders.only_one_in(target))
         if keys_target:
             stack.enter_context(folders.only_one_in(keys_target))
-        manifest, data = _write(target, keys_target, with_keys, made_at, progress)
+        manifest, data, trouble = _write(target, keys_target, with_keys, made_at, progress)
         name = folders.name_for(made_at)
-        troubles = [f"{log.origin}: {log.trouble}" for log in manifest.troubled]
+        troubles = [*(f"{log.origin}: {log.trouble}" for log in manifest.troubled), *([trouble] if trouble else [])]
         removed = _remove_older(target, keys_target, manifest, keep_days, troubles)
         _seal(actor, manifest, data, len(removed), troubles)
     return Made(
@@ -154,12 +161,13 @@ def _disk_errors(target: Path) -> Iterator[None]:
 
 def _write(
     target: Path, keys_target: Path | None, with_keys: bool, made_at: datetime, progress: Progress
-) -> tuple[Manifest, bytes]:
+) -> tuple[Manifest, bytes, str]:
     name, keys = folders.name_for(made_at), key_files()
     with ExitStack() as stack:
         folder = stack.enter_context(folders.new_folder(target, name))
         signed = _checkpoints()
         head_troubles = _copy_heads(folder / HEADS)
+        trouble = _copy_memory(folder / ERASED)
         with _snapshot() as (url, connection, snapshot):
             manifest = _described(connection, made_at, with_keys and not keys_target, keys, signed, head_troubles)
             _dump(folder / DUMP, url, connection, snapshot, progress)
@@ -175,7 +183,7 @@ def _write(
         _write_manifest(folder, data, _seeds(keys))
         if keys_folder != folder:
             folders.write(keys_folder / MANIFEST, data)
-    return manifest, data
+    return manifest, data, trouble
 
 
 def _checkpoints() -> dict[uuid.UUID, tuple[str, str]]:
@@ -197,6 +205,17 @@ def _copy_heads(path: Path) -> str:
     except HeadStoreUnavailable as error:
         path.unlink(missing_ok=True)
         return f"{error.title}."
+    return ""
+
+
+def _copy_memory(path: Path) -> str:
+    """What was erased up to now: whoever restores an older backup takes it from a newer one."""
+    try:
+        remember_erasures()
+        erasure_memory().copy_to(path)
+    except MemoryUnavailable as error:
+        path.unlink(missing_ok=True)
+        return f"{error.title} ({error.detail}): it is not in this backup."
     return ""
 
 

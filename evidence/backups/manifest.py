@@ -16,7 +16,7 @@ from ledger.tlog import ED25519, NoteError, Signer, UnverifiedNote, Verifier, op
 
 FORMAT = "answerable-backup/v1"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
-DUMP, HEADS, README = "database.dump", "heads.sqlite3", "README.txt"
+DUMP, HEADS, ERASED, README = "database.dump", "heads.sqlite3", "erased.sqlite3", "README.txt"
 SIGNING_KEY, NEXT_SIGNING_KEY, DIGEST_KEY, ORIGIN = "signing.key", "signing.key.next", "digest.key", "origin"
 KEY_FILES = (SIGNING_KEY, NEXT_SIGNING_KEY, DIGEST_KEY)
 CHUNK = 1 << 20

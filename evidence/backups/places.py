@@ -13,12 +13,23 @@ from django.conf import settings
 
 from config.standalone import layout
 from evidence.backups.keys import check_keys, is_digest_key, is_signing_key
-from evidence.backups.manifest import DIGEST_KEY, HEADS, NEXT_SIGNING_KEY, ORIGIN, SIGNING_KEY, BackupError, Manifest
+from evidence.backups.manifest import (
+    DIGEST_KEY,
+    ERASED,
+    HEADS,
+    NEXT_SIGNING_KEY,
+    ORIGIN,
+    SIGNING_KEY,
+    BackupError,
+    Manifest,
+)
+from evidence.erasure.memory import erasure_memory
 from ledger.errors import HeadStoreUnavailable
 from ledger.heads import HeadStore
 
 OURS = {
     *("broker", "control-port", "control.json", "control.lock", "digest.key", "exports", "heads.sqlite3"),
+    *("erased.sqlite3", "erased.sqlite3-journal"),
     *("heads.sqlite3-shm", "heads.sqlite3-wal", "lock", "logs", "mail", "metrics", "origin", "port", "secret.key"),
     *("signing.key", "signing.key.next", "static", layout.RESTORING),
 }
@@ -53,11 +64,13 @@ class Heads(enum.StrEnum):
 
 @dataclass(slots=True)
 class Plan:
-    """`puts`: what is written, by place, where nothing lies. `aside`: what makes room for it. `said`: in words."""
+    """`puts`: what is written, by place, where nothing lies. `aside`: what makes room for it. `learns`: whether what
+    was erased is remembered here already, and the backup's memory is added to it. `said`: in words."""
 
     heads: Heads
     puts: dict[Path, bytes] = field(default_factory=dict)
     aside: list[Path] = field(default_factory=list)
+    learns: bool = False
     said: list[str] = field(default_factory=list)
 
 
@@ -74,6 +87,7 @@ def plan_restore(
         plan.puts[Path(settings.HEAD_STORE)] = _content(backup / HEADS)
     if (Path(settings.DATA_DIR) / "control.json").exists():
         plan.said.append("control.json is kept: switches that were stricter after the backup stay so.")
+    _plan_memory(plan, backup)
     _plan_origin(plan, manifest)
     source = backup if manifest.has_keys else keys_from
     if source is not None:
@@ -81,6 +95,18 @@ def plan_restore(
     _plan_signing_key(plan, manifest, source, replace_keys)
     _plan_digest_key(plan, manifest, source, replace_keys)
     return plan
+
+
+def _plan_memory(plan: Plan, backup: Path) -> None:
+    """What was erased after the backup is in it again, and only what survived here says what that is."""
+    path = erasure_memory().path
+    if path.exists():
+        plan.learns = (backup / ERASED).exists()
+        plan.said.append(f"What {path} remembers to have been erased is kept.")
+        return
+    if (backup / ERASED).exists():
+        plan.puts[path] = _content(backup / ERASED)
+        plan.said.append(f"What was erased is remembered up to the backup alone: no {path} survived.")
 
 
 def _require_no_database(data_dir: Path) -> None:

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,8 +29,10 @@ from config.standalone.processes import StandaloneError
 from evidence.backups import dumping, folders
 from evidence.backups.checking import Checked
 from evidence.backups.making import MARKS
-from evidence.backups.manifest import DUMP, ORIGIN, BackupError, Manifest, Progress, quiet
+from evidence.backups.manifest import DUMP, ERASED, ORIGIN, BackupError, Manifest, Progress, quiet
 from evidence.backups.places import Heads, Plan, plan_restore
+from evidence.erasure.errors import MemoryUnavailable
+from evidence.erasure.memory import ErasureMemory, erasure_memory
 from ledger.tlog import EMPTY_ROOT
 
 OBJECTS = """
@@ -85,6 +88,7 @@ def restored(
                     raise
                 _conclude(data_dir)
                 stands = True
+                _learn(plan, backup)
                 yield Restored(manifest, plan.heads, plan.said)
     except StandaloneError as error:
         raise BackupError(str(error)) from None
@@ -225,6 +229,19 @@ def _conclude(data_dir: Path) -> None:
     marker.unlink()
     if made_up:
         Path(made_up).unlink()
+
+
+def _learn(plan: Plan, backup: Path) -> None:
+    """Add what the backup remembers to have been erased to what is remembered here."""
+    if not plan.learns:
+        return
+    try:
+        with tempfile.TemporaryDirectory() as name:  # a backup is read, never opened for writing
+            copy = Path(name) / ERASED
+            copy.write_bytes((backup / ERASED).read_bytes())
+            erasure_memory().learn(ErasureMemory(copy))
+    except MemoryUnavailable as error:
+        plan.said.append(f"What the backup remembers to have been erased was not added ({error.detail}).")
 
 
 def _put(plan: Plan) -> None:

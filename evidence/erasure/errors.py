@@ -1,6 +1,6 @@
 """What erasing and retention refuse."""
 
-from config.errors import Conflict, NotFound
+from config.errors import Conflict, NotFound, Unavailable
 
 
 class ErasureNotFound(NotFound):
@@ -69,3 +69,12 @@ class NoDocument(NotFound):
     title = "There is no signed document yet"
     meaning = "A receipt or report is signed once everything it is about is done."
     default_detail = "It is signed when all of it is done."
+
+
+class MemoryUnavailable(Unavailable):
+    code = "erasure-memory-unavailable"
+    title = "What was erased cannot be looked up"
+    meaning = (
+        "The file beside the head store by which this host remembers what was erased cannot be read or written. "
+        "Nothing was changed."
+    )

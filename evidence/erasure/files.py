@@ -16,7 +16,7 @@ from django.conf import settings
 
 from audit.models import ErasureRequest
 from evidence.erasure.finding import Pattern
-from evidence.exports.sweeping import clear_up, forget_erased, left_with_erased
+from evidence.exports.sweeping import forget_erased_by
 
 logger = structlog.get_logger(__name__)
 BOUNDARY = b"\n" + b"-" * 79 + b"\n"
@@ -33,9 +33,7 @@ def forget_files(request: ErasureRequest) -> bool:
 
 def forget_exports(entry_ids: Collection[uuid.UUID]) -> bool:
     """Whether no export is left that holds what these entries erased. False: come back in a while."""
-    forget_erased(by=entry_ids)
-    clear_up()
-    return not left_with_erased(entry_ids)
+    return forget_erased_by(entry_ids)
 
 
 def forget_mails(pattern: Pattern) -> int:

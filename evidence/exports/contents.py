@@ -3,8 +3,6 @@
 from audit.selectors import PARTS as PAYLOAD_PARTS
 
 ROW_PARTS = ("state", "particulars", "reason")
-WRITTEN_PARTS = ("particulars", "reason")
-"""What people wrote: what is restricted, and goes, with a decision."""
 PARTS = (*PAYLOAD_PARTS, *ROW_PARTS)
 """In the order in which they stand in a bundle."""
 WORDS = {

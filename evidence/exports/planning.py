@@ -16,11 +16,9 @@ from audit.case_access import readable_case
 from audit.case_selectors import trail_ids
 from audit.kinds import DECISION_RECORDED
 from audit.models import Decision
-from audit.restrictions import restricting_entries
 from evidence.exports import places
 from evidence.exports.access import asker_of, require_may_have
 from evidence.exports.anchors import Anchored, best_checkpoint, checkpoint_before, reach_of
-from evidence.exports.erasing import restricts
 from evidence.exports.members import Members
 from evidence.exports.models import Export
 from evidence.exports.plans import Plan, PlannedLog
@@ -67,7 +65,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         export, asker = self.export, asker_of(self.export)
-        begun_at, snapshot, restrictions = timezone.now(), _snapshot(), restricting_entries()
+        begun_at, snapshot = timezone.now(), _snapshot()
         self.hidden = hidden_from(asker.id)
         asked = self._entry(EXPORT_REQUESTED.name)
         approval = self._entry(EXPORT_APPROVED.name)
@@ -82,19 +80,17 @@ class _Planner:
         planned += self._registries(planned)
         self._note_head(planned)
         withheld = sum(self._withheld(log) for log in planned)
-        plan = Plan(
+        return Plan(
             made_at=timezone.now(),
             begun_at=begun_at,
             snapshot=snapshot,
             logs=planned,
             request_entry=asked.id,
             approval_entry=approval.id if approval else None,
-            restrictions=restrictions,
             left_out=sorted(self.left_out),
             withheld=withheld,
             total=sum(self._to_read(log) for log in planned) - withheld,
         )
-        return replace(plan, left_out=sorted({*plan.left_out, "restricted"})) if restricts(export, plan) else plan
 
     def _entry(self, kind: str) -> Entry | None:
         return Entry.objects.filter(about_id=self.export.pk, kind=kind).first()

@@ -25,7 +25,8 @@ from config.errors import ServiceError
 from evidence.exports import scratch, storage
 from evidence.exports.bundle import BundleMaker
 from evidence.exports.endings import Ending, TooLarge
-from evidence.exports.erasing import ErasedMeanwhile, SubjectErased, is_of_nobody, why_it_goes
+from evidence.exports.erased_by import SubjectErased, is_of_nobody
+from evidence.exports.erasing import ErasedMeanwhile, holds_erased
 from evidence.exports.models import Export, ExportWork
 from evidence.exports.names import file_name
 from evidence.exports.pace import Pace
@@ -243,7 +244,7 @@ class _Work:
     def _finish(self, known: dict[str, Any]) -> None:
         try:
             self.watch.ask()
-            if why_it_goes(self.work):
+            if holds_erased(self.work):
                 raise ErasedMeanwhile()
             _finish(self.work, known)
         except (RightLost, ErasedMeanwhile):

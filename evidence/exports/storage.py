@@ -4,6 +4,8 @@
 each export: a file that is put there again takes its own place, so there are never two.
 """
 
+import re
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 from evidence.exports.models import Export
 
 READ_AT_ONCE = 1 << 18
+NAMED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.zip")
 
 
 class StorageFull(Exception):
@@ -38,7 +41,7 @@ class _Watched(File):  # type: ignore[type-arg]  # generic in its stubs alone
 
     def __init__(self, file: BinaryIO, name: str, path: Path, beat: Callable[[], None]) -> None:
         super().__init__(file, name)
-        self._path, self._beat = path, beat
+        self._source, self._path, self._beat = file, path, beat
 
     def temporary_file_path(self) -> str:
         """A folder on the same disk takes the file as it is, by its name."""
@@ -46,8 +49,7 @@ class _Watched(File):  # type: ignore[type-arg]  # generic in its stubs alone
 
     def read(self, size: int = -1) -> bytes:
         self._beat()
-        data: bytes = self.file.read(size)
-        return data
+        return self._source.read(size)
 
 
 def put(export: Export, path: Path, beat: Callable[[], None]) -> None:
@@ -70,6 +72,17 @@ def remove(export: Export) -> None:
 def remove_named(name: str) -> None:
     with _told():
         _storage().delete(name)
+
+
+def own_names() -> dict[uuid.UUID, str]:
+    """The files in a folder of this installation, by their exports' ids; none of a store elsewhere. Errors:
+    `StorageAway`."""
+    storage = _storage()
+    if not isinstance(storage, FileSystemStorage) or not Path(storage.location).exists():
+        return {}
+    with _told():
+        _, names = storage.listdir("")
+    return {uuid.UUID(name.removesuffix(".zip")): name for name in names if NAMED.fullmatch(name)}
 
 
 def is_there(export: Export) -> bool:

@@ -4,11 +4,11 @@ import uuid
 from collections.abc import Collection
 
 import structlog
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from evidence.exports import places, scratch, storage
-from evidence.exports.erasing import why_it_goes
+from evidence.exports.erased_by import must_go, works_with_something
+from evidence.exports.erasing import holds_erased
 from evidence.exports.models import Export, ExportDownload, ExportPlace, ExportWork
 from evidence.exports.requesting import tell_asker, write_export
 from evidence.exports.running import begin_anew
@@ -35,32 +35,19 @@ def expire_exports(*, actor: Actor = SERVER) -> int:
     return expired
 
 
-def forget_erased(*, actor: Actor = SERVER, by: Collection[uuid.UUID] = ()) -> int:
-    """Delete finished files that hold what was erased or restricted since; have begun anew what is being made with it.
-    How many. `by`: entries that erased something."""
+def forget_erased(*, actor: Actor = SERVER) -> int:
+    """Delete finished files that hold what was erased since; have begun anew what is being made with it. How many."""
+    works = ExportWork.objects.filter(plan__isnull=False).exclude(export__parts=[]).select_related("export")
     found = 0
-    for work in _holding(Status.QUEUED, Status.FINISHED):
-        why = why_it_goes(work, by)
-        if not why:
+    for work in works.filter(export__status__in=(Status.QUEUED, Status.FINISHED)).order_by("pk"):
+        if not holds_erased(work):
             continue
         if work.export.status == Status.QUEUED:
             begin_anew(work)
         elif _removed(work.export):
-            _expire(actor, work.export, why)
+            _expire(actor, work.export, "erased")
         found += 1
     return found
-
-
-def left_with_erased(by: Collection[uuid.UUID] = ()) -> bool:
-    """Whether a file is kept still that holds what was erased: where its storage is away, until it is back."""
-    kept = _holding(Status.FINISHED, Status.FAILED, Status.CANCELLED)
-    return any(why_it_goes(work, by) == "erased" for work in kept)
-
-
-def _holding(*statuses: Export.Status) -> QuerySet[ExportWork]:
-    """What may hold something: contents, or the list of somebody's decisions."""
-    works = ExportWork.objects.filter(plan__isnull=False, export__status__in=statuses).select_related("export")
-    return works.exclude(~Q(export__question=Export.Question.SUBJECT), export__parts=[]).order_by("pk")
 
 
 def _removed(export: Export) -> bool:
@@ -100,6 +87,21 @@ def clear_up() -> int:
     return cleared + clear_scratch()
 
 
+def forget_unknown() -> int:
+    """Delete files that no export is known of, as after a restore of an older database: nobody could fetch them, and no
+    erasure would reach them. In a folder of this installation alone: a store may be shared. Returns how many.
+
+    Errors: `StorageAway`.
+    """
+    clear_scratch()
+    there = storage.own_names()  # before the rows: whoever makes one has its row first
+    known = set(Export.objects.filter(pk__in=there).values_list("pk", flat=True))
+    unknown = there.keys() - known
+    for export_id in unknown:
+        storage.remove_named(there[export_id])
+    return len(unknown)
+
+
 def clear_scratch() -> int:
     """Delete what is on this host of exports that nobody makes any more. Returns of how many."""
     left = set(scratch.there())
@@ -107,16 +109,35 @@ def clear_scratch() -> int:
     over = left - set(made.values_list("export_id", flat=True))
     for export_id in over:
         scratch.discard(export_id)
-    # begun anew, perhaps on another host: what was made here holds what was erased since
-    anew = list(made.filter(plan=None, worker=None).values_list("export_id", flat=True))
-    for export_id in anew:
-        _empty(export_id)
     return len(over)
 
 
-def _empty(export_id: uuid.UUID) -> None:
-    try:
-        with scratch.locked(export_id) as folder:
-            scratch.empty(folder)
-    except scratch.Busy:  # whoever is at it notices, and empties it
-        logger.info("evidence.export_busy", export=str(export_id))
+# --- before an erasure is said to be done -----------------------------------------------------------------------------
+def forget_erased_by(entry_ids: Collection[uuid.UUID], *, actor: Actor = SERVER) -> bool:
+    """Have gone what holds something that these entries erased, or lists somebody's decisions whose name is erased.
+
+    Returns whether nothing of it is left: else a storage is away, or a maker is at it; come back in a while.
+    """
+    forget_erased(actor=actor)
+    for work in works_with_something(Status.QUEUED, Status.FINISHED):
+        if not must_go(work, entry_ids):
+            continue
+        if work.export.status == Status.QUEUED:
+            begin_anew(work)
+        elif _removed(work.export):
+            _expire(actor, work.export, "erased")
+    clear_up()
+    _empty_begun_anew()
+    kept = works_with_something(Status.FINISHED, Status.FAILED, Status.CANCELLED)
+    return not any(must_go(work, entry_ids) for work in kept)
+
+
+def _empty_begun_anew() -> None:
+    """What was made on this host of exports that were begun anew, and that nobody has taken on again yet."""
+    works = ExportWork.objects.filter(plan=None, worker=None, export__status=Status.QUEUED)
+    for export_id in works.filter(export_id__in=scratch.there()).values_list("export_id", flat=True):
+        try:
+            with scratch.locked(export_id) as folder:
+                scratch.empty(folder)
+        except scratch.Busy:
+            logger.info("evidence.export_busy", export=str(export_id))  # whoever is at it notices, and empties it

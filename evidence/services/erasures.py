@@ -102,7 +102,7 @@ def ask_erasure(*, actor: Actor, request_id: uuid.UUID) -> ErasureRequest:
         if not ErasureScan.objects.filter(request=request, finished_at__isnull=False).exists():
             raise StillSearching()
         if request.person_id:
-            _refuse_person(request.person_id)
+            refuse_person(request.person_id)
         _count(request)
         for earlier in request.consents.exclude(status=ErasureConsent.Status.VOID):
             earlier.status = ErasureConsent.Status.VOID
@@ -165,10 +165,11 @@ def _refuse_incomplete(
     if problems:
         raise InvalidInput(errors=problems)
     if person_id is not None:
-        _refuse_person(person_id)
+        refuse_person(person_id)
 
 
-def _refuse_person(person_id: uuid.UUID) -> None:
+def refuse_person(person_id: uuid.UUID) -> None:
+    """Errors: `InvalidInput`, `PersonStillHere`, `NameStillNeeded`."""
     person = Person.objects.filter(pk=person_id).first()
     if person is None:
         raise InvalidInput(errors=[FieldProblem(pointer="/person", detail="There is nobody of this id.")])
@@ -206,7 +207,7 @@ def _count(request: ErasureRequest) -> None:
 
 def _consents(request: ErasureRequest, actor: Actor) -> list[ErasureConsent]:
     """One of each AI system; one for all, where what was found belongs to none."""
-    systems = sorted(set(request.targets.values_list("system_id", flat=True)))
+    systems: list[uuid.UUID | None] = [*sorted(set(request.targets.values_list("system_id", flat=True)))]
     asked = []
     for system_id in systems or [request.system_id]:
         mine = request.targets.filter(system_id=system_id) if system_id else request.targets.none()

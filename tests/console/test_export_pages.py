@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
+from audit.filters import DecisionFilter
 from audit.reach import Reach
 from audit.search_terms import Terms
 from audit.services.searching import search_decisions
@@ -81,7 +82,7 @@ def test_asked_for_watched_and_fetched(system: AISystem, auditor: Person) -> Non
     assert "data-live" not in page
     export.refresh_from_db()
     assert export.digest in page
-    assert me.get(f"{EXPORTS}{export.pk}/file").getvalue()[:2] == b"PK"  # type: ignore[attr-defined]
+    assert me.get(f"{EXPORTS}{export.pk}/file").getvalue()[:2] == b"PK"
     assert "Fetched" in text_of(me.get(answer["Location"]))
 
 
@@ -184,7 +185,12 @@ def test_a_decision_and_a_case_are_taken_over(system: AISystem) -> None:
 
 def test_a_subject_is_taken_over_by_its_search_and_stands_in_no_address(system: AISystem, auditor: Person) -> None:
     record_decision(system, subject="zq-ada")
-    run = search_decisions(actor=actor_of(auditor), reach=Reach.of_person(auditor), terms=Terms(subject="zq-ada")).run
+    run = search_decisions(
+        actor=actor_of(auditor),
+        reach=Reach.of_person(auditor),
+        terms=Terms(subject="zq-ada"),
+        within=DecisionFilter(),
+    ).run
     me = browser(auditor)
     page = me.get(f"{ASK}?search={run.pk}")
     assert 'value="zq-ada"' in text_of(page)

@@ -70,7 +70,8 @@ def paused_before_it_empties(
     def wait_first(*given: Any) -> int:
         there.set()
         assert go_on.wait(PATIENCE)
-        return genuine(*given)
+        emptied: int = genuine(*given)
+        return emptied
 
     with monkeypatch.context() as patch:
         patch.setattr(performing, name, wait_first)

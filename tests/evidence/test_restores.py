@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +16,10 @@ from django.conf import settings
 from config.standalone import layout
 from config.standalone.holding import refuse_half_restored
 from config.standalone.processes import StandaloneError
+from evidence.backups.checking import check_backup
 from evidence.backups.manifest import read_manifest
+from evidence.erasure.memory import ErasureMemory, erasure_memory
+from evidence.services.erased_again import remember_erasures
 from evidence.services.key_rotation import begin_rotation, finish_rotation
 from ledger.entries import COMMAND
 from ledger.heads import head_store
@@ -25,6 +29,7 @@ from tests.environment import INSTALLATION
 from tests.evidence.backups import Place, a_place, backup_to
 from tests.evidence.conftest import Organisation, found_organisation, record
 from tests.evidence.test_backups import flip, rewrite
+from tests.factories.erasing import erase
 from tests.factories.register import make_person
 
 pytestmark = pytest.mark.committing
@@ -118,6 +123,84 @@ class TestRestored:
             assert refused.returncode == 1 and "This backup has no keys" in refused.stderr
             done = place.restore(made.folder, "--heads", "backup", "--keys-from", made.keys_folder)
             assert done.returncode == 0, done.stdout + done.stderr
+
+
+class TestWhatWasErasedSince:
+    @pytest.fixture(autouse=True)
+    def memory(self, monkeypatch: pytest.MonkeyPatch) -> ErasureMemory:
+        """One of the test's own, of the name that every installation's has."""
+        heads = Path(settings.HEAD_STORE)
+        monkeypatch.setattr("evidence.erasure.memory.NAME", f"erased-{uuid.uuid4()}.sqlite3")
+        found = erasure_memory()
+        assert found.path.parent == heads.parent
+        return found
+
+    def test_is_back_and_found_by_what_survived(
+        self, source: Organisation, backup: Path, place: Place, memory: ErasureMemory
+    ) -> None:
+        erase(source.decisions[7])
+        assert remember_erasures() == 1
+        survived(source, place)
+        memory.copy_to(place.data_dir / "erased.sqlite3")
+        done = place.restore(backup)
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert "erased.sqlite3 remembers to have been erased is kept" in done.stdout
+        assert "1 thing back" in done.stdout and "Prepare again" in done.stdout
+        assert place.query(f"SELECT secret IS NOT NULL FROM audit_payload WHERE id = '{source.decisions[7]}'") == [
+            (True,)
+        ]
+        # the place's own look finds the same, and alerts although no log takes an entry
+        look = "from evidence.tasks import look_for_returned_task as look; print(look())"
+        assert place.manage("shell", "--no-imports", "-c", look).stdout.split()[-1] == "1"
+        assert place.query("SELECT count(*) FROM notices_alert WHERE kind = 'erasure.undone'") == [(1,)]
+
+    def test_a_newer_backup_remembers_it_too(
+        self, source: Organisation, backup: Path, place: Place, tmp_path: Path
+    ) -> None:
+        erase(source.decisions[7])
+        newer = backup_to(tmp_path / "newer").folder
+        check_backup(newer, known_keys=[])
+        shutil.copy(newer / "erased.sqlite3", place.data_dir)
+        shutil.copy(newer / "heads.sqlite3", place.data_dir)
+        done = place.restore(backup)
+        assert done.returncode == 3 and "1 thing back" in done.stdout
+
+    def test_of_the_backup_itself_nothing_is_back(self, source: Organisation, place: Place, tmp_path: Path) -> None:
+        erase(source.decisions[7])
+        made = backup_to(tmp_path / "newer").folder
+        done = place.restore(made, "--heads", "backup")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "remembered up to the backup alone" in done.stdout
+        assert "Nothing of what was erased, as far as this host remembers, is back." in done.stdout
+
+    def test_a_damaged_memory_hinders_no_restore_and_is_named(
+        self, source: Organisation, backup: Path, place: Place
+    ) -> None:
+        (place.data_dir / "erased.sqlite3").write_bytes(b"no database at all" * 100)
+        done = place.restore(backup, "--heads", "backup")
+        assert done.returncode == 3 and "What was erased cannot be looked up" in done.stdout + done.stderr
+
+    def test_a_damaged_memory_is_said_by_a_backup(
+        self, source: Organisation, tmp_path: Path, memory: ErasureMemory
+    ) -> None:
+        memory.path.write_bytes(b"no database at all" * 100)
+        made = backup_to(tmp_path / "backups")
+        assert any("it is not in this backup" in each for each in made.troubles)
+        assert not (made.folder / "erased.sqlite3").exists()
+        check_backup(made.folder, known_keys=[])
+        memory.path.unlink()
+
+
+class TestExportsThatOutlivedTheDatabase:
+    def test_files_that_the_restored_one_does_not_know_are_deleted(
+        self, source: Organisation, backup: Path, place: Place
+    ) -> None:
+        files = place.data_dir / "exports" / "files"
+        files.mkdir(parents=True)
+        (files / f"{uuid.uuid4()}.zip").write_bytes(b"of after the backup")
+        done = place.restore(backup, "--heads", "backup")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Deleted: 1 file of exports" in done.stdout and list(files.iterdir()) == []
 
 
 class TestRefused:

@@ -56,10 +56,12 @@ class Command(BackupCommand):
             self.stdout.write(f"Restored: the database as it was on {made}, {manifest.entries:,} entries.")
             for line in done.said:
                 self.stdout.write(line)
-            goes_on = self._shown("logs")
-            fits = options["no_verify"] or self._shown("verify_logs", "--quiet")
+            # first the witnesses: what they hold against a log is shown with it
+            well = [self._shown("check_witnesses")] if settings.WITNESS_POLICY_FILE else []
+            well += [self._shown("logs"), options["no_verify"] or self._shown("verify_logs", "--quiet")]
+            well.append(self._shown("after_restore"))
         self._say_next(options["no_verify"])
-        if not (goes_on and fits):
+        if not all(well):
             sys.exit(EXIT_LOOK)
 
     def _shown(self, *arguments: str) -> bool:

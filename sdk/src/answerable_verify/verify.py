@@ -1486,6 +1486,8 @@ NAME = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*")
 _END, _END64, _LOCATOR = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")
 _CENTRAL, _LOCAL = struct.Struct("<4s6H3L5H2L"), struct.Struct("<4s5H3L2H")
 MAX16, MAX32 = 0xFFFF, 0xFFFFFFFF
+_NEEDS = (10, 20, 45)  # versions of the format: stored, deflated, ZIP64
+_REGULAR = 0o100644 << 16
 
 
 class Member(NamedTuple):
@@ -1586,7 +1588,9 @@ class ZipContainer(Container):
             raise Damage("zip-damaged", "", "the central directory is not where it must be")
         locator, disk, where, disks = _LOCATOR.unpack(self._at(end - 20, 20))
         record = self._at(end - 76, 56)
-        mark, length, _, _, disk2, start, here64, count64, size64, offset64 = _END64.unpack(record)
+        mark, length, maker, needs, disk2, start, here64, count64, size64, offset64 = _END64.unpack(record)
+        if needs != 45 or maker not in (45, 3 << 8 | 45):
+            raise Damage("zip-damaged", "", "the central directory is not where it must be")
         if (locator, disk, where, disks) != (b"PK\x06\x07", 0, end - 76, 1) or mark != b"PK\x06\x06" or length != 44:
             raise Damage("zip-damaged", "", "the central directory is not where it must be")
         if disk2 or start or here64 != count64 or offset64 + size64 != end - 76:
@@ -1602,7 +1606,7 @@ class ZipContainer(Container):
         fields = _CENTRAL.unpack_from(data, at)
         (
             mark,
-            _,
+            maker,
             needs,
             flags,
             method,
@@ -1615,7 +1619,7 @@ class ZipContainer(Container):
             extras,
             comments,
             disk,
-            _,
+            inner,
             outer,
             offset,
         ) = fields
@@ -1623,15 +1627,16 @@ class ZipContainer(Container):
         name, extra = data[at : at + names].decode("latin-1"), data[at + names : at + names + extras]
         if mark != b"PK\x01\x02" or len(name) != names or len(extra) != extras:
             raise Damage("zip-damaged", "", "the central directory is cut off")
-        kind = outer >> 16 & 0o170000
         if (
             flags & ~0x0806
             or method not in (0, 8)
             or disk
             or comments
-            or needs & 0xFF > 45
-            or outer & 0x10
-            or kind not in (0, 0o100000)
+            or needs not in _NEEDS
+            or maker & 0xFF not in _NEEDS
+            or maker >> 8 not in (0, 3)  # MS-DOS, Unix
+            or inner
+            or outer not in (0, _REGULAR)
         ):
             raise Damage("zip-not-plain", shown(name), "encrypted, a data descriptor, a comment, or no regular file")
         large = [value == MAX32 for value in (size, packed, offset)]
@@ -1661,7 +1666,7 @@ class ZipContainer(Container):
             one, length, size64, packed64 = struct.unpack("<2H2Q", data[30 + len(name) :])
             plain = (one, length, size, packed) == (1, 16, MAX32, MAX32)
             size, packed = (size64, packed64) if plain else (-1, -1)
-        if said != expected or (size, packed) != (member.size, member.packed) or needs & 0xFF > 45:
+        if said != expected or (size, packed) != (member.size, member.packed) or needs not in _NEEDS:
             raise Damage("zip-not-plain", name, "the local header says something else than the central directory")
 
     def chunks(self, name: str) -> Iterator[bytes]:
@@ -2353,32 +2358,34 @@ Made at  {made_at}
    Witnesses whom you trust (C2SP tlog-policy):  --policy FILE
    A time-stamp authority that you trust:        --tsa CERT.pem
 
-3. Or with other people's tools. Unpack the bundle and go into its folder. {log} is one of its logs.
+3. Or with other people's tools. Unpack the bundle and go into its folder.
 
    The files are those that were listed:
 
        sha256sum -c SHA256SUMS
 
-   The checkpoint is signed, and each disclosed entry stands in its tree, at its index: with Go's golang.org/x/mod (sumdb/note,
-   sumdb/tlog). Save the program below as check.go, then:
+   Below, LOG is a log of this bundle:
 
-       go mod init check && go get golang.org/x/mod@latest
-       go run check.go logs/{log} '{origin}/logs/{log}+...THE VERIFIER KEY OF THIS LOG...'
+       LOG=logs/{log}
 
-   (The verifier key of each log is the same key under another name; `verify.py --json` prints it as "vkey".)
+   Its checkpoint is signed, and each disclosed entry stands in its tree, at its index: with Go's golang.org/x/mod (sumdb/note and
+   sumdb/tlog). Save the program below as check.go; the first line gets the module, once, from the network or from a mirror.
 
-   A time-stamp is of the checkpoint's text, which is all before the blank line: with OpenSSL.
+       go mod init check && go get golang.org/x/mod@v0.20.0
+       go run check.go "$LOG" 'THE VERIFIER KEY'
 
-       sed '/^$/,$d' logs/{log}/checkpoint > text
-       openssl ts -verify -in logs/{log}/timestamps/000000.tsr -data text -CAfile AUTHORITY.pem
+   A time-stamp, where there is one, is of the checkpoint's text, which is all before the blank line: with OpenSSL.
+
+       sed '/^$/,$d' "$LOG/checkpoint" > text
+       openssl ts -verify -in "$LOG/timestamps/000000.tsr" -data text -CAfile AUTHORITY.pem
 
    A content is what was committed to: of a line in parts/*.ndjson, SHA-256 of the 32 bytes of "key" and the bytes of the content is
    what the entry at this index holds in body.commitments (or in body.state, body.reason).
 
-   Everything is a public format: logs/{log}/checkpoint a C2SP tlog-checkpoint, logs/{log}/tile the C2SP tlog-tiles that the proof
-   takes, logs/{log}/entries/*.ndjson entries (SHA-256 of a zero byte and the line without its newline is the leaf hash), at the
-   indexes that logs/{log}/disclosed lists as "first count". Any other client of these formats will do, such as the Python
-   package sigstore.
+   Everything is a public format: LOG/checkpoint is a C2SP tlog-checkpoint, LOG/tile are the C2SP tlog-tiles that the proof takes,
+   LOG/entries/*.ndjson are the entries (SHA-256 of a zero byte and a line without its newline is a leaf hash), at the indexes that
+   LOG/disclosed lists as "first count". One key signs for all logs of the organisation, under the name of each (first line of its
+   checkpoint). Any other client of these formats will do, such as the Python package sigstore.
 
 ---------------------------------------------------------------- check.go
 {go}----------------------------------------------------------------
@@ -2386,11 +2393,14 @@ Made at  {made_at}
 What a verdict means, and what no log can prove: docs/verifying-a-bundle.md and docs/what-is-proven.md of Answerable.
 """
 
-GO_PROGRAM = """// Checks a log of an evidence bundle with golang.org/x/mod alone: go run check.go FOLDER VKEY
+GO_PROGRAM = r"""// Checks a log of an evidence bundle with golang.org/x/mod alone: go run check.go FOLDER VKEY
 package main
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -2405,8 +2415,8 @@ import (
 
 type folder string
 
-func (f folder) Height() int                        { return 8 }
-func (f folder) SaveTiles([]tlog.Tile, [][]byte)    {}
+func (f folder) Height() int                     { return 8 }
+func (f folder) SaveTiles([]tlog.Tile, [][]byte) {}
 func (f folder) ReadTiles(want []tlog.Tile) ([][]byte, error) {
 	var found [][]byte
 	for _, tile := range want {
@@ -2420,6 +2430,20 @@ func (f folder) ReadTiles(want []tlog.Tile) ([][]byte, error) {
 	return found, nil
 }
 
+// key is the verifier key under the name of a log: one key signs for all logs of an installation.
+func key(vkey, origin string) (note.Verifier, error) {
+	parts := strings.SplitN(vkey, "+", 3)
+	if len(parts) != 3 || strings.Split(parts[0], "/logs/")[0] != strings.Split(origin, "/logs/")[0] {
+		return nil, errors.New("a key of another installation")
+	}
+	public, err := base64.StdEncoding.DecodeString(parts[2])
+	if err != nil {
+		return nil, err
+	}
+	id := sha256.Sum256(append([]byte(origin+"\n"), public...))
+	return note.NewVerifier(fmt.Sprintf("%s+%x+%s", origin, id[:4], parts[2]))
+}
+
 func must(err error) {
 	if err != nil {
 		log.Fatal("NOT VERIFIED: ", err)
@@ -2427,10 +2451,17 @@ func must(err error) {
 }
 
 func main() {
+	if len(os.Args) != 3 {
+		log.Fatal("go run check.go FOLDER VKEY")
+	}
 	where := os.Args[1]
-	verifier, err := note.NewVerifier(os.Args[2])
-	must(err)
 	data, err := os.ReadFile(filepath.Join(where, "checkpoint"))
+	must(err)
+	origin := strings.Split(string(data), "\n")[0]
+	if !strings.HasSuffix(origin, "/logs/"+filepath.Base(where)) {
+		log.Fatal("NOT VERIFIED: a checkpoint of another log")
+	}
+	verifier, err := key(os.Args[2], origin)
 	must(err)
 	opened, err := note.Open(data, note.VerifierList(verifier))
 	must(err)
@@ -2439,9 +2470,6 @@ func main() {
 	must(err)
 	root, err := tlog.ParseHash(lines[2])
 	must(err)
-	if lines[0] != verifier.Name() {
-		log.Fatal("NOT VERIFIED: a checkpoint of another log")
-	}
 	reader := tlog.TileHashReader(tlog.Tree{N: size, Hash: root}, folder(where))
 
 	var indexes []int64

@@ -81,9 +81,11 @@ def test_with_contents_it_waits_for_a_second_person(system: AISystem, auditor: P
 
 @pytest.mark.parametrize("role", ["auditor", "accountable"])
 def test_an_ai_system_is_exported_by_auditors_and_who_is_accountable(system: AISystem, role: str) -> None:
-    assert ask(make_person(**{role: system}), system).status == Status.QUEUED
+    here: dict[str, Any] = {role: system}
+    elsewhere: dict[str, Any] = {role: make_system()}
+    assert ask(make_person(**here), system).status == Status.QUEUED
     with pytest.raises(Forbidden):
-        ask(make_person(**{role: make_system()}), system)
+        ask(make_person(**elsewhere), system)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +93,9 @@ def test_an_ai_system_is_exported_by_auditors_and_who_is_accountable(system: AIS
 )
 def test_an_ai_system_is_exported_by_nobody_else(system: AISystem, role: str) -> None:
     is_of_all = role in ("administrator", "investigator", "dpo", "viewer")
+    roles: dict[str, Any] = {role: is_of_all or system}
     with pytest.raises(Forbidden):
-        ask(make_person(**{role: is_of_all or system}), system)
+        ask(make_person(**roles), system)
 
 
 def test_whoever_is_accountable_exports_no_contents(system: AISystem) -> None:
@@ -166,7 +169,8 @@ def test_times_that_are_none_are_refused(
 ) -> None:
     """In hours ago."""
     now = timezone.now()
-    given = {name: now - timedelta(hours=each) for name, each in (("since", since), ("until", until)) if each}
+    times = (("since", since), ("until", until))
+    given: dict[str, Any] = {name: now - timedelta(hours=each) for name, each in times if each}
     with pytest.raises(InvalidInput) as refusal:
         ask(auditor, system, **given)
     assert [each.pointer for each in refusal.value.errors] == [pointer]

@@ -370,7 +370,8 @@ def test_files_of_lines_end_at_their_size(
 
 def test_the_sums_are_as_sha256sum_checks_them(system: AISystem, auditor: Person) -> None:
     files = files_of(export_of(auditor, system))
-    sums = dict(reversed(line.split("  ", 1)) for line in files.pop("SHA256SUMS").decode().splitlines())
+    lines = [line.split("  ", 1) for line in files.pop("SHA256SUMS").decode().splitlines()]
+    sums = {name: digest for digest, name in lines}
     assert sums == {name: sha256(data).hexdigest() for name, data in files.items()}
 
 

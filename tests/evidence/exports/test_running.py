@@ -269,7 +269,7 @@ def test_a_part_that_opens_no_commitment_is_not_exported(system: AISystem, audit
     decision = record_decision(system)
     export = agree(ask(auditor, system, parts=["output"]))
     with pytest.MonkeyPatch.context() as patch:
-        fetched = parts.fetched
+        fetched = reading.fetched
         patch.setattr(
             parts,
             "fetched",

@@ -30,7 +30,7 @@ def main(folder: Path, where: str) -> None:
     reading.BYTES_AT_ONCE = 20_000
     name, _, number = where.partition(":")
     if name == "write":
-        writing.ZipWriter._put = _dying_in(int(number), writing.ZipWriter._put)  # type: ignore[method-assign]
+        writing.ZipWriter._put = _dying_in(int(number), writing.ZipWriter._put)  # type: ignore[method-assign,assignment]
     points: dict[str, tuple[Any, str]] = {
         "noted": (scratch, "note_kept"),
         "kept": (storage, "put"),

@@ -60,8 +60,9 @@ class Certificates:
             made = builder.sign(keys[issuer], hashes.SHA256())
             self.pem(name).write_bytes(made.public_bytes(serialization.Encoding.PEM))
         form = serialization.PrivateFormat.PKCS8
-        secret = keys["signer"].private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-        (self.folder / "signer.key").write_bytes(secret)
+        for name in ("root", "signer"):
+            secret = keys[name].private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+            (self.folder / f"{name}.key").write_bytes(secret)
         (self.folder / "serial").write_text("01\n")
         (self.folder / "openssl.cnf").write_text(CONFIGURATION.format(folder=self.folder))
         return self

@@ -82,10 +82,10 @@ class TestFigures:
     ) -> None:
         from evidence import exposure
 
-        assert exposure._sealed_at(b"not json") is None
-        assert exposure._sealed_at(b"[]") is None
-        assert exposure._sealed_at(b'{"at": 5}') is None
-        assert exposure._sealed_at(b'{"at": "yesterday"}') is None
+        assert exposure.received_at(b"not json") is None
+        assert exposure.received_at(b"[]") is None
+        assert exposure.received_at(b'{"at": 5}') is None
+        assert exposure.received_at(b'{"at": "yesterday"}') is None
 
 
 class TestTheAlert:

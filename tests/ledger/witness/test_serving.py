@@ -93,7 +93,7 @@ def test_one_connection_serves_many_requests(witness: RunningWitness) -> None:
 
 def test_its_key_is_told_to_whoever_asks_and_nothing_else_is_there(witness: RunningWitness) -> None:
     assert witness.get("/").text == f"{witness.vkey}\n"
-    for path in ("/add-checkpoint", "/logs", "//", f"/{digest(ORIGIN).upper()}/checkpoint", "/x/checkpoint"):
+    for path in ("/add-checkpoint", "/logs", "/witness.key", f"/{digest(ORIGIN).upper()}/checkpoint", "/x/checkpoint"):
         assert witness.get(path).status_code == 404
     assert httpx.post(f"{witness.url}/", content=b"x", trust_env=False).status_code == 404
     assert httpx.put(f"{witness.url}/add-checkpoint", content=b"x", trust_env=False).status_code == 501

@@ -1,0 +1,61 @@
+"""`manage.py after_restore`: what a restored database does not know: files of exports of which it has no row, and what
+was erased after the backup was made."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from config.errors import ServiceError
+from evidence.backup_commands import EXIT_LOOK
+from evidence.erasure.memory import erasure_memory
+from evidence.exports.storage import StorageAway
+from evidence.exports.sweeping import forget_unknown
+from evidence.services.erased_again import Returned, returned
+
+AGAIN = """
+{number} that were erased are back, of {erasures}: the database is older than that. A data protection officer prepares
+them again on the page Erasures (Prepare again), somebody accountable agrees again, and a day later they go again.
+Until then whoever may read them can: do not let anybody else in before.
+"""
+NOBODY = "There is no {path}: nobody knows here what was erased after the backup was made."
+
+
+class Command(BaseCommand):
+    help = (
+        "After a restore, by whichever means: delete the files of exports that the database knows nothing of, and say"
+        " what was erased after the backup was made and is back. `manage.py restore` runs it by itself. Exit code 0:"
+        " nothing is back. 3: people have to look."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            gone = forget_unknown()
+            is_known, found = erasure_memory().path.exists(), returned()
+        except ServiceError as error:
+            self.stderr.write(self.style.ERROR(f"{error.title}: {error.detail}"))
+            sys.exit(EXIT_LOOK)
+        except StorageAway as error:
+            self.stderr.write(self.style.ERROR(f"The folder of exports cannot be read or written: {error}"))
+            sys.exit(EXIT_LOOK)
+        if gone:
+            self.stdout.write(f"Deleted: {_many(gone, 'file')} of exports that this database knows nothing of.")
+        if not is_known:
+            self.stdout.write(NOBODY.format(path=erasure_memory().path))
+        if not found:
+            self.stdout.write("Nothing of what was erased, as far as this host remembers, is back.")
+            return
+        for each in found:
+            self.stdout.write(_line(each))
+        number = sum(len(each.back) for each in found)
+        self.stdout.write(AGAIN.format(number=_many(number, "thing"), erasures=_many(len(found), "erasure")).rstrip())
+        sys.exit(EXIT_LOOK)
+
+
+def _line(each: Returned) -> str:
+    waiting = f", of which an open request is about {len(each.waiting):,}" if each.waiting else ""
+    return f"erasure {each.asked.id}: {_many(len(each.back), 'thing')} back{waiting}"
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
