@@ -7,6 +7,7 @@ FAILURES = {
     "storage_away": "where exports are kept could not be reached",
     "interrupted": "it was interrupted again and again without coming further",
     "too_large": "it would be larger than an evidence bundle may be: ask for several, each of a part of the time",
+    "subject_erased": "whom it is about was erased",
     "fault": "a fault of the service; its log says which",
     "erased": "contents in it were erased: its file was deleted before its time",
 }

@@ -17,6 +17,7 @@ from config.errors import Forbidden
 from config.ids import new_id
 from evidence.exports import storage
 from evidence.exports.access import may_fetch
+from evidence.exports.erased_by import is_of_nobody
 from evidence.exports.erasing import holds_erased
 from evidence.exports.errors import FileNotReady, FileNotThere, RangeNotSatisfiable, StorageUnavailable
 from evidence.exports.models import Export, ExportDownload
@@ -64,6 +65,8 @@ def part_of(*, actor: Actor, export_id: uuid.UUID, wanted: str = "", if_range: s
     if export.is_open:
         raise FileNotReady()
     if export.status != Export.Status.FINISHED or export.expires_at is None or export.expires_at <= timezone.now():
+        raise FileNotThere()
+    if is_of_nobody(export):
         raise FileNotThere()
     if export.disclosed_parts and holds_erased(export.work):
         raise FileNotThere()

@@ -110,6 +110,8 @@ def approve_export(*, actor: Actor, export_id: uuid.UUID, answer: str = "") -> E
     `ExportNotOpen`, `RequestVoid` where whoever asked may not any more, `InvalidInput`."""
     with sealing() as seal:
         export = _decided(actor, export_id, answer)
+        if export.question == Question.SUBJECT and not export.subject:
+            raise ExportNotOpen("Whom it is about was erased meanwhile. Nothing was changed.")
         try:
             require_may_have(asker_of(export), export)
         except ServiceError as refusal:

@@ -25,6 +25,7 @@ from config.errors import ServiceError
 from evidence.exports import scratch, storage
 from evidence.exports.bundle import BundleMaker
 from evidence.exports.endings import Ending, TooLarge
+from evidence.exports.erased_by import SubjectErased, is_of_nobody
 from evidence.exports.erasing import ErasedMeanwhile, holds_erased
 from evidence.exports.models import Export, ExportWork
 from evidence.exports.names import file_name
@@ -143,6 +144,8 @@ def _meaning(error: Exception) -> tuple[str, bool]:
             return "record_damaged", True
         case TooLarge():
             return "too_large", True
+        case SubjectErased():
+            return "subject_erased", True
         case _Interrupted():
             return "interrupted", True
         case storage.StorageFull():
@@ -179,6 +182,8 @@ class _Work:
         if self.work.plan is None:
             self.watch.phase, self.watch.done = "planning", 0
             scratch.empty(self.folder)  # it may be begun anew
+            if is_of_nobody(self.work.export):
+                raise SubjectErased()
             plan = make_plan(self.work.export, self.watch.beat)
             ours = ExportWork.objects.filter(export_id=self.work.export_id, worker=self.work.worker)
             if not ours.update(plan=plan.kept(), total=plan.total * (2 if self._reads_twice else 1)):
