@@ -1713,14 +1713,14 @@ class ZipContainer(Container):
                     raise Damage("content-damaged", name) from None
                 made += len(out)
                 if made > member.size:
-                    raise Damage("content-damaged", name, "it is larger than it says")
+                    raise Damage("content-damaged", name, "it is cut off, or larger than it says")
                 if out:
                     yield out
                 data = inflate.unconsumed_tail
             if inflate.unused_data or (inflate.eof and at + CHUNK < member.packed):
                 raise Damage("content-damaged", name, "it goes on after its end")
         if not inflate.eof:
-            raise Damage("content-damaged", name, "it is cut off")
+            raise Damage("content-damaged", name, "it is cut off, or larger than it says")
 
 
 class FolderContainer(Container):
@@ -1770,6 +1770,7 @@ def open_container(path: str) -> Container:
             return folder
         found = ZipContainer(path)
         if not any(is_bundle_name(name) for name in found.sizes):
+            found.close()
             raise UsageError(f"{shown(path)} is not an evidence bundle.")
         return found
     except Damage:
