@@ -307,7 +307,7 @@ def _cosigned(witness: Witness, anchor: Anchor, checkpoint: Checkpoint) -> Reply
 def sealed_at(log_id: uuid.UUID, tree_size: int) -> datetime | None:
     """When the last entry of a tree was received, by this installation's clock: nobody saw the tree before that."""
     last = Entry.objects.filter(log=log_id, leaf_index=tree_size - 1).values_list("data", flat=True).first()
-    return received_at(last) if last else None
+    return received_at(bytes(last)) if last else None
 
 
 def _keep_cosignature(witness: Witness, checkpoint: Checkpoint, cosignature: Line) -> None:

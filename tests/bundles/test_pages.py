@@ -115,7 +115,7 @@ def test_verifying_txt_names_this_bundle_and_the_exact_commands() -> None:
     text = answerable_verify.render_verifying(usual().manifest)
     assert usual().manifest["id"] in text and usual().manifest["logs"][0]["log"] in text
     for command in (
-        "python3 verify.py BUNDLE.zip --vkey",
+        "python3 -I verify.py BUNDLE.zip --vkey",
         "sha256sum -c SHA256SUMS",
         "go run check.go",
         "openssl ts -verify",

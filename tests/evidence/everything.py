@@ -92,6 +92,7 @@ def make_everything() -> None:
     _erasing(system)
     _custody()
     _gap(make_person())
+    _custody()
 
 
 def _grant(system: AISystem) -> None:

@@ -99,7 +99,9 @@ def place(name: str, folder: Path, outside: Path) -> Iterator[Place]:
     folder.mkdir()
     with running.running(folder, extra=settings(policy)) as product:
         installation = set_up(product)
-        yield Place(name, folder, installation, Caller(product.url, installation.key), policy)
+        caller = Caller(product.url, installation.key)
+        with caller.http:
+            yield Place(name, folder, installation, caller, policy)
 
 
 @contextmanager

@@ -50,8 +50,8 @@ class Certificates:
                 .issuer_name(_name(issuer))
                 .public_key(keys[name].public_key())
                 .serial_number(x509.random_serial_number())
-                .not_valid_before(now - datetime.timedelta(days=1))
-                .not_valid_after(now + datetime.timedelta(days=30))
+                .not_valid_before(now - datetime.timedelta(days=1 if name == "signer" else 365))
+                .not_valid_after(now + datetime.timedelta(days=30 if name == "signer" else 365))
                 .add_extension(x509.BasicConstraints(name != "signer", None), critical=True)
             )
             if name == "signer":

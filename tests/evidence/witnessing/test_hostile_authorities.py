@@ -2,11 +2,11 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from pytest_django.fixtures import Settings
 
 from evidence.models import Outcome
@@ -97,8 +97,8 @@ class TestCertificates:
         stamping: Authority,
         forger: Forger,
         name: str,
-        usages: tuple,
-        critical: bool,  # type: ignore[type-arg]
+        usages: Sequence[ObjectIdentifier],
+        critical: bool,
     ) -> None:
         stamping.behave = answers(forger, forger.signer(name, usages=usages, critical=critical))
         refused(stamping)
