@@ -33,7 +33,7 @@ from evidence.kinds import (
     CUSTODY_VOIDED,
     CUSTODY_WITHDRAWN,
 )
-from evidence.log_standing import LogStanding, Standing, log_standings
+from evidence.log_standing import LogStanding, Standing, log_standings, standing_of
 from evidence.models import CustodyRequest
 from evidence.services.custody import adopt_head, close_log
 from evidence.services.key_rotation import Rotated, begin_rotation, finish_rotation, withdraw_keys
@@ -196,6 +196,9 @@ def _require_as_seen(log: Log, seen: dict[str, Any]) -> None:
             raise HeadAlreadyKnown(log.origin)
         raise CustodyChanged(f"{log.origin}: this host has signed another tree than both saw.")
     found = latest_head(log.id)
+    lost = standing_of(log, found, signed).lost
+    if (lost.tree_size if lost else None, lost.root_hash.hex() if lost else None) != (seen["lost"], seen["lost_root"]):
+        raise CustodyChanged(f"{log.origin}: somebody holds another signed tree of it than both saw.")
     is_same = (found.tree_size, found.root_hash.hex()) == (seen["found"], seen["found_root"])
     # another host may have appended to a log that this one does not know
     grew = found.tree_size > seen["found"] and had_tree(log.id, seen["found"], bytes.fromhex(seen["found_root"]))
@@ -204,8 +207,9 @@ def _require_as_seen(log: Log, seen: dict[str, Any]) -> None:
 
 
 def _seen(standing: LogStanding) -> dict[str, Any]:
-    """A log as it is put before the second administrator."""
-    signed = standing.signed
+    """A log as it is put before the second administrator. `lost`: the largest signed tree that the database does not
+    continue, of this host or in a witness's hands."""
+    signed, lost = standing.signed, standing.lost
     return {
         "log": str(standing.log.id),
         "origin": standing.log.origin,
@@ -213,6 +217,8 @@ def _seen(standing: LogStanding) -> dict[str, Any]:
         "found_root": standing.found.root_hash.hex() if standing.found.tree_size else EMPTY_ROOT.hex(),
         "signed": signed.tree_size if signed else None,
         "signed_root": signed.root_hash.hex() if signed else None,
+        "lost": lost.tree_size if lost else None,
+        "lost_root": lost.root_hash.hex() if lost else None,
     }
 
 
