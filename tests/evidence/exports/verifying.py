@@ -35,7 +35,7 @@ def verdict_of(export: Export, folder: Path, *more: str, with_key: bool = True) 
 
 def in_the_browser(data: bytes, vkeys: list[str]) -> Any:
     """The report of the page's modules, for a bundle and the keys alone."""
-    given = {"policy": None, "heads": [], "certificates": [], "now": int(time.time())}
+    given: dict[str, Any] = {"policy": None, "heads": [], "certificates": [], "now": int(time.time())}
     javascript = JavaScript()
     try:
         report = javascript.ask({"data": base64.b64encode(data).decode(), "vkeys": vkeys, **given})
