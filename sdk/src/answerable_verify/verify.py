@@ -2269,7 +2269,7 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[Json]], t
         f'<p class="soft">And {grouped(total - len(rows))} more: see manifest.json.</p>\n' if total > len(rows) else ""
     )
     return (
-        f'<div class="scroll"><table>\n<caption>{caption}</caption>\n<thead><tr>{top}</tr></thead>\n'
+        f'<div class="scroll" tabindex="0"><table>\n<caption>{caption}</caption>\n<thead><tr>{top}</tr></thead>\n'
         f"<tbody>\n{''.join(lines)}</tbody>\n</table></div>\n{more}"
     )
 
@@ -2344,7 +2344,7 @@ def _logs_html(manifest: Json) -> str:
 
 PAGE_PROOF = """<h2 id="verify">How to verify</h2>
 <p>You need the verifier key of the organisation (it looks like <code>name+id+key</code>), and a verifier. Get both by another way than this bundle.</p>
-<pre>python3 -I verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'</pre>
+<pre tabindex="0">python3 -I verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'</pre>
 <p>The verifier needs Python 3.9 or later, nothing else, and no network. <code>verify.html</code> does the same in a browser. <code>VERIFYING.txt</code> says more, and how
 to do it with other people's tools.</p>
 <h3>What a verifier then has proven</h3>

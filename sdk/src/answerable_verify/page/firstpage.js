@@ -58,7 +58,7 @@ function table(caption, heads, rows, total) {
   const lines = rows.map((row) => `<tr>${row.map((cell, at) => `<td${numeric[at]}>${html(cell)}</td>`).join("")}</tr>\n`);
   const more = total > rows.length ? `<p class="soft">And ${grouped(total - rows.length)} more: see manifest.json.</p>\n` : "";
   return (
-    `<div class="scroll"><table>\n<caption>${caption}</caption>\n<thead><tr>${top}</tr></thead>\n` +
+    `<div class="scroll" tabindex="0"><table>\n<caption>${caption}</caption>\n<thead><tr>${top}</tr></thead>\n` +
     `<tbody>\n${lines.join("")}</tbody>\n</table></div>\n${more}`
   );
 }
