@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from config.ids import new_id
 from evidence.erasure.files import forget_mails
 from evidence.erasure.finding import Pattern
 from evidence.models import CustodyRequest
@@ -39,10 +40,11 @@ def write(folder: Path) -> Write:
     """One file of e-mails."""
 
     def make(*mails: tuple[str, str]) -> Path:
-        before = set(folder.iterdir())
+        own = folder / new_id().hex  # names of files are by second
+        own.mkdir()
         outgoing = [EmailMultiAlternatives(subject=said, body=body, to=["x@example.org"]) for said, body in mails]
-        get_connection(FILES, file_path=str(folder)).send_messages(outgoing)
-        (made,) = set(folder.iterdir()) - before
+        get_connection(FILES, file_path=str(own)).send_messages(outgoing)
+        (made,) = own.iterdir()
         return made
 
     return make
