@@ -90,7 +90,6 @@ def make_everything() -> None:
     )
     _quarantine(system, crew.engineer)
     _erasing(system)
-    _custody()
     _gap(make_person())
     _custody()
 

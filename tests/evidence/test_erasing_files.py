@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from config.ids import new_id
 from evidence.erasure.files import forget_mails
 from evidence.erasure.finding import Pattern
 from evidence.models import CustodyRequest
@@ -19,6 +20,7 @@ from ledger.models import Particulars
 from notices.models import Message
 from notices.services.mailing import send_mails
 from tests.factories.erasing import administrator, erase_words, erased, long_ago
+from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 
 FILES = "django.core.mail.backends.filebased.EmailBackend"
@@ -39,10 +41,11 @@ def write(folder: Path) -> Write:
     """One file of e-mails."""
 
     def make(*mails: tuple[str, str]) -> Path:
-        before = set(folder.iterdir())
+        own = folder / new_id().hex  # names of files are by second
+        own.mkdir()
         outgoing = [EmailMultiAlternatives(subject=said, body=body, to=["x@example.org"]) for said, body in mails]
-        get_connection(FILES, file_path=str(folder)).send_messages(outgoing)
-        (made,) = set(folder.iterdir()) - before
+        get_connection(FILES, file_path=str(own)).send_messages(outgoing)
+        (made,) = own.iterdir()
         return made
 
     return make
@@ -83,6 +86,7 @@ def test_without_a_folder_of_mails_there_is_nothing_to_do(settings: Settings) ->
 
 @pytest.mark.django_db
 def test_a_reason_that_was_sent_around_is_gone_with_the_reason(folder: Path, settings: Settings) -> None:
+    make_system(accountable=make_person())
     make_person(administrator=True, name="Grace Lindqvist", email="grace@example.org")
     asker = make_person(administrator=True, name="Alan Turing", email="alan@example.org")
     ask_custody(actor=actor_of(asker), what=CustodyRequest.What.BEGIN_ROTATION, reason=f"{NAME} saw the key.")
@@ -111,7 +115,7 @@ def test_what_was_written_to_somebody_who_left_goes_with_their_name(folder: Path
 
 @pytest.mark.django_db
 def test_what_somebody_looked_for_is_taken_out_of_their_session_and_they_stay_signed_in(folder: Path) -> None:
-    make_system(accountable=make_person())
+    record_decision(make_system(accountable=make_person()), subject="kunde-1815")
     client = Client()
     client.force_login(make_person(dpo=True))
     for words in (NAME, "Mary Somerville"):
