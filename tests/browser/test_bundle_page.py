@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ def check(page: Page, bundle: Path, *, key: str = "") -> str:
 
 def test_an_honest_bundle_is_verified_in_the_words_of_the_command(page: Page, honest: Path) -> None:
     assert check(page, honest, key=usual().vkey) == verify.WORDS["verdict_verified"]
-    report = verify.check_bundle(verify.open_container(str(honest)), verify.Options([verify.parse_vkey(usual().vkey)]))
+    with closing(verify.open_container(str(honest))) as container:
+        report = verify.check_bundle(container, verify.Options([verify.parse_vkey(usual().vkey)]))
     said = page.locator("#result").inner_text()
     for heading, lines in verify.compose(report):
         assert heading in said
