@@ -9,7 +9,6 @@ from django.core.management.base import BaseCommand, CommandError
 from config.standalone.stopping import StopAsked, StopRequest, stop_signals
 from evidence.backups.manifest import BackupError
 
-EXIT_LOOK = 3
 SAID_EVERY = 5.0
 MEGABYTE = 1_000_000
 

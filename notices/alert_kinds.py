@@ -70,6 +70,11 @@ ALERT_KINDS = {
         "The database refused an erasure",
         "What was to be erased is not what two people agreed to, or must be kept. Nothing of it was erased.",
     ),
+    "erasure.not_remembered": AlertKind(
+        "What is erased is not remembered",
+        "The file beside the head store that remembers what was erased (erased.sqlite3) cannot be read or written on a "
+        "host with a worker. If an older database were restored now, nobody would know what to erase again.",
+    ),
     "erasure.undone": AlertKind(
         "What was erased is back",
         "The database holds what was erased before, as after a restore of an older one. A data protection officer has "

@@ -212,7 +212,8 @@ def _copy_memory(path: Path) -> str:
     """What was erased up to now: whoever restores an older backup takes it from a newer one."""
     try:
         remember_erasures()
-        erasure_memory().copy_to(path)
+        if erasure_memory().path.exists():
+            erasure_memory().copy_to(path)
     except MemoryUnavailable as error:
         path.unlink(missing_ok=True)
         return f"{error.title} ({error.detail}): it is not in this backup."

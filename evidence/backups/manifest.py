@@ -19,6 +19,8 @@ MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 DUMP, HEADS, ERASED, README = "database.dump", "heads.sqlite3", "erased.sqlite3", "README.txt"
 SIGNING_KEY, NEXT_SIGNING_KEY, DIGEST_KEY, ORIGIN = "signing.key", "signing.key.next", "digest.key", "origin"
 KEY_FILES = (SIGNING_KEY, NEXT_SIGNING_KEY, DIGEST_KEY)
+EXIT_LOOK = 3
+"""Of commands: it was done, and people have to look."""
 CHUNK = 1 << 20
 LARGEST_MANIFEST = 64 << 20
 

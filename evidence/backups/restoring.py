@@ -89,6 +89,8 @@ def restored(
                 _conclude(data_dir)
                 stands = True
                 _learn(plan, backup)
+                # what is half made of exports goes on from marks that this database does not have
+                shutil.rmtree(settings.EXPORT_WORK_DIR, ignore_errors=True)
                 yield Restored(manifest, plan.heads, plan.said)
     except StandaloneError as error:
         raise BackupError(str(error)) from None

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from config.standalone.processes import signal_at_parents_end
 from config.standalone.stopping import STOP_SIGNALS
-from evidence.backups.manifest import BackupError, Progress, quiet
+from evidence.backups.manifest import EXIT_LOOK, BackupError, Progress, quiet
 from evidence.backups.restoring import remove_cluster
 
 
@@ -50,6 +50,8 @@ def _restore(backup: Path, folder: Path, keys_from: Path | None) -> None:
         process.terminate()
         process.wait()  # it stops its PostgreSQL first
         raise
+    if process.returncode == EXIT_LOOK:
+        raise BackupError(f"It can be restored, and then people would have to look:\n{said.strip()}")
     if process.returncode:
         raise BackupError(f"It could not be restored, or does not verify:\n{said.strip()}")
 

@@ -16,6 +16,7 @@ from django.conf import settings
 
 from audit.models import ErasureRequest
 from evidence.erasure.finding import Pattern
+from evidence.erasure.sessions import forget_in_sessions
 from evidence.exports.sweeping import forget_erased_by
 
 logger = structlog.get_logger(__name__)
@@ -27,7 +28,9 @@ def forget_files(request: ErasureRequest) -> bool:
     """Whether no file is left that holds what a request erased. False: an export could not be deleted yet, because
     its storage is away or a worker is at it; come back in a while. Errors: `OSError` of the folder of e-mails."""
     entries = set(request.steps.values_list("entry_id", flat=True))
-    forget_mails(Pattern.of(request))
+    pattern = Pattern.of(request)
+    forget_mails(pattern)
+    forget_in_sessions(pattern)
     return forget_exports(entries)
 
 

@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+import structlog
 from django.db.models import Count, Model, QuerySet
 from django.utils import timezone
 
 from audit.models import ErasureFind, ErasureRequest, ErasureScan, ErasureStep, ErasureTarget, Payload
 from config.errors import ServiceError
-from evidence.erasure.errors import NothingToErase
+from evidence.erasure.errors import MemoryUnavailable, NothingToErase
 from evidence.erasure.finding import target
 from evidence.erasure.memory import Asked, ErasureMemory, Gone, batched, erasure_memory
 from evidence.erasure.places import DECISION_PLACE, QUARANTINE_PLACE, TEXT_PLACE, WORDS
@@ -35,7 +36,8 @@ from notices.services.alerts import close_what_ended
 Status, Kinds = ErasureRequest.Status, ErasureRequest.Kind
 PERSON_PLACE = "people"
 OPEN = BEFORE_IT_RUNS | {Status.RUNNING}
-UNDONE = "erasure.undone"
+logger = structlog.get_logger(__name__)
+UNDONE, FORGETFUL = "erasure.undone", "erasure.not_remembered"
 REASON = "Erased before, by the erasure {id}, and back since an older database was restored."
 
 
@@ -144,28 +146,41 @@ def _waiting(ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
 
 
 def alert_returned(*, actor: Actor) -> int:
-    """Remember what was erased lately, and alert where something is back; the alert ends by itself. How many things.
-
-    Errors: `MemoryUnavailable`.
-    """
-    remember_erasures()
-    found = returned()
-    number = sum(len(each.back) for each in found)
-    if not found:
-        for alert in Alert.objects.filter(fingerprint=UNDONE).exclude(status=Alert.Status.CLOSED):
-            close_what_ended(alert_id=alert.pk, note="All that was erased is erased again.")
+    """Remember what was erased lately, and alert where something is back, or nothing can be remembered; the alerts end
+    by themselves. Returns how many things are back."""
+    try:
+        remember_erasures()
+        found = returned()
+    except MemoryUnavailable as error:
+        logger.warning("evidence.erasures_not_remembered", error=error.detail)
+        _alert(actor, FORGETFUL, Alert.Severity.WARNING, {})
         return 0
-    officers = rights.holders(Act.ERASE, ORGANISATION)
+    _close(FORGETFUL, "It can be read and written again.")
+    number = sum(len(each.back) for each in found)
+    if found:
+        _alert(actor, UNDONE, Alert.Severity.CRITICAL, {"returned": number, "erasures": len(found)})
+    else:
+        _close(UNDONE, "All that was erased is erased again.")
+    return number
+
+
+def _alert(actor: Actor, kind: str, severity: Alert.Severity, facts: dict[str, int]) -> None:
+    """To a data protection officer; to administrators where there is none. One state of affairs is one occurrence."""
+    officers = [person.pk for person in rights.holders(Act.ERASE, ORGANISATION)] if kind == UNDONE else []
     open_alert(
         actor=actor,
-        kind=UNDONE,
-        severity=Alert.Severity.CRITICAL,
-        fingerprint=UNDONE,
-        owner_id=min((each.pk for each in officers), default=None),
-        facts={"returned": number, "erasures": len(found)},
-        occurrences=1,  # one state of affairs, however often it is looked at
+        kind=kind,
+        severity=severity,
+        fingerprint=kind,
+        owner_id=min(officers, default=None),
+        facts=facts,
+        occurrences=1,
     )
-    return number
+
+
+def _close(kind: str, note: str) -> None:
+    for alert in Alert.objects.filter(fingerprint=kind).exclude(status=Alert.Status.CLOSED):
+        close_what_ended(alert_id=alert.pk, note=note)
 
 
 # --- preparing it again -----------------------------------------------------------------------------------------------

@@ -174,7 +174,7 @@ def in_place_of(name: str, data: bytes) -> Callable[[Bundle], bytes]:
     return write
 
 
-for _name, _code, _path, _data in (
+for _title, _code, _file, _data in (
     ("a_manifest_of_five_million_objects", "manifest-malformed", "manifest.json", b"[" + b"{}," * 5_000_000 + b"{}]"),
     ("a_manifest_of_five_million_brackets", "manifest-malformed", "manifest.json", b"[" * 5_000_000),
     ("a_manifest_of_one_long_text", "manifest-malformed", "manifest.json", b'"' + b"\\n" * 5_000_000 + b'"'),
@@ -183,8 +183,8 @@ for _name, _code, _path, _data in (
     ("contents_of_a_million_objects", "part-malformed", "parts/000000.ndjson", b"[" + b"{}," * 1_000_000 + b"{}]\n"),
     ("entries_of_newlines_alone", "entry-malformed", "entries/000000.ndjson", b"\n" * 5_000_000),
 ):
-    _write = in_place_of(_path, _data)
-    _write.__name__ = _name  # type: ignore[attr-defined]
+    _write = in_place_of(_file, _data)
+    _write.__name__ = _title
     damage(_code)(_write)
 
 

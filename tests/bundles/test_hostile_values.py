@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from answerable_verify import verify
+from tests.bundles import stamping
 from tests.bundles.building import Bundle, Wishes, build
-from tests.bundles.cases import Made, as_request, check, small, stamping, whole_range
+from tests.bundles.cases import Made, as_request, check, small, whole_range
 from tests.bundles.javascript import JavaScript, with_node
 from tests.bundles.world import Log, Sealed, World
 

@@ -39,7 +39,7 @@ from governance.services.people import issue_setup_link
 from ledger.entries import COMMAND, SERVER
 from ledger.errors import LedgerRolledBack
 from ledger.heads import head_store
-from ledger.models import Entry, Log
+from ledger.models import Contradiction, Entry, Log
 from ledger.selectors import latest_head, open_log, registry_log
 from notices.models import Message
 from tests.evidence.conftest import Organisation, record
@@ -66,6 +66,14 @@ def ask(person: Person, what: CustodyRequest.What = What.CLOSE, **more: Any) -> 
 
 def agreed(first: Person, second: Person, what: CustodyRequest.What = What.CLOSE) -> CustodyRequest:
     return approve_custody(actor=actor_of(second), request_id=ask(first, what).pk)
+
+
+def contradict(log: Log, tree_size: int) -> None:
+    """A witness holds a larger tree, signed by this log's key."""
+    Contradiction.objects.create(
+        log=log, tree_size=tree_size, root_hash=bytes(32), note="", witness="witness.example.org",
+        found_size=log.entries.count(),
+    )  # fmt: skip
 
 
 def done(request: CustodyRequest) -> list[str]:
@@ -218,6 +226,32 @@ class TestWhatBothSaw:
         [line] = done(request)
         assert "adopted the head of 3" in line
         assert findings() == []
+
+    def test_what_a_witness_holds_is_seen_and_counts(
+        self, organisation: Organisation, first: Person, second: Person
+    ) -> None:
+        """An old database with a head store of the same day: this host alone misses nothing."""
+        size = organisation.log.entries.count()
+        contradict(organisation.log, size + 40)
+        request = agreed(first, second)
+        assert [(each["signed"], [one["size"] for one in each["contradicted"]]) for each in request.logs] == [
+            (size, [size + 40])
+        ]
+        contradict(organisation.log, size + 50)  # another witness, later
+        with pytest.raises(CustodyChanged, match="a witness has shown another tree"):
+            done(request)
+        withdraw_custody(actor=actor_of(first), request_id=request.pk)
+        done(agreed(first, second))
+        assert said(open_log(organisation.system.id))["predecessor"]["missing"] == [size, size + 50]
+
+    def test_no_head_is_adopted_of_what_a_witness_knows_to_be_older(
+        self, organisation: Organisation, first: Person, second: Person
+    ) -> None:
+        contradict(organisation.log, organisation.log.entries.count() + 40)
+        forget_head(organisation.log)
+        with pytest.raises(LedgerRolledBack):
+            done(agreed(first, second, What.ADOPT))
+        assert head_store().head(organisation.log.id) is None
 
     def test_an_administrator_who_is_none_any_more_was_not_asked(
         self, organisation: Organisation, first: Person, second: Person

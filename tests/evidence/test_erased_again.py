@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage, storages
+from django.core.files.storage import FileSystemStorage
 from django.core.management import call_command
 from django.test import Client
 
@@ -19,7 +19,7 @@ from evidence.erasure.errors import MemoryUnavailable, NothingToErase, PersonSti
 from evidence.erasure.memory import Asked, ErasureMemory, Gone, erasure_memory
 from evidence.erasure.places import DECISION_PLACE, TEXT_PLACE
 from evidence.erasure.reading import standing_of
-from evidence.services.erased_again import PERSON_PLACE, UNDONE, alert_returned, prepare_again, returned
+from evidence.services.erased_again import FORGETFUL, PERSON_PLACE, UNDONE, alert_returned, prepare_again, returned
 from evidence.services.erased_again import remember_erasures as remember
 from evidence.services.erasure_answers import approve_erasure
 from evidence.services.erasure_runs import run_erasures
@@ -116,7 +116,12 @@ def test_looking_makes_no_file_and_a_damaged_one_is_named(memory: ErasureMemory)
     memory.path.write_bytes(b"no database at all" * 100)
     with pytest.raises(MemoryUnavailable, match=memory.path.name):
         returned()
+    assert alert_returned(actor=SERVER) == 0
+    alert = Alert.objects.get(kind=FORGETFUL)
     memory.path.unlink()
+    alert_returned(actor=SERVER)
+    alert.refresh_from_db()
+    assert alert.status == Alert.Status.CLOSED
 
 
 # --- found, and erased again ------------------------------------------------------------------------------------------
@@ -255,7 +260,7 @@ def test_files_of_exports_that_the_database_does_not_know_are_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = FileSystemStorage(tmp_path)
-    monkeypatch.setitem(storages._storages, "exports", folder)
+    monkeypatch.setattr("evidence.exports.storage._storage", lambda: folder)
     for name in (f"{LOST}.zip", "notes.txt", "somebodys.zip"):
         folder.save(name, ContentFile(b"of before"))
     call_command("after_restore")

@@ -6,8 +6,6 @@ the data folder (exports, e-mails, logs, the broker's file), and PostgreSQL's ta
 """
 
 import json
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,7 +31,6 @@ from config.standalone import layout
 from config.standalone.processes import wait_until
 from evidence.erasure.documents import document_about
 from evidence.exports.models import Export
-from evidence.exports.verifier import FOLDER as VERIFIER
 from evidence.models import CustodyRequest
 from evidence.services.custody_requests import ask_custody
 from evidence.services.letter_drafts import begin_letter
@@ -43,7 +40,6 @@ from governance.scopes import Scope
 from governance.services.tokens import create_token
 from intake.services.replays import correct, replay
 from ledger.entries import Actor
-from ledger.selectors import registry_log
 from ledger.signing import verifier_keys
 from ledger.tlog import Verifier, leaf_hash
 from ledger.tlog.tlog_proof import verify_tlog_proof
@@ -55,6 +51,7 @@ from overrides.services.effects import confirm_effect
 from overrides.services.overriding import override_decision, report_override
 from tests import running
 from tests.evidence.everywhere import dump, files, found_in, found_in_file
+from tests.evidence.exports.verifying import require_verified_file
 from tests.factories import letters
 from tests.factories.cases import make_led_case
 from tests.factories.erasing import agreed, no_floor
@@ -283,9 +280,13 @@ VALUES = (SUBJECT, NAME, EMAIL)
 
 
 def samples(place: Place) -> bytes:
-    """What the planner keeps of each column, and what the server says of itself."""
-    rows = place.installation.query("SELECT s::text FROM pg_stats s")
-    return "\n".join(row[0] or "" for row in rows).encode()
+    """What the planner keeps of each column."""
+    with owner(place) as db:
+        return "\n".join(row[0] or "" for row in db.execute("SELECT s::text FROM pg_stats s")).encode()
+
+
+def owner(place: Place) -> "psycopg.Connection[Any]":
+    return psycopg.connect(layout.database_url(place.folder, role="keeper"), autocommit=True)
 
 
 def found_in_files(place: Place) -> dict[Path, dict[str, bytes]]:
@@ -301,6 +302,9 @@ def test_of_a_thousand_decisions_nothing_is_found_anywhere_and_every_proof_still
     proofs = {each: _proof(story, each) for each in (*story.ids[::250], story.others[0])}
     for escape in (False, True):
         assert found_in(dump(place.folder, escape=escape), VALUES).keys() == {*VALUES}, "it finds what is there"
+    with owner(place) as db:
+        db.execute("ANALYZE")
+    assert found_in(samples(place), VALUES).keys() == {SUBJECT}, "of payloads, by which they are found"
     kept = {path.parent.name: set(found) for path, found in found_in_files(place).items()}
     assert kept == {"files": {*VALUES}, "mail": {NAME, SUBJECT}}, "exports and e-mails"
     earlier = [_handed_out(place, export, tmp_path) for export in story.exports if export.form == "bundle"]
@@ -325,9 +329,9 @@ def test_of_a_thousand_decisions_nothing_is_found_anywhere_and_every_proof_still
     _look_into_the_database_itself(place)
 
     for bundle in earlier:
-        _require_verified(bundle)
+        require_verified_file(bundle)
     again = _made(agree(ask(story.auditor, story.system, parts=["input", "refs", "particulars", "reason"])))
-    _require_verified(bundle := _handed_out(place, again, tmp_path))
+    require_verified_file(bundle := _handed_out(place, again, tmp_path))
     assert found_in_file(bundle, VALUES) == {}
 
     for each, (proof, entry) in proofs.items():
@@ -343,10 +347,10 @@ def test_of_a_thousand_decisions_nothing_is_found_anywhere_and_every_proof_still
 def _look_into_the_database_itself(place: Place) -> None:
     """Its files, after what docs/retention.md says to do where they must not hold it either."""
     tables = [name for (name,) in place.installation.query(REWRITTEN)]
-    with psycopg.connect(layout.database_url(place.folder, role="keeper"), autocommit=True) as owner:
+    with owner(place) as db:
         for name in tables:
-            owner.execute(sql.SQL("VACUUM FULL {}").format(sql.Identifier(name)))
-        owner.execute("CHECKPOINT")
+            db.execute(sql.SQL("VACUUM FULL {}").format(sql.Identifier(name)))
+        db.execute("CHECKPOINT")
     data = place.folder / "pg" / "data" / "base"
     found = {path: held for path in data.rglob("*") if path.is_file() and (held := found_in_file(path, VALUES))}
     assert found == {}
@@ -362,15 +366,8 @@ def _handed_out(place: Place, export: Export, folder: Path) -> Path:
     """A copy that somebody fetched: it is theirs, and verifies whatever is erased here."""
     path = folder / f"{export.pk}.zip"
     path.write_bytes((place.folder / "exports" / "files" / path.name).read_bytes())
-    _require_verified(path)
+    require_verified_file(path)
     return path
-
-
-def _require_verified(path: Path) -> None:
-    keys = [f"--vkey={key}" for key in verifier_keys(registry_log().origin)]
-    command = [sys.executable, "-I", str(VERIFIER / "verify.py"), str(path), *keys]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _status(request: ErasureRequest) -> str:

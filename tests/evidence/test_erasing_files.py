@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from django.core.mail import EmailMultiAlternatives, get_connection
+from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from evidence.erasure.files import forget_mails
@@ -12,7 +14,7 @@ from evidence.erasure.finding import Pattern
 from evidence.models import CustodyRequest
 from evidence.services.custody_requests import ask_custody
 from evidence.services.leaving import leave
-from governance.models import Person
+from governance.models import Person, StaffSession
 from ledger.models import Particulars
 from notices.models import Message
 from notices.services.mailing import send_mails
@@ -105,3 +107,18 @@ def test_what_was_written_to_somebody_who_left_goes_with_their_name(folder: Path
     assert erased(kind="person", person_id=person.pk).status == "performed"
     assert not any(b"ada@example.org" in path.read_bytes() for path in folder.iterdir())
     assert not Message.objects.filter(person_id=person.pk).exists()
+
+
+@pytest.mark.django_db
+def test_what_somebody_looked_for_is_taken_out_of_their_session_and_they_stay_signed_in(folder: Path) -> None:
+    make_system(accountable=make_person())
+    client = Client()
+    client.force_login(make_person(dpo=True))
+    for words in (NAME, "Mary Somerville"):
+        assert client.post(reverse("admin:cases"), {"q": words}).status_code == 302
+    (before,) = [row.get_decoded() for row in StaffSession.objects.all()]
+    assert NAME in str(before) and "Somerville" in str(before)
+    erase_words("kunde-1815", NAME)
+    (after,) = [row.get_decoded() for row in StaffSession.objects.all()]
+    assert NAME not in str(after) and "Somerville" in str(after)
+    assert client.get(reverse("admin:cases")).status_code == 200

@@ -29,6 +29,9 @@ from tests.environment import INSTALLATION
 from tests.evidence.backups import Place, a_place, backup_to
 from tests.evidence.conftest import Organisation, found_organisation, record
 from tests.evidence.test_backups import flip, rewrite
+from tests.evidence.witnessing.conftest import trust_all
+from tests.evidence.witnessing.strict_witness import StrictWitness, strict_witness
+from tests.evidence.witnessing.test_witness_heads import remember
 from tests.factories.erasing import erase
 from tests.factories.register import make_person
 
@@ -191,6 +194,40 @@ class TestWhatWasErasedSince:
         memory.path.unlink()
 
 
+class TestWithWitnesses:
+    """An old database and the head store of the same backup agree with each other: only a witness knows more."""
+
+    def watched(self, place: Place, witness: StrictWitness, folder: Path) -> None:
+        policy = folder / "policy"
+        policy.write_text(f"witness w1 {witness.vkey} {witness.url}/\nquorum w1\n")
+        place.extra |= {"ANSWERABLE_WITNESS_POLICY_FILE": str(policy), "ANSWERABLE_ANCHOR_NETWORKS": "127.0.0.0/8"}
+
+    def test_what_they_know_beyond_the_backup_is_said_and_the_log_takes_nothing_more(
+        self, source: Organisation, backup: Path, place: Place, tmp_path: Path
+    ) -> None:
+        with strict_witness() as witness:
+            trust_all(witness)
+            self.watched(place, witness, tmp_path)
+            size = latest_head(source.log.id).tree_size
+            remember(witness, source.log, size + 40, bytes([5]) * 32)
+            done = place.restore(backup, "--heads", "backup", "--no-verify")
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert "$ manage.py check_witnesses" in done.stdout and "CONTRADICTED" in done.stdout
+        assert done.stdout.index("check_witnesses") < done.stdout.index("$ manage.py logs")
+        assert f"40 entries ({size:,} to {size + 39:,}) were signed and are not here" in done.stdout
+        assert "close_log --by EMAIL" in done.stdout
+        assert place.query("SELECT tree_size FROM ledger_contradiction") == [(size + 40,)]
+
+    def test_one_that_does_not_answer_leaves_it_open(
+        self, source: Organisation, backup: Path, place: Place, tmp_path: Path
+    ) -> None:
+        with strict_witness() as witness:
+            self.watched(place, witness, tmp_path)
+        done = place.restore(backup, "--heads", "backup", "--no-verify")
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert "it could not be asked" in done.stdout
+
+
 class TestExportsThatOutlivedTheDatabase:
     def test_files_that_the_restored_one_does_not_know_are_deleted(
         self, source: Organisation, backup: Path, place: Place
@@ -198,9 +235,13 @@ class TestExportsThatOutlivedTheDatabase:
         files = place.data_dir / "exports" / "files"
         files.mkdir(parents=True)
         (files / f"{uuid.uuid4()}.zip").write_bytes(b"of after the backup")
+        half = place.data_dir / "exports" / "work" / str(uuid.uuid4())
+        half.mkdir(parents=True)
+        (half / "kept.json").write_text("{}")
         done = place.restore(backup, "--heads", "backup")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Deleted: 1 file of exports" in done.stdout and list(files.iterdir()) == []
+        assert not half.exists()
 
 
 class TestRefused:

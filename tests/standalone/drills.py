@@ -32,6 +32,8 @@ for email in ("{ANNA}", "{BEN}"):
     secrets[email] = with_app(person).secret
 print(json.dumps(secrets))
 """
+STEP = 30
+"""Seconds that a code of an authenticator app holds."""
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -42,13 +44,15 @@ class Installation:
     product: Product
     key: str
     secrets: dict[str, str]
+    used: dict[str, int] = field(default_factory=dict)
+    """Of each person the step of the code that they gave last: it is good for once."""
 
 
 def set_up(product: Product) -> Installation:
     """Two administrators with a second factor, an AI system, a key of the service that decides."""
     secrets = json.loads(product.manage("shell", "--no-imports", "-c", PEOPLE).splitlines()[-1])
     product.manage("create_system", "--slug", SYSTEM, "--name", "Credit", "--accountable", "carla@example.org")
-    scopes = ("decisions:write", "ledger:read")
+    scopes = ("decisions:write", "decisions:read", "control:read", "ledger:read")
     words = [word for each in scopes for word in ("--scope", each)]
     key = product.manage("create_service_key", "--system", SYSTEM, *words).strip()
     return Installation(product, key, secrets)
@@ -63,6 +67,20 @@ def record(**changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
+_clients: list[httpx.Client] = []
+
+
+def _client(**how: Any) -> httpx.Client:
+    _clients.append(httpx.Client(timeout=40, trust_env=False, **how))
+    return _clients[-1]
+
+
+def close_clients() -> None:
+    """Of all callers and all who signed in."""
+    while _clients:
+        _clients.pop().close()
+
+
 @dataclass
 class Caller:
     """Posts decisions, and keeps what it sent with the receipt that it got."""
@@ -74,7 +92,7 @@ class Caller:
 
     def __post_init__(self) -> None:
         headers = {"Authorization": f"Bearer {self.key}"}
-        self.http = httpx.Client(base_url=self.url, headers=headers, timeout=40, trust_env=False)
+        self.http = _client(base_url=self.url, headers=headers)
 
     def try_once(self, decision: dict[str, Any]) -> httpx.Response:
         return self.http.post("/api/v1/decisions", json=decision)
@@ -136,7 +154,7 @@ def one_backup(target: Path) -> Path:
 # --- people -----------------------------------------------------------------------------------------------------------
 def signed_in(installation: Installation, email: str) -> httpx.Client:
     """In the web admin, by password and authenticator app."""
-    client = httpx.Client(base_url=installation.product.url, follow_redirects=True, timeout=40, trust_env=False)
+    client = _client(base_url=installation.product.url, follow_redirects=True)
     page = client.get("/admin/login/")
     page = _send(client, page, username=email, password=PASSWORD)
     assert "Second factor" in page.text
@@ -155,7 +173,10 @@ def _send(client: httpx.Client, page: httpx.Response, **form: str) -> httpx.Resp
 
 
 def _code(installation: Installation, email: str) -> str:
-    return pyotp.TOTP(installation.secrets[email]).now()
+    while (step := int(time.time()) // STEP) <= installation.used.get(email, 0):
+        time.sleep(0.5)
+    installation.used[email] = step
+    return pyotp.TOTP(installation.secrets[email]).at(step * STEP)
 
 
 def by_two(installation: Installation, *command: str) -> str:

@@ -29,6 +29,7 @@ from tests.standalone.drills import (
     Caller,
     Installation,
     by_two,
+    close_clients,
     done,
     manage,
     one_backup,
@@ -38,6 +39,13 @@ from tests.standalone.drills import (
 )
 
 pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Nobody stays connected."""
+    yield
+    close_clients()
 
 
 def logs_of(data_dir: Path) -> list[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from config.errors import ServiceError
-from evidence.backup_commands import EXIT_LOOK
+from evidence.backups.manifest import EXIT_LOOK
 from evidence.erasure.memory import erasure_memory
 from evidence.exports.storage import StorageAway
 from evidence.exports.sweeping import forget_unknown

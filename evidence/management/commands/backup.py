@@ -8,8 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from evidence.backup_commands import EXIT_LOOK, BackupCommand
+from evidence.backup_commands import BackupCommand
 from evidence.backups.making import Made, make_backup
+from evidence.backups.manifest import EXIT_LOOK
 from ledger.entries import COMMAND
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.conf import settings
 
-from evidence.backup_commands import EXIT_LOOK, BackupCommand
+from evidence.backup_commands import BackupCommand
 from evidence.backups.checking import check_backup
 from evidence.backups.keys import known_keys
-from evidence.backups.manifest import read_manifest
+from evidence.backups.manifest import EXIT_LOOK, read_manifest
 from evidence.backups.places import Heads
 from evidence.backups.restoring import restored
 

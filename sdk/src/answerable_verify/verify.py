@@ -11,7 +11,8 @@ Exit codes:
 
     0  verified: everything fits, under a key that came from elsewhere, and the bundle is whole
     1  evidence of tampering: something contradicts something, and each is named with its place
-    2  wrong usage: a file that cannot be read or is no bundle, a key or a policy that is none
+    2  wrong usage: a file that cannot be read or is no bundle, a key or a policy that is none; or nothing was found out,
+       since the verifier was stopped or has itself failed
     3  incomplete: nothing contradicts, but something that a verdict needs is not there
 
 How to read this file. Nothing in a bundle is believed because it stands there. `check_bundle`, far below, is the whole
@@ -83,6 +84,7 @@ LIMITS = {
     "token": 1 << 18,  # bytes of a time-stamp token
     "page": 8 << 20,  # bytes of README.html, VERIFYING.txt, verify.py, verify.html
     "entry": 65_535,
+    "line": 1 << 20,  # bytes of a line where an entry should be, before no more are read
     "part": 32 << 20,  # bytes of a line of parts
     "size": 2**53 - 1,  # entries of a log: what a browser counts exactly
     "depth": 64,  # of JSON
@@ -245,6 +247,8 @@ WORDS: Dict[str, str] = {
     "n_keys": "Who made the bundle. Without a key from elsewhere anybody could have.",
     "n_withheld": "What withheld entries and contents say. Withheld contents: {count}.",
     "n_heads": "That the log is the one you saw before: you gave no head. Keep this one (--save-head) and give it next time.",
+    "n_unstamped": "{log}: that it existed at the time of a time-stamp. None that you trust is of this tree, or of a registry log that recorded all of it that is here.",
+    "n_head": "{log}: that it is the one you saw before. You gave no head of it.",
     "n_revoked": "That no certificate of a time-stamp authority was revoked.",
     "n_tsa": "{log}: the time {at} of a time-stamp: its authority's certificate (SHA-256 {fingerprint}) is not one that you gave.",
     "n_verifier": "That a verifier which came inside the bundle is honest. Use one that you got from elsewhere.",
@@ -1709,14 +1713,14 @@ class ZipContainer(Container):
                     raise Damage("content-damaged", name) from None
                 made += len(out)
                 if made > member.size:
-                    raise Damage("content-damaged", name, "it is larger than it says")
+                    raise Damage("content-damaged", name, "it is cut off, or larger than it says")
                 if out:
                     yield out
                 data = inflate.unconsumed_tail
             if inflate.unused_data or (inflate.eof and at + CHUNK < member.packed):
                 raise Damage("content-damaged", name, "it goes on after its end")
         if not inflate.eof:
-            raise Damage("content-damaged", name, "it is cut off")
+            raise Damage("content-damaged", name, "it is cut off, or larger than it says")
 
 
 class FolderContainer(Container):
@@ -1766,6 +1770,7 @@ def open_container(path: str) -> Container:
             return folder
         found = ZipContainer(path)
         if not any(is_bundle_name(name) for name in found.sizes):
+            found.close()
             raise UsageError(f"{shown(path)} is not an evidence bundle.")
         return found
     except Damage:
@@ -2570,7 +2575,7 @@ class Book:
     def __init__(self) -> None:
         self._new: List[bytes] = []
         self._runs: List[Tuple[int, int]] = []
-        self._spool = tempfile.SpooledTemporaryFile(max_size=64 << 20)
+        self._spool = tempfile.SpooledTemporaryFile(max_size=16 << 20)
 
     def add(self, identifier: str, what: int, absent: int = 0) -> None:
         """Note something of an id, which is a uuid."""
@@ -2782,7 +2787,7 @@ class Log:
         runs = self.runs()
         index, end = next(runs, (-1, -1))
         names = self.bundle.numbered(f"{self.place}/entries", ".ndjson")
-        for name, number, lines in lines_of(self.bundle, names, LIMITS["entry"], "entries-malformed"):
+        for name, number, lines in lines_of(self.bundle, names, LIMITS["line"], "entries-malformed"):
             outer = self.bundle.clock.enter("leaves")
             hashes = leaf_hashes(lines)
             self.bundle.clock.enter(outer)
@@ -3431,6 +3436,7 @@ class Check:
         self.reading = Reading(manifest, self.logs, self.contents, self.answer)
         given = [key.public for key in options.keys if self._is_ours(key)]
         self.trust = Trust(given)
+        self.compared: set[int] = set()  # logs whose heads the caller kept
 
     def _is_ours(self, key: Key) -> bool:
         found = LOG_NAME.fullmatch(key.name)
@@ -3722,6 +3728,7 @@ class Check:
             elif root != head.root:
                 self.report.add("head-forked", place, f"{log.origin} at {grouped(head.size)}")
             else:
+                self.compared.add(log.number)
                 self.report.proven.append(("p_head", {"log": log.title, "size": head.size}))
 
     def check_witnesses(self) -> bool:
@@ -3781,9 +3788,9 @@ class Check:
             elif found is not None and found.hex() == root:
                 self.report.proven.append(("p_record", {"log": log.title, "size": size}))
 
-    def check_timestamps(self) -> bool:
-        """Each time-stamp is one of its checkpoint. Out: whether one is by an authority that the caller knows."""
-        proven = False
+    def check_timestamps(self) -> set[int]:
+        """Each time-stamp is one of its checkpoint. Out: the logs with one by an authority that the caller knows."""
+        stamped: set[int] = set()
         for log in self.logs:
             for number in range(log.said["timestamps"]):
                 place = f"{log.place}/timestamps/{number:06d}.tsr"
@@ -3797,17 +3804,17 @@ class Check:
                     continue
                 facts = {"log": log.title, "at": stamp.at, "fingerprint": fingerprint(stamp.signer.whole)}
                 if known:
-                    proven = True
+                    stamped.add(log.number)
                     self.report.proven.append(("p_time", {**facts, "authority": facts["fingerprint"]}))
                 else:
                     self.report.add("timestamp-unknown", place)
                     self.report.not_proven.append(("n_tsa", facts))
-        if self.options.certificates and not proven:
+        if self.options.certificates and not stamped:
             self.report.add("timestamp-unproven", "")
-        return proven
+        return stamped
 
     # --- what is said -------------------------------------------------------------------------------------------------
-    def conclude(self, seen: bool, stamped: bool) -> None:
+    def conclude(self, seen: bool, stamped: set[int]) -> None:
         """Say what is proven and what is not. Of a bundle that contradicts itself nothing is."""
         report, answer = self.report, self.answer
         report.facts.update(bundle=self._bundle_facts(), logs=[self._log_facts(log) for log in self.logs])
@@ -3844,7 +3851,7 @@ class Check:
             self._say("p_quorum")
         self._say_not(is_range, seen, stamped)
 
-    def _say_not(self, is_range: bool, seen: bool, stamped: bool) -> None:
+    def _say_not(self, is_range: bool, seen: bool, stamped: set[int]) -> None:
         names = [] if self.trust.has_key else ["n_keys"]
         names += ["n_true", "n_sent", "n_time", "n_later" if is_range else "n_rest"]
         names += {"case": ["n_case"], "subject": ["n_subject"]}.get(self.manifest["question"]["kind"], [])
@@ -3853,6 +3860,12 @@ class Check:
         names += ["n_revoked"] if stamped else []
         withheld = sum(each["withheld"] for each in self.answer.parts.values())
         said: List[Tuple[str, Dict[str, Json]]] = [(name, {}) for name in [*names, "n_verifier"]]
+        for log in self.logs if stamped and not seen else ():
+            if log.number not in stamped and not (log.is_system and self._is_recorded(log, stamped)):
+                said.append(("n_unstamped", {"log": log.title}))
+        for log in self.logs if self.options.heads else ():
+            if log.number not in self.compared:
+                said.append(("n_head", {"log": log.title}))
         if withheld or self.report.counts.get("entries-withheld"):
             said.append(("n_withheld", {"count": withheld}))
         self.report.not_proven = said + self.report.not_proven

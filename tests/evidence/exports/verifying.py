@@ -68,3 +68,11 @@ def require_verified(export: Export, folder: Path, *more: str) -> Any:
     report = verdict_of(export, folder, *more)
     assert report["exit_code"] == 0, json.dumps(report, indent=1)
     return report
+
+
+def require_verified_file(path: Path) -> None:
+    """A copy that somebody fetched, by the verifier alone."""
+    keys = [f"--vkey={key}" for key in verifier_keys(registry_log().origin)]
+    command = [sys.executable, "-I", str(FOLDER / "verify.py"), str(path), *keys]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -197,7 +197,7 @@ export class ZipContainer {
     try {
       for (const data of inflate(packed)) {
         made += data.length;
-        if (made > member.size) throw new Damage("content-damaged", name, "it is larger than it says");
+        if (made > member.size) throw new Damage("content-damaged", name, "it is cut off, or larger than it says");
         yield data;
       }
     } catch (error) {

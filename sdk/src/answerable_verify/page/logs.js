@@ -185,7 +185,7 @@ export class Log {
     const next = async () => (await runs.next()).value ?? [-1, -1];
     let [index, end] = await next();
     const names = this.bundle.numbered(`${this.place}/entries`, ".ndjson");
-    for await (const { name, number, bytes, ends } of linesOf(this.bundle, names, LIMITS.entry, "entries-malformed")) {
+    for await (const { name, number, bytes, ends } of linesOf(this.bundle, names, LIMITS.line, "entries-malformed")) {
       const hashes = new Uint8Array(32 * ends.length);
       for (let line = 0; line < ends.length; line++) leafHash(bytes, startOf(ends, line), ends[line], hashes, 32 * line);
       // one character a byte, whatever the byte

@@ -326,6 +326,8 @@ export const WORDS = {
   "n_keys": "Who made the bundle. Without a key from elsewhere anybody could have.",
   "n_withheld": "What withheld entries and contents say. Withheld contents: {count}.",
   "n_heads": "That the log is the one you saw before: you gave no head. Keep this one (--save-head) and give it next time.",
+  "n_unstamped": "{log}: that it existed at the time of a time-stamp. None that you trust is of this tree, or of a registry log that recorded all of it that is here.",
+  "n_head": "{log}: that it is the one you saw before. You gave no head of it.",
   "n_revoked": "That no certificate of a time-stamp authority was revoked.",
   "n_tsa": "{log}: the time {at} of a time-stamp: its authority's certificate (SHA-256 {fingerprint}) is not one that you gave.",
   "n_verifier": "That a verifier which came inside the bundle is honest. Use one that you got from elsewhere."
@@ -340,6 +342,7 @@ export const LIMITS = {
   "token": 262144,
   "page": 8388608,
   "entry": 65535,
+  "line": 1048576,
   "part": 33554432,
   "size": 9007199254740991,
   "depth": 64,
