@@ -50,6 +50,11 @@ def index_range(
     return first, end
 
 
+def received_before(log_id: uuid.UUID, moment: datetime, size: int) -> int:
+    """How many of the first `size` entries of a log hold everything that was received before a moment."""
+    return _last_before(log_id, timestamp(moment).encode(), size)
+
+
 def _first_from(log_id: uuid.UUID, since: bytes, size: int) -> int:
     first = start = _passed(log_id, since, size)
     for number in range(LOOKED_AT):

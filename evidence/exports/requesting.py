@@ -20,7 +20,7 @@ from evidence.exports.access import (
     require_may_have,
     require_may_have_decision,
 )
-from evidence.exports.contents import PARTS, in_order
+from evidence.exports.contents import PARTS, with_needed
 from evidence.exports.errors import ExportKeyTaken, ExportNotFound, ExportNotOpen, TooManyExports
 from evidence.exports.models import Export, ExportWork
 from evidence.exports.questions import as_json
@@ -206,7 +206,7 @@ def _drafted(actor: Actor, asked: Asked, form: str, parts: Sequence[str], head: 
         decision_id=asked.decision_id,
         subject=asked.subject,
         form=form,
-        parts=in_order(list(parts)),
+        parts=with_needed(list(parts)),
         asked_by_id=person_id_of(actor),
     )
     problems = [*_problems_of_question(asked), *_problems_of_form(export, parts, head)]

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from evidence.exports import places, scratch, storage
 from evidence.exports.erased_by import must_go, works_with_something
-from evidence.exports.erasing import holds_erased
+from evidence.exports.erasing import why_it_goes
 from evidence.exports.models import Export, ExportDownload, ExportPlace, ExportWork
 from evidence.exports.requesting import tell_asker, write_export
 from evidence.exports.running import begin_anew
@@ -36,16 +36,18 @@ def expire_exports(*, actor: Actor = SERVER) -> int:
 
 
 def forget_erased(*, actor: Actor = SERVER) -> int:
-    """Delete finished files that hold what was erased since; have begun anew what is being made with it. How many."""
+    """Delete finished files that hold what was erased or restricted since; have begun anew what is being made with it.
+    How many."""
     works = ExportWork.objects.filter(plan__isnull=False).exclude(export__parts=[]).select_related("export")
     found = 0
     for work in works.filter(export__status__in=(Status.QUEUED, Status.FINISHED)).order_by("pk"):
-        if not holds_erased(work):
+        why = why_it_goes(work)
+        if not why:
             continue
         if work.export.status == Status.QUEUED:
             begin_anew(work)
         elif _removed(work.export):
-            _expire(actor, work.export, "erased")
+            _expire(actor, work.export, why)
         found += 1
     return found
 

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any, ClassVar
 
 from audit.models import Payload
+from evidence.exports.access import asker_of
 from evidence.exports.contents import in_order
 from evidence.exports.endings import Ending, TooLarge, software_version
 from evidence.exports.making import Maker
@@ -42,7 +43,7 @@ class TableMaker(Maker):
         if not self.writer.is_in_member:
             self.writer.begin(data_name(self.export, is_whole=not Ending(self).left_out), is_large=True)
             self.writer.write(csv_titles(wanted) if self.export.form == Form.CSV else b"")
-        reader = PartsReader(wanted)
+        reader = PartsReader(wanted, asker_of(self.export))
         for number in range(self.place.log, len(self.plan.logs)):
             if number != self.place.log:
                 self.place.log, self.place.at = number, 0

@@ -77,8 +77,9 @@ def made_at_once(export: Export, plan: Plan, folder: Path) -> bytes:
     places = list(ExportPlace.objects.filter(export=export))
     assert places, "what it holds is still written down"
     folder.mkdir()
-    work, _ = ExportWork.objects.get_or_create(export=export, defaults={"worker": new_id()})
-    watch = Watch(export=export, worker=work.worker or new_id(), pace=ALONE)
+    worker = new_id()
+    work, _ = ExportWork.objects.update_or_create(export=export, defaults={"worker": worker})
+    watch = Watch(export=export, worker=worker, pace=ALONE)
     kind = BundleMaker if export.form == "bundle" else TableMaker
     with ZipWriter(folder, dos_time=dos_time(*plan.made_at.timetuple()[:6])) as writer:
         kind(export, plan, writer, watch).make()

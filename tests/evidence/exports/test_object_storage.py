@@ -83,7 +83,7 @@ def test_a_large_file_goes_there_in_pieces_and_each_is_a_sign_of_life(
     assert made.size > 12_000_000
     assert any("partNumber=3" in path for _, path in store.asked)
     assert content_of(made) == next(iter(store.objects.values()))
-    assert len(beats) > 10
+    assert len(beats) >= 3
 
 
 def test_while_it_is_away_it_is_tried_again_and_downloads_say_so(store: Store, auditor: Person) -> None:

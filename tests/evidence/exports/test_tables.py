@@ -26,7 +26,7 @@ from ledger.tlog import leaf_hash
 from overrides.services.claiming import claim
 from overrides.services.overriding import override_decision
 from tests.evidence.exports.ocsf_rules import problems_of
-from tests.evidence.exports.test_bundle import erase
+from tests.factories.erasing import erase
 from tests.factories.exports import export_of, files_of, manifest_of, old_system
 from tests.factories.record import record_decision, record_many
 from tests.factories.register import actor_of, make_person, make_system
@@ -133,7 +133,7 @@ def test_overridden_and_erased_decisions_are_marked(system: AISystem, auditor: P
     override_decision(
         actor=actor_of(owner_of(system)), decision_id=overridden.id, outcome="refused", reason_code="other", note="No."
     )
-    erase(erased)
+    erase(erased.id)
     made = export_of(auditor, system, form=form)
     found: dict[str, tuple[Any, Any]] = {}
     if form == "ndjson":
@@ -154,7 +154,7 @@ def test_overridden_and_erased_decisions_are_marked(system: AISystem, auditor: P
 def test_a_line_of_ndjson_holds_the_entry_as_it_stands_and_its_place(system: AISystem, auditor: Person) -> None:
     decision = record_decision(system)
     data = data_of(export_of(auditor, system, form="ndjson"))
-    entry = Entry.objects.get(pk=decision.id)
+    entry = Entry.objects.get(id=decision.id)
     assert b'"entry":' + bytes(entry.data) + b"}" in data
     [line] = data.splitlines()
     said = json.loads(line)
@@ -313,7 +313,7 @@ def test_events_are_chained_in_their_order(system: AISystem, auditor: Person) ->
 def test_the_log_s_place_is_in_each_event(system: AISystem, auditor: Person) -> None:
     decision = record_decision(system)
     [event] = lines_of(export_of(auditor, system, form="ocsf"))
-    entry = Entry.objects.get(pk=decision.id)
+    entry = Entry.objects.get(id=decision.id)
     assert (event["metadata"]["log_name"], event["metadata"]["sequence"]) == (entry.log.origin, entry.leaf_index)
     assert event["unmapped"]["leaf_hash"] == leaf_hash(bytes(entry.data)).hex()
     assert event["metadata"]["original_time"] == read_entry(bytes(entry.data)).body.occurred_at

@@ -1,4 +1,4 @@
-"""The verifiers that come with bundles, run on them as an auditor runs them: both must say the same."""
+"""Both verifiers that come with bundles, run on them as an auditor runs them: the program and the page's modules."""
 
 import base64
 import json
@@ -18,31 +18,50 @@ from tests.factories.exports import content_of
 
 
 def verdict_of(export: Export, folder: Path, *more: str, with_key: bool = True) -> Any:
-    """Its report, in a process of its own that has nothing of ours but the file."""
+    """The program's report, in a process of its own that has nothing of ours but the file; the page says the same.
+
+    `more`: `--policy=FILE`, `--head=FILE`, `--tsa=FILE`.
+    """
     path = folder / "bundle.zip"
     path.write_bytes(content_of(export))
-    vkeys = list(verifier_keys(registry_log().origin)) if with_key else []
-    keys = [f"--vkey={key}" for key in vkeys]
+    keys = [f"--vkey={key}" for key in verifier_keys(registry_log().origin)] if with_key else []
     command = [sys.executable, "-I", str(FOLDER / "verify.py"), str(path), "--json", *keys, *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     assert done.stdout, done.stderr
     report = json.loads(done.stdout)
     assert report["exit_code"] == done.returncode
-    if not more and shutil.which("node"):
-        assert in_the_browser(path.read_bytes(), vkeys) == report
+    if shutil.which("node"):
+        page = said_by_the_page(path.read_bytes(), *keys, *more)
+        assert (page["exit_code"], page["counts"]) == (report["exit_code"], report["counts"])
+        if not more:  # else files are named
+            assert page == report
     return report
 
 
-def in_the_browser(data: bytes, vkeys: list[str]) -> Any:
-    """The report of the page's modules, for a bundle and the keys alone."""
-    given: dict[str, Any] = {"policy": None, "heads": [], "certificates": [], "now": int(time.time())}
-    javascript = JavaScript()
+def said_by_the_page(data: bytes, *options: str) -> Any:
+    given: dict[str, list[str]] = {name: [] for name in ("--vkey", "--policy", "--head", "--tsa")}
+    for option in options:
+        name, _, value = option.partition("=")
+        given[name].append(value)
+    request = {
+        "data": base64.b64encode(data).decode(),
+        "vkeys": given["--vkey"],
+        "policy": _in_base64(given["--policy"][0]) if given["--policy"] else None,
+        "heads": [_in_base64(each) for each in given["--head"]],
+        "certificates": [Path(each).read_text() for each in given["--tsa"]],
+        "now": int(time.time()),
+    }
+    page = JavaScript()
     try:
-        report = javascript.ask({"data": base64.b64encode(data).decode(), "vkeys": vkeys, **given})
+        report = page.ask(request)
     finally:
-        javascript.end()
+        page.end()
     report.pop("words")
     return report
+
+
+def _in_base64(path: str) -> str:
+    return base64.b64encode(Path(path).read_bytes()).decode()
 
 
 def require_verified(export: Export, folder: Path, *more: str) -> Any:
