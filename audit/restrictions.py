@@ -5,9 +5,9 @@ in clear stays readable: it outlives the erasure, too.
 """
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from audit.models import Restriction
 from audit.models.erasures import ACTIVE
@@ -15,11 +15,36 @@ from governance import rights
 from governance.acts import Act
 from ledger.entries import Actor
 
+AT_ONCE = 1_000
+
 
 def restricted_among(ids: Collection[uuid.UUID]) -> frozenset[uuid.UUID]:
     """Of these decisions those that are restricted. One query."""
     found = Restriction.objects.filter(decision_id__in=ids, request__status__in=ACTIVE)
     return frozenset(found.values_list("decision_id", flat=True))
+
+
+def restricting_entries() -> list[uuid.UUID]:
+    """The entries by which something is restricted now."""
+    found = Restriction.objects.filter(request__status__in=ACTIVE).order_by()
+    return sorted(found.values_list("entry_id", flat=True).distinct())
+
+
+def restrictions_in_force(entry_ids: Collection[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
+    """The decisions that these entries restricted, as far as they still are; some at a time."""
+    yield from _some_at_a_time(Restriction.objects.filter(entry_id__in=entry_ids))
+
+
+def restricted_since(entry_ids: Collection[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
+    """The decisions that are restricted by other entries than these; some at a time."""
+    yield from _some_at_a_time(Restriction.objects.exclude(entry_id__in=entry_ids))
+
+
+def _some_at_a_time(rows: QuerySet[Restriction]) -> Iterator[list[uuid.UUID]]:
+    rows, last = rows.filter(request__status__in=ACTIVE).order_by("decision_id"), uuid.UUID(int=0)
+    while found := list(rows.filter(decision_id__gt=last).values_list("decision_id", flat=True)[:AT_ONCE]):
+        last = found[-1]
+        yield list(dict.fromkeys(found))
 
 
 def is_restricted(decision_id: uuid.UUID) -> bool:

@@ -51,17 +51,23 @@ class StoredCheckpoint:
     meets_policy: bool
 
 
-def best_checkpoint(log: Log, at_least: int = 0) -> StoredCheckpoint | None:
-    """The checkpoint to prove something against: the newest that meets the policy, else the newest that is anchored.
+def best_checkpoint(log: Log, at_least: int = 0, *, below: int | None = None) -> StoredCheckpoint | None:
+    """The checkpoint to prove something against: the newest that meets the policy and is time-stamped, else the newest
+    that meets the policy, else the newest that is anchored.
 
-    In: the smallest tree that will do. None where nothing that large is anchored. (Without a policy, or with
-    `quorum none`, the newest.) A policy that cannot be read asks for nothing: what is stored was verified when it came.
+    In: the smallest tree that will do; the smallest that is too large. None where none such is anchored. (Without a
+    policy, or with `quorum none`, every one meets it.) A policy that cannot be read asks for nothing: what is stored
+    was verified when it came.
     """
-    found = anchored_checkpoints(log, at_least=at_least)
-    newest = next(found, None)
-    if newest is None or newest.meets_policy:
-        return newest
-    return next((each for each in islice(found, LOOKED_BACK) if each.meets_policy), newest)
+    stamps = Timestamp.objects.filter(log=log, tree_size__gte=at_least)
+    is_stamped = (stamps if below is None else stamps.filter(tree_size__lt=below)).exists()
+    best: StoredCheckpoint | None = None
+    for each in islice(anchored_checkpoints(log, at_least=at_least, below=below), LOOKED_BACK):
+        if each.meets_policy and (each.timestamps or not is_stamped):
+            return each
+        if best is None or (each.meets_policy and not best.meets_policy):
+            best = each
+    return best
 
 
 def witnessed_checkpoint(log: Log) -> StoredCheckpoint | None:

@@ -75,7 +75,7 @@ def exposures(*, open_only: bool = True) -> list[Exposure]:
         anchored = [(row[0], max(_cosigned(policy, row[4], row[5]), row[6] or 0), row) for row in rows]
         behind = {log_id: size for log_id, size, row in anchored if size < row[3]}
         cursor.execute(FIRST_EXPOSED, [list(behind), list(behind.values())])
-        since = {log_id: _sealed_at(data) for log_id, data in cursor.fetchall()}
+        since = {log_id: received_at(data) for log_id, data in cursor.fetchall()}
     return [_exposure(policy, row, since.get(log_id)) for log_id, _, row in anchored]
 
 
@@ -91,7 +91,7 @@ def _exposure(policy: Policy | None, row: tuple[Any, ...], since: datetime | Non
     )
 
 
-def _sealed_at(data: bytes) -> datetime | None:
+def received_at(data: bytes) -> datetime | None:
     """When an entry says that it was received; None where its bytes say nothing, which the self-audit finds."""
     try:
         at = msgspec.json.decode(bytes(data)).get("at")

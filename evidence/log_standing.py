@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ledger.heads import StoredHead, head_store
 from ledger.kinds import LOG_LOST
-from ledger.models import Entry, Log
+from ledger.models import Contradiction, Entry, Log
 from ledger.selectors import LogHead, had_tree, latest_head
 from ledger.tlog import EMPTY_ROOT
 
@@ -17,6 +17,7 @@ class Standing(enum.StrEnum):
     CONTINUES = "continues what was signed"
     BEHIND = "lost its tail"
     REWRITTEN = "is not the log that was signed"
+    FORKED = "is one of two histories that were signed"
     NO_HEAD = "is not known to this host"
 
 
@@ -24,7 +25,9 @@ class Standing(enum.StrEnum):
 class LogStanding:
     """An open log: what the database holds, and the last tree this host signed (None: it has never heard of it).
 
-    `lost`: the largest signed tree that the database does not continue, this host's or one in somebody else's hands.
+    `lost`: the largest tree that was signed, by this host or as somebody else's copy of it shows, and that the database
+    does not hold any more. `contradicted`: what others hold, the oldest find first; a tree no larger than what is here
+    is another history rather than a lost tail.
     """
 
     log: Log
@@ -32,11 +35,17 @@ class LogStanding:
     signed: StoredHead | None
     lost: StoredHead | None
     standing: Standing
+    contradicted: tuple[Contradiction, ...] = ()
+
+    @property
+    def last_signed(self) -> StoredHead:
+        """The last tree of this history that was signed, as far as is known here."""
+        return self.lost or StoredHead(self.found.tree_size, self.found.root_hash)
 
     @property
     def missing(self) -> tuple[int, int]:
         """The range of entries that were signed and are not there: from, up to and not including."""
-        signed = self.lost.tree_size if self.lost else self.found.tree_size
+        signed = self.last_signed.tree_size
         return min(self.found.tree_size, signed), signed
 
 
@@ -49,19 +58,24 @@ def log_standings() -> list[LogStanding]:
 
 
 def standing_of(log: Log, found: LogHead, signed: StoredHead | None) -> LogStanding:
-    """What one log's heads say of it, and what witnesses had of it."""
-    elsewhere = [StoredHead(each.tree_size, bytes(each.root_hash)) for each in log.contradictions.all()]
-    lost = [head for head in (signed, *elsewhere) if head is not None and not _continues(log, found, head)]
-    worst = max(lost, key=lambda head: head.tree_size, default=None)
-    return LogStanding(log, found, signed, worst, _standing(found, signed, worst))
+    """What one log's heads say of it, and what witnesses had of it. (What they had was compared when it was found, and
+    nothing is sealed since: sealing asks for the same rows.)"""
+    contradicted = tuple(log.contradictions.order_by("id"))
+    lost = [StoredHead(each.tree_size, bytes(each.root_hash)) for each in contradicted]
+    lost = [head for head in lost if head.tree_size > found.tree_size]
+    if signed is not None and not _continues(log, found, signed):
+        lost.append(signed)
+    largest = max(lost, key=lambda head: head.tree_size, default=None)
+    standing = _standing(found, signed, largest, is_contradicted=bool(contradicted))
+    return LogStanding(log, found, signed, largest, standing, contradicted)
 
 
-def _standing(found: LogHead, signed: StoredHead | None, lost: StoredHead | None) -> Standing:
+def _standing(found: LogHead, signed: StoredHead | None, lost: StoredHead | None, *, is_contradicted: bool) -> Standing:
     if signed is None and (found.tree_size or lost):
         return Standing.NO_HEAD
-    if lost is None:
-        return Standing.CONTINUES
-    return Standing.BEHIND if found.tree_size < lost.tree_size else Standing.REWRITTEN
+    if lost is not None:
+        return Standing.BEHIND if found.tree_size < lost.tree_size else Standing.REWRITTEN
+    return Standing.FORKED if is_contradicted else Standing.CONTINUES
 
 
 def _continues(log: Log, found: LogHead, signed: StoredHead) -> bool:

@@ -8,11 +8,12 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import structlog
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -63,7 +64,7 @@ def post_decision(request: HttpRequest) -> HttpResponse:
 
 
 def _record_one(request: HttpRequest, lease: Lease) -> HttpResponse:
-    at = datetime.now(UTC)
+    at = timezone.now()
     grant = authenticate_key(request.META.get("HTTP_AUTHORIZATION", ""), now=at)
     admission = Admission(grant, at)
     media_type(request, JSON)
@@ -152,7 +153,7 @@ def post_batch(request: HttpRequest) -> HttpResponse:
 
 
 def _record_batch(request: HttpRequest, lease: Lease) -> HttpResponse:
-    at = datetime.now(UTC)
+    at = timezone.now()
     grant = authenticate_key(request.META.get("HTTP_AUTHORIZATION", ""), now=at)
     admission = Admission(grant, at)
     only_problems = _wants_only_problems(request)

@@ -1,7 +1,6 @@
 """Having what waits looked at now, and not by the next sweep."""
 
 import threading
-from functools import partial
 
 import structlog
 from celery import current_app
@@ -20,7 +19,12 @@ def nudge(task: str = SENDS) -> None:
     By a thread of its own: no stop and no request waits for a broker. One that is down changes nothing but that the
     sweep is the first to look. The thread is waited for when the process ends, so a command's nudge is not lost.
     """
-    transaction.on_commit(partial(_begin, task), robust=True)
+
+    def begin() -> None:
+        # no partial: where it fails, Django names what it called, and such have no name
+        _begin(task)
+
+    transaction.on_commit(begin, robust=True)
 
 
 def _begin(task: str) -> None:

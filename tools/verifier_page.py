@@ -41,7 +41,8 @@ def words() -> str:
 
 def script(sources: dict[str, str]) -> str:
     """The modules as one script: without imports and exports, in an order in which each knows what it needs."""
-    parts, seen = ['"use strict";\n'], {}
+    parts = ['"use strict";\n']
+    seen: dict[str, str] = {}
     for name in MODULES:
         source = _EXPORT.sub("", _IMPORT.sub("", sources[name]))
         for found in _NAME.findall(source):

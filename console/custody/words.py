@@ -7,9 +7,9 @@ Status, What = CustodyRequest.Status, CustodyRequest.What
 ASKS: dict[CustodyRequest.What, tuple[str, str]] = {
     What.CLOSE: (
         "Close logs that lost their tail",
-        "The database holds less than was signed, or something else, as this host or a witness remembers: an older one "
-        "was restored, or somebody changed it. Look for what is missing first, in replicas and later backups. Closing "
-        "states for good what is gone; recording goes on in each log's successor. It cannot be undone.",
+        "The database holds less than was signed, or something else: an older one was restored, or somebody changed "
+        "it. Look for what is missing first, in replicas and later backups. Closing states for good what is gone, and "
+        "what a witness holds against it; recording goes on in each log's successor. It cannot be undone.",
     ),
     What.CLOSE_UNKNOWN: (
         "Close logs whose tail nobody knows",

@@ -1,7 +1,7 @@
 """What happened to an erasure or a purge, from its entries."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,7 @@ import msgspec
 from audit.models import ErasureRequest, Purge
 from console.timelines import actor_name, names_of
 from ledger.kinds import Kind
-from ledger.models import Entry
+from ledger.models import Entry, Particulars
 
 STEPS = (
     "erasure.performed",
@@ -27,6 +27,7 @@ class Happened:
     what: str
     who: str
     tone: str
+    why: str = ""
 
 
 def story_of(row: ErasureRequest | Purge) -> list[Happened]:
@@ -34,10 +35,17 @@ def story_of(row: ErasureRequest | Purge) -> list[Happened]:
     about = [row.pk]
     if isinstance(row, ErasureRequest):
         about += list(row.consents.values_list("pk", flat=True))
-    return _story(about)
+    return _story(about, _reasons(row))
 
 
-def _story(about: Sequence[uuid.UUID]) -> list[Happened]:
+def _reasons(row: ErasureRequest | Purge) -> dict[uuid.UUID, str]:
+    """By entry why somebody did it, in their words; nothing where they are erased."""
+    given = dict(row.history.filter(reason_id__isnull=False).values_list("history_id", "reason_id"))
+    kept = Particulars.objects.filter(pk__in=given.values(), data__isnull=False).in_bulk()
+    return {entry: bytes(kept[of].data or b"").decode() for entry, of in given.items() if of in kept}
+
+
+def _story(about: Sequence[uuid.UUID], reasons: Mapping[uuid.UUID, str]) -> list[Happened]:
     entries = sorted(
         Entry.objects.filter(about_id__in=about).exclude(kind__in=STEPS).order_by(), key=lambda each: each.id
     )
@@ -53,6 +61,7 @@ def _story(about: Sequence[uuid.UUID]) -> list[Happened]:
                 words[:1].upper() + words[1:],
                 who[:1].upper() + who[1:],
                 TONES.get(kind, "info"),
+                reasons.get(uuid.UUID(each["id"]), ""),
             )
         )
     return found

@@ -213,4 +213,5 @@ def _line(each: LogStanding, name: str) -> dict[str, Any]:
         "first": first,
         "last": end - 1,
         "missing": end - first,
+        "contradicted": [{"size": one.tree_size, "witness": one.witness} for one in each.contradicted],
     }

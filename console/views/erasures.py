@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audit.models import ErasureConsent, ErasureRequest
-from config.errors import NotFound, ServiceError
+from config.errors import FieldProblem, InvalidInput, NotFound, ServiceError
 from config.pagination import keyset_page
 from console.erasure.forms import FORMS, AnswerForm, StopForm, TakeBackForm
 from console.erasure.story import story_of
@@ -146,13 +146,19 @@ def _do(request: HttpRequest, actor: Any, erasure_id: uuid.UUID, name: str, form
         case "ask":
             ask_erasure(actor=actor, request_id=erasure_id)
         case "finds":
-            shown = {uuid.UUID(each) for each in request.POST.getlist("shown")}
-            chosen = {uuid.UUID(each) for each in request.POST.getlist("chosen")}
+            shown, chosen = _ids(request, "shown"), _ids(request, "chosen")
             choose_finds(actor=actor, request_id=erasure_id, left_out=shown - chosen)
         case "withdraw":
             withdraw_erasure(actor=actor, request_id=erasure_id, **form.cleaned_data)
         case "hold":
             hold_erasure(actor=actor, request_id=erasure_id, **form.cleaned_data)
+
+
+def _ids(request: HttpRequest, name: str) -> set[uuid.UUID]:
+    try:
+        return {uuid.UUID(each) for each in request.POST.getlist(name)}
+    except ValueError as error:
+        raise InvalidInput(errors=[FieldProblem(pointer="/finds", detail="One of them is no id of a find.")]) from error
 
 
 @page

@@ -3,8 +3,10 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from django.conf import settings
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -21,6 +23,7 @@ from ledger.models import Contradiction, Log
 from ledger.tlog.policy import NONE
 
 BAD = (Outcome.AHEAD, Outcome.CONTRADICTS)
+PAGE_SIZE = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,24 +60,27 @@ class WitnessedLog:
 
     @property
     def is_late(self) -> bool:
-        """Whether something has waited longer than it should."""
-        return self.exposure.age.total_seconds() > settings.EXPOSURE_ALERT_MINUTES * 60
+        return _is_late(self.exposure)
 
 
 @page
 @require_safe
 def witnesses(request: HttpRequest) -> HttpResponse:
     found, problem = _configured()
-    seen = {state.id: state for state in visible_logs(viewer(request))}
+    seen = {state.id for state in visible_logs(viewer(request))}
     exposed = [each for each in exposures() if each.log_id in seen]
-    systems = AISystem.objects.in_bulk([each.system_id for each in exposed if each.system_id])
-    logs = Log.objects.in_bulk([each.log_id for each in exposed])
-    lines = [_line(each, logs[each.log_id], systems, found) for each in exposed]
+    contradicted = set(Contradiction.objects.filter(log__in=seen, log__closure=None).values_list("log_id", flat=True))
+    part = Paginator(sorted(exposed, key=partial(_urgency, contradicted)), PAGE_SIZE).get_page(request.GET.get("page"))
+    systems = AISystem.objects.in_bulk([each.system_id for each in part if each.system_id])
+    logs = Log.objects.in_bulk([each.log_id for each in part])
     return show(
         request,
         "witnesses.html",
         title="Witnesses and time-stamps",
-        lines=lines,
+        lines=[_line(each, logs[each.log_id], systems, found) for each in part],
+        part=part,
+        contradicted=len(contradicted),
+        exposed=sum(bool(each.entries) for each in exposed),
         found=found,
         problem=problem,
         quorum="" if found.policy.quorum == NONE else found.policy.quorum,
@@ -96,6 +102,17 @@ def witnessed(request: HttpRequest, log_id: uuid.UUID) -> HttpResponse:
         raise LogNotWitnessed()
     headers = {"Content-Disposition": f'attachment; filename="{log_id}.checkpoint"', "Cache-Control": "no-store"}
     return HttpResponse(found.note, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+def _urgency(contradicted: set[uuid.UUID], exposure: Exposure) -> tuple[bool, bool, bool, str]:
+    """What somebody has to look at stands first, and the registry log before its equals."""
+    is_system = exposure.system_id is not None
+    return exposure.log_id not in contradicted, not _is_late(exposure), is_system, exposure.origin
+
+
+def _is_late(exposure: Exposure) -> bool:
+    """Whether something has waited longer than it should."""
+    return exposure.age.total_seconds() > settings.EXPOSURE_ALERT_MINUTES * 60
 
 
 def _configured() -> tuple[Configured, str]:

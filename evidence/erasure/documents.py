@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+import msgspec
 from django.conf import settings
 from django.db import transaction
 
 from audit.models import ErasureConsent, ErasureRequest, ErasureStep, Purge
+from evidence.kinds import ERASURE_COMPLETED
 from evidence.models import SignedDocument
 from ledger.entries import timestamp
 from ledger.models import Entry
@@ -26,7 +28,7 @@ LISTED = 10_000
 UNREACHED = (
     "write-ahead logs and replicas, until they have replayed or recycled what was written before",
     "files and dumps that were handed out before; the log says to whom",
-    "dead rows of the database, until they are vacuumed",
+    "freed places in the database's own files, until they are written over",
 )
 
 
@@ -42,6 +44,12 @@ def sign_report(purge: Purge) -> SignedDocument:
 
 def document_about(about_id: uuid.UUID) -> SignedDocument | None:
     return SignedDocument.objects.filter(about_id=about_id).first()
+
+
+def came_since(request_id: uuid.UUID) -> int:
+    """How many decisions of the same subject came after they were looked for, as the entry of its end says."""
+    entry = Entry.objects.filter(about_id=request_id, kind=ERASURE_COMPLETED.name).order_by("-id").first()
+    return int(msgspec.json.decode(bytes(entry.data))["body"].get("came_since", 0)) if entry else 0
 
 
 def _signed(kind: SignedDocument.Kind, about_id: uuid.UUID, lines: Iterable[str]) -> SignedDocument:
@@ -70,6 +78,9 @@ def _receipt(request: ErasureRequest) -> Iterator[str]:
     entries = sorted({step.entry_id for step in steps})
     yield f"entries: {len(entries)}"
     yield from _entries(entries[:LISTED])
+    if since := came_since(request.pk):
+        yield f"since: {since} of the same subject came after it was looked for, and are kept"
+    yield "files: no export and no e-mail that is kept here holds any of it"
     yield from _unreached(request.ended_at)
 
 
@@ -92,6 +103,7 @@ def _report(purge: Purge) -> Iterator[str]:
     for part in purge.done:
         place = part["system"] or "the organisation"
         yield f"took: {part['kind']} of {place}: {part['count']}, kept back {part['kept']}, digest {part['digest']}"
+    yield "files: no export that is kept here holds any of it"
     yield from _unreached(purge.done_at)
 
 

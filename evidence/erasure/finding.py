@@ -50,6 +50,11 @@ class Pattern:
         said = " OR ".join(f"strpos(t.text, {folding('%s::bytea')}) > 0" for _ in found)
         return " ".join(["(SELECT", said, "FROM (SELECT", folding(data), "AS text) t)"]), found
 
+    def names_in(self, texts: Iterable[str]) -> bool:
+        """Whether one of these texts names somebody, in whatever case, words broken over lines among them."""
+        wanted = [" ".join(each.casefold().split()) for each in self.texts]
+        return any(each in " ".join(text.casefold().split()) for text in texts for each in wanted)
+
     def among_bytes(self, column: str) -> tuple[str, list[bytes]]:
         """The same of bytes that may be anything: as it is, and in the cases that people write."""
         cases = dict.fromkeys(each for text in self.texts for each in (text, text.lower(), text.upper(), text.title()))

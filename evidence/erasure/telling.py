@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.timezone import localtime
 
 from audit.models import ErasureConsent, ErasureRequest
+from evidence.erasure.documents import came_since
 from evidence.erasure.reading import act_of, place_of
 from governance import rights
 from governance.models import AISystem, Person
@@ -83,5 +84,9 @@ def _refused(facts: Facts) -> Letter:
 
 @letter("erasure.done")
 def _done(facts: Facts) -> Letter:
+    request = _found(facts)
     lines = ["All that was asked for is erased. Its receipt, signed, says what went and where."]
-    return Letter("An erasure is done", lines, _page(_found(facts)))
+    if since := came_since(request.pk):
+        one = "One decision" if since == 1 else f"{since:,} decisions"
+        lines.append(f"{one} of the same subject came in meanwhile, and stay until somebody asks for them, too.")
+    return Letter("An erasure is done", lines, _page(request))

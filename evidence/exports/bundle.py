@@ -4,6 +4,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from typing import ClassVar
 
+from evidence.exports.access import asker_of
 from evidence.exports.contents import in_order
 from evidence.exports.endings import MOST_FILES, BundleEnding, TooLarge
 from evidence.exports.making import Maker, Place, Run
@@ -97,7 +98,7 @@ class BundleMaker(Maker):
 
     def _parts(self) -> None:
         wanted = in_order(self.export.parts)
-        reader = PartsReader(wanted)
+        reader = PartsReader(wanted, asker_of(self.export))
         for log in self._logs(keeps_file=True) if wanted else ():
             for indexes, entries in self.batches(log, self.place.at) if not log.is_registry else ():
                 for place, found in reader.opened(entries, self.asked_for(log, indexes, entries)):

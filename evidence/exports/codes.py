@@ -7,12 +7,15 @@ FAILURES = {
     "storage_away": "where exports are kept could not be reached",
     "interrupted": "it was interrupted again and again without coming further",
     "too_large": "it would be larger than an evidence bundle may be: ask for several, each of a part of the time",
+    "subject_erased": "whom it is about was erased",
     "fault": "a fault of the service; its log says which",
     "erased": "contents in it were erased: its file was deleted before its time",
+    "restricted": "contents in it were restricted until they are erased: its file was deleted before its time",
 }
 LEFT_OUT = {
     "judged_blind": "Decisions that whoever asked judges blind at the moment are left out.",
     "beyond_reach": "Only AI systems within the reach of whoever asked were looked at.",
+    "restricted": "Contents are left out that only a data protection officer may read until they are erased.",
     "log_unsigned": "A closed log has entries that no checkpoint was ever signed for: they are left out.",
     "head_elsewhere": "The checkpoint that was given is of no log in this export, or newer than it.",
 }
@@ -21,5 +24,6 @@ TROUBLES = {
     "storage_full": "There is no room for the file. It is tried again.",
     "storage_away": "Where exports are kept cannot be reached. It is tried again.",
     "database_away": "The database did not answer. It is tried again.",
+    "unwitnessed": "It waits a little for the witnesses to see what it is proven against.",
     "unsigned": "No checkpoint can be signed at the moment. It is tried again.",
 }

@@ -1,7 +1,8 @@
-"""What was erased after an export read it: a finished file goes at once, and one that is being made is begun anew.
+"""What was erased or restricted after an export read it: a finished file goes at once, and one that is being made is
+begun anew.
 
 Every erasure leaves a row, whose id has its time. They are looked through from when the export was planned on, each
-once; so nobody who erases has to know of exports.
+once; so nobody who erases has to know of exports. Restrictions are few: those that came after the plan are told by it.
 """
 
 import uuid
@@ -13,7 +14,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.kinds import DECISION_RECORDED
-from evidence.exports.contents import PAYLOAD_PARTS, ROW_PARTS
+from audit.restrictions import reads_restricted, restricted_since, restrictions_in_force
+from audit.selectors import PARTS as PAYLOAD_PARTS
+from evidence.erasure.places import TEXTS
+from evidence.exports.access import asker_of
+from evidence.exports.contents import ROW_PARTS, WRITTEN_PARTS
 from evidence.exports.disclosed import Disclosed
 from evidence.exports.models import Export, ExportWork
 from evidence.exports.parts import ROWS_OF_DECISIONS
@@ -27,7 +32,31 @@ LATEST_COMMIT = timedelta(minutes=10)
 
 
 class ErasedMeanwhile(Exception):
-    """Something that was read for it was erased since: it is begun anew."""
+    """Something that was read for it was erased or restricted since: it is begun anew."""
+
+
+def why_it_goes(work: ExportWork) -> str:
+    """As a code (`evidence.exports.codes`) why its file cannot be kept as it is; empty where it can."""
+    if holds_erased(work):
+        return "erased"
+    return "restricted" if holds_restricted(work) else ""
+
+
+def holds_restricted(work: ExportWork) -> bool:
+    """Whether something was restricted, since it was planned, that its file holds or may hold."""
+    if work.plan is None or not work.export.parts or reads_restricted(asker_of(work.export)):
+        return False
+    plan = Plan.of(work.plan)
+    looker = _Looker(work.export, plan)
+    return any(looker.may_hold_about(ids) for ids in restricted_since(plan.restrictions))
+
+
+def restricts(export: Export, plan: Plan) -> bool:
+    """Whether contents that it asks for are left out of it because they are restricted."""
+    if not export.parts or not plan.restrictions or reads_restricted(asker_of(export)):
+        return False
+    looker = _Looker(export, plan)
+    return any(looker.may_hold_about(ids) for ids in restrictions_in_force(plan.restrictions))
 
 
 def holds_erased(work: ExportWork) -> bool:
@@ -61,7 +90,8 @@ def _erased_since(at: datetime, snapshot: str) -> Iterator[list[uuid.UUID]]:
 def _next(last: uuid.UUID, snapshot: str) -> list[tuple[uuid.UUID, uuid.UUID, bool]]:
     with connection.cursor() as cursor:
         cursor.execute(LATER, [snapshot, last, AT_ONCE])
-        return cursor.fetchall()
+        found: list[tuple[uuid.UUID, uuid.UUID, bool]] = cursor.fetchall()
+    return found
 
 
 class _Looker:
@@ -70,11 +100,18 @@ class _Looker:
         self.disclosed = Disclosed(export.pk, plan)
         self.holds_payloads = any(name in PAYLOAD_PARTS for name in export.parts)
         self.holds_rows = any(name in ROW_PARTS for name in export.parts)
+        self.holds_words = any(name in WRITTEN_PARTS for name in export.parts)
 
     def may_hold(self, ids: list[uuid.UUID]) -> bool:
         """Of rows that were erased, whether the file may hold one: a payload, or a version of what people wrote."""
         return (self.holds_payloads and self._are_disclosed(ids, [DECISION_RECORDED.name])) or (
             self.holds_rows and self._are_disclosed(self._changes_with(ids))
+        )
+
+    def may_hold_about(self, decision_ids: list[uuid.UUID]) -> bool:
+        """Of decisions whether the file may hold a payload, or what people wrote about one."""
+        return (self.holds_payloads and self._are_disclosed(decision_ids, [DECISION_RECORDED.name])) or (
+            self.holds_words and self._are_disclosed(_changes_about(decision_ids))
         )
 
     def _changes_with(self, version_ids: list[uuid.UUID]) -> list[uuid.UUID]:
@@ -92,9 +129,19 @@ class _Looker:
         rows = Entry.objects.filter(id__in=entry_ids, log_id__in=list(self.disclosed.logs))
         rows = rows.filter(kind__in=kinds) if kinds else rows
         places = set(rows.order_by().values_list("log_id", "leaf_index"))
-        return bool(places) and bool(self.disclosed.among(places))
+        return bool(places) and bool(self.disclosed.asked_for(places) if kinds else self.disclosed.among(places))
 
 
 def _changes(model: type, of_version: Q) -> list[uuid.UUID]:
     history = model.history  # type: ignore[attr-defined]
     return list(history.filter(of_version).values_list("history_id", flat=True))
+
+
+def _changes_about(decision_ids: list[uuid.UUID]) -> list[uuid.UUID]:
+    """The changes of rows in which people wrote about decisions."""
+    found: list[uuid.UUID] = []
+    for place in TEXTS:
+        rows = list(place.rows(decision_ids).values_list("pk", flat=True))
+        history = place.model.history.filter(id__in=rows) if rows else ()
+        found += [each.history_id for each in history]
+    return found

@@ -17,7 +17,8 @@ from config.errors import Forbidden
 from config.ids import new_id
 from evidence.exports import storage
 from evidence.exports.access import may_fetch
-from evidence.exports.erasing import holds_erased
+from evidence.exports.erased_by import is_of_nobody
+from evidence.exports.erasing import why_it_goes
 from evidence.exports.errors import FileNotReady, FileNotThere, RangeNotSatisfiable, StorageUnavailable
 from evidence.exports.models import Export, ExportDownload
 from evidence.exports.requesting import visible_export
@@ -65,7 +66,9 @@ def part_of(*, actor: Actor, export_id: uuid.UUID, wanted: str = "", if_range: s
         raise FileNotReady()
     if export.status != Export.Status.FINISHED or export.expires_at is None or export.expires_at <= timezone.now():
         raise FileNotThere()
-    if export.disclosed_parts and holds_erased(export.work):
+    if is_of_nobody(export):
+        raise FileNotThere()
+    if export.disclosed_parts and why_it_goes(export.work):
         raise FileNotThere()
     total = export.size or 0
     whole = Part(export=export, first=0, size=total, is_whole=True)
@@ -75,12 +78,12 @@ def part_of(*, actor: Actor, export_id: uuid.UUID, wanted: str = "", if_range: s
     if match is None:
         return whole
     start, last, suffix = (int(each) if each else None for each in match.groups())
+    if start is not None and last is not None and last < start:
+        return whole
     if start is None:
         start, last = max(0, total - (suffix or 0)), total - 1
     end = total if last is None else min(last + 1, total)
-    if last is not None and last < start and not suffix:
-        return whole
-    if start >= total or start >= end:
+    if start >= end:
         raise RangeNotSatisfiable(headers={"Content-Range": f"bytes */{total}"})
     return Part(export=export, first=start, size=end - start, is_whole=False)
 

@@ -55,7 +55,7 @@ def export_answered(facts: Facts) -> Letter:
 
 
 def _about(export: Export) -> str:
-    if export.question == Export.Question.RANGE:
+    if export.question == Export.Question.RANGE and export.system_id:
         return f"decisions of {AISystem.objects.get(pk=export.system_id)}"
     return str(export.get_question_display())
 

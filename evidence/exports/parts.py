@@ -10,11 +10,14 @@ from typing import Any
 
 import msgspec
 
+from audit.restrictions import barred_among
 from audit.selectors import PARTS as PAYLOAD_PARTS
-from evidence.exports.contents import ROW_PARTS
+from evidence.erasure.places import TEXTS
+from evidence.exports.contents import ROW_PARTS, WRITTEN_PARTS
 from evidence.exports.reading import RecordDamaged, fetched
 from evidence.verification.rows import governed_models
 from ledger.commitments import SECRET_BYTES, part_key
+from ledger.entries import Actor
 from ledger.models import Particulars
 
 PAYLOAD_BYTES = 8 << 20
@@ -61,9 +64,12 @@ _read = msgspec.json.Decoder(_Said).decode
 
 @dataclass(slots=True)
 class PartsReader:
-    """Opens what is wanted of entries that are disclosed. `wanted`: names in the order of a bundle."""
+    """Opens what is wanted of entries that are disclosed, for whoever asked: of what is restricted, nothing.
+
+    `wanted`: names in the order of a bundle."""
 
     wanted: Sequence[str]
+    asker: Actor
     _of_payloads: tuple[str, ...] = field(init=False)
     _of_rows: tuple[str, ...] = field(init=False)
 
@@ -109,7 +115,8 @@ class PartsReader:
         columns = ", ".join(self._of_payloads)
         query = f"SELECT id, secret, {columns} FROM audit_payload WHERE id = ANY(%s::uuid[]) AND secret IS NOT NULL"  # noqa: S608
         found = {}
-        for row_id, secret, *parts in fetched(query, [list(ids)]):
+        barred = barred_among(self.asker, [uuid.UUID(each) for each in ids])
+        for row_id, secret, *parts in fetched(query, [[each for each in ids if uuid.UUID(each) not in barred]]):
             if len(secret) != SECRET_BYTES:
                 raise RecordDamaged("a payload's secret is none")
             pairs = zip(self._of_payloads, parts, strict=True)
@@ -142,11 +149,24 @@ class PartsReader:
         self, model: Any, ids: dict[uuid.UUID, int], said: dict[int, _Said]
     ) -> Iterator[tuple[int, list[Opened]]]:
         history = list(model.history.filter(history_id__in=list(ids)))
+        barred = self._barred_rows(model, {row.id for row in history})
         wanted = {row.particulars_id for row in history} | {row.reason_id for row in history}
         versions = {each.pk: each for each in Particulars.objects.filter(pk__in=wanted - {None})}
         for row in history:
             place = ids[row.history_id]
-            yield place, list(self._of_change(row, versions, said[place].body))
+            kept = {} if row.id in barred else versions
+            yield place, list(self._of_change(row, kept, said[place].body))
+
+    def _barred_rows(self, model: Any, row_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+        """Of rows those in which people wrote about decisions that are restricted."""
+        about = {
+            pk: of
+            for place in TEXTS
+            if place.model is model and not {*WRITTEN_PARTS}.isdisjoint(self._of_rows)
+            for pk, of in model._base_manager.filter(pk__in=row_ids).values_list("pk", place.path)
+        }
+        barred = barred_among(self.asker, set(about.values())) if about else frozenset()
+        return {pk for pk, of in about.items() if of in barred}
 
     def _of_change(self, row: Any, versions: dict[uuid.UUID, Particulars], body: _Body) -> Iterator[Opened]:
         state = Opened("state", bytes(row.state), part_key(bytes(row.state_secret), "state"))

@@ -37,7 +37,8 @@ def clear(export_id: uuid.UUID) -> bool:
             " (SELECT export_id, log_id, leaf_index FROM evidence_exportplace WHERE export_id = %s LIMIT %s)",
             [export_id, 10 * AT_ONCE],
         )
-        return cursor.rowcount > 0
+        cleared: int = cursor.rowcount
+    return cleared > 0
 
 
 def highest(export: Export, log_id: uuid.UUID) -> int | None:

@@ -16,13 +16,23 @@ from audit.case_access import readable_case
 from audit.case_selectors import trail_ids
 from audit.kinds import DECISION_RECORDED
 from audit.models import Decision
+from audit.restrictions import restricting_entries
 from evidence.exports import places
 from evidence.exports.access import asker_of, require_may_have
-from evidence.exports.anchors import Anchored, best_checkpoint, checkpoint_before, reach_of
+from evidence.exports.anchors import (
+    Anchored,
+    Unwitnessed,
+    best_checkpoint,
+    checkpoint_before,
+    has_witnesses,
+    is_seen,
+    reach_of,
+)
+from evidence.exports.erasing import restricts
 from evidence.exports.members import Members
 from evidence.exports.models import Export
 from evidence.exports.plans import Plan, PlannedLog
-from evidence.exports.ranges import index_range
+from evidence.exports.ranges import index_range, received_before
 from evidence.exports.trails import Place, places_about, places_of, trail_places
 from evidence.kinds import EXPORT_APPROVED, EXPORT_REQUESTED, LOG_CLOSED
 from ledger.kinds import CHECKPOINT_RECORDED, KEY_ANNOUNCED, KEY_RETIRED, SYSTEM_LOG_OPENED
@@ -32,18 +42,41 @@ from overrides.selectors import JUDGEMENT_KINDS, hidden_from, judged_in_secret
 
 Question = Export.Question
 KEYS = (KEY_ANNOUNCED.name, KEY_RETIRED.name)
+ASKED = (EXPORT_REQUESTED.name, EXPORT_APPROVED.name)
 ERASURES_AT_ONCE = 5_000
 
 
-def make_plan(export: Export, beat: Callable[[], None] = lambda: None) -> Plan:
-    """Decide what it holds, as whoever asked may know of it now; `beat` is called between slices.
+def make_plan(export: Export, beat: Callable[[], None] = lambda: None, *, is_patient: bool = False) -> Plan:
+    """Decide what it holds, as whoever asked may know of it now; `beat` is called between slices. `is_patient`: where
+    witnesses are asked, it is decided once they have seen what it needs.
 
-    Errors: those of asking, where whoever asked may not have it any more; those of signing a checkpoint.
+    Errors: those of asking, where whoever asked may not have it any more; those of signing a checkpoint; `Unwitnessed`.
     """
     require_may_have(asker_of(export), export)
+    waits = is_patient and has_witnesses()
+    if waits and not _is_seen_as_asked(export):
+        raise Unwitnessed()
     while places.clear(export.pk):
         beat()
-    return _Planner(export, beat).plan()
+    return _Planner(export, beat, waits=waits).plan()
+
+
+def _is_seen_as_asked(export: Export) -> bool:
+    """Whether witnesses have seen what it surely needs, as it was asked for; all that they lack is sent to them."""
+    logs = Log.objects.filter(kind=Log.Kind.REGISTRY)
+    if export.system_id:
+        logs = logs | Log.objects.filter(system_id=export.system_id)
+    seen = [is_seen(log, _size_as_asked(export, log, latest_head(log.pk).tree_size)) for log in logs]
+    return all(seen)
+
+
+def _size_as_asked(export: Export, log: Log, size: int) -> int:
+    """The tree of a log that holds everything up to the moment when it was asked for, or agreed to: also that entry."""
+    entries = Entry.objects.filter(about_id=export.pk, log_id=log.pk, kind__in=ASKED).values_list(
+        "leaf_index", flat=True
+    )
+    said = max(entries, default=-1) + 1
+    return max(said, 1, received_before(log.pk, export.decided_at or export.asked_at, size))
 
 
 @dataclass(slots=True)
@@ -62,10 +95,13 @@ class _Planner:
     beat: Callable[[], None]
     left_out: set[str] = field(default_factory=set)
     hidden: frozenset[uuid.UUID] = frozenset()
+    waits: bool = False
+    """For witnesses who have not seen all that it needs."""
+    is_unseen: bool = False
 
     def plan(self) -> Plan:
         export, asker = self.export, asker_of(self.export)
-        begun_at, snapshot = timezone.now(), _snapshot()
+        begun_at, snapshot, restrictions = timezone.now(), _snapshot(), restricting_entries()
         self.hidden = hidden_from(asker.id)
         asked = self._entry(EXPORT_REQUESTED.name)
         approval = self._entry(EXPORT_APPROVED.name)
@@ -78,19 +114,23 @@ class _Planner:
             self._put_ranges(reaches)
         planned = [found for reach in reaches if (found := self._planned(reach)) is not None]
         planned += self._registries(planned)
+        if self.is_unseen:
+            raise Unwitnessed()
         self._note_head(planned)
         withheld = sum(self._withheld(log) for log in planned)
-        return Plan(
+        plan = Plan(
             made_at=timezone.now(),
             begun_at=begun_at,
             snapshot=snapshot,
             logs=planned,
             request_entry=asked.id,
             approval_entry=approval.id if approval else None,
+            restrictions=restrictions,
             left_out=sorted(self.left_out),
             withheld=withheld,
             total=sum(self._to_read(log) for log in planned) - withheld,
         )
+        return replace(plan, left_out=sorted({*plan.left_out, "restricted"})) if restricts(export, plan) else plan
 
     def _entry(self, kind: str) -> Entry | None:
         return Entry.objects.filter(about_id=self.export.pk, kind=kind).first()
@@ -131,8 +171,7 @@ class _Planner:
         assert system_id is not None
         self._put_withheld(system_id)
         for reach in reaches:
-            reach.range = index_range(reach.log.pk, system_id, export.since, export.until, reach.size)
-            reach.range = self._fenced(reach)
+            reach.range = self._between(reach)
             self.beat()
         for found in self._erasures([reach.log.pk for reach in reaches]):
             places.put(export, found)
@@ -144,6 +183,12 @@ class _Planner:
         secret = places_about(judged_in_secret(asker_of(self.export).id, system_id=system_id), JUDGEMENT_KINDS)
         blind = {*places_of(about).values(), *trail_places(about)} if about else set()
         places.put(self.export, secret | blind, withheld=True)
+
+    def _between(self, reach: _Reach) -> tuple[int, int]:
+        export, system_id = self.export, self.export.system_id
+        assert system_id is not None
+        reach.range = index_range(reach.log.pk, system_id, export.since, export.until, reach.size)
+        return self._fenced(reach)
 
     def _fenced(self, reach: _Reach) -> tuple[int, int]:
         """The range with a fence on either side. A fence is disclosed: where that may not be, the range is wider."""
@@ -178,10 +223,11 @@ class _Planner:
     def _planned(self, reach: _Reach) -> PlannedLog | None:
         """The log under its checkpoint; None where none can be had of what it would have to prove."""
         log, highest = reach.log, places.highest(self.export, reach.log.pk)
-        needed = [1, (highest or 0) + 1, *([reach.range[1]] if reach.range and self.export.until else [])]
+        is_closed = reach_of(log) is not None
+        needed = [1, (highest or 0) + 1, *self._needed_of_range(reach, is_closed=is_closed)]
         if self.export.head_origin == log.origin and (self.export.head_size or 0) <= reach.size:
             needed.append(self.export.head_size or 0)
-        if reach_of(log) is not None:
+        if is_closed:
             needed = [min(max(needed), reach.size)]
             if latest_head(log.pk).tree_size > reach.size:
                 self.left_out.add("log_unsigned")
@@ -189,12 +235,29 @@ class _Planner:
             self.left_out.add("log_unsigned")
             return None
         signed = best_checkpoint(log, max(needed))
+        if self.waits and not signed.is_witnessed and not is_seen(log, max(needed)):
+            self.is_unseen = True
         places.put(self.export, [(log.pk, 0)])
         found = _under(log, signed)
         if reach.range is None:
             return found
-        first, end = reach.range
+        first, end = self._under_fence(reach, signed.tree_size)
         return _with_range(log, found, (first, end if self.export.until else max(first, signed.tree_size)))
+
+    def _needed_of_range(self, reach: _Reach, *, is_closed: bool) -> list[int]:
+        if reach.range is None:
+            return []
+        if self.export.until is not None:
+            return [reach.range[1]]
+        return [reach.size if is_closed else _size_as_asked(self.export, reach.log, reach.size)]
+
+    def _under_fence(self, reach: _Reach, size: int) -> tuple[int, int]:
+        """The range in the tree that proves it: what was received since it was looked into stands behind its end."""
+        assert reach.range is not None
+        if self.export.until is not None and reach.range[1] == reach.size < size:
+            reach.size = size
+            reach.range = self._between(reach)
+        return reach.range
 
     def _registries(self, planned: list[PlannedLog]) -> list[PlannedLog]:
         logs = list(Log.objects.filter(kind=Log.Kind.REGISTRY).order_by("sequence").select_related("predecessor"))

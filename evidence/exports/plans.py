@@ -47,6 +47,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Those of AI systems first, each chain in order, the registry's last."""
     request_entry: uuid.UUID
     approval_entry: uuid.UUID | None
+    restrictions: list[uuid.UUID] = []
+    """Entries by which decisions were restricted then."""
     left_out: list[str]
     withheld: int
     """Entries inside ranges that are withheld."""

@@ -30,11 +30,11 @@ def as_json(export: Export) -> dict[str, Any]:
 def name_of(export: Export) -> str:
     """A short name for files: letters, digits and hyphens, and nothing about a person."""
     match export.question:
-        case Question.RANGE:
+        case Question.RANGE if export.system_id:
             found = AISystem.objects.filter(pk=export.system_id).first()
             days = [at.strftime("%Y-%m-%d") if at else "" for at in (export.since, export.until)]
             return "-".join(filter(None, (found.slug if found else str(export.system_id), *days)))
-        case Question.CASE:
+        case Question.CASE if export.case_id:
             case = Case.objects.filter(pk=export.case_id).first()
             return f"case-{case.reference if case else export.case_id}"
         case Question.DECISION:

@@ -50,6 +50,11 @@ def index_range(
     return first, end
 
 
+def received_before(log_id: uuid.UUID, moment: datetime, size: int) -> int:
+    """How many of the first `size` entries of a log hold everything that was received before a moment."""
+    return _last_before(log_id, timestamp(moment).encode(), size)
+
+
 def _first_from(log_id: uuid.UUID, since: bytes, size: int) -> int:
     first = start = _passed(log_id, since, size)
     for number in range(LOOKED_AT):
@@ -121,6 +126,8 @@ DECISIONS = """
 """
 LOWEST = uuid.UUID(int=0)
 LONG_AGO = "-infinity"
+Moment = tuple[datetime | str, uuid.UUID]
+"""A decision's place in time: when it was received, and its id."""
 
 
 def _decisions_between(
@@ -131,24 +138,35 @@ def _decisions_between(
         return None, None
     lowest: int | None = None
     highest: int | None = None
-    place: tuple[object, uuid.UUID] = (since or LONG_AGO, LOWEST)
+    place: Moment = (since or LONG_AGO, LOWEST)
     while True:
-        count, low, high, *last = _slice_of_decisions(log_id, system_id, place, until, size)
+        count, low, high, place = _slice_of_decisions(log_id, system_id, place, until, size)
         lowest = low if lowest is None else lowest if low is None else min(lowest, low)
         highest = high if highest is None else highest if high is None else max(highest, high)
         if count < SLICE:
             return lowest, highest
-        place = (last[0], last[1])
 
 
 def _slice_of_decisions(
-    log_id: uuid.UUID, system_id: uuid.UUID, place: tuple[object, uuid.UUID], until: datetime | None, size: int
-) -> tuple[int, int | None, int | None, object, uuid.UUID]:
-    values = {"log": log_id, "system": system_id, "since": place[0], "after": place[1]}
+    log_id: uuid.UUID, system_id: uuid.UUID, place: Moment, until: datetime | None, size: int
+) -> tuple[int, int | None, int | None, Moment]:
+    """How many there are in the slice, the lowest and highest index, and where the last one stands."""
+    since, after = place
     with walking(), connection.cursor() as cursor:
-        cursor.execute(DECISIONS, values | {"until": until, "size": size, "slice": SLICE})
-        found: tuple[int, int | None, int | None, object, uuid.UUID] = cursor.fetchone()
-    return found
+        cursor.execute(
+            DECISIONS,
+            {
+                "log": log_id,
+                "system": system_id,
+                "since": since,
+                "after": after,
+                "until": until,
+                "size": size,
+                "slice": SLICE,
+            },
+        )
+        count, low, high, *last = cursor.fetchone()
+    return count, low, high, (last[0], last[1])
 
 
 def _stepped_back(log_id: uuid.UUID, first: int, span: Span) -> int:

@@ -14,7 +14,7 @@ from ledger.tree_store import tile_hashes
 Rows = list[tuple[Any, ...]]
 BYTES_AT_ONCE = 2 << 20
 """About so many are read by one statement."""
-MOST, FEWEST = 4_096, 64
+FIRST, MOST, FEWEST = 512, 4_096, 64
 TILES_AT_ONCE = 128
 
 
@@ -35,13 +35,13 @@ def fetched(query: str, values: Sequence[Any]) -> Rows:
 class Batches:
     """How many rows the next statement asks for, by how large the last ones were."""
 
-    def __init__(self, limit: int = MOST) -> None:
-        self.limit, self.size = limit, min(512, limit)
+    def __init__(self) -> None:
+        self.size = min(FIRST, MOST)
 
     def saw(self, rows: int, size: int) -> None:
         if rows:
             fits = BYTES_AT_ONCE * rows // max(size, 1)
-            self.size = max(FEWEST, min(self.limit, fits, self.size * 2))
+            self.size = max(FEWEST, min(MOST, fits, self.size * 2))
 
 
 ENTRIES = (

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from audit.selectors import PARTS as PAYLOAD_PARTS
 from audit.services.case_writing import text_of
 from config.errors import FieldProblem, InvalidInput, ServiceError
 from evidence.exports.access import (
@@ -19,7 +20,7 @@ from evidence.exports.access import (
     require_may_have,
     require_may_have_decision,
 )
-from evidence.exports.contents import PARTS, PAYLOAD_PARTS, in_order
+from evidence.exports.contents import PARTS, with_needed
 from evidence.exports.errors import ExportKeyTaken, ExportNotFound, ExportNotOpen, TooManyExports
 from evidence.exports.models import Export, ExportWork
 from evidence.exports.questions import as_json
@@ -85,9 +86,9 @@ def request_export(
     if export.question == Question.DECISION:
         export.system_id = require_may_have_decision(actor, export).system_id
     with sealing() as seal:
-        if known := _made_before(actor, key, export):
+        if known := _made_before(key, export):
             return known
-        _refuse_too_many(actor)
+        _refuse_too_many(export.asked_by_id)
         export.key, export.asked_at = key, timezone.now()
         export.status = Status.REQUESTED if export.parts else Status.QUEUED
         write_export(seal, actor, EXPORT_REQUESTED, export)
@@ -109,6 +110,8 @@ def approve_export(*, actor: Actor, export_id: uuid.UUID, answer: str = "") -> E
     `ExportNotOpen`, `RequestVoid` where whoever asked may not any more, `InvalidInput`."""
     with sealing() as seal:
         export = _decided(actor, export_id, answer)
+        if export.question == Question.SUBJECT and not export.subject:
+            raise ExportNotOpen("Whom it is about was erased meanwhile. Nothing was changed.")
         try:
             require_may_have(asker_of(export), export)
         except ServiceError as refusal:
@@ -203,7 +206,7 @@ def _drafted(actor: Actor, asked: Asked, form: str, parts: Sequence[str], head: 
         decision_id=asked.decision_id,
         subject=asked.subject,
         form=form,
-        parts=in_order(list(parts)),
+        parts=with_needed(list(parts)),
         asked_by_id=person_id_of(actor),
     )
     problems = [*_problems_of_question(asked), *_problems_of_form(export, parts, head)]
@@ -277,15 +280,15 @@ SAME = (
 )
 
 
-def _made_before(actor: Actor, key: uuid.UUID | None, export: Export) -> Export | None:
-    found = Export.objects.filter(asked_by_id=actor.id, key=key).first() if key else None
+def _made_before(key: uuid.UUID | None, export: Export) -> Export | None:
+    found = Export.objects.filter(asked_by_id=export.asked_by_id, key=key).first() if key else None
     if found and any(getattr(found, name) != getattr(export, name) for name in SAME):
         raise ExportKeyTaken()
     return found
 
 
-def _refuse_too_many(actor: Actor) -> None:
-    waiting = Export.objects.filter(asked_by_id=actor.id, status__in=(Status.REQUESTED, Status.QUEUED))
+def _refuse_too_many(person_id: uuid.UUID) -> None:
+    waiting = Export.objects.filter(asked_by_id=person_id, status__in=(Status.REQUESTED, Status.QUEUED))
     if waiting.count() >= AT_ONCE:
         raise TooManyExports()
 

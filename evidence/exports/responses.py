@@ -4,6 +4,7 @@ import uuid
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.http import parse_etags
 
 from evidence.exports.fetching import Part, fetch, part_of
 from ledger.entries import Actor
@@ -18,7 +19,7 @@ def file_response(request: HttpRequest, actor: Actor, export_id: uuid.UUID) -> H
         wanted=headers.get("HTTP_RANGE", ""),
         if_range=headers.get("HTTP_IF_RANGE", ""),
     )
-    if headers.get("HTTP_IF_NONE_MATCH") == part.etag:
+    if _is_known(headers.get("HTTP_IF_NONE_MATCH", ""), part.etag):
         return _with_headers(HttpResponse(status=HTTPStatus.NOT_MODIFIED), part)
     if request.method == "HEAD":
         response: HttpResponseBase = HttpResponse(content_type="application/zip")
@@ -30,6 +31,12 @@ def file_response(request: HttpRequest, actor: Actor, export_id: uuid.UUID) -> H
     if not part.is_whole:
         response["Content-Range"] = part.content_range
     return _with_headers(response, part)
+
+
+def _is_known(stated: str, etag: str) -> bool:
+    """Whether `If-None-Match` names it; tags are compared weakly here (RFC 9110, section 13.1.2)."""
+    tags = parse_etags(stated)
+    return tags == ["*"] or etag in (each.removeprefix("W/") for each in tags)
 
 
 def _with_headers(response: HttpResponseBase, part: Part) -> HttpResponseBase:

@@ -117,13 +117,18 @@ def _cell(value: Any) -> Any:
     return _plain(value) if isinstance(value, str) else value
 
 
+BINARY = "base64:"
+"""Before what is no text: a text that begins so is told apart from it by an apostrophe."""
+
+
 def _contents(data: bytes | None) -> str:
     if data is None:
         return ""
     try:
-        return _plain(data.decode())
+        text = data.decode()
     except UnicodeDecodeError:
-        return "base64:" + b64encode(data).decode()
+        return BINARY + b64encode(data).decode()
+    return f"'{text}" if text.startswith(BINARY) else _plain(text)
 
 
 # what a spreadsheet skips before a formula: blanks, control characters, marks that nobody sees

@@ -23,9 +23,11 @@ from django.utils import timezone
 
 from config.errors import ServiceError
 from evidence.exports import scratch, storage
+from evidence.exports.anchors import PATIENCE, Unwitnessed
 from evidence.exports.bundle import BundleMaker
 from evidence.exports.endings import Ending, TooLarge
-from evidence.exports.erasing import ErasedMeanwhile, holds_erased
+from evidence.exports.erased_by import SubjectErased, is_of_nobody
+from evidence.exports.erasing import ErasedMeanwhile, why_it_goes
 from evidence.exports.models import Export, ExportWork
 from evidence.exports.names import file_name
 from evidence.exports.pace import Pace
@@ -48,7 +50,7 @@ RUNS = "evidence.tasks.run_exports_task"
 SLICE_SECONDS = 15.0
 SILENT = timedelta(seconds=60)
 """So long after its last sign of life a worker counts as dead."""
-FIRST_PAUSE, LONGEST_PAUSE = 15, 900
+SOON, FIRST_PAUSE, LONGEST_PAUSE = 5, 15, 900
 """Seconds until what failed is tried again."""
 TRIES = {"storage_full": 12, "storage_away": 60, "unsigned": 60, "fault": 3}
 INTERRUPTIONS = 20
@@ -101,6 +103,8 @@ def run_slice(work: ExportWork, *, pace: Pace, until: float | None) -> None:
     except ErasedMeanwhile:
         logger.info("evidence.export_begun_anew", export=str(export.pk))
         begin_anew(work)
+    except Unwitnessed:
+        _release(work, 0, trouble="unwitnessed", pause=SOON, attempts=0)
     except scratch.Busy:
         _release(work, work.done, trouble=work.trouble, pause=FIRST_PAUSE)
     except WorkGone:
@@ -143,6 +147,8 @@ def _meaning(error: Exception) -> tuple[str, bool]:
             return "record_damaged", True
         case TooLarge():
             return "too_large", True
+        case SubjectErased():
+            return "subject_erased", True
         case _Interrupted():
             return "interrupted", True
         case storage.StorageFull():
@@ -179,12 +185,19 @@ class _Work:
         if self.work.plan is None:
             self.watch.phase, self.watch.done = "planning", 0
             scratch.empty(self.folder)  # it may be begun anew
-            plan = make_plan(self.work.export, self.watch.beat)
+            if is_of_nobody(self.work.export):
+                raise SubjectErased()
+            plan = make_plan(self.work.export, self.watch.beat, is_patient=self._is_patient)
             ours = ExportWork.objects.filter(export_id=self.work.export_id, worker=self.work.worker)
             if not ours.update(plan=plan.kept(), total=plan.total * (2 if self._reads_twice else 1)):
                 raise WorkGone()
             self.work.plan = plan.kept()
         return Plan.of(self.work.plan)
+
+    @property
+    def _is_patient(self) -> bool:
+        begun_at = self.work.begun_at
+        return begun_at is not None and timezone.now() - begun_at < PATIENCE
 
     @property
     def _reads_twice(self) -> bool:
@@ -239,7 +252,7 @@ class _Work:
     def _finish(self, known: dict[str, Any]) -> None:
         try:
             self.watch.ask()
-            if holds_erased(self.work):
+            if why_it_goes(self.work):
                 raise ErasedMeanwhile()
             _finish(self.work, known)
         except (RightLost, ErasedMeanwhile):

@@ -41,7 +41,7 @@ class _Watched(File):  # type: ignore[type-arg]  # generic in its stubs alone
 
     def __init__(self, file: BinaryIO, name: str, path: Path, beat: Callable[[], None]) -> None:
         super().__init__(file, name)
-        self._path, self._beat = path, beat
+        self._source, self._path, self._beat = file, path, beat
 
     def temporary_file_path(self) -> str:
         """A folder on the same disk takes the file as it is, by its name."""
@@ -49,8 +49,7 @@ class _Watched(File):  # type: ignore[type-arg]  # generic in its stubs alone
 
     def read(self, size: int = -1) -> bytes:
         self._beat()
-        data: bytes = self.file.read(size)
-        return data
+        return self._source.read(size)
 
 
 def put(export: Export, path: Path, beat: Callable[[], None]) -> None:
@@ -104,37 +103,37 @@ def read(export: Export, first: int, size: int) -> Iterator[bytes]:
 def _from_file(storage: Storage, name: str, first: int, size: int) -> Iterator[bytes]:
     with _told():
         file = storage.open(name)
-    return _pieces(file, first, size)
-
-
-def _pieces(file: "File[bytes]", first: int, size: int) -> Iterator[bytes]:
-    with file:
         file.seek(first)
-        left = size
-        while left > 0:
-            with _told():
-                data: bytes = file.read(min(READ_AT_ONCE, left))
-            if not data:
-                raise StorageAway("the file is shorter than it was")
-            left -= len(data)
-            yield data
+    return _Pieces(file.read, file.close, size)
+
+
+class _Pieces(Iterator[bytes]):
+    """What is read, piece by piece. Closed by whoever gives it out, also where nothing of it was asked for."""
+
+    def __init__(self, read: Callable[[int], bytes], close: Callable[[], None], size: int) -> None:
+        self._read, self.close, self._left = read, close, size
+
+    def __next__(self) -> bytes:
+        """Errors: `StorageAway`."""
+        if not self._left:
+            self.close()
+            raise StopIteration
+        with _told():
+            data = self._read(min(READ_AT_ONCE, self._left))
+        if not data:
+            self.close()
+            raise StorageAway("the file is shorter than it was")
+        self._left -= len(data)
+        return data
 
 
 def _from_bucket(bucket: Any, storage: Any, name: str, first: int, size: int) -> Iterator[bytes]:
     key = storage._normalize_name(name)
+    if not size:
+        return iter(())
     with _told():
-        found = bucket.Object(key).get(Range=f"bytes={first}-{first + size - 1}") if size else None
-    return _of_body(found["Body"], size) if found else iter(())
-
-
-def _of_body(body: Any, size: int) -> Iterator[bytes]:
-    left = size
-    with _told():
-        for data in body.iter_chunks(READ_AT_ONCE):
-            left -= len(data)
-            yield data
-    if left:
-        raise StorageAway("the file is shorter than it was")
+        body = bucket.Object(key).get(Range=f"bytes={first}-{first + size - 1}")["Body"]
+    return _Pieces(body.read, body.close, size)
 
 
 NO_ROOM = frozenset({28, 122})

@@ -1,10 +1,14 @@
 """What the beat does about exports: files whose time is over go, files that hold what was erased, and what is left."""
 
+import uuid
+from collections.abc import Collection
+
 import structlog
 from django.utils import timezone
 
 from evidence.exports import places, scratch, storage
-from evidence.exports.erasing import holds_erased
+from evidence.exports.erased_by import must_go, works_with_something
+from evidence.exports.erasing import why_it_goes
 from evidence.exports.models import Export, ExportDownload, ExportPlace, ExportWork
 from evidence.exports.requesting import tell_asker, write_export
 from evidence.exports.running import begin_anew
@@ -32,16 +36,18 @@ def expire_exports(*, actor: Actor = SERVER) -> int:
 
 
 def forget_erased(*, actor: Actor = SERVER) -> int:
-    """Delete finished files that hold what was erased since; have begun anew what is being made with it. How many."""
+    """Delete finished files that hold what was erased or restricted since; have begun anew what is being made with it.
+    How many."""
     works = ExportWork.objects.filter(plan__isnull=False).exclude(export__parts=[]).select_related("export")
     found = 0
     for work in works.filter(export__status__in=(Status.QUEUED, Status.FINISHED)).order_by("pk"):
-        if not holds_erased(work):
+        why = why_it_goes(work)
+        if not why:
             continue
         if work.export.status == Status.QUEUED:
             begin_anew(work)
         elif _removed(work.export):
-            _expire(actor, work.export, "erased")
+            _expire(actor, work.export, why)
         found += 1
     return found
 
@@ -106,3 +112,34 @@ def clear_scratch() -> int:
     for export_id in over:
         scratch.discard(export_id)
     return len(over)
+
+
+# --- before an erasure is said to be done -----------------------------------------------------------------------------
+def forget_erased_by(entry_ids: Collection[uuid.UUID], *, actor: Actor = SERVER) -> bool:
+    """Have gone what holds something that these entries erased, or lists somebody's decisions whose name is erased.
+
+    Returns whether nothing of it is left: else a storage is away, or a maker is at it; come back in a while.
+    """
+    forget_erased(actor=actor)
+    for work in works_with_something(Status.QUEUED, Status.FINISHED):
+        if not must_go(work, entry_ids):
+            continue
+        if work.export.status == Status.QUEUED:
+            begin_anew(work)
+        elif _removed(work.export):
+            _expire(actor, work.export, "erased")
+    clear_up()
+    _empty_begun_anew()
+    kept = works_with_something(Status.FINISHED, Status.FAILED, Status.CANCELLED)
+    return not any(must_go(work, entry_ids) for work in kept)
+
+
+def _empty_begun_anew() -> None:
+    """What was made on this host of exports that were begun anew, and that nobody has taken on again yet."""
+    works = ExportWork.objects.filter(plan=None, worker=None, export__status=Status.QUEUED)
+    for export_id in works.filter(export_id__in=scratch.there()).values_list("export_id", flat=True):
+        try:
+            with scratch.locked(export_id) as folder:
+                scratch.empty(folder)
+        except scratch.Busy:
+            logger.info("evidence.export_busy", export=str(export_id))  # whoever is at it notices, and empties it

@@ -5,11 +5,13 @@ an evidence bundle or in the log.
 """
 
 import json
+import uuid
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, ClassVar
 
 from audit.models import Payload
+from evidence.exports.access import asker_of
 from evidence.exports.contents import in_order
 from evidence.exports.endings import Ending, TooLarge, software_version
 from evidence.exports.making import Maker
@@ -41,7 +43,7 @@ class TableMaker(Maker):
         if not self.writer.is_in_member:
             self.writer.begin(data_name(self.export, is_whole=not Ending(self).left_out), is_large=True)
             self.writer.write(csv_titles(wanted) if self.export.form == Form.CSV else b"")
-        reader = PartsReader(wanted)
+        reader = PartsReader(wanted, asker_of(self.export))
         for number in range(self.place.log, len(self.plan.logs)):
             if number != self.place.log:
                 self.place.log, self.place.at = number, 0
@@ -61,7 +63,7 @@ class TableMaker(Maker):
         if self.export.form == Form.CSV:
             wanted = in_order(self.export.parts)
             return lambda rows: csv_lines(rows, wanted)
-        systems = {log.system_id for log in self.plan.system_logs}
+        systems = {log.system_id for log in self.plan.system_logs if log.system_id}
         versions = ModelVersion.objects.filter(system_id__in=systems)
         known = of_register(list(versions.values_list("system_id", "version", "name", "provider")))
         names = AISystem.objects.filter(pk__in=systems).values_list("pk", "slug")
@@ -86,7 +88,7 @@ class TableMaker(Maker):
         ids = [line[13:49].decode() for line, is_asked in zip(entries, asked, strict=True) if is_asked]
         if not ids:
             return
-        overridden = {str(each) for each in overridden_among(ids)}
+        overridden = {str(each) for each in overridden_among(map(uuid.UUID, ids))}
         erased = {str(each) for each in Payload.objects.filter(id__in=ids, secret=None).values_list("id", flat=True)}
         rows, size = list[Row](), 0
         for place, parts in reader.opened(entries, asked):

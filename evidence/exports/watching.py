@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.utils import timezone
 
@@ -41,6 +42,7 @@ class Watch:
     clock: Callable[[], float] = time.monotonic
     done: int = 0
     phase: str = ""
+    _begun_with: int = field(default=0, init=False)
     _turned_at: float = field(default=0.0, init=False)
     _beat_at: float = field(default=0.0, init=False)
     _asked_at: float = field(default=0.0, init=False)
@@ -48,6 +50,7 @@ class Watch:
 
     def __post_init__(self) -> None:
         self._turned_at = self._marked_at = self.clock()
+        self._begun_with = self.done
 
     def turn(self, mark: Callable[[], None]) -> None:
         """After each piece of work, where it can be stopped: rest, say how far it is, mark it from time to time.
@@ -72,7 +75,9 @@ class Watch:
         if not at_once and now - self._beat_at < BEAT_EVERY:
             return
         self._beat_at = now
-        said = {"worked_at": timezone.now(), "done": self.done, "phase": self.phase}
+        said: dict[str, Any] = {"worked_at": timezone.now(), "done": self.done, "phase": self.phase}
+        if self.done > self._begun_with:  # further than anybody before: it is not this work that workers die of
+            said["attempts"] = 1
         if not ExportWork.objects.filter(export=self.export, worker=self.worker).update(**said):
             raise WorkGone()
         if now - self._asked_at >= ASK_EVERY:

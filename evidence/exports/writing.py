@@ -241,9 +241,11 @@ def _last_mark(journal: BinaryIO, first: list[str]) -> tuple[dict[str, Any] | No
     found, length, place = None, 0, 0
     for number, line in enumerate(journal):
         place += len(line)
+        if not line.endswith(b"\n"):  # its writer died over it
+            break
         try:
             kind, *rest = json.loads(line)
-        except ValueError:  # its writer died over it
+        except ValueError:
             break
         if number == 0 and [kind, *rest] != first:
             break

@@ -14,16 +14,18 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from config.errors import ServiceError
 from config.ids import new_id
+from evidence.exposure import received_at
 from evidence.models import Anchor, AnchorKind, AnchorTarget, Cosignature, Outcome, Timestamp
 from evidence.witnessing.authorities import Unstamped, time_stamp
 from evidence.witnessing.configured import Authority, Configured, Misconfigured, Witness, configured
 from evidence.witnessing.witnesses import Reply, ask_to_cosign
 from governance.locks import hold
-from ledger.models import Checkpoint, Log
+from ledger.models import Checkpoint, Entry, Log
 from ledger.selectors import latest_checkpoint
 from ledger.signing import SignedCheckpoint, signers_for
 from ledger.tlog import Cosignature as Line
@@ -38,6 +40,9 @@ LEASE = timedelta(seconds=90)
 AT_ONCE = 4
 AT_ONCE_WHILE_FAILING = 1
 DUE_AT_ONCE = 500
+AHEAD = timedelta(minutes=5)
+"""What was chosen later than this from now was chosen by a clock that has been put right since: it holds nothing up."""
+LONGEST_PAUSE = timedelta(seconds=SCHEDULE[-1] * (1 + JITTER)) + AHEAD
 FRESH = timedelta(seconds=60)
 """A stored checkpoint that is no older is sent rather than another one signed."""
 Party = Witness | Authority
@@ -107,6 +112,8 @@ BEGINNING = {
     "looked_at": None,
     "lease": None,
     "leased_until": None,
+    "next_attempt_at": Now(),
+    "next_look_at": Now(),
 }
 
 
@@ -117,7 +124,8 @@ GROWN = """
     LEFT JOIN evidence_anchortarget target ON target.log_id = log.id AND target.kind = %s
     LEFT JOIN ledger_checkpoint sent ON sent.id = target.checkpoint_id
     WHERE NOT EXISTS (SELECT FROM ledger_logclosure WHERE log_id = log.id)
-      AND (target.id IS NULL OR (head.tree_size > sent.tree_size AND target.chosen_at <= %s))
+      AND (target.id IS NULL
+           OR (head.tree_size > sent.tree_size AND (target.chosen_at <= %s OR target.chosen_at > %s)))
 """
 
 
@@ -129,7 +137,8 @@ def interval(kind: str) -> timedelta:
 def _choose_targets(kind: AnchorKind) -> None:
     """For each log that grew since its last target, if that was long enough ago."""
     with connection.cursor() as cursor:
-        cursor.execute(GROWN, [kind, timezone.now() - interval(kind)])
+        now = timezone.now()
+        cursor.execute(GROWN, [kind, now - interval(kind), now + AHEAD])
         grown = [row[0] for row in cursor.fetchall()]
     for log in Log.objects.filter(pk__in=grown).order_by("pk"):
         choose_target(log, kind)
@@ -164,7 +173,8 @@ def choose_target(log: Log, kind: str, *, at_least: int = 0) -> AnchorTarget | N
 
 def _is_passed(target: AnchorTarget, signed: SignedCheckpoint, at_least: int) -> bool:
     size = target.checkpoint.tree_size
-    is_old = target.chosen_at <= timezone.now() - interval(target.kind)
+    now = timezone.now()
+    is_old = target.chosen_at <= now - interval(target.kind) or target.chosen_at > now + AHEAD
     return size < at_least or (is_old and size < signed.tree_size)
 
 
@@ -190,7 +200,8 @@ def _bears_every_key(log: Log, note: str) -> bool:
 
 # --- asking -----------------------------------------------------------------------------------------------------------
 def _leased() -> QuerySet[Anchor]:
-    return Anchor.objects.filter(leased_until__gt=timezone.now())
+    now = timezone.now()
+    return Anchor.objects.filter(leased_until__gt=now, leased_until__lte=now + LEASE + AHEAD)
 
 
 def _due(kind: str, name: str) -> QuerySet[Anchor]:
@@ -198,8 +209,10 @@ def _due(kind: str, name: str) -> QuerySet[Anchor]:
     target = AnchorTarget.objects.filter(
         log=OuterRef("log"), kind=OuterRef("kind"), checkpoint__tree_size__gt=OuterRef("tree_size")
     )
-    mine = Anchor.objects.filter(Q(leased_until=None) | Q(leased_until__lte=now), kind=kind, name=name)
-    return mine.filter(Exists(target), next_attempt_at__lte=now, log__closure=None).order_by("next_attempt_at", "pk")
+    is_free = Q(leased_until=None) | Q(leased_until__lte=now) | Q(leased_until__gt=now + LEASE + AHEAD)
+    is_due = Q(next_attempt_at__lte=now) | Q(next_attempt_at__gt=now + LONGEST_PAUSE)
+    mine = Anchor.objects.filter(is_free, is_due, Exists(target), kind=kind, name=name, log__closure=None)
+    return mine.order_by("next_attempt_at", "pk")
 
 
 def _room(kind: str, name: str) -> int:
@@ -279,11 +292,22 @@ def _cosigned(witness: Witness, anchor: Anchor, checkpoint: Checkpoint) -> Reply
         return prove_consistency(TreeReader(anchor.log_id), old, checkpoint.tree_size)
 
     reply = ask_to_cosign(
-        witness, checkpoint.note, tree_size=checkpoint.tree_size, known_size=anchor.known_size, prove=prove
+        witness,
+        checkpoint.note,
+        tree_size=checkpoint.tree_size,
+        known_size=anchor.known_size,
+        prove=prove,
+        sealed_at=sealed_at(anchor.log_id, checkpoint.tree_size),
     )
     if reply.cosignature is not None:
         _keep_cosignature(witness, checkpoint, reply.cosignature)
     return reply
+
+
+def sealed_at(log_id: uuid.UUID, tree_size: int) -> datetime | None:
+    """When the last entry of a tree was received, by this installation's clock: nobody saw the tree before that."""
+    last = Entry.objects.filter(log=log_id, leaf_index=tree_size - 1).values_list("data", flat=True).first()
+    return received_at(bytes(last)) if last else None
 
 
 def _keep_cosignature(witness: Witness, checkpoint: Checkpoint, cosignature: Line) -> None:
@@ -325,7 +349,8 @@ def _settle(anchor: Anchor, reply: Reply, began: datetime) -> None:
         mine.update(**ended, tree_size=size, known_size=size, failures=0, succeeded_at=began, next_attempt_at=began)
         return
     if reply.outcome == Outcome.WAITING:
-        mine.update(lease=None, leased_until=None)
+        # not asked: this process reads other files than whoever handed it out, or they changed in between
+        mine.update(lease=None, leased_until=None, next_attempt_at=timezone.now() + timedelta(seconds=SCHEDULE[0]))
         return
     known = {"known_size": reply.size} if reply.outcome == Outcome.BEHIND else {}
     wait = pause(anchor.failures + 1, reply.retry_after)

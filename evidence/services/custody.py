@@ -11,7 +11,7 @@ from django.utils import timezone
 from config.ids import new_id
 from evidence.errors import HeadAlreadyKnown, LogStillContinues, TwoAdministratorsNeeded, VerificationFailed
 from evidence.kinds import HEAD_ADOPTED, LOG_CLOSED
-from evidence.log_standing import LogStanding, logs_lost_whole, standing_of
+from evidence.log_standing import LogStanding, Standing, logs_lost_whole, standing_of
 from evidence.verification import Finding, LogVerification
 from governance import rights
 from governance.acts import Act
@@ -82,11 +82,11 @@ def close_log(
 ) -> Log:
     """Close a log whose signed tail is missing from the database, and open its successor.
 
-    The successor's entry 0 states the predecessor's origin, the last tree this host signed and the missing range;
-    completeness is proven over the chain. `tail_unknown`: of a log of which this host has no head, so that nobody can
-    say how much is missing, or whether anything is; the entry says that. `request_id`: the request by which both agreed
-    while they were signed in; without one they typed their passwords at the host. Errors: `TwoAdministratorsNeeded`,
-    `LogStillContinues`, `HeadAlreadyKnown` of a log whose end is known here.
+    The successor's entry 0 states the predecessor's origin, the last tree that was signed, the missing range, and what
+    witnesses held that contradicts it; completeness is proven over the chain. `tail_unknown`: of a log of which this
+    host has no head, so that nobody can say how much is missing, or whether anything is; the entry says that.
+    `request_id`: the request by which both agreed while they were signed in; without one they typed their passwords at
+    the host. Errors: `TwoAdministratorsNeeded`, `LogStillContinues`, `HeadAlreadyKnown` of a log whose end is known.
     """
     require_two(Act.LOG_CLOSE, asked_by, approved_by)
     with sealing() as seal:
@@ -108,24 +108,22 @@ def close_log(
 
 def _lost(log: Log, stands: LogStanding, tail_unknown: bool) -> dict[str, Any]:
     """What the successor says of its predecessor."""
-    if tail_unknown:
-        if stands.signed is not None:
-            raise HeadAlreadyKnown(log.origin)
-        last, more = stands.lost or StoredHead(stands.found.tree_size, stands.found.root_hash), {"tail": "unknown"}
-    else:
-        if stands.signed is None or stands.lost is None:
-            raise LogStillContinues(log.origin)
-        last, more = stands.lost, {}
+    if tail_unknown and stands.signed is not None:
+        raise HeadAlreadyKnown(log.origin)
+    if not tail_unknown and (stands.signed is None or stands.standing is Standing.CONTINUES):
+        raise LogStillContinues(log.origin)
+    last = stands.last_signed
     said: dict[str, Any] = {
         "origin": log.origin,
         "tree_size": last.tree_size,
         "root_hash": last.root_hash.hex(),
         "found": stands.found.tree_size,
         "missing": [*stands.missing],
-        **more,
     }
-    if contradicted := [[each.tree_size, bytes(each.root_hash).hex()] for each in log.contradictions.order_by("id")]:
-        said["contradicted"] = contradicted
+    if tail_unknown:
+        said["tail"] = "unknown"
+    if stands.contradicted:
+        said["contradicted"] = [[each.tree_size, bytes(each.root_hash).hex()] for each in stands.contradicted]
     return said
 
 

@@ -5,7 +5,7 @@ the same, `seal_pending`, and is sealed as soon as that works: by the act itself
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -33,7 +33,7 @@ from evidence.kinds import (
     CUSTODY_VOIDED,
     CUSTODY_WITHDRAWN,
 )
-from evidence.log_standing import LogStanding, Standing, log_standings, standing_of
+from evidence.log_standing import LogStanding, Standing, log_standings
 from evidence.models import CustodyRequest
 from evidence.services.custody import adopt_head, close_log
 from evidence.services.key_rotation import Rotated, begin_rotation, finish_rotation, withdraw_keys
@@ -47,7 +47,7 @@ from ledger.entries import SERVER, Actor
 from ledger.errors import CANNOT_SEAL_NOW, LogClosed
 from ledger.heads import head_store
 from ledger.kinds import Kind
-from ledger.models import Log
+from ledger.models import Contradiction, Log
 from ledger.sealing import Seal, sealing
 from ledger.selectors import had_tree, latest_head
 from ledger.tlog import EMPTY_ROOT
@@ -71,7 +71,7 @@ ACTS = {
 }
 CLOSING = (What.CLOSE, What.CLOSE_UNKNOWN)
 OF_LOGS = {
-    What.CLOSE: (Standing.BEHIND, Standing.REWRITTEN),
+    What.CLOSE: (Standing.BEHIND, Standing.REWRITTEN, Standing.FORKED),
     What.CLOSE_UNKNOWN: (Standing.NO_HEAD,),
     What.ADOPT: (Standing.NO_HEAD,),
 }
@@ -195,10 +195,9 @@ def _require_as_seen(log: Log, seen: dict[str, Any]) -> None:
         if signed and seen["signed"] is None:
             raise HeadAlreadyKnown(log.origin)
         raise CustodyChanged(f"{log.origin}: this host has signed another tree than both saw.")
+    if _outside(log.contradictions.order_by("id")) != seen.get("contradicted", []):
+        raise CustodyChanged(f"{log.origin}: a witness has shown another tree than both saw.")
     found = latest_head(log.id)
-    lost = standing_of(log, found, signed).lost
-    if (lost.tree_size if lost else None, lost.root_hash.hex() if lost else None) != (seen["lost"], seen["lost_root"]):
-        raise CustodyChanged(f"{log.origin}: somebody holds another signed tree of it than both saw.")
     is_same = (found.tree_size, found.root_hash.hex()) == (seen["found"], seen["found_root"])
     # another host may have appended to a log that this one does not know
     grew = found.tree_size > seen["found"] and had_tree(log.id, seen["found"], bytes.fromhex(seen["found_root"]))
@@ -207,9 +206,8 @@ def _require_as_seen(log: Log, seen: dict[str, Any]) -> None:
 
 
 def _seen(standing: LogStanding) -> dict[str, Any]:
-    """A log as it is put before the second administrator. `lost`: the largest signed tree that the database does not
-    continue, of this host or in a witness's hands."""
-    signed, lost = standing.signed, standing.lost
+    """A log as it is put before the second administrator."""
+    signed = standing.signed
     return {
         "log": str(standing.log.id),
         "origin": standing.log.origin,
@@ -217,9 +215,15 @@ def _seen(standing: LogStanding) -> dict[str, Any]:
         "found_root": standing.found.root_hash.hex() if standing.found.tree_size else EMPTY_ROOT.hex(),
         "signed": signed.tree_size if signed else None,
         "signed_root": signed.root_hash.hex() if signed else None,
-        "lost": lost.tree_size if lost else None,
-        "lost_root": lost.root_hash.hex() if lost else None,
+        "contradicted": _outside(standing.contradicted),
     }
+
+
+def _outside(contradicted: Iterable[Contradiction]) -> list[dict[str, Any]]:
+    """The trees that others hold of a log."""
+    return [
+        {"size": each.tree_size, "root": bytes(each.root_hash).hex(), "witness": each.witness} for each in contradicted
+    ]
 
 
 def _people(request: CustodyRequest) -> tuple[Person, Person]:

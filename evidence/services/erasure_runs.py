@@ -26,10 +26,11 @@ from audit.erasing import (
     staff_floor_ends,
     texts_within_floor,
 )
-from audit.models import Case, ErasureConsent, ErasureFind, ErasureRequest
+from audit.models import Case, Decision, ErasureConsent, ErasureFind, ErasureRequest, Payload
 from audit.models.erasures import ACTIVE
 from audit.patient_statements import as_long_as_it_takes
 from evidence.erasure.documents import sign_receipt
+from evidence.erasure.files import forget_files
 from evidence.erasure.finding import search_on
 from evidence.erasure.performing import erase_decisions, erase_finds, erase_own_words, erase_person
 from evidence.erasure.places import STATISTICS
@@ -232,6 +233,9 @@ def _conclude(actor: Actor, request_id: uuid.UUID) -> None:
     """Nothing more can be erased now: it is done, or waits for what keeps the rest."""
     left = next(_parts(request_id), None) is not None
     if not left:
+        if not forget_files(ErasureRequest.objects.get(pk=request_id)):
+            logger.warning("evidence.erasure_waits_for_files", erasure=str(request_id))
+            return
         with as_long_as_it_takes(connection):
             forget_statistics(*STATISTICS)
     with sealing() as seal:
@@ -243,12 +247,23 @@ def _conclude(actor: Actor, request_id: uuid.UUID) -> None:
             restrict(seal, actor, request)
             write_erasure(seal, actor, ERASURE_SCHEDULED, request, _waits(request))
             return
+        came_since = decisions_since(request)
         erase_own_words(seal, actor, request)
         request = _locked(request_id)
         request.status, request.ended_at = Status.PERFORMED, timezone.now()
-        write_erasure(seal, actor, ERASURE_COMPLETED, request, {"steps": request.steps.count()})
+        said = {"steps": request.steps.count(), "came_since": came_since}
+        write_erasure(seal, actor, ERASURE_COMPLETED, request, said)
         tell_of_erasure(request, "erasure.done")
     sign_receipt(request)
+
+
+def decisions_since(request: ErasureRequest) -> int:
+    """How many decisions of its subject came after it was looked for: nobody agreed to erase them."""
+    if not request.subject:
+        return 0
+    named = Payload.objects.filter(subject=request.subject).exclude(pk__in=request.targets.values("decision_id"))
+    rows = Decision.objects.filter(pk__in=named.values("pk"))
+    return (rows.filter(system_id=request.system_id) if request.system_id else rows).count()
 
 
 def _waits(request: ErasureRequest) -> dict[str, object]:

@@ -207,7 +207,7 @@ def _count(request: ErasureRequest) -> None:
 
 def _consents(request: ErasureRequest, actor: Actor) -> list[ErasureConsent]:
     """One of each AI system; one for all, where what was found belongs to none."""
-    systems = sorted(set(request.targets.values_list("system_id", flat=True)))
+    systems: list[uuid.UUID | None] = [*sorted(set(request.targets.values_list("system_id", flat=True)))]
     asked = []
     for system_id in systems or [request.system_id]:
         mine = request.targets.filter(system_id=system_id) if system_id else request.targets.none()

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.db import connection
 from django.db.models import Max, QuerySet
@@ -18,6 +19,7 @@ from audit.services.case_writing import text_of
 from config.errors import Forbidden
 from evidence.erasure.documents import sign_report
 from evidence.erasure.errors import RetentionNotFound, RetentionNotOpen
+from evidence.erasure.files import forget_exports
 from evidence.erasure.places import BESIDE, STATISTICS, TEXTS
 from evidence.kinds import (
     RETENTION_ANNOUNCED,
@@ -35,11 +37,13 @@ from governance.changes import write
 from ledger.entries import SERVER, Actor, draft_entry, timestamp
 from ledger.erasing import counted, digest_of, empty_rows, kept_versions
 from ledger.kinds import Kind
+from ledger.models import Entry
 from ledger.rows import GovernedRow
 from ledger.sealing import Seal, sealing
 from ledger.selectors import open_log, registry_log
 from overrides.services.sweeping import each_by_itself
 
+logger = structlog.get_logger(__name__)
 Status = Purge.Status
 AFTER_A_STOP = timedelta(days=7)
 ROWS_AT_ONCE, LOOKED_AT = 100, 1_000
@@ -207,6 +211,10 @@ TAKEN = """
 
 
 def _conclude(actor: Actor, purge_id: uuid.UUID) -> None:
+    emptied = Entry.objects.filter(about_id=purge_id, kind=RETENTION_PURGED.name).values_list("id", flat=True)
+    if not forget_exports(list(emptied)):
+        logger.warning("evidence.purge_waits_for_files", purge=str(purge_id))
+        return
     with as_long_as_it_takes(connection):
         forget_statistics(*STATISTICS)
     with sealing() as seal:

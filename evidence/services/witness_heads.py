@@ -13,14 +13,14 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from config.errors import ServiceError, name_of
 from evidence.errors import HeadAlreadyKnown, NotWitnessed, VerificationFailed
 from evidence.kinds import CHECKPOINT_CONTRADICTED, HEAD_ADOPTED
 from evidence.models import Anchor, AnchorKind, Outcome
-from evidence.services.anchoring import ensure_anchors, parties
+from evidence.services.anchoring import AHEAD, ensure_anchors, parties
 from evidence.witnessing.asking import NoAnswer
 from evidence.witnessing.configured import Witness
 from evidence.witnessing.witnesses import Shown, last_shown
@@ -39,6 +39,15 @@ from notices.services import open_alert
 
 AGAIN = timedelta(seconds=60)
 """After a witness did not answer."""
+NOBODY_THERE = (
+    Outcome.UNREACHABLE,
+    Outcome.UNKNOWN_HOST,
+    Outcome.BAD_ADDRESS,
+    Outcome.TLS_FAILED,
+    Outcome.TIMED_OUT,
+    Outcome.BROKEN_OFF,
+)
+"""After these a witness that answers is back, and need not wait for its turn in the schedule."""
 
 logger = structlog.get_logger(__name__)
 
@@ -70,15 +79,24 @@ class Look:
     verdict: Verdict
     size: int | None = None
     detail: str = ""
+    is_silent: bool = False
+    """Nothing at all came back: about another log nothing would either."""
 
 
 def due_witnesses() -> list[str]:
     """The names of witnesses that are to be looked at now, for some log or other."""
     found = parties()
     ensure_anchors(found)
-    due = Anchor.objects.filter(kind=AnchorKind.WITNESS, next_look_at__lte=timezone.now(), log__closure=None)
+    due = Anchor.objects.filter(_is_due(), kind=AnchorKind.WITNESS, log__closure=None)
     names = set(due.values_list("name", flat=True))
     return [each.name for each in found.witnesses if each.name in names]
+
+
+def _is_due() -> Q:
+    """It is the log's turn; or its turn was set by a clock that has been put right since."""
+    now = timezone.now()
+    longest = timedelta(seconds=settings.WITNESS_LOOK_SECONDS) + AHEAD
+    return Q(next_look_at__lte=now) | Q(next_look_at__gt=now + longest)
 
 
 def look_at_due(*, actor: Actor, name: str, seconds: float = 60.0) -> list[Look]:
@@ -90,7 +108,7 @@ def look_at_due(*, actor: Actor, name: str, seconds: float = 60.0) -> list[Look]
         return looks
     for anchor_id in _due(witness):
         # claimed before it is asked: of two workers the second finds it not due
-        mine = Anchor.objects.filter(pk=anchor_id, next_look_at__lte=timezone.now())
+        mine = Anchor.objects.filter(_is_due(), pk=anchor_id)
         if not mine.update(next_look_at=timezone.now() + timedelta(seconds=settings.WITNESS_LOOK_SECONDS)):
             continue
         look = look_now(actor=actor, anchor=Anchor.objects.select_related("log").get(pk=anchor_id), witness=witness)
@@ -104,7 +122,7 @@ def look_at_due(*, actor: Actor, name: str, seconds: float = 60.0) -> list[Look]
 
 def _due(witness: Witness) -> list[uuid.UUID]:
     mine = Anchor.objects.filter(kind=AnchorKind.WITNESS, name=witness.name, identity=witness.identity)
-    due = mine.filter(next_look_at__lte=timezone.now(), log__closure=None)
+    due = mine.filter(_is_due(), log__closure=None)
     return list(due.order_by("next_look_at", "pk").values_list("pk", flat=True))
 
 
@@ -114,19 +132,25 @@ def look_now(*, actor: Actor, anchor: Anchor, witness: Witness) -> Look:
     try:
         shown = last_shown(witness, log.origin, keys.verifiers)
     except NoAnswer as error:
-        return Look(log, witness, Verdict.UNANSWERED, detail=f"{error.outcome.label}. {error.detail}".strip())
-    now = timezone.now()
+        detail = f"{error.outcome.label}. {error.detail}".strip()
+        return Look(log, witness, Verdict.UNANSWERED, detail=detail, is_silent=error.outcome in NOBODY_THERE)
     if shown is None:
-        Anchor.objects.filter(pk=anchor.pk).update(looked_at=now, seen_size=None)
+        _seen(anchor, None)
         return Look(log, witness, Verdict.NONE)
     size = shown.checkpoint.tree_size
-    Anchor.objects.filter(pk=anchor.pk).update(looked_at=now, seen_size=size)
+    _seen(anchor, size)
     if not keys.count(shown):
         return Look(log, witness, Verdict.UNANSWERED, size, "It bears the signature of a key that does not count.")
     verdict = compare(log, size, shown.checkpoint.root_hash)
     if verdict.contradicts:
         _record(actor, log, witness, shown, verdict)
     return Look(log, witness, verdict, size)
+
+
+def _seen(anchor: Anchor, size: int | None) -> None:
+    now, mine = timezone.now(), Anchor.objects.filter(pk=anchor.pk)
+    mine.update(looked_at=now, seen_size=size)
+    mine.filter(outcome__in=NOBODY_THERE, next_attempt_at__gt=now).update(next_attempt_at=now)
 
 
 def compare(log: Log, tree_size: int, root_hash: bytes) -> Verdict:

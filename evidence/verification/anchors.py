@@ -37,29 +37,29 @@ def walks() -> list[Walk]:
 
 
 def _cosignatures(part: Slice) -> Iterator[Finding]:
-    for row in _rows(Cosignature.objects, part):
-        if not (_is_of(row, row.checkpoint) and _cosigns(row)):
+    for row, checkpoint in _rows(Cosignature.objects, part):
+        if checkpoint is None or not (_is_of(row, checkpoint) and _cosigns(row, checkpoint)):
             yield Finding("cosignature-altered", table="evidence_cosignature", row=str(row.pk))
 
 
-def _cosigns(row: Cosignature) -> bool:
+def _cosigns(row: Cosignature, checkpoint: Checkpoint) -> bool:
     try:
-        [found] = read_cosignatures(row.checkpoint.note, row.line, [Verifier.from_vkey(row.vkey)])
+        [found] = read_cosignatures(checkpoint.note, row.line, [Verifier.from_vkey(row.vkey)])
         return datetime.fromtimestamp(found.timestamp, UTC) == row.cosigned_at
     except (NoteError, ValueError, OverflowError):
         return False
 
 
 def _timestamps(part: Slice) -> Iterator[Finding]:
-    for row in _rows(Timestamp.objects, part):
-        if not (_is_of(row, row.checkpoint) and _stamps(row)):
+    for row, checkpoint in _rows(Timestamp.objects, part):
+        if checkpoint is None or not (_is_of(row, checkpoint) and _stamps(row, checkpoint)):
             yield Finding("timestamp-altered", table="evidence_timestamp", row=str(row.pk))
 
 
-def _stamps(row: Timestamp) -> bool:
+def _stamps(row: Timestamp, checkpoint: Checkpoint) -> bool:
     """Whether it is over this checkpoint, at this time. Its signature was verified when it came."""
     try:
-        text = split_note(row.checkpoint.note)[0]
+        text = split_note(checkpoint.note)[0]
         return stamped_in(bytes(row.token)) == (hashlib.sha256(text.encode()).digest(), row.stamped_at)
     except (NoteError, ValueError):
         return False
@@ -69,7 +69,11 @@ def _is_of(row: Any, checkpoint: Checkpoint) -> bool:
     return (row.log_id, row.tree_size) == (checkpoint.log_id, checkpoint.tree_size)
 
 
-def _rows(every: Any, part: Slice) -> QuerySet[Any]:
-    found: QuerySet[Any] = every.select_related("checkpoint").order_by("id")
+def _rows(every: Any, part: Slice) -> Iterator[tuple[Any, Checkpoint | None]]:
+    """Each row, and its checkpoint: None where somebody made it refer to none."""
+    found: QuerySet[Any] = every.order_by("id")
     found = found.filter(id__gt=part.after) if part.after else found
-    return found.filter(id__lte=part.upto) if part.upto else found
+    rows = list(found.filter(id__lte=part.upto) if part.upto else found)
+    there = Checkpoint.objects.in_bulk({row.checkpoint_id for row in rows})
+    for row in rows:
+        yield row, there.get(row.checkpoint_id)

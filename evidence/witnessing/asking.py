@@ -1,5 +1,6 @@
 """One request to a witness or an authority, with what went wrong in the words of `Outcome`."""
 
+from datetime import timedelta
 from http import HTTPStatus
 
 from evidence.anchor_models import Outcome
@@ -10,6 +11,8 @@ from notices.webhooks.transport import Response, Unanswered, ask
 SECONDS = 10.0
 """For all of it. The lease of whoever asks lasts longer (evidence.services.anchoring)."""
 LONGEST_ANSWER = 64 * 1024
+CLOCKS_DIFFER = timedelta(hours=1)
+"""By more than this no clock may be wrong whose word is kept: neither theirs, nor ours that theirs is compared with."""
 WAIT = (
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.BAD_GATEWAY,

@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from django.utils import timezone
 from rfc3161_client import (
     HashAlgorithm,
     PKIStatus,
@@ -22,7 +23,7 @@ from rfc3161_client import (
 
 from evidence.anchor_models import Outcome
 from evidence.witnessing import der
-from evidence.witnessing.asking import NoAnswer, post
+from evidence.witnessing.asking import CLOCKS_DIFFER, NoAnswer, post
 from evidence.witnessing.configured import Authority
 from ledger.tlog import split_note
 
@@ -76,13 +77,16 @@ def stamped_in(response: bytes) -> tuple[bytes, datetime.datetime]:
 
 def _verified(authority: Authority, request: TimeStampRequest, body: bytes, text: bytes) -> Stamp:
     response, data = _decoded(body)
-    if response.status not in (PKIStatus.GRANTED, PKIStatus.GRANTED_WITH_MODS):
+    if response.status != PKIStatus.GRANTED:  # nor with modifications: nothing of what was asked for may be otherwise
         raise Unstamped(Outcome.NOT_GRANTED, f"PKIStatus {response.status}")
     try:
         _verify(_verifier(authority, request), response, text)
         stamped_at = response.tst_info.gen_time
     except Exception as error:  # what the library raises for bytes that somebody forged is no short list
         raise Unstamped(Outcome.UNVERIFIED, _clipped(f"{error}")) from error
+    # it answers this very request (the nonce), so it is from now; a certificate that has expired stamps in its past
+    if abs(stamped_at - timezone.now()) > CLOCKS_DIFFER:
+        raise Unstamped(Outcome.UNVERIFIED, f"By its clock it is {stamped_at:%Y-%m-%d %H:%M} UTC.")
     return Stamp(data, stamped_at)
 
 

@@ -4,10 +4,11 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 
 from evidence.anchor_models import Outcome
-from evidence.witnessing.asking import NoAnswer, get, post
+from evidence.witnessing.asking import CLOCKS_DIFFER, NoAnswer, get, post
 from evidence.witnessing.configured import Witness
 from ledger.tlog import (
     SIZE_TYPE,
@@ -26,8 +27,6 @@ from notices.webhooks.transport import Response
 
 TURNS = 3
 """Requests in one attempt: the first, one with the size that the 409 named, and one more where it grew meanwhile."""
-FAR_AHEAD_SECONDS = 3600
-"""A cosignature from later than this is refused: a witness without a clock says nothing about time."""
 REFUSALS = {
     HTTPStatus.BAD_REQUEST: Outcome.MALFORMED,
     HTTPStatus.FORBIDDEN: Outcome.KEY_UNKNOWN,
@@ -60,10 +59,19 @@ class Shown:
         return self.opened.checkpoint
 
 
-def ask_to_cosign(witness: Witness, note: str, *, tree_size: int, known_size: int, prove: Prove) -> Reply:
+def ask_to_cosign(
+    witness: Witness,
+    note: str,
+    *,
+    tree_size: int,
+    known_size: int,
+    prove: Prove,
+    sealed_at: datetime | None = None,
+) -> Reply:
     """Ask for a cosignature, with proofs from wherever the witness says it is. Never raises for what it answers.
 
-    In: the signed note of a tree of `tree_size`; what the witness cosigned last, as far as is known.
+    In: the signed note of a tree of `tree_size`; what the witness cosigned last, as far as is known; when the tree's
+    last entry came, before which nobody can have seen it.
     """
     old = min(known_size, tree_size)
     for _ in range(TURNS):
@@ -73,7 +81,7 @@ def ask_to_cosign(witness: Witness, note: str, *, tree_size: int, known_size: in
         except NoAnswer as error:
             return Reply(error.outcome, error.detail, retry_after=error.retry_after)
         if answer.status != HTTPStatus.CONFLICT:
-            return _judged(witness, note, answer, tree_size)
+            return _judged(witness, note, answer, tree_size, sealed_at)
         said = _said_size(answer)
         if said is None:  # as the first edition of the specification has it for the same size with another root
             return Reply(Outcome.CONTRADICTS, "HTTP 409 without a size")
@@ -85,7 +93,7 @@ def ask_to_cosign(witness: Witness, note: str, *, tree_size: int, known_size: in
     return Reply(Outcome.BEHIND, f"It says {old:,}.", size=old)
 
 
-def _judged(witness: Witness, note: str, answer: Response, tree_size: int) -> Reply:
+def _judged(witness: Witness, note: str, answer: Response, tree_size: int, sealed_at: datetime | None) -> Reply:
     if answer.status != HTTPStatus.OK:
         outcome = next((each for code, each in REFUSALS.items() if code == answer.status), Outcome.REFUSED)
         return Reply(outcome, f"HTTP {answer.status}")
@@ -93,8 +101,13 @@ def _judged(witness: Witness, note: str, answer: Response, tree_size: int) -> Re
         [cosignature] = read_cosignatures(note, answer.body, [witness.verifier])
     except NoteError as error:
         return Reply(Outcome.UNCOSIGNED, f"{type(error).__name__}: {error}")
-    if cosignature.timestamp > time.time() + FAR_AHEAD_SECONDS:
+    # a witness without a clock says nothing about time: neither that something was there, nor since when
+    now = time.time()
+    if cosignature.timestamp > now + CLOCKS_DIFFER.total_seconds():
         return Reply(Outcome.UNCOSIGNED, "Its clock is more than an hour ahead of this host's.")
+    # an entry from the future is one of a clock of ours that was wrong then: what comes now is not before it
+    if sealed_at and cosignature.timestamp < min(sealed_at.timestamp(), now) - CLOCKS_DIFFER.total_seconds():
+        return Reply(Outcome.UNCOSIGNED, "By its clock it cosigned more than an hour before there was such a tree.")
     return Reply(Outcome.ANCHORED, cosignature=cosignature, size=tree_size)
 
 

@@ -29,6 +29,7 @@ from ledger.witness.watching import ALARM, OK, UNSEEN, USAGE, Seen, look_at_all
 
 DEFAULT_LISTEN = "127.0.0.1:8010"
 EVERY_SECONDS = 60.0
+LONGEST_PAUSE = 7 * 24 * 3600.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,8 +49,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--key-file", help="watch: file with the bearer key that may read the logs (ledger:read)")
     parser.add_argument("--ca-file", help="watch: certificates that the servers' are checked against")
-    parser.add_argument("--every", type=float, default=EVERY_SECONDS, help="watch: seconds between looks (60)")
+    parser.add_argument("--every", type=_seconds, default=EVERY_SECONDS, help="watch: seconds between looks (60)")
     parser.add_argument("--once", action="store_true", help="watch: look once and end, as cron wants it")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= LONGEST_PAUSE:
+        raise argparse.ArgumentTypeError(f"from 1 to {LONGEST_PAUSE:.0f} seconds")
+    return seconds
 
 
 def run(given: argparse.Namespace) -> int:
@@ -87,8 +98,8 @@ def _judge(given: argparse.Namespace) -> Judge:
 
 def _serve(given: argparse.Namespace) -> int:
     host, separator, port = given.listen.rpartition(":")
-    if not separator or not port.isdigit() or int(port) > 65535:
-        return _complain("--listen is HOST:PORT.")
+    if not host or not separator or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        return _complain("--listen is HOST:PORT; 0.0.0.0:PORT for all addresses of this machine.")
     with WitnessServer((host.strip("[]"), int(port)), _judge(given)) as server:
         # shutdown waits for serve_forever, which this very thread runs
         _at_end(lambda: threading.Thread(target=server.shutdown, daemon=True).start())

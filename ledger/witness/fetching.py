@@ -1,20 +1,24 @@
 """A log's checkpoint and tiles over HTTP, as C2SP tlog-tiles serves them. Nothing that comes back is believed here."""
 
 import json
+import socket
 import ssl
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
 from ledger.tlog import Tile, tile_path
 
 SECONDS = 20.0
+"""For each step of a connection."""
 LONGEST_ANSWER = 60.0
+"""For all of an answer. The limit of a step begins anew with each byte: a log could keep a watcher waiting for ever."""
 LARGEST_NOTE = 64 * 1024
 LARGEST_TILE = 8192
 LARGEST_LIST = 16 * 1024 * 1024
@@ -28,6 +32,69 @@ class Unreachable(Exception):
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *arguments: Any, **more: Any) -> None:
         """Never: the key would go along, to wherever it leads."""
+
+
+class _Deadline:
+    """Shuts a request's connection when its time is over, under whoever waits for it."""
+
+    def __init__(self) -> None:
+        self._end = time.monotonic() + LONGEST_ANSWER
+        self._timers: list[threading.Timer] = []
+
+    def watch(self, connected: socket.socket) -> None:
+        timer = threading.Timer(max(0.0, self._end - time.monotonic()), _shut, [connected])
+        timer.daemon = True
+        timer.start()
+        self._timers.append(timer)
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._end
+
+    def __enter__(self) -> "_Deadline":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for timer in self._timers:
+            timer.cancel()
+
+
+def _shut(connected: socket.socket) -> None:
+    try:
+        connected.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # closed already, which is what is wanted
+
+
+class _Http(urllib.request.HTTPHandler):
+    """Connects as its parent does, and tells the deadline of what it connected."""
+
+    def __init__(self, deadline: _Deadline) -> None:
+        super().__init__()
+        self._deadline = deadline
+
+    def http_open(self, request: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(_watched(HTTPConnection, self._deadline), request)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, deadline: _Deadline, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._deadline, self._own = deadline, context
+
+    def https_open(self, request: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(_watched(HTTPSConnection, self._deadline), request, context=self._own)
+
+
+def _watched(kind: type[HTTPConnection], deadline: _Deadline) -> Any:
+    """A class of connections that the deadline is told of."""
+
+    class Watched(kind):  # type: ignore[misc,valid-type]
+        def connect(self) -> None:
+            super().connect()
+            deadline.watch(self.sock)
+
+    return Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +114,7 @@ class Fetcher:
 
     def __init__(self, key: str = "", ca_file: str | None = None) -> None:
         self._key = key
-        context = ssl.create_default_context(cafile=ca_file)
-        self._opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=context))
+        self._context = ssl.create_default_context(cafile=ca_file)
 
     def checkpoint(self, url: str) -> str:
         """The newest checkpoint of the log at an address."""
@@ -76,8 +142,7 @@ class Fetcher:
         headers = {"User-Agent": "answerable-witness"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
         request = urllib.request.Request(url, headers=headers)  # noqa: S310 - http and https alone (watched.py)
         try:
-            with self._opener.open(request, timeout=SECONDS) as answer:
-                data = _read(answer, most)
+            data = self._read(request, most)
         except urllib.error.HTTPError as error:
             error.close()
             raise Unreachable(f"{url} answered {error.code}") from error
@@ -87,12 +152,19 @@ class Fetcher:
             raise Unreachable(f"{url} is longer than {most} bytes")
         return data
 
-
-def _read(answer: Any, most: int) -> bytes:
-    """An answer's body, or one byte more than it may have. The limit of the socket begins anew with every byte."""
-    until, data = time.monotonic() + LONGEST_ANSWER, bytearray()
-    while len(data) <= most and (part := answer.read1(most + 1 - len(data))):
-        data += part
-        if time.monotonic() > until:
-            raise TimeoutError("the answer does not end")
-    return bytes(data)
+    def _read(self, request: urllib.request.Request, most: int) -> bytes:
+        """An answer's body, or one byte more than it may have."""
+        data = bytearray()
+        with _Deadline() as deadline:
+            opener = urllib.request.build_opener(_NoRedirect, _Http(deadline), _Https(deadline, self._context))
+            try:
+                with opener.open(request, timeout=SECONDS) as answer:
+                    while len(data) <= most and (part := answer.read1(most + 1 - len(data))):
+                        data += part
+            except (OSError, HTTPException):
+                if deadline.is_over:
+                    raise TimeoutError("the answer does not end") from None
+                raise
+            if deadline.is_over:  # what was cut off looks like a short answer
+                raise TimeoutError("the answer does not end")
+        return bytes(data)

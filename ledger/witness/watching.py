@@ -3,6 +3,7 @@
 What was seen is kept, and cosigned, as if the log had asked: so `serve` answers with it, and the log's owner finds it.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -26,6 +27,8 @@ from ledger.witness.memory import Known
 OK, ALARM, USAGE, UNSEEN = range(4)
 """What was seen, by its exit code: all continues; somebody signed what they must not; (wrong usage;) not seen."""
 
+LINE_SECONDS = 300.0
+"""For all logs of one installation: it must not keep its watcher from the others by answering slowly."""
 ROLLED_BACK = "rolled back: an older tree is served than was seen before"
 FORKED = "forked: the tree that is served does not continue the one that was seen before"
 VANISHED = "vanished: it is not listed any more"
@@ -56,7 +59,12 @@ def look_at_all(judge: Judge, fetcher: Fetcher, *, now: int) -> Iterator[Seen]:
             continue
         if not listed:
             yield Seen(line.prefix, UNSEEN, "no log of it is listed to this key")
-        for each in listed:
+        until = time.monotonic() + LINE_SECONDS
+        for number, each in enumerate(listed):
+            if number and time.monotonic() >= until:
+                left = f"{len(listed) - number:,} of its logs were not looked at: it answers too slowly"
+                yield Seen(line.prefix, UNSEEN, left)
+                break
             yield look(judge, fetcher, each, now=now)
         there = {each.origin for each in listed}
         for origin in judge.memory.origins():

@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
@@ -143,10 +143,10 @@ def _answer(
         try:
             with _connection(addresses.parse(url, rules), deadline, rules) as (connection, path):
                 connection.request(method, path, body=body, headers=headers, preload_content=False)
-                response = connection.getresponse()
-                if deadline.is_over:  # a head that the watchdog cut off looks like a short one
-                    raise Unanswered(Outcome.TIMED_OUT)
-                yield response, deadline
+                with closing(connection.getresponse()) as response:  # it holds on to the socket, too
+                    if deadline.is_over:  # a head that the watchdog cut off looks like a short one
+                        raise Unanswered(Outcome.TIMED_OUT)
+                    yield response, deadline
         except AddressRefused:
             raise Unanswered(Outcome.BAD_ADDRESS) from None
         except NameUnresolved:

@@ -43,7 +43,7 @@ ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 DIRECTIVE = {"action": "proceed", "mode": "normal", "epoch": "12"}
 
 MEASURED = """
-import json, resource, sys, time
+import json, re, sys, time
 sys.path.insert(0, sys.argv[1])
 from answerable_verify import verify
 container = verify.open_container(sys.argv[2])
@@ -51,7 +51,7 @@ options = verify.Options([verify.parse_vkey(sys.argv[3])], now=int(time.time()))
 began = time.perf_counter()
 report = verify.check_bundle(container, options)
 took = time.perf_counter() - began
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = int(re.search("VmHWM:\\s+([0-9]+)", open("/proc/self/status").read())[1]) / 1024
 seconds = report.facts["seconds"]
 print(json.dumps({"exit": report.exit_code, "took": took, "peak": peak, "seconds": seconds, "found": report.counts}))
 """

@@ -40,6 +40,7 @@ ERASERS: dict[str, tuple[str, ...]] = {
         "governance.tasks.clear_sessions_task",
         "governance.tasks.forget_old_attempts_task",
         "governance.services.erasing.forget_person",
+        "evidence.erasure.sessions.forget_in_sessions",
     ),
     TOLD: (
         "notices.services.sending.forget_old",

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ def check(page: Page, bundle: Path, *, key: str = "") -> str:
 
 def test_an_honest_bundle_is_verified_in_the_words_of_the_command(page: Page, honest: Path) -> None:
     assert check(page, honest, key=usual().vkey) == verify.WORDS["verdict_verified"]
-    report = verify.check_bundle(verify.open_container(str(honest)), verify.Options([verify.parse_vkey(usual().vkey)]))
+    with closing(verify.open_container(str(honest))) as container:
+        report = verify.check_bundle(container, verify.Options([verify.parse_vkey(usual().vkey)]))
     said = page.locator("#result").inner_text()
     for heading, lines in verify.compose(report):
         assert heading in said
@@ -170,6 +172,15 @@ def test_a_key_that_is_none_and_a_file_that_is_no_bundle_are_said(page: Page, ho
     page.reload()
     page.get_by_role("button", name="Check the bundle").click()
     expect(page.locator("#status")).to_have_text("Choose a bundle first.")
+
+
+@pytest.mark.parametrize("kind", ["RangeError", "TypeError"])
+def test_a_page_that_fails_says_that_nothing_was_found_out(page: Page, honest: Path, kind: str) -> None:
+    """Memory that is not there; a fault of its own, which the browser's console shows too."""
+    page.evaluate(f"Blob.prototype.arrayBuffer = async () => {{ throw new {kind}('no') }}")
+    assert check(page, honest, key=usual().vkey).startswith("NOT CHECKED. The page itself has failed")
+    expect(page.get_by_role("button", name="Check the bundle")).to_be_enabled()
+    assert page.asked == (["no"] if kind == "TypeError" else [])  # type: ignore[attr-defined]
 
 
 def test_the_report_and_the_heads_can_be_kept(page: Page, honest: Path) -> None:

@@ -24,8 +24,11 @@ from tests.personas.world import World, make_world
 pytestmark = [pytest.mark.browser, pytest.mark.committing]
 NO_PAGE = {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.FOUND, HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.SEE_OTHER}
 """What is only sent to, and what leads on to another page."""
-NEVER = re.compile(r"admin/(r/.*|autocomplete/|demonstration/|login/provider/(back/)?|.*/delete/|exports/.*/file)")
-"""What is no page of this service: rows are never deleted, no provider is set up, it is no demonstration, a file."""
+NEVER = re.compile(
+    r"admin/(r/.*|autocomplete/|demonstration/|login/provider/(back/)?|.*/delete/"
+    r"|exports/.*/file|erasures/.*/receipt|retention/purges/.*/report)"
+)
+"""What is no page of this service: rows are never deleted, no provider is set up, it is no demonstration, files."""
 NOBODYS = {
     f"admin/{row}/{act}/"
     for row, act in [

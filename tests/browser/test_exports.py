@@ -152,8 +152,8 @@ def test_their_pages_pass_axe_and_fit_a_phone(
     page = open_browser(chromium, address, signed_in(auditor))
     page.emulate_media(color_scheme=scheme)
     ones = [f"{EXPORTS}{each.pk}/" for each in (finished, incomplete, failed, waits, asked)]
-    questions = [f"{EXPORTS}ask/?question={each}" for each in ("range", "decision", "subject")]
-    for path in (EXPORTS, *ones, *questions, f"{EXPORTS}ask/?decision={decision.id}", f"{EXPORTS}ask/?case={case.pk}"):
+    questions = [f"{EXPORTS}new?question={each}" for each in ("range", "decision", "subject")]
+    for path in (EXPORTS, *ones, *questions, f"{EXPORTS}new?decision={decision.id}", f"{EXPORTS}new?case={case.pk}"):
         page.goto(f"{address}{path}")
         page.evaluate("document.querySelectorAll('#content details').forEach(each => { each.open = true; })")
         for width in WIDTHS:

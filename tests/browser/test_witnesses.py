@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from console.views.witnesses import PAGE_SIZE
 from evidence.models import Anchor, AnchorKind, Outcome
 from evidence.witnessing.configured import configured
 from ledger.models import Log
@@ -79,4 +80,14 @@ def test_from_the_menu_and_without_anybody_outside(address: str, chromium: Brows
     page.goto(f"{address}/admin/")
     page.get_by_role("link", name="Witnesses").click()
     expect(page.get_by_text("No witness and no time-stamp authority is configured")).to_be_visible()
+    look(page)
+
+
+def test_many_logs_take_several_pages(address: str, chromium: Browser) -> None:
+    for number in range(PAGE_SIZE):
+        make_system(slug=f"system-{number}")
+    page = open_browser(chromium, address, signed_in(make_person(auditor=True)))
+    page.goto(f"{address}{PAGE}")
+    page.get_by_role("link", name="Next").click()
+    expect(page.get_by_text(f"Logs {PAGE_SIZE + 1} to {PAGE_SIZE + 1} of {PAGE_SIZE + 1}")).to_be_visible()
     look(page)

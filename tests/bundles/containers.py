@@ -19,6 +19,9 @@ class Member:
     crc: int
     method: int = 0
     flags: int = 0
+    maker: int = 0x0314
+    needs: int = 20
+    inner: int = 0
     outer: int = 0o100644 << 16
     comment: bytes = b""
     extra: bytes = b""
@@ -63,13 +66,21 @@ def pack(
     out += directory
     if zip64:
         where = len(out)
-        said = {"count": counted, "size": length, "offset": start, "record": 44, "disks": 1, **(end64 or {})}
+        said = {
+            "count": counted,
+            "size": length,
+            "offset": start,
+            "record": 44,
+            "disks": 1,
+            "needs": 45,
+            **(end64 or {}),
+        }
         out += struct.pack(
             "<4sQ2H2L4Q",
             b"PK\x06\x06",
             said["record"],
             45,
-            45,
+            said["needs"],
             0,
             0,
             said["count"],
@@ -100,8 +111,9 @@ def _local(member: Member) -> bytes:
 
 def _central(member: Member, offset: int) -> bytes:
     head = struct.pack(
-        "<4s6H3L5H2L", b"PK\x01\x02", 0x031E, 20, member.flags, member.method, *STAMP, member.crc, len(member.data),
-        member.size & 0xFFFFFFFF, len(member.name), len(member.extra), len(member.comment), 0, 0, member.outer, offset,
+        "<4s6H3L5H2L", b"PK\x01\x02", member.maker, member.needs, member.flags, member.method, *STAMP, member.crc,
+        len(member.data), member.size & 0xFFFFFFFF, len(member.name), len(member.extra), len(member.comment), 0,
+        member.inner, member.outer, offset,
     )  # fmt: skip
     return head + member.name + member.extra + member.comment
 

@@ -76,15 +76,50 @@ opened("with_an_empty_line", lambda rows: [b"", *rows], NO_PART)
 opened("dropped", lambda rows: rows.pop(4), "manifest-differs")
 
 
-@damage("part-altered")
-def contents_swapped_between_two_decisions(bundle: Bundle) -> None:
-    path = "parts/000000.ndjson"
-    rows = [json.loads(line) for line in bundle.files[path].splitlines()]
-    one, other = rows[0], next(row for row in rows[1:] if row["part"] == rows[0]["part"])
-    for name in ("key", "text"):
-        one[name], other[name] = other[name], one[name]
-    bundle.files[path] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-    bundle.seal()
+def swapped(part: str, what: str, *members: str) -> None:
+    """A row in which two decisions have each other's part, its key, or the bytes alone."""
+
+    def swap(bundle: Bundle) -> None:
+        path = "parts/000000.ndjson"
+        rows = [json.loads(line) for line in bundle.files[path].splitlines()]
+        one, other = [row for row in rows if row["part"] == part][:2]
+        assert one["text"] != other["text"] or "key" in members
+        for name in members:
+            one[name], other[name] = other[name], one[name]
+        bundle.files[path] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+        bundle.seal()
+
+    swap.__name__ = f"{what}_swapped_between_two_decisions"
+    damage("part-altered")(swap)
+
+
+swapped("input", "inputs", "key", "text")
+swapped("input", "inputs_without_their_keys", "text")
+swapped("output", "keys_of_outputs", "key")
+swapped("refs", "subjects", "key", "text")
+swapped("refs", "subjects_without_their_keys", "text")
+
+
+def referred(name: str, change: Callable[[Json], object]) -> None:
+    """A row in which the refs of a decision (its subject, its labels) are others than those that were sealed."""
+
+    def refer(bundle: Bundle) -> None:
+        path = "parts/000000.ndjson"
+        rows = [json.loads(line) for line in bundle.files[path].splitlines()]
+        row = next(row for row in rows if row["part"] == "refs")
+        refs = json.loads(row["text"])
+        change(refs)
+        row["text"] = json.dumps(refs, separators=(",", ":"))
+        bundle.files[path] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+        bundle.seal()
+
+    refer.__name__ = f"refs_with_{name}"
+    damage("part-altered")(refer)
+
+
+referred("another_subject", lambda refs: refs.update(subject="somebody else"))
+referred("labels_of_their_own", lambda refs: refs.update(labels={"region": "EU"}))
+referred("no_subject", lambda refs: refs.clear())
 
 
 @damage("part-altered", "part-unknown")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -164,13 +165,13 @@ for _kind in ("rsa", "pss", "p256", "p384", "ed25519"):
     stamped(
         f"stamped_with_{_kind}",
         exit_code=0,
-        stamp=lambda kind=_kind: Stamp(kind=kind, digest="sha512"),
+        stamp=partial(Stamp, kind=_kind, digest="sha512"),
         given=authority_of(_kind),
     )
     stamped(
         f"stamped_with_{_kind}_and_a_bit_wrong",
         WRONG,
-        stamp=lambda kind=_kind: Stamp(kind=kind, digest="sha512", flip=True),
+        stamp=partial(Stamp, kind=_kind, digest="sha512", flip=True),
         given=authority_of(_kind),
     )
 stamped("stamped_and_named_by_the_older_attribute", exit_code=0, stamp=lambda: Stamp(v2=False))

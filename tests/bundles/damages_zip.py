@@ -1,11 +1,13 @@
 """Damages to the container."""
 
+import base64
 import struct
 import zlib
 from collections.abc import Callable
 from typing import Any
 
-from tests.bundles.building import Bundle
+from tests.bundles import merkle
+from tests.bundles.building import UNLISTED, Bundle
 from tests.bundles.cases import Made, damage, forgery, usual, usual_made
 from tests.bundles.containers import Member, members_of, pack
 
@@ -45,6 +47,8 @@ def nothing(members: list[Member]) -> None:
 
 
 REFUSED = "zip-not-plain"
+zipped("nothing_changed", exit_code=0)(nothing)
+zipped("the_ends_of_zip64", exit_code=0, zip64=True)(nothing)
 zipped("a_comment", "zip-damaged", comment=b"hello")(nothing)
 zipped("a_suffix", "zip-damaged", suffix=b"\0" * 30)(nothing)
 zipped("a_prefix", REFUSED, prefix=b"#!/bin/sh\n")(nothing)
@@ -60,6 +64,7 @@ zipped("two_ends_of_which_one_is_elsewhere", "zip-damaged", zip64=True, end64={"
 zipped("a_zip64_directory_elsewhere", "zip-damaged", zip64=True, end64={"offset": 17})(nothing)
 zipped("a_zip64_end_with_more_in_it", "zip-damaged", zip64=True, end64={"record": 60})(nothing)
 zipped("a_zip64_end_on_two_disks", "zip-damaged", zip64=True, end64={"disks": 2})(nothing)
+zipped("a_zip64_end_of_another_version", "zip-damaged", zip64=True, end64={"needs": 62})(nothing)
 zipped("something_before_the_first_member", REFUSED)(lambda members: setattr(members[0], "prefix", b"PK\x03\x04"))
 zipped("something_between_two_members", REFUSED)(lambda members: setattr(members[3], "prefix", b"between"))
 zipped("two_members_at_one_place", REFUSED)(lambda members: setattr(members[3], "offset", 0))
@@ -77,6 +82,12 @@ member("a_local_zip64_field_that_contradicts", REFUSED, local_extra=struct.pack(
 member("a_symbolic_link", REFUSED, outer=0o120777 << 16)
 member("a_device", REFUSED, outer=0o060644 << 16)
 member("a_folder_bit", REFUSED, outer=0o100644 << 16 | 0x10)
+member("a_file_that_runs_as_its_owner", REFUSED, outer=0o104755 << 16)
+member("other_permissions", REFUSED, outer=0o100600 << 16)
+member("an_attribute_of_ms_dos", REFUSED, outer=0o100644 << 16 | 1)
+member("an_inner_attribute", REFUSED, inner=1)
+member("another_maker", REFUSED, maker=0x1314)
+member("a_version_that_it_needs_of_which_nobody_knows", REFUSED, needs=63)
 member("a_local_name_that_differs", REFUSED, local={"name": b"VERIFYING.sh "})
 member("a_local_size_that_differs", REFUSED, local={"size": 1})
 member("a_local_packed_size_that_differs", REFUSED, local={"packed": 1})
@@ -148,6 +159,46 @@ def a_bomb_that_is_as_large_as_a_file_may_be(bundle: Bundle) -> bytes:
     victim = next(each for each in members if b"/entries/000000" in each.name)
     victim.data, victim.method, victim.size = bomb_of(64 << 20), 8, 64 << 20
     return pack(members)
+
+
+def in_place_of(name: str, data: bytes) -> Callable[[Bundle], bytes]:
+    """A row whose bundle has some deflated bytes in the place of a file: hundreds of kilobytes that become 64 MiB."""
+
+    def write(bundle: Bundle) -> bytes:
+        path = next(path for path in sorted(bundle.files) if path.endswith(name))
+        bundle.files[path] = data
+        if path not in UNLISTED:
+            bundle.seal()
+        return bundle.zip(deflated=True)
+
+    return write
+
+
+for _title, _code, _file, _data in (
+    ("a_manifest_of_five_million_objects", "manifest-malformed", "manifest.json", b"[" + b"{}," * 5_000_000 + b"{}]"),
+    ("a_manifest_of_five_million_brackets", "manifest-malformed", "manifest.json", b"[" * 5_000_000),
+    ("a_manifest_of_one_long_text", "manifest-malformed", "manifest.json", b'"' + b"\\n" * 5_000_000 + b'"'),
+    ("sums_of_newlines_alone", "sums-differ", "SHA256SUMS", b"\n" * 5_000_000),
+    ("contents_of_newlines_alone", "part-malformed", "parts/000000.ndjson", b"\n" * 5_000_000),
+    ("contents_of_a_million_objects", "part-malformed", "parts/000000.ndjson", b"[" + b"{}," * 1_000_000 + b"{}]\n"),
+    ("entries_of_newlines_alone", "entry-malformed", "entries/000000.ndjson", b"\n" * 5_000_000),
+):
+    _write = in_place_of(_file, _data)
+    _write.__name__ = _title
+    damage(_code)(_write)
+
+
+@damage("tile-missing")
+def entries_claimed_where_no_tile_is(bundle: Bundle) -> None:
+    """As many as there could be, each of them an empty line, under a signature that holds."""
+    row, size = bundle.manifest["logs"][0], 2**53 - 1
+    place, root = f"logs/{row['log']}", base64.b64encode(bytes(32)).decode()
+    row |= {"tree_size": size, "root_hash": "0" * 64}
+    text = f"{row['origin']}\n{size}\n{root}\n"
+    bundle.files[f"{place}/checkpoint"] = merkle.note(text, row["origin"], bundle.note_signers).encode()
+    bundle.files[f"{place}/disclosed"] = f"0 {size}\n".encode()
+    bundle.files[f"{place}/entries/000000.ndjson"] = b"\n" * 1_000_000
+    bundle.seal()
 
 
 # --- what is no bundle at all -----------------------------------------------------------------------------------------

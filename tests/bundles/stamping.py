@@ -52,9 +52,13 @@ def algorithm(name: str, *parameters: bytes) -> bytes:
 NULL = b"\x05\0"
 
 
-@cache
 def private_key(kind: str, number: int = 0) -> Any:
     """A key of a kind: rsa, pss, p256, p384, ed25519. The same one for the same number."""
+    return _private_key(kind, number)
+
+
+@cache
+def _private_key(kind: str, number: int) -> Any:
     if kind in ("rsa", "pss"):
         return rsa.generate_private_key(65537, 2048)
     if kind == "ed25519":

@@ -98,6 +98,45 @@ def test_a_policy_whose_witness_is_the_given_key_is_refused(zipped: Path, tmp_pa
     assert result.returncode == 2 and "a witness has the key of a log" in result.stderr
 
 
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt(), RuntimeError("a fault")], ids=repr)
+def test_what_fails_here_is_never_called_tampering(
+    error: BaseException, zipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(verify, "check_bundle", fail)
+    assert verify.main([str(zipped), "--json"]) == verify.USAGE
+    said = capsys.readouterr()
+    report = json.loads(said.out)
+    assert (report["verdict"], report["exit_code"]) == ("usage", verify.USAGE) and report["error"]
+    assert said.err.endswith(f"NOT CHECKED. {report['error']}\n")
+    assert ("a fault" in said.err) == isinstance(error, RuntimeError)  # of a fault of ours the place is shown
+
+
+def test_a_reader_that_has_gone_is_no_tampering(zipped: Path) -> None:
+    command = [sys.executable, "-I", str(SOURCE), str(zipped), "--vkey", usual().vkey, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert (process.wait(60), process.stderr.read()) == (verify.USAGE, b"")
+
+
+def test_what_an_announced_key_has_signed_is_proven_where_a_given_key_leads_to_it(tmp_path: Path) -> None:
+    world, log = small(count=2)
+    first = world.vkey()
+    world.rotate()
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(build(world, whole_range(log)).zip())
+    said = run(path, "--vkey", first, "--save-head", tmp_path / "heads")
+    assert said.returncode == 0 and verify.WORDS["head_proven"] in said.stdout
+    assert verify.WORDS["head_fits"] not in said.stdout and verify.WORDS["head_keys"] not in said.stdout
+    assert len(list((tmp_path / "heads").iterdir())) == 2
+    without = run(path, "--save-head", tmp_path / "none")
+    assert without.returncode == verify.INCOMPLETE and not (tmp_path / "none").exists()
+    assert verify.WORDS["head_fits"] in without.stdout and verify.WORDS["head_keys"] in without.stdout
+
+
 # --- folders ----------------------------------------------------------------------------------------------------------
 def test_a_folder_with_the_same_files_is_the_same_bundle(tmp_path: Path) -> None:
     folder = usual().write(tmp_path / "bundle")
@@ -230,12 +269,12 @@ def test_every_proof_of_a_small_tree_is_verified(size: int) -> None:
 
 
 MEASURED = """
-import resource, runpy, sys
+import re, runpy, sys
 source, *sys.argv[1:] = sys.argv[1:]
 try:
     runpy.run_path(source, run_name="__main__")
-finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+finally:  # of this program alone: getrusage counts what its parent had before it began
+    print(re.search("VmHWM:\\s+([0-9]+)", open("/proc/self/status").read())[1])
 """
 
 

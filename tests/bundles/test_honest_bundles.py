@@ -71,6 +71,8 @@ def honest(seed: int) -> tuple[Bundle, list[str]]:
 def _asked(chance: Random, world: World, log: Log, decisions: list[str]) -> tuple[Json, Wishes]:
     withheld = chance.choice([0.0, 0.0, 0.4, 1.0])
     hidden = {name for name in ("input", "output", "refs", "state") if chance.random() < withheld}
+    if "state" in hidden:
+        hidden.add("particulars")  # what opens them is in the state
     wishes = Wishes(shows=lambda entry, part: part not in hidden, file_bytes=chance.choice([2_000, 50_000, 64 << 20]))
     kind = chance.choice(["range", "range", "range", "case", "decision", "subject"])
     if kind == "range" or not decisions:

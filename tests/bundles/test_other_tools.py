@@ -16,6 +16,7 @@ from ledger.tlog import TlogProof, encode_tlog_proof, prove_inclusion
 from tests.bundles import stamping
 from tests.bundles.building import Bundle, Wishes, build
 from tests.bundles.cases import authority, small, usual, whole_range
+from tests.bundles.merkle import Signer
 from tests.interop import verifiers
 from tests.ledger.tlog.trees import ListReader
 
@@ -28,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def log_of(bundle: Bundle) -> tuple[str, str]:
-    """Folder and verifier key of the AI system's log."""
+    """Folder of the AI system's log, and the verifier key under its name."""
     row = bundle.manifest["logs"][0]
     return f"logs/{row['log']}", bundle.note_signers[0].vkey(row["origin"])
 
@@ -71,8 +72,7 @@ def go(checker: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 def test_go_accepts_every_disclosed_entry_of_each_log(folder: Path, checker: Path) -> None:
     for row in usual().manifest["logs"]:
-        vkey = usual().note_signers[0].vkey(row["origin"])
-        result = go(checker, folder / "logs" / row["log"], vkey)
+        result = go(checker, folder / "logs" / row["log"], usual().vkey)
         assert result.returncode == 0, result.stderr
         assert (
             result.stdout
@@ -93,9 +93,18 @@ def test_go_finds_a_changed_byte(path: str, folder: Path, checker: Path) -> None
 
 def test_go_finds_an_entry_that_was_left_out_and_another_key(folder: Path, checker: Path) -> None:
     place, vkey = log_of(usual())
-    assert go(checker, folder / place, usual().vkey).returncode == 1
+    foreign = usual().note_signers[0].vkey("another.example.com/logs/registry")
+    for other in (Signer(bytes(32)).vkey(usual().world.registry.origin), foreign, vkey.replace("+", "", 1)):
+        assert go(checker, folder / place, other).returncode == 1
+    assert go(checker, folder / place, vkey).returncode == 0
     (folder / place / "disclosed").write_text("0 1\n10 282\n")
     assert go(checker, folder / place, vkey).returncode == 1
+
+
+def test_go_finds_another_logs_checkpoint(folder: Path, checker: Path) -> None:
+    place, vkey = log_of(usual())
+    shutil.copy(folder / "logs/registry/checkpoint", folder / place / "checkpoint")
+    assert "another log" in go(checker, folder / place, vkey).stderr
 
 
 @pytest.mark.parametrize("size", [1, 256, 257])

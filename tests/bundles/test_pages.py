@@ -115,14 +115,14 @@ def test_verifying_txt_names_this_bundle_and_the_exact_commands() -> None:
     text = answerable_verify.render_verifying(usual().manifest)
     assert usual().manifest["id"] in text and usual().manifest["logs"][0]["log"] in text
     for command in (
-        "python3 verify.py BUNDLE.zip --vkey",
+        "python3 -I verify.py BUNDLE.zip --vkey",
         "sha256sum -c SHA256SUMS",
         "go run check.go",
         "openssl ts -verify",
     ):
         assert command in text
     assert text.isascii() and not re.search(r"\{(?:log|id|origin|go|question)\}", text)
-    assert max(len(line) for line in text.splitlines()) <= 132
+    assert max(len(line) for line in text.splitlines() if not line.startswith("Asked")) <= 132
 
 
 def test_the_built_page_is_what_its_source_makes() -> None:

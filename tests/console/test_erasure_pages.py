@@ -131,7 +131,7 @@ def test_whoever_is_accountable_sees_what_they_agree_to_but_not_the_finds(system
     make_led_case(system, title="About Ada Lovelace")
     request = agreed(kind="subject", subject="c-1907", identifiers=["Ada Lovelace"])
     page = text(browser(agreeing(system)), page_of(request))
-    assert "objection" in page and "About Ada Lovelace" not in page
+    assert "Objection" in page and "About Ada Lovelace" not in page
 
 
 def test_it_is_stopped_from_the_page_and_asked_for_again(system: AISystem, dpo: Client) -> None:
@@ -141,7 +141,7 @@ def test_it_is_stopped_from_the_page_and_asked_for_again(system: AISystem, dpo: 
     assert owner.post(f"{page_of(request)}hold", {"reason": ""}).status_code == 422
     assert owner.post(f"{page_of(request)}hold", {"reason": "A claim came in."}).status_code == 302
     page = text(dpo, page_of(request))
-    assert "stopped by somebody" in page and "A claim came in." in page
+    assert "Stopped by somebody" in page and "A claim came in." in page
     assert dpo.post(f"{page_of(request)}ask").status_code == 302
     assert ErasureConsent.objects.filter(request=request, status="waiting").exists()
     assert dpo.post(f"{page_of(request)}withdraw", {"reason": ""}).status_code == 302

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
+from audit.filters import DecisionFilter
 from audit.reach import Reach
 from audit.search_terms import Terms
 from audit.services.searching import search_decisions
@@ -26,7 +27,7 @@ from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 
 pytestmark = pytest.mark.django_db
-EXPORTS, ASK = "/admin/exports/", "/admin/exports/ask/"
+EXPORTS, ASK = "/admin/exports/", "/admin/exports/new"
 
 
 @pytest.fixture(autouse=True)
@@ -78,10 +79,10 @@ def test_asked_for_watched_and_fetched(system: AISystem, auditor: Person) -> Non
     run_exports(seconds=30, pace=ALONE)
     page = text_of(me.get(answer["Location"]))
     assert "Download" in page
-    assert "data-live" not in page
+    assert 'data-live="' not in page
     export.refresh_from_db()
     assert export.digest in page
-    assert me.get(f"{EXPORTS}{export.pk}/file").getvalue()[:2] == b"PK"  # type: ignore[attr-defined]
+    assert me.get(f"{EXPORTS}{export.pk}/file").getvalue()[:2] == b"PK"
     assert "Fetched" in text_of(me.get(answer["Location"]))
 
 
@@ -121,24 +122,24 @@ def test_the_data_protection_officer_agrees_with_a_factor(system: AISystem, audi
     page = text_of(browser(dpo).get(address))
     assert "Question 4." in page
     assert "Agree" in page
-    assert "Is it you?" in text_of(browser(dpo, is_stale=True).post(f"{address}approve"))
+    assert "Is it you?" in text_of(browser(dpo, is_stale=True).post(f"{address}act/approve"))
     assert Export.objects.get().status == Export.Status.REQUESTED
-    assert browser(dpo).post(f"{address}approve", {"answer": "Once."}).status_code == 302
+    assert browser(dpo).post(f"{address}act/approve", {"answer": "Once."}).status_code == 302
     assert Export.objects.get().status == Export.Status.QUEUED
-    assert browser(dpo).post(f"{address}approve").status_code == HTTPStatus.CONFLICT, "a second click"
+    assert browser(dpo).post(f"{address}act/approve").status_code == HTTPStatus.CONFLICT, "a second click"
 
 
 def test_it_is_refused_taken_back_and_given_up(system: AISystem, auditor: Person) -> None:
     dpo, me = browser(make_person(dpo=True)), browser(auditor)
     first, second = ask(auditor, system, parts=["input"]), ask(auditor, system, parts=["input"])
     third = ask(auditor, system)
-    assert dpo.post(f"{EXPORTS}{first.pk}/refuse", {"answer": "Too much."}).status_code == 302
+    assert dpo.post(f"{EXPORTS}{first.pk}/act/refuse", {"answer": "Too much."}).status_code == 302
     assert "Too much." in text_of(me.get(f"{EXPORTS}{first.pk}/"))
-    assert me.post(f"{EXPORTS}{second.pk}/withdraw").status_code == 302
-    assert me.post(f"{EXPORTS}{third.pk}/cancel").status_code == 302
+    assert me.post(f"{EXPORTS}{second.pk}/act/withdraw").status_code == 302
+    assert me.post(f"{EXPORTS}{third.pk}/act/cancel").status_code == 302
     found = [Export.objects.get(pk=each.pk).status for each in (first, second, third)]
     assert found == ["refused", "withdrawn", "cancelled"]
-    assert me.post(f"{EXPORTS}{third.pk}/delete").status_code == 404
+    assert me.post(f"{EXPORTS}{third.pk}/act/delete").status_code == 404
 
 
 def test_who_may_not_ask_is_told(system: AISystem) -> None:
@@ -149,20 +150,21 @@ def test_who_may_not_ask_is_told(system: AISystem) -> None:
 
 # --- what fills the form in -------------------------------------------------------------------------------------------
 def link_in(page: str) -> str:
-    found = re.search(r'href="(/admin/exports/ask/[^"]*)"', page)
+    found = re.search(r'href="(/admin/exports/new[^"]*)"', page)
     assert found is not None
     return found[1].replace("&amp;", "&")
 
 
 def test_the_list_s_ai_system_and_times_are_taken_over(system: AISystem, auditor: Person) -> None:
     me = browser(auditor)
-    times = "since=2026-01-01T00:00&until=2026-02-01T00:00"
+    record_decision(system, adverse=True)
+    times = "since=2026-01-01T00:00&until=2099-02-01T00:00"
     link = link_in(text_of(me.get(f"/admin/decisions/?system=credit&{times}&adverse=yes")))
     assert parse_qs(urlsplit(link).query)["system"] == ["credit"]
     page = text_of(me.get(link))
     assert re.search(r'<option value="credit" selected', page)
     assert "2026-01-01" in page
-    assert "2026-02-01" in page
+    assert "2099-02-01" in page
     assert "only the AI system and the times were taken over" in page, "of what the filter asked beside"
 
 
@@ -184,7 +186,12 @@ def test_a_decision_and_a_case_are_taken_over(system: AISystem) -> None:
 
 def test_a_subject_is_taken_over_by_its_search_and_stands_in_no_address(system: AISystem, auditor: Person) -> None:
     record_decision(system, subject="zq-ada")
-    run = search_decisions(actor=actor_of(auditor), reach=Reach.of_person(auditor), terms=Terms(subject="zq-ada")).run
+    run = search_decisions(
+        actor=actor_of(auditor),
+        reach=Reach.of_person(auditor),
+        terms=Terms(subject="zq-ada"),
+        within=DecisionFilter(),
+    ).run
     me = browser(auditor)
     page = me.get(f"{ASK}?search={run.pk}")
     assert 'value="zq-ada"' in text_of(page)
@@ -263,10 +270,13 @@ def test_the_live_part_is_sent_again_only_when_it_changed(system: AISystem, audi
 # --- beside -----------------------------------------------------------------------------------------------------------
 def test_a_decision_s_timeline_says_that_its_contents_left(system: AISystem, auditor: Person) -> None:
     decision = record_decision(system)
-    plain, opened = export_of(auditor, system), export_of(auditor, system, parts=["input"])
-    page = text_of(browser(make_person(accountable=system)).get(f"/admin/decisions/{decision.id}/"))
-    assert f"{EXPORTS}{opened.pk}/" in page
-    assert f"{EXPORTS}{plain.pk}/" not in page
+    me = browser(make_person(accountable=system))
+    export_of(auditor, system)
+    assert "Exported with contents" not in text_of(me.get(f"/admin/decisions/{decision.id}/"))
+    export_of(auditor, system, parts=["input"])
+    page = text_of(me.get(f"/admin/decisions/{decision.id}/"))
+    assert page.count("Exported with contents") == 1
+    assert f"{auditor} took out input, as far as they were there, of 2 decisions." in page
 
 
 def test_a_long_list_takes_no_more_queries(system: AISystem, auditor: Person) -> None:

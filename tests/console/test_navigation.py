@@ -12,7 +12,7 @@ from tests.personas.people import PERSONAS, make_persona
 
 pytestmark = pytest.mark.django_db
 FOR_EVERYBODY = {"Overview", "My work"}
-WITH_A_ROLE = FOR_EVERYBODY | {"Switchboard", "AI systems", "Model versions", "Accountability", "Logs"}
+WITH_A_ROLE = FOR_EVERYBODY | {"Switchboard", "AI systems", "Model versions", "Accountability", "Logs", "Witnesses"}
 OF_THE_RECORD = WITH_A_ROLE | {"Decisions", "Sources"}
 
 

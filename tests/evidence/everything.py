@@ -91,6 +91,7 @@ def make_everything() -> None:
     _quarantine(system, crew.engineer)
     _erasing(system)
     _gap(make_person())
+    _custody()
 
 
 def _grant(system: AISystem) -> None:

@@ -234,9 +234,11 @@ class TestWhatBothSaw:
         size = organisation.log.entries.count()
         contradict(organisation.log, size + 40)
         request = agreed(first, second)
-        assert [(each["signed"], each["lost"]) for each in request.logs] == [(size, size + 40)]
+        assert [(each["signed"], [one["size"] for one in each["contradicted"]]) for each in request.logs] == [
+            (size, [size + 40])
+        ]
         contradict(organisation.log, size + 50)  # another witness, later
-        with pytest.raises(CustodyChanged, match="another signed tree of it than both saw"):
+        with pytest.raises(CustodyChanged, match="a witness has shown another tree"):
             done(request)
         withdraw_custody(actor=actor_of(first), request_id=request.pk)
         done(agreed(first, second))

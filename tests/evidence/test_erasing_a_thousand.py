@@ -1,25 +1,23 @@
-"""A subject with a thousand decisions, and all that people did about them: erased by the running product, then looked
-for in everything that it keeps.
+"""A subject with a thousand decisions of two AI systems, and all that people did about them: erased by the running
+product, then looked for in everything that it keeps.
 
 What is looked at: a dump of the whole database in the forms that bytes take there, the planner's samples, every file of
-the data folder but PostgreSQL's own (dead rows and write-ahead logs are what no statement reaches), the broker's file.
+the data folder (exports, e-mails, logs, the broker's file), and PostgreSQL's tables once they were rewritten.
 """
 
-import base64
 import json
-import os
-import subprocess
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from django.db import connections
 from django.utils import timezone
+from psycopg import sql
 from pytest_django.plugin import DjangoDbBlocker
 
 from audit.models import ErasureRequest, Payload
@@ -30,9 +28,11 @@ from audit.services.attaching import Chosen, attach_decisions
 from audit.services.investigating import add_note, record_finding
 from audit.services.saved_filters import FilterValues, save_filter
 from config.standalone import layout
-from config.standalone.binaries import postgres_bin
 from config.standalone.processes import wait_until
 from evidence.erasure.documents import document_about
+from evidence.exports.models import Export
+from evidence.models import CustodyRequest
+from evidence.services.custody_requests import ask_custody
 from evidence.services.letter_drafts import begin_letter
 from governance.acts import Role
 from governance.models import AISystem, Person
@@ -50,9 +50,12 @@ from overrides.services.deciding import Answer, submit
 from overrides.services.effects import confirm_effect
 from overrides.services.overriding import override_decision, report_override
 from tests import running
+from tests.evidence.everywhere import dump, files, found_in, found_in_file
+from tests.evidence.exports.verifying import require_verified_file
 from tests.factories import letters
 from tests.factories.cases import make_led_case
 from tests.factories.erasing import agreed, no_floor
+from tests.factories.exports import agree, ask
 from tests.factories.register import actor_of, give_role, make_account, make_key, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
 from tests.factories.sign_in import with_app
@@ -60,10 +63,11 @@ from tests.faults.client import RetryingClient, record
 from tests.faults.installation import Installation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-MANY, OTHERS, BATCH = 1_000, 40, 100
+MANY, ELSEWHERE, OTHERS, BATCH = 1_000, 200, 40, 100
 SUBJECT, NAME, EMAIL = "kunde-1815-XQ7", "Zoë Lovelace-Babbage", "zoe.lovelace@example.org"
 OTHER = "kunde-1816-XQ8"
 PATIENCE = 300.0
+REWRITTEN = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
 
 
 # --- the installation -------------------------------------------------------------------------------------------------
@@ -115,6 +119,8 @@ class Story:
     client: RetryingClient
     ids: list[str]
     others: list[str]
+    auditor: Person
+    exports: list[Export]
 
 
 def a_story(place: Place) -> Story:
@@ -126,20 +132,36 @@ def a_story(place: Place) -> Story:
     client.try_known(record(system.slug, subject=OTHER))
     ids = [
         receipt["id"]
-        for start in range(0, MANY, BATCH)
+        for start in range(0, MANY - ELSEWHERE, BATCH)
         for receipt in client.post_batch([sent(system, start + number) for number in range(BATCH)])
     ]
     others = [
         each["id"] for each in client.post_batch([sent(system, n, OTHER, "Mary Somerville") for n in range(OTHERS)])
     ]
-    story = Story(system, owner, client, ids, others)
+    ids += _elsewhere(place, owner)
+    story = Story(system, owner, client, ids, others, make_person(auditor=True), [])
     _of_callers(story, Actor("service", account.pk))
     _of_reviewers(story)
     _of_letters(story)
     _of_searches(story, place)
     _of_a_case(story)
     _of_quarantine(story)
+    _of_exports(story)
+    _of_custody()
     return story
+
+
+def _elsewhere(place: Place, owner: Person) -> list[str]:
+    """What another AI system decided about the same subject."""
+    system = make_system(slug="hiring", accountable=owner)
+    client = RetryingClient(place.product.url, make_key(system, scopes=("decisions:write",)).text)
+    client.try_known(record(system.slug, subject=OTHER))
+    starts = range(0, ELSEWHERE, BATCH)
+    found = [
+        each["id"] for start in starts for each in client.post_batch([sent(system, start + n) for n in range(BATCH)])
+    ]
+    client.close()
+    return found
 
 
 def decision(story: Story, number: int) -> SealedDecision:
@@ -235,64 +257,58 @@ def _of_quarantine(story: Story) -> None:
     replay(actor=actor_of(by), record_id=kept[0], reason=f"For {NAME}.")
 
 
+def _of_exports(story: Story) -> None:
+    """Made by the product, with contents and without; one waits for its second person."""
+    everything = ["input", "output", "explanation", "context", "refs", "state", "particulars", "reason"]
+    reason = f"{NAME} asks what is kept."
+    asked = [
+        agree(ask(story.auditor, story.system, parts=everything, reason=reason)),
+        agree(ask(story.auditor, question="subject", subject=SUBJECT, form="csv", parts=["input", "refs"])),
+        ask(story.auditor, question="subject", subject=SUBJECT, reason=f"About {SUBJECT}."),
+    ]
+    ask(story.auditor, question="subject", subject=SUBJECT, parts=["input"], reason=f"About {SUBJECT}, {EMAIL}.")
+    story.exports += [_made(each) for each in asked]
+
+
+def _of_custody() -> None:
+    asker = actor_of(make_person(administrator=True))
+    ask_custody(actor=asker, what=CustodyRequest.What.BEGIN_ROTATION, reason=f"{NAME} saw the key.")
+
+
 # --- looking for it ---------------------------------------------------------------------------------------------------
-def spelled(value: str) -> Iterator[bytes]:
-    """A value as something may have written it, in lower case."""
-    for text in dict.fromkeys((value, value.lower(), value.upper(), value.title())):
-        plain = text.encode()
-        escaped = json.dumps(text)[1:-1].encode()
-        for each in dict.fromkeys((plain, escaped)):
-            yield each.lower()
-            yield each.hex().encode()
-            yield b"".join(b"\\%03o" % byte if byte > 126 else bytes([byte]) for byte in each).lower()
-            for shift in range(3):
-                whole = base64.b64encode(b"\0" * shift + each)
-                start = -(-shift * 8 // 6)
-                yield whole[start + (1 if shift else 0) : len(whole) // 4 * 4 - 4].lower()
-        yield sha256(plain).hexdigest().encode()
-        yield text.encode("utf-16-le").lower()
-
-
-def found_in(data: bytes, values: Iterable[str] = (SUBJECT, NAME, EMAIL)) -> dict[str, bytes]:
-    """Of these values those that stand in it, each with the words around it."""
-    lowered, found = data.lower(), {}
-    for value in values:
-        for form in spelled(value):
-            at = lowered.find(form)
-            if at >= 0:
-                found[value] = data[max(0, at - 200) : at + 100]
-    return found
-
-
-def dump(place: Place, *, escape: bool = False) -> bytes:
-    environment = dict(os.environ) | ({"PGOPTIONS": "-c bytea_output=escape"} if escape else {})
-    command = [str(postgres_bin() / "pg_dump"), "--username=keeper", f"--host={layout.socket_dir(place.folder, 'pg')}"]
-    done = subprocess.run([*command, layout.DATABASE], env=environment, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout
+VALUES = (SUBJECT, NAME, EMAIL)
 
 
 def samples(place: Place) -> bytes:
-    """What the planner keeps of each column, and what the server says of itself."""
-    rows = place.installation.query("SELECT s::text FROM pg_stats s")
-    return "\n".join(row[0] or "" for row in rows).encode()
+    """What the planner keeps of each column."""
+    with owner(place) as db:
+        return "\n".join(row[0] or "" for row in db.execute("SELECT s::text FROM pg_stats s")).encode()
 
 
-def files(place: Place) -> Iterator[Path]:
-    """Every file of the data folder but PostgreSQL's, and what the product said to the terminal."""
-    yield place.product.output_file
-    for root, folders, names in os.walk(place.folder):
-        if Path(root).name == "pg":
-            folders[:] = [each for each in folders if each != "data"]
-        yield from (path for name in names if (path := Path(root, name)).is_file())
+def owner(place: Place) -> "psycopg.Connection[Any]":
+    return psycopg.connect(layout.database_url(place.folder, role="keeper"), autocommit=True)
 
 
-def test_of_a_thousand_decisions_nothing_is_found_anywhere_and_every_proof_still_holds(place: Place) -> None:
+def found_in_files(place: Place) -> dict[Path, dict[str, bytes]]:
+    """Every file of the installation that holds one of the values, and what the product said to the terminal."""
+    every = [place.product.output_file, *files(place.folder)]
+    return {path: found for path in every if (found := found_in_file(path, VALUES))}
+
+
+def test_of_a_thousand_decisions_nothing_is_found_anywhere_and_every_proof_still_holds(
+    place: Place, tmp_path: Path
+) -> None:
     story = a_story(place)
     proofs = {each: _proof(story, each) for each in (*story.ids[::250], story.others[0])}
-    before = dump(place)
-    assert found_in(before).keys() == {SUBJECT, NAME, EMAIL}, "this look-up finds what is there"
-    assert found_in(dump(place, escape=True)).keys() == {SUBJECT, NAME, EMAIL}
+    for escape in (False, True):
+        assert found_in(dump(place.folder, escape=escape), VALUES).keys() == {*VALUES}, "it finds what is there"
+    with owner(place) as db:
+        db.execute("ANALYZE")
+    assert found_in(samples(place), VALUES).keys() == {SUBJECT}, "of payloads, by which they are found"
+    kept = {path.parent.name: set(found) for path, found in found_in_files(place).items()}
+    assert kept == {"files": {*VALUES}, "mail": {NAME, SUBJECT}}, "exports and e-mails"
+    earlier = [_handed_out(place, export, tmp_path) for export in story.exports if export.form == "bundle"]
+    assert len(earlier) == 2
     no_floor(*AISystem.objects.all())
     request = agreed(
         kind="subject", subject=SUBJECT, identifiers=[NAME, EMAIL], look_into_payloads=True, system_id=None
@@ -303,12 +319,20 @@ def test_of_a_thousand_decisions_nothing_is_found_anywhere_and_every_proof_still
     receipt = document_about(request.pk)
     assert receipt is not None and f"took: payloads {MANY + 3}\n" in receipt.note
 
-    assert found_in(dump(place)) == {}
-    assert found_in(dump(place, escape=True)) == {}
-    assert found_in(samples(place)) == {}
-    assert {path: found for path in files(place) if (found := found_in(path.read_bytes()))} == {}
-    assert any("broker" in path.parts for path in files(place)), "the broker's file was looked at"
-    assert any(path.suffix == ".log" for path in files(place)), "and the logs"
+    for escape in (False, True):
+        assert found_in(dump(place.folder, escape=escape), VALUES) == {}
+    assert found_in(samples(place), VALUES) == {}
+    assert found_in_files(place) == {}
+    looked_at = list(files(place.folder))
+    assert any("broker" in path.parts for path in looked_at), "the broker's file was looked at"
+    assert any(path.suffix == ".log" for path in looked_at), "and the logs"
+    _look_into_the_database_itself(place)
+
+    for bundle in earlier:
+        require_verified_file(bundle)
+    again = _made(agree(ask(story.auditor, story.system, parts=["input", "refs", "particulars", "reason"])))
+    require_verified_file(bundle := _handed_out(place, again, tmp_path))
+    assert found_in_file(bundle, VALUES) == {}
 
     for each, (proof, entry) in proofs.items():
         assert _proof(story, each)[1] == entry
@@ -318,6 +342,32 @@ def test_of_a_thousand_decisions_nothing_is_found_anywhere_and_every_proof_still
     assert others.filter(secret__isnull=False).count() == OTHERS, "nobody else's is gone"
     place.product.manage("verify_logs", "--quiet")
     story.client.close()
+
+
+def _look_into_the_database_itself(place: Place) -> None:
+    """Its files, after what docs/retention.md says to do where they must not hold it either."""
+    tables = [name for (name,) in place.installation.query(REWRITTEN)]
+    with owner(place) as db:
+        for name in tables:
+            db.execute(sql.SQL("VACUUM FULL {}").format(sql.Identifier(name)))
+        db.execute("CHECKPOINT")
+    data = place.folder / "pg" / "data" / "base"
+    found = {path: held for path in data.rglob("*") if path.is_file() and (held := found_in_file(path, VALUES))}
+    assert found == {}
+
+
+def _made(export: Export) -> Export:
+    """By the product's own worker."""
+    assert wait_until(lambda: Export.objects.get(pk=export.pk).status == "finished", patience=PATIENCE, pause=0.5)
+    return Export.objects.get(pk=export.pk)
+
+
+def _handed_out(place: Place, export: Export, folder: Path) -> Path:
+    """A copy that somebody fetched: it is theirs, and verifies whatever is erased here."""
+    path = folder / f"{export.pk}.zip"
+    path.write_bytes((place.folder / "exports" / "files" / path.name).read_bytes())
+    require_verified_file(path)
+    return path
 
 
 def _status(request: ErasureRequest) -> str:

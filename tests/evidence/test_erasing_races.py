@@ -18,14 +18,17 @@ from audit.selectors import SealedDecision
 from audit.services.attaching import Chosen, attach_decisions
 from audit.services.holds import place_hold, place_span_hold
 from evidence.erasure import performing
+from evidence.erasure.documents import document_about
 from evidence.services import erasure_runs
 from evidence.services.erasure_answers import hold_erasure
 from evidence.services.erasure_runs import run_erasures
 from evidence.verification import verify_everything
 from governance.models import AISystem
 from ledger.models import Entry
+from notices.letters import as_text, letter_for
+from notices.models import Message
 from tests.factories.cases import make_led_case
-from tests.factories.erasing import SECONDS, agreed, agreeing, no_floor, officer
+from tests.factories.erasing import SECONDS, agreed, agreeing, no_floor, officer, prepared
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 
@@ -67,7 +70,8 @@ def paused_before_it_empties(
     def wait_first(*given: Any) -> int:
         there.set()
         assert go_on.wait(PATIENCE)
-        return genuine(*given)
+        emptied: int = genuine(*given)
+        return emptied
 
     with monkeypatch.context() as patch:
         patch.setattr(performing, name, wait_first)
@@ -83,8 +87,7 @@ def waiting() -> int:
     """Sessions of this database that wait for a lock."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
-            " WHERE NOT l.granted AND d.datname = current_database()"
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
         (found,) = cursor.fetchone() or (0,)
         return int(found)
@@ -260,4 +263,27 @@ def test_stopped_while_it_goes_it_ends_with_the_slice(
     assert request.status == "held" and gone in {2, 4}
     assert run_erasures(seconds=SECONDS) == 0
     assert officer().is_active
+    assert list(verify_everything()) == []
+
+
+# --- what comes meanwhile ---------------------------------------------------------------------------------------------
+def test_a_decision_of_the_same_subject_that_comes_meanwhile_is_kept_and_told_of(
+    system: AISystem, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = record_decision(system, subject="c-1907")
+    request = agreed(kind="subject", subject="c-1907")
+    with paused_before_it_empties(monkeypatch) as (there, go_on):
+        erasing = in_thread(pool, lambda: run_erasures(seconds=SECONDS))
+        assert there.wait(PATIENCE)
+        coming = in_thread(pool, lambda: record_decision(system, subject="c-1907"))
+        second = coming.result(PATIENCE)  # it does not wait for the erasure
+        go_on.set()
+        erasing.result(PATIENCE)
+    request.refresh_from_db()
+    assert (request.status, is_kept(first), is_kept(second)) == ("performed", False, True)
+    document = document_about(request.pk)
+    assert document is not None and "\nsince: 1 of the same subject came" in document.note
+    told = letter_for(Message.objects.filter(kind="erasure.done").latest("id"))
+    assert "One decision of the same subject came in meanwhile" in as_text(told)
+    assert [each.decision_id for each in prepared(kind="subject", subject="c-1907").targets.all()] == [second.id]
     assert list(verify_everything()) == []

@@ -15,7 +15,7 @@ from governance.services.tokens import create_token
 from tests.factories.cases import make_led_case
 from tests.factories.erasing import SECONDS, agreed, agreeing, erased, long_ago, no_floor, officer, put_in_force
 from tests.factories.record import record_decision
-from tests.factories.register import actor_of, make_key, make_person, make_system
+from tests.factories.register import actor_of, make_account, make_key, make_person, make_system
 
 pytestmark = pytest.mark.django_db
 ERASURES, RETENTION = "/api/v1/erasures", "/api/v1/retention"
@@ -159,10 +159,12 @@ def test_what_is_restricted_is_told_so_over_the_api(system: AISystem, dpo: APICl
     decision = record_decision(system, subject="c-1907", parts={"input": "needle", "output": 1})
     erased(kind="subject", subject="c-1907")
     owner, url = client(agreeing(system)), f"/api/v1/decisions/{decision.id}"
-    said = owner.get(url)
+    key = make_key(system, scopes=("decisions:read", "payloads:read"), account=make_account(owner=agreeing(system)))
+    service = APIClient(headers={"Authorization": f"Bearer {key.text}"})
+    said = service.get(url)
     assert said.status_code == 200 and b"c-1907" not in said.content and b"needle" not in said.content
     assert said.json()["is_restricted"] is True
-    assert owner.get(f"{url}/payload/input").status_code in {403, 404}
+    assert problem(service.get(f"{url}/payload/input"), 403) == "payload-restricted"
     search = owner.post("/api/v1/decisions/search", {"subject": "c-1907"}, format="json")
     assert search.json()["items"] == []
     found = dpo.post("/api/v1/decisions/search", {"subject": "c-1907"}, format="json")

@@ -17,7 +17,7 @@ from config.standalone.broker import Broker
 from config.standalone.processes import wait_until
 from config.standalone.services import Command
 from config.standalone.supervisor import OUTGOING_WORKER
-from evidence.models import Anchor, Cosignature, Outcome
+from evidence.models import Anchor, AnchorTarget, Cosignature, Outcome
 from governance.models import AISystem
 from ledger.models import Log
 from ledger.selectors import latest_head, open_log, registry_log
@@ -139,6 +139,22 @@ def anchored(log: Log, name: str) -> bool:
     return found is not None and found.tree_size == latest_head(log.id).tree_size
 
 
+def told(log: Log) -> list[dict[str, object]]:
+    """How it stands with each witness, and the size that was chosen: what to look at when one does not come."""
+    columns = (
+        "name",
+        "outcome",
+        "detail",
+        "tree_size",
+        "known_size",
+        "next_attempt_at",
+        "leased_until",
+        "attempted_at",
+    )
+    chosen = AnchorTarget.objects.filter(log=log).values("chosen_at", "checkpoint__tree_size")
+    return [*Anchor.objects.filter(log=log).values(*columns), *chosen, {"size": latest_head(log.id).tree_size}]
+
+
 def test_both_witnesses_cosign_and_two_beats_make_no_difference(
     anchoring: Anchoring, strict: StrictWitness, log: Log
 ) -> None:
@@ -183,7 +199,7 @@ def test_what_was_due_while_the_broker_was_away_is_sent_when_it_is_back(
         later(days=3000)
         time.sleep(15)
         assert not anchored(log, "strict")
-    assert wait_until(lambda: anchored(log, "strict") and anchored(log, "ours"), patience=AGAIN_PATIENCE)
+    assert wait_until(lambda: anchored(log, "strict") and anchored(log, "ours"), patience=AGAIN_PATIENCE), told(log)
 
 
 def log_system(log: Log) -> AISystem:

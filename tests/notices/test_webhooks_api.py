@@ -117,8 +117,8 @@ def browser(person: Person) -> Client:
 
 @pytest.mark.committing
 def test_the_way_through_the_pages(loopback: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    nudged: list[bool] = []
-    monkeypatch.setattr("notices.nudging._begin", lambda: nudged.append(True))
+    nudged: list[str] = []
+    monkeypatch.setattr("notices.nudging._begin", nudged.append)
     admin = make_person(administrator=True)
     client = browser(admin)
     with receiver() as there:
@@ -136,7 +136,7 @@ def test_the_way_through_the_pages(loopback: Settings, monkeypatch: pytest.Monke
         base = f"/admin/notices/webhookendpoint/{endpoint.pk}"
         assert secret[0] not in client.get(f"{base}/change/").content.decode()
         client.post(f"{base}/test/")
-        assert nudged == [True]
+        assert nudged == ["notices.tasks.send_webhooks_task"]
         sweep()
         verified(secret[0], there.last)
         delivery = Delivery.objects.get()

@@ -1,9 +1,11 @@
 """`manage.py check_witnesses`: compare the logs with what witnesses have cosigned of them, now."""
 
 import sys
+import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -58,8 +60,9 @@ class Command(BaseCommand):
             self._adopt()
         looks = self._look(found.witnesses, LONGEST_AT_START if options["at_start"] else None)
         for look in looks:
-            if not options["at_start"] or look.verdict.contradicts or look.verdict == Verdict.UNANSWERED:
+            if look.verdict.contradicts or not (options["at_start"] or look.verdict == Verdict.UNANSWERED):
                 self._say(look)
+        self._say_unanswered([look for look in looks if look.verdict == Verdict.UNANSWERED])
         verdicts = {look.verdict for look in looks}
         if options["at_start"] or not verdicts & {Verdict.AHEAD, Verdict.FORKED, Verdict.UNANSWERED}:
             return
@@ -77,14 +80,21 @@ class Command(BaseCommand):
                 self.stdout.write(f"{log.origin}: not adopted. {error.title}: {error.detail}")
 
     def _look(self, witnesses: Sequence[Witness], seconds: float | None) -> list[Look]:
-        by_name = {each.name: each for each in witnesses}
-        mine = Anchor.objects.filter(kind=AnchorKind.WITNESS, name__in=by_name, log__closure=None)
-        anchors = list(mine.select_related("log").order_by("log__kind", "log_id", "name"))
-        pool = ThreadPoolExecutor(AT_ONCE)
-        asked = {pool.submit(_look, anchor, by_name[anchor.name]): anchor for anchor in anchors}
-        wait(asked, timeout=seconds)
-        pool.shutdown(wait=seconds is None, cancel_futures=True)
-        return [_result(future, anchor, by_name[anchor.name]) for future, anchor in asked.items()]
+        """Threads of its own for each witness: one that is not there takes none from those that are."""
+        until = time.monotonic() + seconds if seconds is not None else None
+        asked = [_Asked(witness, max(1, AT_ONCE // len(witnesses))) for witness in witnesses]
+        return [look for each in asked for look in each.results(until)]
+
+    def _say_unanswered(self, looks: Sequence[Look]) -> None:
+        """One line for each witness and reason, about however many logs."""
+        alike: dict[tuple[str, str], list[Look]] = {}
+        for look in looks:
+            alike.setdefault((look.witness.name, look.detail), []).append(look)
+        for (name, detail), found in alike.items():
+            if len(found) == 1:
+                self._say(found[0])
+            else:
+                self.stdout.write(f"{name}: {Verdict.UNANSWERED.value}. {detail} ({len(found):,} logs)")
 
     def _say(self, look: Look) -> None:
         size = f" ({look.size:,} entries)" if look.size is not None else ""
@@ -94,14 +104,36 @@ class Command(BaseCommand):
         self.stdout.write(words)
 
 
-def _look(anchor: Anchor, witness: Witness) -> Look:
-    try:
-        return look_now(actor=COMMAND, anchor=anchor, witness=witness)
-    finally:
-        connection.close()
+class _Asked:
+    """What one witness is asked about all open logs. Once it is silent about one, it is not asked about the others."""
 
+    def __init__(self, witness: Witness, at_once: int) -> None:
+        self.witness = witness
+        self.silent: Look | None = None
+        mine = Anchor.objects.filter(kind=AnchorKind.WITNESS, name=witness.name, log__closure=None)
+        anchors = mine.select_related("log").order_by("log__kind", "log_id")
+        self.pool = ThreadPoolExecutor(at_once)
+        self.asked = [(self.pool.submit(self._look, anchor), anchor) for anchor in anchors]
 
-def _result(future: "Future[Look]", anchor: Anchor, witness: Witness) -> Look:
-    if not future.done() or future.cancelled():
-        return Look(anchor.log, witness, Verdict.UNANSWERED, detail="Not in time.")
-    return future.result()
+    def results(self, until: float | None) -> list[Look]:
+        """All of them; what was not answered until then is unanswered."""
+        left = max(0.0, until - time.monotonic()) if until is not None else None
+        wait([future for future, _ in self.asked], timeout=left)
+        self.pool.shutdown(wait=until is None, cancel_futures=True)
+        return [self._result(future, anchor) for future, anchor in self.asked]
+
+    def _look(self, anchor: Anchor) -> Look:
+        if self.silent is not None:
+            return replace(self.silent, log=anchor.log)
+        try:
+            look = look_now(actor=COMMAND, anchor=anchor, witness=self.witness)
+        finally:
+            connection.close()
+        if look.is_silent:
+            self.silent = look
+        return look
+
+    def _result(self, future: "Future[Look]", anchor: Anchor) -> Look:
+        if not future.done() or future.cancelled():
+            return Look(anchor.log, self.witness, Verdict.UNANSWERED, detail="Not in time.")
+        return future.result()

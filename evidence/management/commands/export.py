@@ -1,5 +1,6 @@
 """`manage.py export`: make an export at this terminal, by somebody who may, and put it into a file."""
 
+import os
 import sys
 import time
 import uuid
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -21,6 +23,7 @@ from evidence.exports.pace import Pace
 from evidence.exports.progress import Progress
 from evidence.exports.requesting import Asked, cancel_export, request_export
 from evidence.exports.running import claim, run_slice
+from evidence.exports.storage import StorageAway
 from evidence.log_commands import sign_in
 from governance.models import AISystem
 from governance.rights import as_actor
@@ -55,6 +58,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["output"].is_dir():
             raise CommandError(f"There is no folder {options['output']}.", returncode=2)
+        head = _head_in(options["head"])
         actor = as_actor(sign_in(options["by"], with_code=True))
         try:
             export = request_export(
@@ -62,7 +66,7 @@ class Command(BaseCommand):
                 asked=_asked(options),
                 form=options["form"],
                 reason=options["reason"],
-                head=options["head"].read_text() if options["head"] else "",
+                head=head,
             )
             made = self._made(actor, export, is_alone=options["full_speed"])
             path = self._fetched(actor, made, options["output"])
@@ -102,11 +106,26 @@ class Command(BaseCommand):
     def _fetched(self, actor: Actor, export: Export, folder: Path) -> Path:
         path = folder / export.file_name
         new = path.with_name(f".{path.name}.new")
-        with new.open("wb") as file:
-            for data in fetch(actor=actor, part=part_of(actor=actor, export_id=export.pk)):
-                file.write(data)
-        new.replace(path)
+        try:
+            with new.open("wb") as file:
+                for data in fetch(actor=actor, part=part_of(actor=actor, export_id=export.pk)):
+                    file.write(data)
+                os.fsync(file.fileno())
+            new.replace(path)
+        except (OSError, StorageAway) as error:
+            new.unlink(missing_ok=True)
+            page = reverse("admin:export", args=[export.pk])
+            raise CommandError(f"It was made, and could not be put here: {error}. Fetch it at {page}.") from error
         return path
+
+
+def _head_in(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} cannot be read: {error}.", returncode=2) from error
 
 
 def _asked(options: dict[str, Any]) -> Asked:

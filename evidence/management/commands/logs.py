@@ -17,6 +17,14 @@ another agrees, and the logs are closed; each one's successor says what is missi
 
   manage.py close_log --by EMAIL
 """
+FORKED = """
+Of {count} two histories were signed: a witness holds a tree with this log's own signature that this database does not
+continue, though it is no larger. An older state was restored and went on, or it was rewritten by somebody who had the
+key. Keep this database as it is until you know which (docs/witnessing.md). Nothing is recorded there until two
+administrators close it; recording goes on in its successor, which says what was held against it.
+
+  manage.py close_log --by EMAIL
+"""
 UNKNOWN = """
 Of {count} this host has no head: there was no head store here, or another one. If one survived anywhere, stop the
 service and put it there. If not, two administrators decide, log by log:
@@ -50,22 +58,27 @@ class Command(BaseCommand):
 
     def _say_what_next(self, standings: list[LogStanding], lost: int) -> None:
         troubled = sum(each.standing in (Standing.BEHIND, Standing.REWRITTEN) for each in standings)
+        forked = sum(each.standing is Standing.FORKED for each in standings)
         unknown = sum(each.standing is Standing.NO_HEAD for each in standings)
         if troubled:
             self.stdout.write(LOST.format(count=_logs(troubled)).rstrip())
+        if forked:
+            self.stdout.write(FORKED.format(count=_logs(forked)).rstrip())
         if unknown:
             self.stdout.write(UNKNOWN.format(count=_logs(unknown)).rstrip())
         if lost and not troubled:
             self.stdout.write("\nThe registry log does not say that a log is gone; `verify_logs` may say more.")
-        if troubled or unknown or lost:
+        if troubled or forked or unknown or lost:
             sys.exit(EXIT_LOOK)
 
 
 def _line(each: LogStanding) -> str:
     held = f"{each.found.tree_size:,} entries, {each.standing.value}"
-    if each.standing is Standing.BEHIND:
-        first, end = each.missing
-        return f"{held}: {end - first:,} entries ({first:,} to {end - 1:,}) were signed and are not here"
+    first, end = each.missing
+    if first < end:
+        held += f": {end - first:,} entries ({first:,} to {end - 1:,}) were signed and are not here"
+    for outside in each.contradicted:
+        held += f"; contradicted: {outside.witness} holds a signed tree of {outside.tree_size:,} entries"
     return held
 
 

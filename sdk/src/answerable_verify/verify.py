@@ -11,7 +11,8 @@ Exit codes:
 
     0  verified: everything fits, under a key that came from elsewhere, and the bundle is whole
     1  evidence of tampering: something contradicts something, and each is named with its place
-    2  wrong usage: a file that cannot be read or is no bundle, a key or a policy that is none
+    2  wrong usage: a file that cannot be read or is no bundle, a key or a policy that is none; or nothing was found out,
+       since the verifier was stopped or has itself failed
     3  incomplete: nothing contradicts, but something that a verdict needs is not there
 
 How to read this file. Nothing in a bundle is believed because it stands there. `check_bundle`, far below, is the whole
@@ -43,6 +44,7 @@ import struct
 import sys
 import tempfile
 import time
+import traceback
 import zlib
 from array import array
 from typing import (
@@ -82,10 +84,14 @@ LIMITS = {
     "token": 1 << 18,  # bytes of a time-stamp token
     "page": 8 << 20,  # bytes of README.html, VERIFYING.txt, verify.py, verify.html
     "entry": 65_535,
+    "line": 1 << 20,  # bytes of a line where an entry should be, before no more are read
     "part": 32 << 20,  # bytes of a line of parts
     "size": 2**53 - 1,  # entries of a log: what a browser counts exactly
     "depth": 64,  # of JSON
     "digits": 100,  # of a number in JSON
+    "values": 2_000_000,  # commas and brackets that open, in one text of JSON
+    "part values": 10,  # and in a line of parts
+    "wrong parts": 10_000,  # lines of parts that are none, or belong to no entry, before no more are read
     "signatures": 100,  # of a note
     "events": 1_000,  # announcements and retirements of keys, of one log
     "certificates": 20,  # of a time-stamp token
@@ -241,6 +247,8 @@ WORDS: Dict[str, str] = {
     "n_keys": "Who made the bundle. Without a key from elsewhere anybody could have.",
     "n_withheld": "What withheld entries and contents say. Withheld contents: {count}.",
     "n_heads": "That the log is the one you saw before: you gave no head. Keep this one (--save-head) and give it next time.",
+    "n_unstamped": "{log}: that it existed at the time of a time-stamp. None that you trust is of this tree, or of a registry log that recorded all of it that is here.",
+    "n_head": "{log}: that it is the one you saw before. You gave no head of it.",
     "n_revoked": "That no certificate of a time-stamp authority was revoked.",
     "n_tsa": "{log}: the time {at} of a time-stamp: its authority's certificate (SHA-256 {fingerprint}) is not one that you gave.",
     "n_verifier": "That a verifier which came inside the bundle is honest. Use one that you got from elsewhere.",
@@ -350,9 +358,9 @@ class Work:
     left: ClassVar[float] = float("inf")
 
     @classmethod
-    def spend(cls) -> None:
-        """One more. Errors: Damage."""
-        cls.left -= 1
+    def spend(cls, count: int = 1) -> None:
+        """So many more. Errors: Damage."""
+        cls.left -= count
         if cls.left < 0:
             raise Damage("too-many-signatures", "")
 
@@ -368,7 +376,7 @@ HEX32 = re.compile(r"[0-9a-f]{64}")
 KIND = re.compile(r"[a-z_]+(?:\.[a-z_]+)+")
 DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)  # also one without an end: then nothing is tried twice
-_NO_BRACKETS = re.compile(r"[^\[\]{}]+")
+_NO_SIGNS = bytes(set(range(256)) - set(b"[]{},"))
 
 
 def _object(pairs: List[Tuple[str, Json]]) -> Dict[str, Json]:
@@ -399,13 +407,14 @@ _decode_json = json.JSONDecoder(
 ).decode
 
 
-def read_json(text: str) -> Json:
+def read_json(text: str, values: int = LIMITS["values"]) -> Json:
     """Read JSON (RFC 8259) that has no name twice, no NaN, no number of over 100 digits, no more than 64 levels.
 
-    Errors: Malformed.
+    In: how many commas and brackets that open it may have at most. Errors: Malformed.
     """
-    if text.count("{") + text.count("[") > LIMITS["depth"] and _depth(text) > LIMITS["depth"]:
-        raise Malformed("nested too deeply")
+    opened = text.count("{") + text.count("[")
+    if opened > LIMITS["depth"] or opened + text.count(",") > values:
+        _require_small(text, values)
     try:
         return _decode_json(text)
     except RecursionError:
@@ -414,12 +423,20 @@ def read_json(text: str) -> Json:
         raise error if isinstance(error, Malformed) else Malformed("not JSON") from None
 
 
-def _depth(text: str) -> int:
-    deepest = depth = 0
-    for char in _NO_BRACKETS.sub("", _STRINGS.sub("", text)):
-        depth += 1 if char in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
+def _require_small(text: str, values: int) -> None:
+    """Count before anything is made of it: three bytes become an object of a hundred. Errors: Malformed."""
+    depth, left = 0, values
+    for sign in _STRINGS.sub("", text).encode("utf-8", "replace").translate(None, _NO_SIGNS):
+        if sign not in b"]}":
+            left -= 1
+        if sign != 0x2C:
+            depth += 1 if sign in b"[{" else -1
+        if depth > LIMITS["depth"]:
+            raise Malformed("nested too deeply")
+        if left < 0:
+            raise Malformed("too many values")
+        if depth < 0:
+            return
 
 
 def is_count(value: Json, most: int = LIMITS["size"]) -> bool:
@@ -579,7 +596,7 @@ def is_ed25519_key(public_key: bytes) -> bool:
 def ed25519_verifies(public_key: bytes, message: bytes, signature: bytes) -> bool:
     """Whether 64 bytes are the signature of a message under a public key (RFC 8032 section 5.1.7)."""
     Work.spend()
-    if len(signature) != 64 or not is_ed25519_key(public_key):
+    if not is_ed25519_key(public_key) or len(signature) != 64:
         return False
     key, encoded_r = _keys[public_key], signature[:32]
     s = int.from_bytes(signature[32:], "little")
@@ -1166,7 +1183,7 @@ def _ecdsa_verifies(name: str, material: bytes, hashed: Any, signature: bytes) -
 
 def _ec_combine(curve: Curve, a: int, b: int, other: Tuple[int, int]) -> Optional[Tuple[int, int]]:
     """a times the base point plus b times the other point, affine; None is the point at infinity."""
-    Work.spend()
+    Work.spend(10)  # as long as ten of the others
     base = (curve.x, curve.y)
     both, found = _ec_add(curve, base, other), None
     for bit in range(curve.order.bit_length(), -1, -1):
@@ -1486,6 +1503,8 @@ NAME = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*")
 _END, _END64, _LOCATOR = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")
 _CENTRAL, _LOCAL = struct.Struct("<4s6H3L5H2L"), struct.Struct("<4s5H3L2H")
 MAX16, MAX32 = 0xFFFF, 0xFFFFFFFF
+_NEEDS = (10, 20, 45)  # versions of the format: stored, deflated, ZIP64
+_REGULAR = 0o100644 << 16
 
 
 class Member(NamedTuple):
@@ -1586,7 +1605,9 @@ class ZipContainer(Container):
             raise Damage("zip-damaged", "", "the central directory is not where it must be")
         locator, disk, where, disks = _LOCATOR.unpack(self._at(end - 20, 20))
         record = self._at(end - 76, 56)
-        mark, length, _, _, disk2, start, here64, count64, size64, offset64 = _END64.unpack(record)
+        mark, length, maker, needs, disk2, start, here64, count64, size64, offset64 = _END64.unpack(record)
+        if needs != 45 or maker not in (45, 3 << 8 | 45):
+            raise Damage("zip-damaged", "", "the central directory is not where it must be")
         if (locator, disk, where, disks) != (b"PK\x06\x07", 0, end - 76, 1) or mark != b"PK\x06\x06" or length != 44:
             raise Damage("zip-damaged", "", "the central directory is not where it must be")
         if disk2 or start or here64 != count64 or offset64 + size64 != end - 76:
@@ -1602,7 +1623,7 @@ class ZipContainer(Container):
         fields = _CENTRAL.unpack_from(data, at)
         (
             mark,
-            _,
+            maker,
             needs,
             flags,
             method,
@@ -1615,7 +1636,7 @@ class ZipContainer(Container):
             extras,
             comments,
             disk,
-            _,
+            inner,
             outer,
             offset,
         ) = fields
@@ -1623,15 +1644,16 @@ class ZipContainer(Container):
         name, extra = data[at : at + names].decode("latin-1"), data[at + names : at + names + extras]
         if mark != b"PK\x01\x02" or len(name) != names or len(extra) != extras:
             raise Damage("zip-damaged", "", "the central directory is cut off")
-        kind = outer >> 16 & 0o170000
         if (
             flags & ~0x0806
             or method not in (0, 8)
             or disk
             or comments
-            or needs & 0xFF > 45
-            or outer & 0x10
-            or kind not in (0, 0o100000)
+            or needs not in _NEEDS
+            or maker & 0xFF not in _NEEDS
+            or maker >> 8 not in (0, 3)  # MS-DOS, Unix
+            or inner
+            or outer not in (0, _REGULAR)
         ):
             raise Damage("zip-not-plain", shown(name), "encrypted, a data descriptor, a comment, or no regular file")
         large = [value == MAX32 for value in (size, packed, offset)]
@@ -1661,7 +1683,7 @@ class ZipContainer(Container):
             one, length, size64, packed64 = struct.unpack("<2H2Q", data[30 + len(name) :])
             plain = (one, length, size, packed) == (1, 16, MAX32, MAX32)
             size, packed = (size64, packed64) if plain else (-1, -1)
-        if said != expected or (size, packed) != (member.size, member.packed) or needs & 0xFF > 45:
+        if said != expected or (size, packed) != (member.size, member.packed) or needs not in _NEEDS:
             raise Damage("zip-not-plain", name, "the local header says something else than the central directory")
 
     def chunks(self, name: str) -> Iterator[bytes]:
@@ -1691,14 +1713,14 @@ class ZipContainer(Container):
                     raise Damage("content-damaged", name) from None
                 made += len(out)
                 if made > member.size:
-                    raise Damage("content-damaged", name, "it is larger than it says")
+                    raise Damage("content-damaged", name, "it is cut off, or larger than it says")
                 if out:
                     yield out
                 data = inflate.unconsumed_tail
             if inflate.unused_data or (inflate.eof and at + CHUNK < member.packed):
                 raise Damage("content-damaged", name, "it goes on after its end")
         if not inflate.eof:
-            raise Damage("content-damaged", name, "it is cut off")
+            raise Damage("content-damaged", name, "it is cut off, or larger than it says")
 
 
 class FolderContainer(Container):
@@ -1748,6 +1770,7 @@ def open_container(path: str) -> Container:
             return folder
         found = ZipContainer(path)
         if not any(is_bundle_name(name) for name in found.sizes):
+            found.close()
             raise UsageError(f"{shown(path)} is not an evidence bundle.")
         return found
     except Damage:
@@ -1931,19 +1954,28 @@ def parse_manifest(data: bytes) -> Json:
     try:
         text = data.decode("ascii")
         manifest = read_json(text)
-        canonical = json.dumps(manifest, sort_keys=True, indent=2) + "\n"
     except ValueError as error:
         said = str(error) if isinstance(error, Malformed) else "not ASCII"
         raise Damage("manifest-malformed", place, said) from None
     wrong = conforms(manifest, MANIFEST)
     if wrong is not None:
         raise Damage("manifest-malformed", place, f"not of the form at {shown(wrong)}")
-    if canonical != text:
+    if not _is_canonical(manifest, text):
         raise Damage("manifest-malformed", place, "not in its canonical spelling")
     wrong = _contradicts_itself(manifest)
     if wrong:
         raise Damage("manifest-malformed", place, wrong)
     return manifest
+
+
+def _is_canonical(manifest: Json, text: str) -> bool:
+    """Whether a text is what json.dumps makes, piece by piece: as a whole it would take several times its size."""
+    at = 0
+    for piece in json.JSONEncoder(sort_keys=True, indent=2).iterencode(manifest):
+        if not text.startswith(piece, at):
+            return False
+        at += len(piece)
+    return text[at:] == "\n"
 
 
 def _contradicts_itself(manifest: Json) -> str:
@@ -2116,7 +2148,10 @@ def _expected_files(bundle: Bundle, manifest: Json) -> set[str]:
 
 def check_sums(bundle: Bundle) -> None:
     """SHA256SUMS names every other file with its digest, each once. All other files must have been read by now."""
-    lines = bundle.read("SHA256SUMS").split(b"\n")
+    data = bundle.read("SHA256SUMS")
+    if data.count(b"\n") > LIMITS["files"]:
+        raise Damage("sums-differ", "SHA256SUMS", "more lines than files")
+    lines = data.split(b"\n")
     expected = {name: digest for name, (_, digest) in bundle.listed.items()} | bundle.digests
     expected.pop("SHA256SUMS", None)
     if lines.pop() != b"":
@@ -2234,7 +2269,7 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[Json]], t
         f'<p class="soft">And {grouped(total - len(rows))} more: see manifest.json.</p>\n' if total > len(rows) else ""
     )
     return (
-        f'<div class="scroll"><table>\n<caption>{caption}</caption>\n<thead><tr>{top}</tr></thead>\n'
+        f'<div class="scroll" tabindex="0"><table>\n<caption>{caption}</caption>\n<thead><tr>{top}</tr></thead>\n'
         f"<tbody>\n{''.join(lines)}</tbody>\n</table></div>\n{more}"
     )
 
@@ -2309,7 +2344,7 @@ def _logs_html(manifest: Json) -> str:
 
 PAGE_PROOF = """<h2 id="verify">How to verify</h2>
 <p>You need the verifier key of the organisation (it looks like <code>name+id+key</code>), and a verifier. Get both by another way than this bundle.</p>
-<pre>python3 verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'</pre>
+<pre tabindex="0">python3 -I verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'</pre>
 <p>The verifier needs Python 3.9 or later, nothing else, and no network. <code>verify.html</code> does the same in a browser. <code>VERIFYING.txt</code> says more, and how
 to do it with other people's tools.</p>
 <h3>What a verifier then has proven</h3>
@@ -2340,9 +2375,10 @@ Made at  {made_at}
    looks like  {origin}/logs/registry+0123abcd+AbCd...=  . Without it anybody could have made this bundle.
 
 2. Get the verifier from elsewhere too, if you can: `pip install answerable` brings `answerable-verify`. verify.py in this bundle is
-   the same program, if nobody changed it: one file of Python 3.9 that you can read. It needs no network.
+   the same program, if nobody changed it: one file of Python 3.9 or later that you can read. Take it out of the zip; it needs no
+   network and nothing that is installed.
 
-       python3 verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'
+       python3 -I verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'
 
    It says what is proven and what is not, and its exit code is
        0  verified    1  evidence of tampering    2  wrong usage    3  incomplete (also: no key was given)
@@ -2353,32 +2389,34 @@ Made at  {made_at}
    Witnesses whom you trust (C2SP tlog-policy):  --policy FILE
    A time-stamp authority that you trust:        --tsa CERT.pem
 
-3. Or with other people's tools. Unpack the bundle and go into its folder. {log} is one of its logs.
+3. Or with other people's tools. Unpack the bundle and go into its folder.
 
    The files are those that were listed:
 
        sha256sum -c SHA256SUMS
 
-   The checkpoint is signed, and each disclosed entry stands in its tree, at its index: with Go's golang.org/x/mod (sumdb/note,
-   sumdb/tlog). Save the program below as check.go, then:
+   Below, LOG is a log of this bundle:
 
-       go mod init check && go get golang.org/x/mod@latest
-       go run check.go logs/{log} '{origin}/logs/{log}+...THE VERIFIER KEY OF THIS LOG...'
+       LOG=logs/{log}
 
-   (The verifier key of each log is the same key under another name; `verify.py --json` prints it as "vkey".)
+   Its checkpoint is signed, and each disclosed entry stands in its tree, at its index: with Go's golang.org/x/mod (sumdb/note and
+   sumdb/tlog). Save the program below as check.go; the first line gets the module, once, from the network or from a mirror.
 
-   A time-stamp is of the checkpoint's text, which is all before the blank line: with OpenSSL.
+       go mod init check && go get golang.org/x/mod@v0.20.0
+       go run check.go "$LOG" 'THE VERIFIER KEY'
 
-       sed '/^$/,$d' logs/{log}/checkpoint > text
-       openssl ts -verify -in logs/{log}/timestamps/000000.tsr -data text -CAfile AUTHORITY.pem
+   A time-stamp, where there is one, is of the checkpoint's text, which is all before the blank line: with OpenSSL.
+
+       sed '/^$/,$d' "$LOG/checkpoint" > text
+       openssl ts -verify -in "$LOG/timestamps/000000.tsr" -data text -CAfile AUTHORITY.pem
 
    A content is what was committed to: of a line in parts/*.ndjson, SHA-256 of the 32 bytes of "key" and the bytes of the content is
    what the entry at this index holds in body.commitments (or in body.state, body.reason).
 
-   Everything is a public format: logs/{log}/checkpoint a C2SP tlog-checkpoint, logs/{log}/tile the C2SP tlog-tiles that the proof
-   takes, logs/{log}/entries/*.ndjson entries (SHA-256 of a zero byte and the line without its newline is the leaf hash), at the
-   indexes that logs/{log}/disclosed lists as "first count". Any other client of these formats will do, such as the Python
-   package sigstore.
+   Everything is a public format: LOG/checkpoint is a C2SP tlog-checkpoint, LOG/tile are the C2SP tlog-tiles that the proof takes,
+   LOG/entries/*.ndjson are the entries (SHA-256 of a zero byte and a line without its newline is a leaf hash), at the indexes that
+   LOG/disclosed lists as "first count". One key signs for all logs of the organisation, under the name of each (first line of its
+   checkpoint). Any other client of these formats will do, such as the Python package sigstore.
 
 ---------------------------------------------------------------- check.go
 {go}----------------------------------------------------------------
@@ -2386,11 +2424,14 @@ Made at  {made_at}
 What a verdict means, and what no log can prove: docs/verifying-a-bundle.md and docs/what-is-proven.md of Answerable.
 """
 
-GO_PROGRAM = """// Checks a log of an evidence bundle with golang.org/x/mod alone: go run check.go FOLDER VKEY
+GO_PROGRAM = r"""// Checks a log of an evidence bundle with golang.org/x/mod alone: go run check.go FOLDER VKEY
 package main
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -2405,8 +2446,8 @@ import (
 
 type folder string
 
-func (f folder) Height() int                        { return 8 }
-func (f folder) SaveTiles([]tlog.Tile, [][]byte)    {}
+func (f folder) Height() int                     { return 8 }
+func (f folder) SaveTiles([]tlog.Tile, [][]byte) {}
 func (f folder) ReadTiles(want []tlog.Tile) ([][]byte, error) {
 	var found [][]byte
 	for _, tile := range want {
@@ -2420,6 +2461,20 @@ func (f folder) ReadTiles(want []tlog.Tile) ([][]byte, error) {
 	return found, nil
 }
 
+// key is the verifier key under the name of a log: one key signs for all logs of an installation.
+func key(vkey, origin string) (note.Verifier, error) {
+	parts := strings.SplitN(vkey, "+", 3)
+	if len(parts) != 3 || strings.Split(parts[0], "/logs/")[0] != strings.Split(origin, "/logs/")[0] {
+		return nil, errors.New("a key of another installation")
+	}
+	public, err := base64.StdEncoding.DecodeString(parts[2])
+	if err != nil {
+		return nil, err
+	}
+	id := sha256.Sum256(append([]byte(origin+"\n"), public...))
+	return note.NewVerifier(fmt.Sprintf("%s+%x+%s", origin, id[:4], parts[2]))
+}
+
 func must(err error) {
 	if err != nil {
 		log.Fatal("NOT VERIFIED: ", err)
@@ -2427,10 +2482,17 @@ func must(err error) {
 }
 
 func main() {
+	if len(os.Args) != 3 {
+		log.Fatal("go run check.go FOLDER VKEY")
+	}
 	where := os.Args[1]
-	verifier, err := note.NewVerifier(os.Args[2])
-	must(err)
 	data, err := os.ReadFile(filepath.Join(where, "checkpoint"))
+	must(err)
+	origin := strings.Split(string(data), "\n")[0]
+	if !strings.HasSuffix(origin, "/logs/"+filepath.Base(where)) {
+		log.Fatal("NOT VERIFIED: a checkpoint of another log")
+	}
+	verifier, err := key(os.Args[2], origin)
 	must(err)
 	opened, err := note.Open(data, note.VerifierList(verifier))
 	must(err)
@@ -2439,9 +2501,6 @@ func main() {
 	must(err)
 	root, err := tlog.ParseHash(lines[2])
 	must(err)
-	if lines[0] != verifier.Name() {
-		log.Fatal("NOT VERIFIED: a checkpoint of another log")
-	}
 	reader := tlog.TileHashReader(tlog.Tree{N: size, Hash: root}, folder(where))
 
 	var indexes []int64
@@ -2516,7 +2575,7 @@ class Book:
     def __init__(self) -> None:
         self._new: List[bytes] = []
         self._runs: List[Tuple[int, int]] = []
-        self._spool = tempfile.SpooledTemporaryFile(max_size=64 << 20)
+        self._spool = tempfile.SpooledTemporaryFile(max_size=16 << 20)
 
     def add(self, identifier: str, what: int, absent: int = 0) -> None:
         """Note something of an id, which is a uuid."""
@@ -2565,12 +2624,15 @@ def lines_of(bundle: Bundle, names: Sequence[str], limit: int, code: str) -> Ite
             outer = bundle.clock.enter("lines")
             lines = (rest + data).split(b"\n")
             rest = lines.pop()
+            fitting = lines
+            if lines and max(map(len, lines)) > limit:
+                fitting = lines[: next(at for at, line in enumerate(lines) if len(line) > limit)]
             bundle.clock.enter(outer)
-            if len(rest) > limit:
-                raise Damage(code, f"{name}:{number + len(lines)}", "a line is too long")
-            if lines:
-                yield name, number, lines
-                number += len(lines)
+            if fitting:
+                yield name, number, fitting
+                number += len(fitting)
+            if len(fitting) < len(lines) or len(rest) > limit:
+                raise Damage(code, f"{name}:{number}", "a line is too long")
         if rest or number == 1:
             raise Damage(code, f"{name}:{number}", "the last line does not end")
 
@@ -2725,7 +2787,7 @@ class Log:
         runs = self.runs()
         index, end = next(runs, (-1, -1))
         names = self.bundle.numbered(f"{self.place}/entries", ".ndjson")
-        for name, number, lines in lines_of(self.bundle, names, LIMITS["entry"], "entries-malformed"):
+        for name, number, lines in lines_of(self.bundle, names, LIMITS["line"], "entries-malformed"):
             outer = self.bundle.clock.enter("leaves")
             hashes = leaf_hashes(lines)
             self.bundle.clock.enter(outer)
@@ -2746,8 +2808,10 @@ class Log:
         outer = self.bundle.clock.enter("leaves")
         tile, at = self.tile(0, index // WIDTH), 32 * (index % WIDTH)
         if tile is None:
+            # nothing here can be proven, and whoever says that there are more entries than tiles gets no time for it
             self._miss(0, index // WIDTH)
-        elif tile[at : at + 32 * len(hashes)] != b"".join(hashes):
+            raise Damage("tile-missing", f"{self.place}/entries", f"from index {grouped(index)} on nothing is checked")
+        if tile[at : at + 32 * len(hashes)] != b"".join(hashes):
             for offset, found in enumerate(hashes):
                 if tile[at + 32 * offset : at + 32 * offset + 32] != found:
                     self.report.add("entry-altered", f"{name}:{number + offset}", f"index {grouped(index + offset)}")
@@ -2836,9 +2900,9 @@ class Contents:
     def __init__(self, bundle: Bundle, logs: Sequence[Log]) -> None:
         self.bundle, self.report = bundle, bundle.report
         self._numbers = {log.name: log.number for log in logs}
+        self.disclosed = self._wrong = 0
         self._parts = self._read()
         self._next = next(self._parts, None)
-        self.disclosed = 0
 
     def _read(self) -> Iterator[Part]:
         names, before = self.bundle.numbered("parts", ".ndjson"), (-1, -1, -1)
@@ -2849,19 +2913,29 @@ class Contents:
                     try:
                         part = self._parse(line, place)
                     except Malformed as error:
-                        self.report.add("part-malformed", place, str(error))
+                        self._refuse("part-malformed", place, str(error))
+                        self._require_patience(place)
                         continue
                     order = (part.log, part.leaf, ALL_PARTS.index(part.name))
                     if order <= before:
                         raise Damage("part-malformed", place, "out of order")
                     before = order
                     yield part
+                    self._require_patience(place)
         except Damage as damage:
             self.report.add(*damage.finding)
 
+    def _require_patience(self, place: str) -> None:
+        if self._wrong > LIMITS["wrong parts"]:
+            raise Damage("part-malformed", place, "too many lines are wrong: no more are read")
+
+    def _refuse(self, code: str, place: str, detail: str = "") -> None:
+        self._wrong += 1
+        self.report.add(code, place, detail)
+
     def _parse(self, line: bytes, place: str) -> Part:
         try:
-            row = read_json(line.decode("utf-8"))
+            row = read_json(line.decode("utf-8"), LIMITS["part values"])
         except UnicodeDecodeError:
             raise Malformed("not UTF-8") from None
         form = "text" if isinstance(row, dict) and "text" in row else "base64"
@@ -2887,7 +2961,7 @@ class Contents:
             if (self._next.log, self._next.leaf) == (log, index):
                 found.append(self._next)
             else:
-                self.report.add("part-unknown", self._next.place)
+                self._refuse("part-unknown", self._next.place)
             self._next = next(self._parts, None)
         self.bundle.clock.enter(outer)
         return found
@@ -2895,7 +2969,7 @@ class Contents:
     def end(self) -> None:
         """Whatever is left belongs to no disclosed entry."""
         while self._next is not None:
-            self.report.add("part-unknown", self._next.place)
+            self._refuse("part-unknown", self._next.place)
             self._next = next(self._parts, None)
 
     def open(self, parts: List[Part], kind: str, body: Json) -> set[str]:
@@ -2931,31 +3005,42 @@ class Contents:
 
 # --- the answer -------------------------------------------------------------------------------------------------------
 class Source:
-    """The numbers of one source."""
+    """The numbers of one source: 8 bytes each, in runs that are merged when they are needed in order."""
+
+    RUN = 1 << 18
 
     def __init__(self) -> None:
-        self.numbers = array("q")
+        self.count = 0
+        self._runs = [array("q")]
+
+    def add(self, number: int) -> None:
+        self.count += 1
+        self._runs[-1].append(number)
+        if len(self._runs[-1]) >= self.RUN:
+            self._runs[-1] = array("q", sorted(self._runs[-1]))
+            self._runs.append(array("q"))
 
     def summary(self, source: str) -> Json:
-        """What the manifest says of a source."""
-        numbers = sorted(self.numbers)
+        """What the manifest says of a source. Of more gaps than a manifest can name it does not list all."""
         missing: List[List[int]] = []
         twice: List[int] = []
-        for one, other in zip(numbers, numbers[1:]):
-            if other == one:
-                if not twice or twice[-1] != one:
+        first = one = None
+        total = 0
+        for other in heapq.merge(*self._runs[:-1], sorted(self._runs[-1])):
+            if one is None:
+                first = other
+            elif other == one:
+                if (not twice or twice[-1] != one) and len(twice) <= LIMITS["lines"]:
                     twice.append(one)
             elif other > one + 1:
-                missing.append([one + 1, other - 1])
+                total += other - one - 1
+                if len(missing) <= LIMITS["lines"]:
+                    missing.append([one + 1, other - 1])
+            one = other
         return {
-            "source": source,
-            "first_seq": numbers[0],
-            "last_seq": numbers[-1],
-            "decisions": len(numbers),
-            "missing": missing,
-            "missing_count": sum(last - first + 1 for first, last in missing),
-            "twice": twice,
-        }
+            "source": source, "first_seq": first, "last_seq": one, "decisions": self.count,
+            "missing": missing, "missing_count": total, "twice": twice,
+        }  # fmt: skip
 
 
 class Answer:
@@ -3003,7 +3088,7 @@ class Answer:
         source, number = body.get("source_id"), body.get("source_seq")
         if source is not None and number is not None and self.question["kind"] == "range":
             if source in self.sources:
-                self.sources[source].numbers.append(number)
+                self.sources[source].add(number)
             else:
                 self.others.add("sources")
         absent = 0
@@ -3070,10 +3155,9 @@ class Answer:
         before = ""
         for claimed in self.manifest["sources"] or ():
             source = claimed["source"]
-            numbers = self.sources[source].numbers
             if source <= before:
                 report.add("manifest-differs", "manifest.json", f"sources.{source}: not in order")
-            elif not numbers:
+            elif not self.sources[source].count:
                 report.add("manifest-differs", "manifest.json", f"sources.{source}: it has no decision")
             else:
                 derived = self.sources[source].summary(source)
@@ -3094,10 +3178,23 @@ def _brief(claimed: Json, derived: Json) -> Tuple[Json, Json]:
     return f"another number {at + 1}", "not that"
 
 
+def _text(value: Json) -> Optional[str]:
+    return value if isinstance(value, str) else None
+
+
 def brief_of(body: Json, *names: str) -> Json:
     """Some members of an entry, without what is longer than any of them can be: entries are kept until the end."""
     found = {name: body[name] for name in names if name in body}
-    return {name: value if len(json.dumps(value)) <= 1000 else "too long" for name, value in found.items()}
+    return {name: value if _weight(value) <= 1000 else "too long" for name, value in found.items()}
+
+
+def _weight(value: Json) -> int:
+    """About how long a value is: of a text its UTF-16 units, so that a browser counts the same."""
+    if isinstance(value, str):
+        return len(value) + sum(char > "\uffff" for char in value)
+    if isinstance(value, list):
+        return 1 + sum(map(_weight, value))
+    return 1 + sum(_weight(name) + _weight(each) for name, each in value.items()) if isinstance(value, dict) else 1
 
 
 # --- reading the entries ----------------------------------------------------------------------------------------------
@@ -3167,7 +3264,7 @@ class Reading:
         if log.is_system or not isinstance(name, str) or name not in self.logs:
             return
         known = self.announced.setdefault(name, (log.number, index, brief_of(body, "system", "origin")))
-        if any(known[2].get(each) != body.get(each) for each in ("system", "origin")):
+        if any(_text(known[2].get(each)) != _text(body.get(each)) for each in ("system", "origin")):
             log.report.add("log-unannounced", place, "announced twice, differently")
 
     def _closure(self, log: Log, index: int, entry: Json, place: str) -> None:
@@ -3339,6 +3436,7 @@ class Check:
         self.reading = Reading(manifest, self.logs, self.contents, self.answer)
         given = [key.public for key in options.keys if self._is_ours(key)]
         self.trust = Trust(given)
+        self.compared: set[int] = set()  # logs whose heads the caller kept
 
     def _is_ours(self, key: Key) -> bool:
         found = LOG_NAME.fullmatch(key.name)
@@ -3630,6 +3728,7 @@ class Check:
             elif root != head.root:
                 self.report.add("head-forked", place, f"{log.origin} at {grouped(head.size)}")
             else:
+                self.compared.add(log.number)
                 self.report.proven.append(("p_head", {"log": log.title, "size": head.size}))
 
     def check_witnesses(self) -> bool:
@@ -3689,9 +3788,9 @@ class Check:
             elif found is not None and found.hex() == root:
                 self.report.proven.append(("p_record", {"log": log.title, "size": size}))
 
-    def check_timestamps(self) -> bool:
-        """Each time-stamp is one of its checkpoint. Out: whether one is by an authority that the caller knows."""
-        proven = False
+    def check_timestamps(self) -> set[int]:
+        """Each time-stamp is one of its checkpoint. Out: the logs with one by an authority that the caller knows."""
+        stamped: set[int] = set()
         for log in self.logs:
             for number in range(log.said["timestamps"]):
                 place = f"{log.place}/timestamps/{number:06d}.tsr"
@@ -3705,17 +3804,17 @@ class Check:
                     continue
                 facts = {"log": log.title, "at": stamp.at, "fingerprint": fingerprint(stamp.signer.whole)}
                 if known:
-                    proven = True
+                    stamped.add(log.number)
                     self.report.proven.append(("p_time", {**facts, "authority": facts["fingerprint"]}))
                 else:
                     self.report.add("timestamp-unknown", place)
                     self.report.not_proven.append(("n_tsa", facts))
-        if self.options.certificates and not proven:
+        if self.options.certificates and not stamped:
             self.report.add("timestamp-unproven", "")
-        return proven
+        return stamped
 
     # --- what is said -------------------------------------------------------------------------------------------------
-    def conclude(self, seen: bool, stamped: bool) -> None:
+    def conclude(self, seen: bool, stamped: set[int]) -> None:
         """Say what is proven and what is not. Of a bundle that contradicts itself nothing is."""
         report, answer = self.report, self.answer
         report.facts.update(bundle=self._bundle_facts(), logs=[self._log_facts(log) for log in self.logs])
@@ -3752,7 +3851,7 @@ class Check:
             self._say("p_quorum")
         self._say_not(is_range, seen, stamped)
 
-    def _say_not(self, is_range: bool, seen: bool, stamped: bool) -> None:
+    def _say_not(self, is_range: bool, seen: bool, stamped: set[int]) -> None:
         names = [] if self.trust.has_key else ["n_keys"]
         names += ["n_true", "n_sent", "n_time", "n_later" if is_range else "n_rest"]
         names += {"case": ["n_case"], "subject": ["n_subject"]}.get(self.manifest["question"]["kind"], [])
@@ -3761,6 +3860,12 @@ class Check:
         names += ["n_revoked"] if stamped else []
         withheld = sum(each["withheld"] for each in self.answer.parts.values())
         said: List[Tuple[str, Dict[str, Json]]] = [(name, {}) for name in [*names, "n_verifier"]]
+        for log in self.logs if stamped and not seen else ():
+            if log.number not in stamped and not (log.is_system and self._is_recorded(log, stamped)):
+                said.append(("n_unstamped", {"log": log.title}))
+        for log in self.logs if self.options.heads else ():
+            if log.number not in self.compared:
+                said.append(("n_head", {"log": log.title}))
         if withheld or self.report.counts.get("entries-withheld"):
             said.append(("n_withheld", {"count": withheld}))
         self.report.not_proven = said + self.report.not_proven
@@ -3851,9 +3956,9 @@ def compose(report: Report) -> List[Tuple[str, List[str]]]:
         lines += [fill(WORDS["figures_more"], answer)]
         lines += [f"{shown(name)}: {grouped(count)}" for name, count in sorted(answer["outcomes"].items())[:20]]
         sections.append((WORDS["head_answer"], lines))
-    keys = report.facts.get("keys", ())
-    named = [key for key in keys if not key["given"]]
-    fits = "head_fits" if named and len(named) == len(keys) else "head_proven"
+    # an announced key, to which one that was given leads, is as good as that one
+    named = report.facts.get("keys", ()) if report.counts.get("no-key") else ()
+    fits = "head_fits" if report.counts.get("no-key") else "head_proven"
     for heading, said in ((fits, report.proven), ("head_not_proven", report.not_proven)):
         if said:
             sections.append((WORDS[heading], [fill(WORDS[name], facts) for name, facts in said]))
@@ -3862,7 +3967,7 @@ def compose(report: Report) -> List[Tuple[str, List[str]]]:
         lines = _finding_lines(report, level)
         if lines and (level == TAMPERING or not tampered):
             sections.append((WORDS[heading], lines))
-    if fits == "head_fits":
+    if named:
         sections.append((WORDS["head_keys"], [f"{key['fingerprint']}  ({key['vkey']})" for key in named]))
     return sections
 
@@ -4022,8 +4127,7 @@ def verify_bundle(arguments: argparse.Namespace) -> int:
         report = check_bundle(container, options, progress)
         progress.end()
         kept: List[str] = []
-        has_key = any(key["given"] for key in report.facts.get("keys", ()))
-        if arguments.save_head and report.exit_code != TAMPERED and has_key:
+        if arguments.save_head and report.exit_code != TAMPERED and not report.counts.get("no-key"):
             kept = save_heads(report, container, arguments.save_head)
         elif arguments.save_head:
             kept = ["No head was kept: it would have to be signed by a key that you gave."]
@@ -4054,6 +4158,7 @@ def tell(report: Report, arguments: argparse.Namespace, kept: Sequence[str]) -> 
         for heading, lines in compose(report):
             sys.stdout.write(f"{heading}\n" + "".join(f"  {line}\n" for line in lines) + "\n")
         sys.stdout.write("".join(f"{line}\n" for line in kept) + verdict_line(report) + "\n")
+    sys.stdout.flush()
     return report.exit_code
 
 
@@ -4149,17 +4254,31 @@ def proof_parser() -> argparse.ArgumentParser:
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run the command. In: its arguments, else the process's. Out: the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    wants_json = "--json" in given
     try:
         if given[:1] == ["proof"]:
             return verify_proof(proof_parser().parse_args(given[1:]))
         return verify_bundle(bundle_parser().parse_args(given))
     except UsageError as error:
-        if wants_json:
-            empty = {**as_json(Report()), "verdict": VERDICTS[USAGE], "exit_code": USAGE, "error": str(error)}
-            sys.stdout.write(json.dumps(empty, indent=2, sort_keys=True) + "\n")
-        sys.stderr.write(f"NOT CHECKED. {error}\n")
+        return _not_checked(str(error), given)
+    except MemoryError:
+        return _not_checked("There is not memory enough on this machine.", given)
+    except BrokenPipeError:
+        # whoever reads has gone, so the interpreter has nobody to tell at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return USAGE
+    except KeyboardInterrupt:
+        return _not_checked("It was stopped.", given)
+    except Exception:  # noqa: BLE001  (a fault of this program: Python would exit with 1, which says "tampering" here)
+        traceback.print_exc()
+        return _not_checked("The verifier itself has failed. Please report what stands above.", given)
+
+
+def _not_checked(error: str, given: Sequence[str]) -> int:
+    if "--json" in given:
+        empty = {**as_json(Report()), "verdict": VERDICTS[USAGE], "exit_code": USAGE, "error": error}
+        sys.stdout.write(json.dumps(empty, indent=2, sort_keys=True) + "\n")
+    sys.stderr.write(f"NOT CHECKED. {error}\n")
+    return USAGE
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def auditor() -> Person:
     return make_person(auditor=True)
 
 
-def wanted(system: AISystem, **more: Any) -> dict[str, Any]:
+def wanted(system: AISystem, /, **more: Any) -> dict[str, Any]:
     return {"question": "range", "system": system.slug, "form": "bundle", "reason": "An audit."} | more
 
 
@@ -91,7 +91,7 @@ def test_a_repeat_with_its_key_is_the_same(system: AISystem, auditor: Person) ->
     first = post(me, EXPORTS, wanted(system, key=key), 201)
     assert post(me, EXPORTS, wanted(system, key=key), 201)["id"] == first["id"]
     refused = post(me, EXPORTS, wanted(system, key=key, form="csv"), 409)
-    assert refused["code"] == "export-key-taken"
+    assert refused["type"] == "/problems/export-key-taken"
     assert Export.objects.count() == 1
 
 
@@ -104,17 +104,17 @@ def test_refused_withdrawn_and_given_up(system: AISystem, auditor: Person) -> No
     assert post(me, f"{EXPORTS}/{second}/withdraw")["status"] == "withdrawn"
     third = post(me, EXPORTS, wanted(system), 201)["id"]
     assert post(me, f"{EXPORTS}/{third}/cancel")["status"] == "cancelled"
-    assert post(me, f"{EXPORTS}/{third}/cancel", status=409)["code"] == "export-not-open"
+    assert post(me, f"{EXPORTS}/{third}/cancel", status=409)["type"] == "/problems/export-not-open"
     assert me.get(f"{EXPORTS}?status=refused").json()["items"][0]["id"] == first
 
 
 def test_contents_are_asked_for_and_agreed_to_with_a_recent_factor(system: AISystem, auditor: Person) -> None:
     stale = as_person(auditor, proven=False)
-    assert post(stale, EXPORTS, wanted(system, parts=["input"]), 403)["code"] == "factor-not-fresh"
+    assert post(stale, EXPORTS, wanted(system, parts=["input"]), 403)["type"] == "/problems/factor-not-fresh"
     post(stale, EXPORTS, wanted(system), 201)
     export = ask(auditor, system, parts=["input"])
     dpo = as_person(make_person(dpo=True), proven=False)
-    assert post(dpo, f"{EXPORTS}/{export.pk}/approve", status=403)["code"] == "factor-not-fresh"
+    assert post(dpo, f"{EXPORTS}/{export.pk}/approve", status=403)["type"] == "/problems/factor-not-fresh"
 
 
 @pytest.mark.parametrize(

@@ -11,23 +11,20 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.utils import timezone
 
-from audit.models import Payload
-from audit.selectors import SealedDecision
 from config.ids import new_id
 from evidence.exports import bundle, storage
 from evidence.exports.models import Export
-from evidence.kinds import ERASURE_PERFORMED
 from evidence.services.checkpoints import record_checkpoints
 from governance.models import AISystem, Person
-from ledger.entries import SERVER, draft_entry
-from ledger.models import Checkpoint, Erasure
-from ledger.sealing import sealing
+from ledger.entries import SERVER
+from ledger.models import Checkpoint
 from ledger.selectors import latest_checkpoint, open_log
 from overrides.services.claiming import claim
 from overrides.services.deciding import Answer, submit
 from overrides.services.overriding import override_decision
 from tests.evidence.exports.verifying import require_verified, verdict_of
 from tests.factories.cases import attach, make_led_case
+from tests.factories.erasing import erase
 from tests.factories.exports import content_of, export_of, files_of, manifest_of, old_system
 from tests.factories.record import record_decision, record_many
 from tests.factories.register import actor_of, make_person, make_system
@@ -51,15 +48,6 @@ def system(owner: Person) -> AISystem:
 @pytest.fixture
 def auditor() -> Person:
     return make_person(auditor=True)
-
-
-def erase(decision: SealedDecision) -> None:
-    """As erasing does it: an entry, the permission, and nothing left."""
-    with sealing() as seal:
-        draft = draft_entry(kind=ERASURE_PERFORMED, actor=SERVER, at=timezone.now(), body={}, about_id=decision.id)
-        seal.add(decision.log_id, draft)
-        Erasure.objects.create(row_id=decision.id, entry_id=draft.id)
-        Payload.objects.filter(id=decision.id).update(**dict.fromkeys(Payload.ERASED_TOGETHER))
 
 
 def lines(files: dict[str, bytes], start: str) -> list[bytes]:
@@ -246,9 +234,10 @@ def test_a_subject_is_in_the_refs_part_alone(system: AISystem, auditor: Person) 
     assert naming == ["parts/000000.ndjson"]
 
 
+@pytest.mark.committing
 def test_what_was_erased_is_counted_as_erased(system: AISystem, auditor: Person, tmp_path: Path) -> None:
     one, two = record_decision(system), record_decision(system)
-    erase(one)
+    erase(one.id)
     made = export_of(auditor, system, parts=["input", "output", "explanation"])
     require_verified(made, tmp_path)
     assert manifest_of(made)["parts"]["input"] == {"disclosed": 1, "withheld": 0, "erased": 1}
@@ -261,7 +250,7 @@ def test_an_erasure_after_the_times_is_shown_beside_the_range(
 ) -> None:
     old = record_decision(system, at=timezone.now() - 5 * HOUR)
     record_decision(system, at=timezone.now() - 3 * HOUR)
-    erase(old)
+    erase(old.id)
     made = export_of(auditor, system, since=timezone.now() - 6 * HOUR, until=timezone.now() - 4 * HOUR)
     assert manifest_of(made)["parts"]["input"] == {"disclosed": 0, "withheld": 0, "erased": 1}
     require_verified(made, tmp_path)
@@ -370,7 +359,8 @@ def test_files_of_lines_end_at_their_size(
 
 def test_the_sums_are_as_sha256sum_checks_them(system: AISystem, auditor: Person) -> None:
     files = files_of(export_of(auditor, system))
-    sums = dict(reversed(line.split("  ", 1)) for line in files.pop("SHA256SUMS").decode().splitlines())
+    lines = [line.split("  ", 1) for line in files.pop("SHA256SUMS").decode().splitlines()]
+    sums = {name: digest for digest, name in lines}
     assert sums == {name: sha256(data).hexdigest() for name, data in files.items()}
 
 

@@ -1,7 +1,9 @@
 """`manage.py export`: in somebody's name, into a folder, with an exit code that says whether it is whole."""
 
+import errno
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +149,31 @@ def test_a_folder_that_is_none_is_told_before_anybody_types(auditor: Person, tmp
     with pytest.raises(CommandError, match="no folder") as refusal:
         run(auditor, tmp_path / "nowhere", "--system=credit")
     assert refusal.value.returncode == 2
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_head_that_cannot_be_read_is_told_before_anybody_types(
+    system: AISystem, auditor: Person, tmp_path: Path, content: bytes | None
+) -> None:
+    head = tmp_path / "head"
+    if content is not None:
+        head.write_bytes(content)
+    with pytest.raises(CommandError, match="cannot be read") as refusal:
+        run(auditor, tmp_path, "--system=credit", f"--head={head}")
+    assert refusal.value.returncode == 2
+    assert not Export.objects.exists()
+
+
+def test_where_there_is_no_room_for_it_the_file_is_still_to_be_had(
+    system: AISystem, auditor: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: Any) -> Iterator[bytes]:
+        yield b"PK"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(command, "fetch", full)
+    with pytest.raises(CommandError, match="No space left") as refusal:
+        run(auditor, tmp_path, "--system=credit")
+    assert refusal.value.returncode == 1
+    assert not list(tmp_path.glob("*credit*"))
+    assert str(Export.objects.get(status="finished").pk) in str(refusal.value)

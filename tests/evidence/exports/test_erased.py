@@ -1,6 +1,5 @@
 """What is erased after an export read it: no file of ours holds it any more, and none is finished with it."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -10,26 +9,23 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from audit.selectors import SealedDecision
 from evidence.exports import storage, watching
 from evidence.exports.models import Export, ExportWork
 from evidence.exports.sweeping import clear_up, forget_erased
-from evidence.kinds import ERASURE_PERFORMED
+from governance.acts import Role
 from governance.models import AISystem, Person
-from ledger.entries import SERVER, draft_entry
-from ledger.models import Entry, Erasure, Particulars
-from ledger.sealing import sealing
-from ledger.selectors import open_log
-from overrides.models import Override
+from ledger.models import Entry
 from overrides.services.overriding import override_decision
-from tests.evidence.exports.test_bundle import erase
 from tests.evidence.exports.test_running import on_entry
-from tests.evidence.exports.verifying import require_verified
+from tests.evidence.exports.verifying import require_verified, verdict_of
+from tests.factories.erasing import agreed, erase, erase_words, put_in_force
 from tests.factories.exports import agree, ask, export_of, files_of, make, manifest_of, old_system
 from tests.factories.record import record_decision, record_many
-from tests.factories.register import actor_of, make_person
+from tests.factories.register import actor_of, give_role, make_person
 from tests.factories.versions import owner_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("erasing_alone")]
 Status = Export.Status
 
 
@@ -43,14 +39,10 @@ def auditor() -> Person:
     return make_person(auditor=True)
 
 
-def erase_texts(system: AISystem, row_ids: Iterable[Any]) -> None:
-    """All versions of what was written in these rows, as erasing does it."""
-    with sealing() as seal:
-        for version in Particulars.objects.filter(row_id__in=list(row_ids)):
-            draft = draft_entry(kind=ERASURE_PERFORMED, actor=SERVER, at=timezone.now(), body={}, about_id=version.pk)
-            seal.add(open_log(system.pk).id, draft)
-            Erasure.objects.create(row_id=version.pk, entry_id=draft.id)
-            Particulars.objects.filter(pk=version.pk).update(secret=None, data=None)
+@pytest.fixture
+def erasing_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the storage were away meanwhile: files that hold what is erased are found later, by those who look."""
+    monkeypatch.setattr("evidence.erasure.files.forget_erased_by", lambda entry_ids: True)
 
 
 @pytest.mark.parametrize("form", ["bundle", "csv", "ndjson"])
@@ -58,7 +50,7 @@ def test_a_finished_file_that_holds_it_goes_at_once(system: AISystem, auditor: P
     decision = record_decision(system, parts={"input": "zq-erase-me", "output": 1})
     made = export_of(auditor, system, form=form, parts=["input"])
     assert b"zq-erase-me" in b"".join(files_of(made).values())
-    erase(decision)
+    erase(decision.id)
     client = Client()
     client.force_login(auditor)
     assert client.get(f"/admin/exports/{made.pk}/file").status_code == HTTPStatus.GONE, "before anybody deleted it"
@@ -79,17 +71,17 @@ def test_files_that_do_not_hold_it_stay(system: AISystem, auditor: Person) -> No
         export_of(auditor, system, parts=["input"], until=now - timedelta(hours=1)),
         export_of(auditor, question="decision", decision_id=old.id, parts=["input", "reason"]),
     ]
-    erase(new)
+    erase(new.id)
     assert forget_erased() == 0
     assert {Export.objects.get(pk=each.pk).status for each in kept} == {Status.FINISHED}
-    erase(old)
+    erase(old.id)
     assert forget_erased() == 2
 
 
 @pytest.mark.committing
 def test_what_was_erased_before_it_was_made_is_no_reason(system: AISystem, auditor: Person) -> None:
     """It is within the ten minutes that are looked through again; the file never held it."""
-    erase(record_decision(system))
+    erase(record_decision(system).id)
     record_decision(system)
     made = export_of(auditor, system, parts=["input"])
     assert forget_erased() == 0
@@ -105,13 +97,14 @@ def test_texts_that_people_wrote_go_too(system: AISystem, auditor: Person) -> No
     made = export_of(auditor, question="decision", decision_id=decision.id, parts=["particulars", "reason"])
     assert b"zq-note" in b"".join(files_of(made).values())
     plain = export_of(auditor, question="decision", decision_id=decision.id, parts=["output"])
-    erase_texts(system, Override.objects.values_list("pk", flat=True))
+    erase_words("zq-note")
     assert forget_erased() == 1
     made.refresh_from_db()
     plain.refresh_from_db()
     assert (made.status, plain.status) == (Status.EXPIRED, Status.FINISHED)
 
 
+@pytest.mark.committing
 def test_one_that_is_being_made_is_begun_anew_and_holds_nothing_of_it(
     system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -125,7 +118,7 @@ def test_one_that_is_being_made_is_begun_anew_and_holds_nothing_of_it(
     def erase_then_put(*args: Any) -> None:
         monkeypatch.setattr(storage, "put", write)
         assert b"zq-erase-me" in args[1].read_bytes(), "it was read before"
-        erase(decision)
+        erase(decision.id)
         write(*args)
 
     monkeypatch.setattr(storage, "put", erase_then_put)
@@ -139,6 +132,7 @@ def test_one_that_is_being_made_is_begun_anew_and_holds_nothing_of_it(
     require_verified(made, tmp_path)
 
 
+@pytest.mark.committing
 def test_the_sweep_stops_one_that_is_being_made(
     system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +142,7 @@ def test_the_sweep_stops_one_that_is_being_made(
     export = agree(ask(auditor, system, parts=["input"]))
 
     def sweep() -> None:
-        erase(decision)
+        erase(decision.id)
         assert forget_erased() == 1
 
     on_entry(monkeypatch, 1, sweep)
@@ -165,5 +159,85 @@ def test_each_erasure_is_looked_at_once_and_late_commits_are_not_missed(
     work = ExportWork.objects.get(export=made)
     assert work.looked_at is not None
     ExportWork.objects.filter(pk=work.pk).update(looked_at=timezone.now() + timedelta(minutes=9))
-    erase(decision)  # as if its transaction had begun nine minutes before it was committed
+    erase(decision.id)  # as if its transaction had begun nine minutes before it was committed
     assert forget_erased() == 1
+
+
+# --- restricted -------------------------------------------------------------------------------------------------------
+def restrict(*decisions: SealedDecision) -> None:
+    agreed(kind="decision", decision_ids=[each.id for each in decisions])
+
+
+@pytest.mark.parametrize("form", ["bundle", "csv", "ndjson"])
+def test_what_is_restricted_leaves_with_no_export_and_it_says_so(
+    system: AISystem, auditor: Person, form: str, tmp_path: Path
+) -> None:
+    barred, free = (record_decision(system, parts={"input": f"zq-{n}", "output": n}) for n in ("barred", "free"))
+    owner = actor_of(owner_of(system))
+    for each in (barred, free):
+        override_decision(
+            actor=owner, decision_id=each.id, outcome="no", reason_code="other", note=f"zq-note-{each.id}"
+        )
+    restrict(barred)
+    words = ["particulars", "reason"] if form == "bundle" else []
+    made = export_of(auditor, system, form=form, parts=["input", *words])
+    text = b"".join(files_of(made).values())
+    assert (b"zq-free" in text, b"zq-barred" in text) == (True, False)
+    assert (f"zq-note-{free.id}".encode() in text) is (form == "bundle")
+    assert f"zq-note-{barred.id}".encode() not in text
+    assert (made.is_whole, made.left_out) == (False, ["restricted"])
+    assert "INCOMPLETE" in made.file_name
+    assert manifest_of(made)["parts"]["input"] == {"disclosed": 1, "withheld": 1, "erased": 0}
+    if form == "bundle":
+        report = verdict_of(made, tmp_path)
+        assert (report["exit_code"], report["verdict"]) == (3, "incomplete")
+
+
+def test_a_file_that_holds_what_was_restricted_since_goes_too(system: AISystem, auditor: Person) -> None:
+    decision = record_decision(system, parts={"input": "zq", "output": 1})
+    other = record_decision(system)
+    held = export_of(auditor, system, parts=["input"])
+    kept = [
+        export_of(auditor, system),
+        export_of(auditor, question="decision", decision_id=other.id, parts=["input"]),
+    ]
+    restrict(decision)
+    client = Client()
+    client.force_login(auditor)
+    assert client.get(f"/admin/exports/{held.pk}/file").status_code == HTTPStatus.GONE, "before anybody deleted it"
+    assert forget_erased() == 1
+    held.refresh_from_db()
+    assert (held.status, held.failure) == (Status.EXPIRED, "restricted")
+    assert {Export.objects.get(pk=each.pk).status for each in kept} == {Status.FINISHED}
+    again = export_of(auditor, system, parts=["input"])
+    assert forget_erased() == 0, "what was left out of it is no reason"
+    assert again.left_out == ["restricted"]
+
+
+def test_whoever_reads_what_is_restricted_takes_it_out(system: AISystem, auditor: Person) -> None:
+    decision = record_decision(system, parts={"input": "zq-barred", "output": 1})
+    restrict(decision)
+    give_role(auditor, Role.DPO)
+    made = export_of(auditor, system, parts=["input"])
+    assert (made.is_whole, b"zq-barred" in b"".join(files_of(made).values())) == (True, True)
+    assert forget_erased() == 0
+
+
+def test_one_that_is_being_made_when_it_is_restricted_is_begun_anew_once(
+    system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_in_force("payloads", system, floor=365)
+    decision = record_decision(system, parts={"input": "zq-restricted", "output": 1})
+    export = agree(ask(auditor, system, parts=["input"]))
+    write = storage.put
+
+    def restrict_then_put(*args: Any) -> None:
+        monkeypatch.setattr(storage, "put", write)
+        agreed(kind="decision", decision_ids=[decision.id])
+        write(*args)
+
+    monkeypatch.setattr(storage, "put", restrict_then_put)
+    assert make(export).status == Status.QUEUED
+    made = make(export)
+    assert (made.status, made.is_whole, made.left_out) == (Status.FINISHED, False, ["restricted"])
+    assert b"zq-restricted" not in b"".join(files_of(made).values())

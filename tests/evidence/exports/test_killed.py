@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -40,7 +40,7 @@ KILLED = -9
 
 
 @pytest.fixture
-def workers(database_url: str, export_folder: Path) -> Iterator[Any]:
+def workers(database_url: str, export_folder: Path) -> Callable[[str], int]:
     """Starts a worker that dies where it is told; its exit code."""
     env = os.environ | {
         "ANSWERABLE_DATABASE_URL": database_url,
@@ -77,8 +77,9 @@ def made_at_once(export: Export, plan: Plan, folder: Path) -> bytes:
     places = list(ExportPlace.objects.filter(export=export))
     assert places, "what it holds is still written down"
     folder.mkdir()
-    work, _ = ExportWork.objects.get_or_create(export=export, defaults={"worker": new_id()})
-    watch = Watch(export=export, worker=work.worker, pace=ALONE)
+    worker = new_id()
+    work, _ = ExportWork.objects.update_or_create(export=export, defaults={"worker": worker})
+    watch = Watch(export=export, worker=worker, pace=ALONE)
     kind = BundleMaker if export.form == "bundle" else TableMaker
     with ZipWriter(folder, dos_time=dos_time(*plan.made_at.timetuple()[:6])) as writer:
         kind(export, plan, writer, watch).make()
@@ -142,6 +143,7 @@ def test_what_is_recorded_meanwhile_is_in_none_of_it(export: Export, workers: An
     """The log grows; what the export holds was decided once."""
     assert workers("write:5") == KILLED
     size = plan_of(export).logs[0].tree_size
+    assert export.system_id
     record_many(AISystem.objects.get(pk=export.system_id), 50)
     assert workers("never") == 0
     made = Export.objects.get(pk=export.pk)

@@ -53,10 +53,10 @@ def test_it_is_put_there_fetched_in_parts_and_deleted(store: Store, auditor: Per
     client = Client()
     client.force_login(auditor)
     address = f"/admin/exports/{made.pk}/file"
-    assert client.get(address).getvalue() == data  # type: ignore[attr-defined]
+    assert client.get(address).getvalue() == data
     answer = client.get(address, headers={"Range": "bytes=100-299"})
-    assert (answer.status_code, answer.getvalue()) == (206, data[100:300])  # type: ignore[attr-defined]
-    assert client.get(address, headers={"Range": f"bytes={len(data) - 5}-"}).getvalue() == data[-5:]  # type: ignore[attr-defined]
+    assert (answer.status_code, answer.getvalue()) == (206, data[100:300])
+    assert client.get(address, headers={"Range": f"bytes={len(data) - 5}-"}).getvalue() == data[-5:]
     Export.objects.filter(pk=made.pk).update(expires_at=made.asked_at)
     assert expire_exports() == 1
     assert not store.objects
@@ -71,7 +71,11 @@ def test_a_large_file_goes_there_in_pieces_and_each_is_a_sign_of_life(
     record_many(system, 12, parts={"input": "x" * 1_000_000, "output": 1})
 
     def counted(export: Export, path: Any, beat: Any) -> None:
-        put(export, path, lambda: beats.append(1) or beat())
+        def counting() -> None:
+            beats.append(1)
+            beat()
+
+        put(export, path, counting)
 
     monkeypatch.setattr(storage, "put", counted)
     made = export_of(auditor, system, parts=["input"])
@@ -79,7 +83,7 @@ def test_a_large_file_goes_there_in_pieces_and_each_is_a_sign_of_life(
     assert made.size > 12_000_000
     assert any("partNumber=3" in path for _, path in store.asked)
     assert content_of(made) == next(iter(store.objects.values()))
-    assert len(beats) > 10
+    assert len(beats) >= 3
 
 
 def test_while_it_is_away_it_is_tried_again_and_downloads_say_so(store: Store, auditor: Person) -> None:

@@ -45,7 +45,7 @@ def test_times_are_read_from_where_they_stand() -> None:
     system = old_system()
     decision = record_decision(system, at=at(5))
     log = open_log(system.pk)
-    entry = Entry.objects.get(pk=decision.id)
+    entry = Entry.objects.get(id=decision.id)
     assert bytes(entry.data)[DECISION_AT : DECISION_AT + 27] == timestamp(at(5)).encode()
     assert [at_of(log.id, index).decode() for index in range(len(times_of(system)))] == times_of(system)
     with pytest.raises(LookupError):

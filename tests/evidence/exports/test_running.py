@@ -53,7 +53,7 @@ def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sign of life, a mark and a question about rights after each piece, and pieces of 64 entries."""
     for name in ("BEAT_EVERY", "MARK_EVERY", "ASK_EVERY"):
         monkeypatch.setattr(watching, name, 0.0)
-    monkeypatch.setattr("evidence.exports.reading.BYTES_AT_ONCE", 10_000)
+    monkeypatch.setattr(reading, "MOST", 64)
 
 
 def kinds(export: Export) -> list[str]:
@@ -255,7 +255,7 @@ def test_a_record_that_does_not_fit_together_is_not_exported(
 
     def damaged(query: str, values: Any) -> Any:
         found = fetched(query, values)
-        if query != reading.ENTRIES:
+        if query not in (reading.ENTRIES, reading.PLACES):
             return found
         return [(data and data.replace(b"approved", b"rejected", 1), hashes) for data, hashes in found]
 
@@ -269,7 +269,7 @@ def test_a_part_that_opens_no_commitment_is_not_exported(system: AISystem, audit
     decision = record_decision(system)
     export = agree(ask(auditor, system, parts=["output"]))
     with pytest.MonkeyPatch.context() as patch:
-        fetched = parts.fetched
+        fetched = reading.fetched
         patch.setattr(
             parts,
             "fetched",

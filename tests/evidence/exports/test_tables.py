@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.entries import read_entry
+from audit.selectors import PARTS as PAYLOAD_PARTS
 from config.ids import new_id
-from evidence.exports.contents import PAYLOAD_PARTS
 from evidence.exports.models import Export
 from evidence.exports.ocsf import _number, canonical
 from evidence.exports.rows import COLUMNS, _contents, _plain
@@ -26,7 +26,7 @@ from ledger.tlog import leaf_hash
 from overrides.services.claiming import claim
 from overrides.services.overriding import override_decision
 from tests.evidence.exports.ocsf_rules import problems_of
-from tests.evidence.exports.test_bundle import erase
+from tests.factories.erasing import erase
 from tests.factories.exports import export_of, files_of, manifest_of, old_system
 from tests.factories.record import record_decision, record_many
 from tests.factories.register import actor_of, make_person, make_system
@@ -66,7 +66,7 @@ def rows_of(export: Export) -> list[dict[str, str]]:
 def test_every_decision_is_in_it_once(system: AISystem, auditor: Person, form: str) -> None:
     record_many(system, 700)
     made = export_of(auditor, system, form=form)
-    found = lines_of(made) if form != "csv" else rows_of(made)
+    found: list[Any] = rows_of(made) if form == "csv" else lines_of(made)
     assert len(found) == 700 == made.decisions == manifest_of(made)["answer"]["decisions"]
     ids = {
         each["metadata"]["uid"] if form == "ocsf" else each["entry"]["id"] if form == "ndjson" else each["id"]
@@ -133,7 +133,7 @@ def test_overridden_and_erased_decisions_are_marked(system: AISystem, auditor: P
     override_decision(
         actor=actor_of(owner_of(system)), decision_id=overridden.id, outcome="refused", reason_code="other", note="No."
     )
-    erase(erased)
+    erase(erased.id)
     made = export_of(auditor, system, form=form)
     found: dict[str, tuple[Any, Any]] = {}
     if form == "ndjson":
@@ -154,7 +154,7 @@ def test_overridden_and_erased_decisions_are_marked(system: AISystem, auditor: P
 def test_a_line_of_ndjson_holds_the_entry_as_it_stands_and_its_place(system: AISystem, auditor: Person) -> None:
     decision = record_decision(system)
     data = data_of(export_of(auditor, system, form="ndjson"))
-    entry = Entry.objects.get(pk=decision.id)
+    entry = Entry.objects.get(id=decision.id)
     assert b'"entry":' + bytes(entry.data) + b"}" in data
     [line] = data.splitlines()
     said = json.loads(line)
@@ -282,7 +282,7 @@ def test_events_follow_the_rules_of_the_schema(system: AISystem, auditor: Person
 def test_the_rules_find_what_breaks_them(system: AISystem, auditor: Person) -> None:
     record_decision(system)
     [event] = lines_of(export_of(auditor, system, form="ocsf"))
-    for damage in (
+    damages: tuple[dict[str, Any], ...] = (
         {"class_uid": 6004},
         {"time": "2026"},
         {"time": 5},
@@ -292,7 +292,8 @@ def test_the_rules_find_what_breaks_them(system: AISystem, auditor: Person) -> N
         {"type_name": "Other"},
         {"metadata": event["metadata"] | {"profiles": []}},
         {"attestation_list": [{"uid": "1"}]},
-    ):
+    )
+    for damage in damages:
         assert problems_of(event | damage), damage
 
 
@@ -312,7 +313,7 @@ def test_events_are_chained_in_their_order(system: AISystem, auditor: Person) ->
 def test_the_log_s_place_is_in_each_event(system: AISystem, auditor: Person) -> None:
     decision = record_decision(system)
     [event] = lines_of(export_of(auditor, system, form="ocsf"))
-    entry = Entry.objects.get(pk=decision.id)
+    entry = Entry.objects.get(id=decision.id)
     assert (event["metadata"]["log_name"], event["metadata"]["sequence"]) == (entry.log.origin, entry.leaf_index)
     assert event["unmapped"]["leaf_hash"] == leaf_hash(bytes(entry.data)).hex()
     assert event["metadata"]["original_time"] == read_entry(bytes(entry.data)).body.occurred_at

@@ -133,13 +133,13 @@ def test_more_members_than_sixteen_bits_count(tmp_path: Path) -> None:
 def test_offsets_and_sizes_beyond_four_gigabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the limit were a thousand bytes: what stands in 32 bits otherwise stands in 64."""
     monkeypatch.setattr(writing, "MAX32", 1_000)
-    data = written(tmp_path, {"a": b"x" * 900, "b": b"y" * 500})
+    data = written(tmp_path, {"a": b"x" * 990, "b": b"y" * 500})
     monkeypatch.undo()
     directory = data[data.index(b"PK\1\2") :]
     second = directory[directory.index(b"PK\1\2", 4) :]
     assert int.from_bytes(second[42:46], "little") == 1_000  # "see the extra field"
     extra = second[46 + 1 : 46 + 1 + 12]
-    assert extra == b"\1\0\x08\0" + (931).to_bytes(8, "little")
+    assert extra == b"\1\0\x08\0" + (1_021).to_bytes(8, "little")
 
 
 def test_a_large_member_has_its_sizes_in_64_bits_in_both_headers(tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ def main(folder: Path, where: str) -> None:
     settings.STORAGES = settings.STORAGES | {"exports": folder_storage(folder / "files")}
     # as if the one before had been silent for a minute; marks and statements as a large export has them
     running.SILENT = timedelta(0)
-    watching.MARK_EVERY = 0.0
-    reading.BYTES_AT_ONCE = 20_000
+    watching.MARK_EVERY = watching.BEAT_EVERY = 0.0
+    reading.MOST = 64
     name, _, number = where.partition(":")
     if name == "write":
-        writing.ZipWriter._put = _dying_in(int(number), writing.ZipWriter._put)  # type: ignore[method-assign]
+        writing.ZipWriter._put = _dying_in(int(number), writing.ZipWriter._put)  # type: ignore[method-assign,assignment]
     points: dict[str, tuple[Any, str]] = {
         "noted": (scratch, "note_kept"),
         "kept": (storage, "put"),

@@ -50,8 +50,8 @@ class Certificates:
                 .issuer_name(_name(issuer))
                 .public_key(keys[name].public_key())
                 .serial_number(x509.random_serial_number())
-                .not_valid_before(now - datetime.timedelta(days=1))
-                .not_valid_after(now + datetime.timedelta(days=30))
+                .not_valid_before(now - datetime.timedelta(days=1 if name == "signer" else 365))
+                .not_valid_after(now + datetime.timedelta(days=30 if name == "signer" else 365))
                 .add_extension(x509.BasicConstraints(name != "signer", None), critical=True)
             )
             if name == "signer":
@@ -60,8 +60,9 @@ class Certificates:
             made = builder.sign(keys[issuer], hashes.SHA256())
             self.pem(name).write_bytes(made.public_bytes(serialization.Encoding.PEM))
         form = serialization.PrivateFormat.PKCS8
-        secret = keys["signer"].private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-        (self.folder / "signer.key").write_bytes(secret)
+        for name in ("root", "signer"):
+            secret = keys[name].private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+            (self.folder / f"{name}.key").write_bytes(secret)
         (self.folder / "serial").write_text("01\n")
         (self.folder / "openssl.cnf").write_text(CONFIGURATION.format(folder=self.folder))
         return self

@@ -5,11 +5,14 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from config.celery import app
+from console.views.witnesses import PAGE_SIZE
 from evidence.exposure import Exposure, exposures
 from evidence.models import Anchor
 from evidence.services.exposure_alerts import watch_exposure
@@ -18,13 +21,14 @@ from governance.models import Assignment
 from governance.scopes import Scope
 from ledger.entries import SERVER
 from ledger.models import Log
-from ledger.selectors import latest_head, registry_log
+from ledger.selectors import latest_head, open_log, registry_log
 from notices.models import Alert
 from tests.evidence.conftest import Organisation, record
 from tests.evidence.test_custody import sign_more_than_there_is
 from tests.evidence.witnessing.authority import Authority, with_openssl
 from tests.evidence.witnessing.conftest import Configure, later, sweep, trust_all
 from tests.evidence.witnessing.strict_witness import StrictWitness
+from tests.factories.anchors import make_contradiction
 from tests.factories.register import give_role, make_person, make_system
 
 
@@ -82,10 +86,10 @@ class TestFigures:
     ) -> None:
         from evidence import exposure
 
-        assert exposure._sealed_at(b"not json") is None
-        assert exposure._sealed_at(b"[]") is None
-        assert exposure._sealed_at(b'{"at": 5}') is None
-        assert exposure._sealed_at(b'{"at": "yesterday"}') is None
+        assert exposure.received_at(b"not json") is None
+        assert exposure.received_at(b"[]") is None
+        assert exposure.received_at(b'{"at": 5}') is None
+        assert exposure.received_at(b'{"at": "yesterday"}') is None
 
 
 class TestTheAlert:
@@ -183,6 +187,33 @@ class TestThePage:
         assert client.get(f"/admin/logs/{organisation.log.id}/witnessed").status_code == 404
         client.force_login(make_person())
         assert client.get("/admin/logs/witnesses/").status_code == 403
+
+    def test_what_somebody_has_to_look_at_stands_first_and_many_logs_take_several_pages(
+        self, organisation: Organisation, configure: Configure, witness: StrictWitness, client: Client
+    ) -> None:
+        configure(witness)
+        trust_all(witness)
+        sweep()
+        last = make_system(slug="zz-last")
+        for number in range(PAGE_SIZE):
+            make_system(slug=f"more-{number}")
+        make_contradiction(open_log(last.pk))
+        client.force_login(make_person(auditor=True))
+        first = client.get("/admin/logs/witnesses/").content.decode()
+        assert first.index(open_log(last.pk).origin) < first.index(registry_log().origin)
+        number = PAGE_SIZE + 3
+        assert f"Logs 1 to {PAGE_SIZE} of {number}" in first and "<b>1 contradicted</b>" in first
+        second = client.get("/admin/logs/witnesses/?page=2").content.decode()
+        assert f"Logs {PAGE_SIZE + 1} to {number} of {number}" in second and registry_log().origin not in second
+        assert client.get("/admin/logs/witnesses/?page=x").status_code == 200
+        with CaptureQueriesContext(connection) as queries:
+            client.get("/admin/logs/witnesses/")
+        few = len(queries)
+        for more in range(30):
+            make_system(slug=f"yet-more-{more}")
+        with CaptureQueriesContext(connection) as queries:
+            client.get("/admin/logs/witnesses/")
+        assert len(queries) <= few
 
     def test_a_log_that_cannot_be_signed_says_that_it_is_not_asked_about(
         self, organisation: Organisation, configure: Configure, witness: StrictWitness, client: Client

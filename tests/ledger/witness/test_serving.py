@@ -93,7 +93,7 @@ def test_one_connection_serves_many_requests(witness: RunningWitness) -> None:
 
 def test_its_key_is_told_to_whoever_asks_and_nothing_else_is_there(witness: RunningWitness) -> None:
     assert witness.get("/").text == f"{witness.vkey}\n"
-    for path in ("/add-checkpoint", "/logs", "//", f"/{digest(ORIGIN).upper()}/checkpoint", "/x/checkpoint"):
+    for path in ("/add-checkpoint", "/logs", "/witness.key", f"/{digest(ORIGIN).upper()}/checkpoint", "/x/checkpoint"):
         assert witness.get(path).status_code == 404
     assert httpx.post(f"{witness.url}/", content=b"x", trust_env=False).status_code == 404
     assert httpx.put(f"{witness.url}/add-checkpoint", content=b"x", trust_env=False).status_code == 501
@@ -253,6 +253,10 @@ def test_a_second_witness_is_never_made_over_the_first(tmp_path: Path) -> None:
         (["serve", "{folder}", "--listen", "8010"], "HOST:PORT"),
         (["serve", "{folder}", "--listen", "127.0.0.1:x"], "HOST:PORT"),
         (["serve", "{folder}", "--listen", "127.0.0.1:70000"], "HOST:PORT"),
+        (["serve", "{folder}", "--listen", ":8010"], "HOST:PORT"),
+        (["watch", "{folder}", "--every", "-5"], "from 1 to"),
+        (["watch", "{folder}", "--every", "nan"], "from 1 to"),
+        (["watch", "{folder}", "--every", "often"], "from 1 to"),
         (["watch", "{folder}"], "No line of the list names an address"),
         (["watch", "{folder}", "--key-file", "{folder}/none"], "No such file"),
         (["nonsense", "{folder}"], "invalid choice"),

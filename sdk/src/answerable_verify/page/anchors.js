@@ -51,6 +51,7 @@ export class Anchors extends Claims {
       } else if (!equal(root, head.root)) {
         this.report.add("head-forked", place, `${log.origin} at ${grouped(head.size)}`);
       } else {
+        this.compared.add(log.number);
         this.say("p_head", { log: log.title, size: head.size });
       }
     }
@@ -113,9 +114,9 @@ export class Anchors extends Claims {
     return false;
   }
 
-  /** Each time-stamp is one of its checkpoint. Out: whether one is by an authority that the caller knows. */
+  /** Each time-stamp is one of its checkpoint. Out: the logs with one by an authority that the caller knows. */
   async checkTimestamps() {
-    let proven = false;
+    const stamped = [];
     for (const log of this.logs) {
       for (let number = 0; number < log.said.timestamps; number++) {
         const place = `${log.place}/timestamps/${String(number).padStart(6, "0")}.tsr`;
@@ -131,7 +132,7 @@ export class Anchors extends Claims {
         }
         const facts = { log: log.title, at: stamp.at, fingerprint: fingerprint(stamp.signer.whole) };
         if (isKnown) {
-          proven = true;
+          stamped.push(log.number);
           this.say("p_time", { ...facts, authority: facts.fingerprint });
         } else {
           this.report.add("timestamp-unknown", place);
@@ -139,7 +140,7 @@ export class Anchors extends Claims {
         }
       }
     }
-    if (this.options.certificates.length && !proven) this.report.add("timestamp-unproven", "");
-    return proven;
+    if (this.options.certificates.length && !stamped.length) this.report.add("timestamp-unproven", "");
+    return stamped;
   }
 }

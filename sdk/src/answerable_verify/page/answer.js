@@ -1,6 +1,6 @@
 /** The figures of the decisions that the question asks for, and what is kept of every entry. Twin of `Answer` and `Reading`. */
 
-import { Malformed, expect, fromHex, grouped, isCount, isHex32, isUuid, moment, says, shown, toHex } from "./basics.js";
+import { Malformed, expect, fromHex, byCodePoint, grouped, isCount, isHex32, isObject, isUuid, moment, says, shown, toHex } from "./basics.js";
 import { isEd25519Key } from "./ed25519.js";
 import { checkDecision, parseEntry } from "./logs.js";
 import { LIMITS, PARTS } from "./words.js";
@@ -81,9 +81,9 @@ class Numbers {
     for (let at = 1; at < numbers.length; at++) {
       const [one, other] = [numbers[at - 1], numbers[at]];
       if (other === one) {
-        if (twice[twice.length - 1] !== one) twice.push(one);
+        if (twice[twice.length - 1] !== one && twice.length <= LIMITS.lines) twice.push(one);
       } else if (other > one + 1n) {
-        missing.push([one + 1n, other - 1n]);
+        if (missing.length <= LIMITS.lines) missing.push([one + 1n, other - 1n]);
         total += other - one - 1n;
       }
     }
@@ -103,7 +103,7 @@ export class Answer {
     const { question, answer, sources } = manifest;
     Object.assign(this, { manifest, question, since: moment(question.since), until: moment(question.until), book: new Book() });
     Object.assign(this, { figures: { decisions: 0, adverse: 0, flagged: 0, failed: 0, overridden: 0 }, first: null, last: null });
-    const zeroes = (names) => new Map(Object.keys(names).sort().map((name) => [name, 0]));
+    const zeroes = (names) => new Map(Object.keys(names).sort(byCodePoint).map((name) => [name, 0]));
     this.counts = { outcomes: zeroes(answer.outcomes), by_model_version: zeroes(answer.by_model_version) };
     this.others = new Set();
     this.sources = new Map((sources ?? []).map((each) => [each.source, new Numbers()]));
@@ -278,11 +278,15 @@ export class Reading {
 /** Some members of an entry, without what is longer than any of them can be: entries are kept until the end. */
 function briefOf(body, ...names) {
   const found = Object.create(null);
-  for (const name of names.filter((each) => each in body)) {
-    const text = JSON.stringify(body[name], (_, value) => (typeof value === "bigint" ? Number(value) : value));
-    found[name] = text.length <= 1000 ? body[name] : "too long";
-  }
+  for (const name of names.filter((each) => each in body)) found[name] = weight(body[name]) <= 1000 ? body[name] : "too long";
   return found;
+}
+
+/** About how long a value is: of a text its UTF-16 units. */
+function weight(value) {
+  if (typeof value === "string") return value.length;
+  if (Array.isArray(value)) return value.reduce((total, each) => total + weight(each), 1);
+  return isObject(value) ? Object.entries(value).reduce((total, [name, each]) => total + name.length + weight(each), 1) : 1;
 }
 
 const NOTHING = new Set();

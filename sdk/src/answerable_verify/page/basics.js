@@ -75,9 +75,10 @@ export class Damage extends Error {
 /** How many public-key operations a check may still take. */
 export const work = { left: Infinity };
 
-/** One more. Errors: Damage. */
-export function spend() {
-  if (--work.left < 0) throw new Damage("too-many-signatures", "");
+/** So many more. Errors: Damage. */
+export function spend(count = 1) {
+  work.left -= count;
+  if (work.left < 0) throw new Damage("too-many-signatures", "");
 }
 
 /** What the caller gave is not what it must be. */
@@ -90,6 +91,16 @@ export class Malformed extends Error {}
 export function expect(error, ...kinds) {
   if (!kinds.some((kind) => error instanceof kind)) throw error;
   return error;
+}
+
+/** The order of texts that Python has: UTF-16 puts what is beyond U+FFFF before U+E000. */
+export function byCodePoint(one, other) {
+  if (one === other) return 0;
+  let at = 0;
+  while (at < one.length && at < other.length && one[at] === other[at]) at++;
+  if (at > 0 && /[\ud800-\udbff]/.test(one[at - 1])) at--; // what differs may be the second half of a character
+  const [left, right] = [one.codePointAt(at) ?? -1, other.codePointAt(at) ?? -1];
+  return left === right ? byCodePoint(one.slice(at + 1), other.slice(at + 1)) : left - right;
 }
 
 // --- bytes -----------------------------------------------------------------------------------------------------------
@@ -242,14 +253,13 @@ export class Fraction {
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
-const ESCAPES = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
 /**
- * Read JSON (RFC 8259) that has no name twice, no number of over 100 digits, no more than 64 levels. Objects have no
- * prototype; integers that a double does not hold exactly are BigInts. Errors: Malformed.
+ * Read JSON (RFC 8259) that has no name twice, no number of over 100 digits, no more than 64 levels, and at most so many
+ * commas and brackets that open. Objects have no prototype; integers that a double does not hold exactly are BigInts. Errors: Malformed.
  */
-export function readJson(text) {
-  const reader = new JsonReader(text);
+export function readJson(text, values = LIMITS.values) {
+  const reader = new JsonReader(text, values);
   const value = reader.value(1);
   reader.space();
   if (reader.at < text.length) throw new Malformed("not JSON");
@@ -257,9 +267,13 @@ export function readJson(text) {
 }
 
 class JsonReader {
-  constructor(text) {
-    this.text = text;
-    this.at = 0;
+  constructor(text, values) {
+    Object.assign(this, { text, at: 0, left: values });
+  }
+
+  /** One more comma, or bracket that opens. */
+  count() {
+    if (--this.left < 0) throw new Malformed("too many values");
   }
 
   space() {
@@ -277,6 +291,7 @@ class JsonReader {
     if (char === "{" || char === "[") {
       if (depth > LIMITS.depth) throw new Malformed("nested too deeply");
       this.at++;
+      this.count();
       return char === "{" ? this.object(depth) : this.list(depth);
     }
     for (const [word, value] of [["true", true], ["false", false], ["null", null]]) {
@@ -301,37 +316,23 @@ class JsonReader {
   }
 
   string() {
-    const text = this.text;
-    let start = ++this.at;
-    let out = "";
+    const start = this.at++;
+    let isPlain = true;
     for (;;) {
-      const code = text.charCodeAt(this.at);
-      if (code === 34) {
-        const rest = text.slice(start, this.at++);
-        return out === "" ? rest : out + rest;
-      }
-      if (code === 92) {
-        out += text.slice(start, this.at) + this.escape();
-        start = this.at;
-      } else if (code < 32 || code !== code) {
-        throw new Malformed("not JSON");
-      } else {
-        this.at++;
-      }
+      const code = this.text.charCodeAt(this.at++);
+      if (code === 34) break;
+      if (code < 32 || code !== code) throw new Malformed("not JSON");
+      if (code !== 92) continue;
+      isPlain = false;
+      this.at++;
     }
-  }
-
-  escape() {
-    const char = this.text[this.at + 1];
-    if (char !== "u") {
-      if (char === undefined || !Object.hasOwn(ESCAPES, char)) throw new Malformed("not JSON");
-      this.at += 2;
-      return ESCAPES[char];
+    if (isPlain) return this.text.slice(start + 1, this.at - 1);
+    try {
+      return JSON.parse(this.text.slice(start, this.at));
+    } catch (error) {
+      expect(error, SyntaxError);
+      throw new Malformed("not JSON");
     }
-    const digits = this.text.slice(this.at + 2, this.at + 6);
-    if (!/^[0-9A-Fa-f]{4}$/.test(digits)) throw new Malformed("not JSON");
-    this.at += 6;
-    return String.fromCharCode(parseInt(digits, 16));
   }
 
   list(depth) {
@@ -375,6 +376,7 @@ class JsonReader {
     this.space();
     const char = this.text[this.at++];
     if (char !== "," && char !== end) throw new Malformed("not JSON");
+    if (char === ",") this.count();
     return char;
   }
 }

@@ -17,7 +17,7 @@ const MANIFEST_PLACE = "manifest.json";
 class Check extends Anchors {
   static async begin(bundle, manifest, options) {
     const check = new Check();
-    Object.assign(check, { bundle, report: bundle.report, manifest, options });
+    Object.assign(check, { bundle, report: bundle.report, manifest, options, compared: new Set() });
     check.logs = manifest.logs.map((said, number) => new Log(bundle, said, number));
     check.systems = check.logs.filter((log) => log.isSystem);
     check.registries = check.logs.filter((log) => !log.isSystem);
@@ -115,7 +115,7 @@ class Check extends Anchors {
   }
 
   /** Say what is proven and what is not. Of a bundle that contradicts itself nothing is. */
-  conclude(seen, stamped) {
+  async conclude(seen, stamped) {
     const { report, answer, manifest } = this;
     const names = ["id", "origin", "made_at", "software", "asked", "question", "whole", "left_out"];
     report.facts.bundle = Object.fromEntries(names.map((name) => [name, manifest[name]]));
@@ -142,8 +142,13 @@ class Check extends Anchors {
     const not = [
       ...(this.trust.hasKey ? [] : ["n_keys"]), "n_true", "n_sent", "n_time", isRange ? "n_later" : "n_rest",
       ...({ case: ["n_case"], subject: ["n_subject"] }[answer.question.kind] ?? []),
-      ...(seen || stamped ? [] : ["n_unseen"]), ...(this.options.heads.length ? [] : ["n_heads"]), ...(stamped ? ["n_revoked"] : []), "n_verifier",
+      ...(seen || stamped.length ? [] : ["n_unseen"]), ...(this.options.heads.length ? [] : ["n_heads"]), ...(stamped.length ? ["n_revoked"] : []), "n_verifier",
     ].map((name) => [name, {}]);
+    for (const log of stamped.length && !seen ? this.logs : []) {
+      const isCovered = stamped.includes(log.number) || (log.isSystem && (await this.isRecorded(log, stamped)));
+      if (!isCovered) not.push(["n_unstamped", { log: log.title }]);
+    }
+    for (const log of this.options.heads.length ? this.logs : []) if (!this.compared.has(log.number)) not.push(["n_head", { log: log.title }]);
     const withheld = total("withheld");
     if (withheld || report.counts["entries-withheld"]) not.push(["n_withheld", { count: withheld }]);
     report.notProven = [...not, ...report.notProven];
@@ -197,7 +202,7 @@ export async function checkBundle(container, options, progress = async () => {})
     const seen = await check.checkWitnesses();
     const stamped = await check.checkTimestamps();
     await checkPages(bundle, manifest);
-    check.conclude(seen, stamped);
+    await check.conclude(seen, stamped);
   } catch (error) {
     report.note(expect(error, Damage));
     report.proven = [];

@@ -8,6 +8,8 @@ import { LIMITS } from "./words.js";
 
 const NAME = /^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/;
 const [MAX16, MAX32] = [0xffff, 0xffffffff];
+const NEEDS = [10, 20, 45]; // versions of the format: stored, deflated, ZIP64
+const REGULAR = 0o100644 * 0x10000;
 
 /** A file or a blob as a source. */
 export const blobSource = (blob) => ({
@@ -105,6 +107,7 @@ export class ZipContainer {
     const record = new View(await this.at(end - 76, 56));
     const isLocated = locator.u32(0) === 0x07064b50 && !locator.u32(4) && locator.u64(8) === end - 76 && locator.u32(16) === 1;
     if (!isLocated || record.u32(0) !== 0x06064b50 || record.u64(4) !== 44) damaged(wrong);
+    if (record.u16(14) !== 45 || (record.u16(12) !== 45 && record.u16(12) !== 0x32d)) damaged(wrong);
     const [here64, count64, size64, offset64] = [24, 32, 40, 48].map((each) => record.u64(each));
     if (record.u32(16) || record.u32(20) || here64 !== count64 || offset64 + size64 !== end - 76) damaged(wrong);
     if (![MAX16, count64].includes(count) || ![MAX32, size64].includes(size) || ![MAX32, offset64].includes(offset)) {
@@ -118,16 +121,18 @@ export class ZipContainer {
     const cut = "the central directory is cut off";
     if (start + 46 > data.length) damaged(cut);
     const view = new View(data.subarray(start));
-    const [needs, flags, method, clock, day] = [6, 8, 10, 12, 14].map((at) => view.u16(at));
-    const [crc, names, extras, comments, disk, outer] = [view.u32(16), view.u16(28), view.u16(30), view.u16(32), view.u16(34), view.u32(38)];
+    const [maker, needs, flags, method, clock, day] = [4, 6, 8, 10, 12, 14].map((at) => view.u16(at));
+    const [crc, names, extras, comments, disk] = [view.u32(16), view.u16(28), view.u16(30), view.u16(32), view.u16(34)];
+    const [inner, outer] = [view.u16(36), view.u32(38)];
     let [packed, size, offset] = [view.u32(20), view.u32(24), view.u32(42)];
     const at = start + 46;
     const name = latin1(data.subarray(at, at + names));
     const extra = data.subarray(at + names, at + names + extras);
     if (view.u32(0) !== 0x02014b50 || name.length !== names || extra.length !== extras) damaged(cut);
-    const kind = (outer >>> 16) & 0o170000;
-    const isPlain = !(flags & ~0x0806) && (method === 0 || method === 8) && !disk && !comments && (needs & 0xff) <= 45 && !(outer & 0x10);
-    if (!isPlain || (kind !== 0 && kind !== 0o100000)) throw new Damage("zip-not-plain", shown(name), "encrypted, a data descriptor, a comment, or no regular file");
+    const isPlain = !(flags & ~0x0806) && (method === 0 || method === 8) && !disk && !comments && NEEDS.includes(needs);
+    // made by MS-DOS or Unix, and a regular file with the usual permissions
+    const isFile = NEEDS.includes(maker & 0xff) && (maker >> 8 === 0 || maker >> 8 === 3) && !inner && (outer === 0 || outer === REGULAR);
+    if (!isPlain || !isFile) throw new Damage("zip-not-plain", shown(name), "encrypted, a data descriptor, a comment, or no regular file");
     const large = [size, packed, offset].map((value) => value === MAX32);
     const count = large.filter(Boolean).length;
     const wrong = new Damage("zip-not-plain", shown(name), "an extra field");
@@ -155,7 +160,7 @@ export class ZipContainer {
       const isZip64 = extra.u16(0) === 1 && extra.u16(2) === 16 && size === MAX32 && packed === MAX32;
       [size, packed] = isZip64 ? [extra.u64(4), extra.u64(12)] : [-1, -1];
     }
-    if (!isSame || size !== member.size || packed !== member.packed || (view.u16(4) & 0xff) > 45) {
+    if (!isSame || size !== member.size || packed !== member.packed || !NEEDS.includes(view.u16(4))) {
       throw new Damage("zip-not-plain", name, "the local header says something else than the central directory");
     }
   }
@@ -192,7 +197,7 @@ export class ZipContainer {
     try {
       for (const data of inflate(packed)) {
         made += data.length;
-        if (made > member.size) throw new Damage("content-damaged", name, "it is larger than it says");
+        if (made > member.size) throw new Damage("content-damaged", name, "it is cut off, or larger than it says");
         yield data;
       }
     } catch (error) {

@@ -8,7 +8,7 @@ import { ALL_PARTS, LIMITS, PARTS } from "./words.js";
 export class Contents {
   static async open(bundle, logs) {
     const contents = new Contents();
-    Object.assign(contents, { bundle, report: bundle.report, disclosed: 0 });
+    Object.assign(contents, { bundle, report: bundle.report, disclosed: 0, wrong: 0 });
     contents.numbers = new Map(logs.map((log) => [log.name, log.number]));
     contents.parts = contents.read();
     await contents.advance();
@@ -30,13 +30,15 @@ export class Contents {
           try {
             part = this.parse(bytes.subarray(startOf(ends, line), ends[line]), place);
           } catch (error) {
-            this.report.add("part-malformed", place, expect(error, Malformed).message);
+            this.refuse("part-malformed", place, expect(error, Malformed).message);
+            this.requirePatience(place);
             continue;
           }
           const order = [part.log, part.index, ALL_PARTS.indexOf(part.name)];
           if (inOrder(order, before) <= 0) throw new Damage("part-malformed", place, "out of order");
           before = order;
           yield part;
+          this.requirePatience(place);
         }
       }
     } catch (error) {
@@ -44,8 +46,17 @@ export class Contents {
     }
   }
 
+  requirePatience(place) {
+    if (this.wrong > LIMITS["wrong parts"]) throw new Damage("part-malformed", place, "too many lines are wrong: no more are read");
+  }
+
+  refuse(code, place, detail = "") {
+    this.wrong++;
+    this.report.add(code, place, detail);
+  }
+
   parse(line, place) {
-    const row = readJson(decodeUtf8(line));
+    const row = readJson(decodeUtf8(line), LIMITS["part values"]);
     const form = isObject(row) && "text" in row ? "text" : "base64";
     const members = ["index", "key", "log", "part", form].sort().join();
     if (!isObject(row) || Object.keys(row).sort().join() !== members) throw new Malformed("not the members of a part");
@@ -67,7 +78,7 @@ export class Contents {
     const found = [];
     while (this.isDue(log, index)) {
       if (this.next.log === log && this.next.index === index) found.push(this.next);
-      else this.report.add("part-unknown", this.next.place);
+      else this.refuse("part-unknown", this.next.place);
       await this.advance();
     }
     return found;
@@ -75,7 +86,7 @@ export class Contents {
 
   /** Whatever is left belongs to no disclosed entry. */
   async end() {
-    for (; this.next !== null; await this.advance()) this.report.add("part-unknown", this.next.place);
+    for (; this.next !== null; await this.advance()) this.refuse("part-unknown", this.next.place);
   }
 
   /** Compare an entry's parts with its commitments. Out: the names of those that fit. */

@@ -1,6 +1,6 @@
 /** The first page of a manifest, to the byte that section 9 of verify.py makes. */
 
-import { fill, grouped, shown } from "./basics.js";
+import { byCodePoint, fill, grouped, shown } from "./basics.js";
 import { MOST_ROWS, PAGE_PROOF, PARTS, STYLE, WORDS } from "./words.js";
 
 const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;" };
@@ -58,7 +58,7 @@ function table(caption, heads, rows, total) {
   const lines = rows.map((row) => `<tr>${row.map((cell, at) => `<td${numeric[at]}>${html(cell)}</td>`).join("")}</tr>\n`);
   const more = total > rows.length ? `<p class="soft">And ${grouped(total - rows.length)} more: see manifest.json.</p>\n` : "";
   return (
-    `<div class="scroll"><table>\n<caption>${caption}</caption>\n<thead><tr>${top}</tr></thead>\n` +
+    `<div class="scroll" tabindex="0"><table>\n<caption>${caption}</caption>\n<thead><tr>${top}</tr></thead>\n` +
     `<tbody>\n${lines.join("")}</tbody>\n</table></div>\n${more}`
   );
 }
@@ -80,7 +80,7 @@ function answerHtml({ answer }) {
   ];
   let out = `<h2>The answer</h2>\n<dl class="figures">\n${cells.join("")}</dl>\n`;
   for (const [caption, name] of [["Outcomes", "outcomes"], ["Model versions", "by_model_version"]]) {
-    const counts = Object.entries(answer[name]).sort((one, other) => other[1] - one[1] || (one[0] < other[0] ? -1 : 1));
+    const counts = Object.entries(answer[name]).sort((one, other) => other[1] - one[1] || byCodePoint(one[0], other[0]));
     const rows = counts.slice(0, MOST_ROWS).map(([key, count]) => [key, count, share(count, answer.decisions)]);
     if (rows.length) out += table(caption, [caption.slice(0, -1), "Decisions#", "Share#"], rows, counts.length);
   }

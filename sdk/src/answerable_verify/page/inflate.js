@@ -91,7 +91,7 @@ class Stream {
 
   need(bits) {
     while (this.count < bits) {
-      if (this.at >= this.input.length) throw new InflateError("it is cut off");
+      if (this.at >= this.input.length) throw new InflateError("it is cut off, or larger than it says");
       this.hold |= this.input[this.at++] << this.count;
       this.count += 8;
     }
@@ -116,7 +116,7 @@ class Stream {
     const found = table[this.hold & ((1 << bits) - 1)];
     const length = found & 15;
     if (!length) fail();
-    if (length > this.count) throw new InflateError("it is cut off");
+    if (length > this.count) throw new InflateError("it is cut off, or larger than it says");
     this.hold >>>= length;
     this.count -= length;
     return found >> 4;
@@ -142,7 +142,7 @@ class Stream {
     this.hold = this.count = 0;
     for (let left = length; left; ) {
       const count = Math.min(left, CHUNK - (this.made - this.given), this.input.length - this.at);
-      if (count <= 0 && this.at >= this.input.length) throw new InflateError("it is cut off");
+      if (count <= 0 && this.at >= this.input.length) throw new InflateError("it is cut off, or larger than it says");
       this.out.set(this.input.subarray(this.at, this.at + count), this.made);
       this.at += count;
       this.made += count;

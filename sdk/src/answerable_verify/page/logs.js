@@ -17,11 +17,16 @@ export async function* linesOf(bundle, names, limit, code) {
     for await (const data of bundle.chunks(name)) {
       const bytes = rest.length ? concat(rest, data) : data;
       const ends = [];
-      for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) ends.push(at);
-      rest = bytes.slice(ends.length ? ends[ends.length - 1] + 1 : 0);
-      if (rest.length > limit) throw new Damage(code, `${name}:${number + ends.length}`, "a line is too long");
+      let start = 0;
+      let end = bytes.indexOf(10);
+      for (; end >= 0 && end - start <= limit; end = bytes.indexOf(10, start)) {
+        ends.push(end);
+        start = end + 1;
+      }
+      rest = bytes.slice(start);
       if (ends.length) yield { name, number, bytes, ends };
       number += ends.length;
+      if (end >= 0 || rest.length > limit) throw new Damage(code, `${name}:${number}`, "a line is too long");
     }
     if (rest.length || number === 1) throw new Damage(code, `${name}:${number}`, "the last line does not end");
   }
@@ -180,7 +185,7 @@ export class Log {
     const next = async () => (await runs.next()).value ?? [-1, -1];
     let [index, end] = await next();
     const names = this.bundle.numbered(`${this.place}/entries`, ".ndjson");
-    for await (const { name, number, bytes, ends } of linesOf(this.bundle, names, LIMITS.entry, "entries-malformed")) {
+    for await (const { name, number, bytes, ends } of linesOf(this.bundle, names, LIMITS.line, "entries-malformed")) {
       const hashes = new Uint8Array(32 * ends.length);
       for (let line = 0; line < ends.length; line++) leafHash(bytes, startOf(ends, line), ends[line], hashes, 32 * line);
       // one character a byte, whatever the byte
@@ -206,8 +211,11 @@ export class Log {
     const tile = await this.tile(0, Math.floor(index / WIDTH));
     const at = 32 * (index % WIDTH);
     if (tile === null) {
+      // nothing here can be proven, and whoever says that there are more entries than tiles gets no time for it
       this.miss(0, Math.floor(index / WIDTH));
-    } else if (!equal(tile.subarray(at, at + hashes.length), hashes)) {
+      throw new Damage("tile-missing", `${this.place}/entries`, `from index ${grouped(index)} on nothing is checked`);
+    }
+    if (!equal(tile.subarray(at, at + hashes.length), hashes)) {
       for (let line = 0; line < count; line++) {
         if (!equal(tile.subarray(at + 32 * line, at + 32 * line + 32), hashes.subarray(32 * line, 32 * line + 32))) {
           this.report.add("entry-altered", `${name}:${number + line}`, `index ${grouped(index + line)}`);

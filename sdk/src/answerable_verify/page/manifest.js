@@ -1,6 +1,6 @@
 /** The manifest, and which files there are. Twin of section 8 of verify.py. */
 
-import { Damage, Malformed, decodeUtf8, expect, isAscii, isCount, isHex32, isObject, isUuid, latin1, moment, readJson, says, shown, toHex } from "./basics.js";
+import { Damage, Malformed, byCodePoint, decodeUtf8, expect, isAscii, isCount, isHex32, isObject, isUuid, latin1, moment, readJson, says, shown, toHex } from "./basics.js";
 import { gather } from "./container.js";
 import { Sha256 } from "./hashes.js";
 import { parseTileName, WIDTH } from "./tree.js";
@@ -16,7 +16,7 @@ export function conforms(value, form, at = "") {
   if (typeof form === "string") return isOf(value, form) ? null : at || "/";
   if (!Array.isArray(form)) {
     if (!isObject(value)) return at || "/";
-    const names = [...new Set([...Object.keys(value), ...Object.keys(form)])].sort();
+    const names = [...new Set([...Object.keys(value), ...Object.keys(form)])].sort(byCodePoint);
     const odd = names.find((name) => !(name in value) || !Object.hasOwn(form, name));
     if (odd !== undefined) return `${at}/${odd}`;
     return first(names, (name) => conforms(value[name], form[name], `${at}/${name}`));
@@ -31,7 +31,7 @@ export function conforms(value, form, at = "") {
   }
   if (kind === "map") {
     if (!isObject(value) || !Object.keys(value).every((name) => isOf(name, "text"))) return at;
-    return first(Object.keys(value).sort(), (name) => conforms(value[name], rest[0], `${at}/${name}`));
+    return first(Object.keys(value).sort(byCodePoint), (name) => conforms(value[name], rest[0], `${at}/${name}`));
   }
   if (!Array.isArray(value) || (kind === "pair" && value.length !== 2)) return at;
   return first(value, (each, number) => conforms(each, rest[0], `${at}/${number}`));
@@ -65,7 +65,7 @@ export function canonical(value, indent = "\n") {
   if (Array.isArray(value)) {
     return value.length ? `[${deeper}${value.map((each) => canonical(each, deeper)).join(`,${deeper}`)}${indent}]` : "[]";
   }
-  const names = Object.keys(value).sort();
+  const names = Object.keys(value).sort(byCodePoint);
   const rows = names.map((name) => `${quoted(name)}: ${canonical(value[name], deeper)}`);
   return names.length ? `{${deeper}${rows.join(`,${deeper}`)}${indent}}` : "{}";
 }
@@ -78,12 +78,16 @@ function quoted(text) {
   return `"${escaped}"`;
 }
 
+function countOf(data, byte) {
+  let count = 0;
+  for (let at = 0; at < data.length; at++) count += data[at] === byte ? 1 : 0;
+  return count;
+}
+
 /** Read manifest.json: its form, and its one spelling. Errors: Damage. */
 export function parseManifest(data) {
   const place = "manifest.json";
-  let lines = 0;
-  for (let at = 0; at < data.length; at++) lines += data[at] === 10 ? 1 : 0;
-  if (lines > LIMITS.lines) throw new Damage("file-too-large", place);
+  if (countOf(data, 10) > LIMITS.lines) throw new Damage("file-too-large", place);
   if (!isAscii(data)) throw new Damage("manifest-malformed", place, "not ASCII");
   const text = decodeUtf8(data);
   let manifest;
@@ -116,7 +120,7 @@ function contradictsItself(manifest) {
   const [since, until] = [moment(question.since), moment(question.until)];
   if (since !== null && until !== null && since > until) return "it ends before it begins";
   if ((asked.approved_by === null) !== (asked.approval === null)) return "approved_by and approval";
-  for (let at = 1; at < files.length; at++) if (files[at - 1].path >= files[at].path) return "files are ordered by path, each once";
+  for (let at = 1; at < files.length; at++) if (byCodePoint(files[at - 1].path, files[at].path) >= 0) return "files are ordered by path, each once";
   return Object.keys(manifest.parts).every((name) => PARTS.includes(name)) ? "" : "parts of decisions";
 }
 
@@ -197,7 +201,7 @@ export function checkFiles(bundle, manifest) {
   const { sizes } = bundle.container;
   for (const each of manifest.files) bundle.listed.set(each.path, each);
   const expected = expectedFiles(bundle, manifest);
-  for (const name of [...new Set([...UNLISTED, ...bundle.listed.keys(), ...expected])].sort()) {
+  for (const name of [...new Set([...UNLISTED, ...bundle.listed.keys(), ...expected])].sort(byCodePoint)) {
     const listed = bundle.listed.get(name);
     if (!sizes.has(name)) {
       report.add("file-missing", shown(name));
@@ -234,7 +238,9 @@ function expectedFiles(bundle, manifest) {
 
 /** SHA256SUMS names every other file with its digest, each once. All other files must have been read by now. */
 export async function checkSums(bundle) {
-  const lines = latin1(await bundle.read("SHA256SUMS")).split("\n");
+  const data = await bundle.read("SHA256SUMS");
+  if (countOf(data, 10) > LIMITS.files) throw new Damage("sums-differ", "SHA256SUMS", "more lines than files");
+  const lines = latin1(data).split("\n");
   const expected = new Map([...bundle.listed].map(([name, { sha256 }]) => [name, sha256]));
   for (const [name, digest] of bundle.digests) expected.set(name, digest);
   expected.delete("SHA256SUMS");
@@ -245,6 +251,6 @@ export async function checkSums(bundle) {
     expected.delete(name);
     if (!isRight) bundle.report.add("sums-differ", `SHA256SUMS:${number + 1}`);
   });
-  for (const name of [...expected.keys()].sort()) bundle.report.add("sums-differ", "SHA256SUMS", `${shown(name)} is not in it`);
+  for (const name of [...expected.keys()].sort(byCodePoint)) bundle.report.add("sums-differ", "SHA256SUMS", `${shown(name)} is not in it`);
 }
 

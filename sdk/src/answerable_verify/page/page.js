@@ -11,6 +11,7 @@ import { LIMITS, WORDS } from "./words.js";
 /** Whoever checks wants no more of it. */
 class Stopped extends Error {}
 
+const FAILED = "The page itself has failed, so nothing was found out. Use verify.py.";
 const at = (id) => document.getElementById(id);
 let dropped = null;
 let isStopped = false;
@@ -108,9 +109,10 @@ async function onSubmit(event) {
     if (error instanceof Stopped) {
       at("status").textContent = "Stopped. Nothing was found out.";
     } else {
-      // a file that cannot be read any more is a DOMException
-      const words = expect(error, UsageError, DOMException) instanceof UsageError ? error.message : "The file cannot be read.";
+      // a file that cannot be read any more is a DOMException, memory that is not there a RangeError
+      const words = error instanceof UsageError ? error.message : error instanceof DOMException ? "The file cannot be read." : FAILED;
       show("usage", fill(WORDS.verdict_usage.replace("{error}", ""), {}) + words, []);
+      expect(error, UsageError, DOMException, RangeError);
     }
   } finally {
     setWorking(false);
@@ -154,7 +156,7 @@ async function offer(report, container) {
   // printable ASCII alone, as the command prints it
   const ascii = json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
   save("report.json", `${ascii}\n`, "application/json");
-  if (report.exitCode !== 1 && report.facts.keys?.some((key) => key.given)) {
+  if (report.exitCode !== 1 && !report.counts["no-key"]) {
     for (const log of report.facts.logs.filter((each) => each.signed === "trusted").slice(0, 20)) {
       const data = await gather(container.chunks(`logs/${log.origin.split("/").pop()}/checkpoint`));
       save(`${log.origin.replace(/[^A-Za-z0-9.-]/g, "_")}-${log.tree_size}.checkpoint`, data, "text/plain");

@@ -1,6 +1,6 @@
 /** The report in words, and for programs. Twin of "what is printed" of verify.py. */
 
-import { VERDICTS, fill, grouped, shown } from "./basics.js";
+import { VERDICTS, byCodePoint, fill, grouped, shown } from "./basics.js";
 import { questionInWords } from "./firstpage.js";
 import { FINDINGS, REPORT_FORMAT, WORDS } from "./words.js";
 
@@ -12,12 +12,13 @@ export function compose(report) {
   if (bundle !== null) push(WORDS.head_question, askedLines(bundle));
   const isTampered = report.count("tampering") > 0;
   if (answer !== null && bundle !== null && !isTampered) {
-    const outcomes = Object.entries(answer.outcomes).sort(([one], [other]) => (one < other ? -1 : 1)).slice(0, 20);
+    const outcomes = Object.entries(answer.outcomes).sort(([one], [other]) => byCodePoint(one, other)).slice(0, 20);
     const counted = outcomes.map(([name, count]) => `${shown(name)}: ${grouped(count)}`);
     push(WORDS.head_answer, [fill(WORDS.figures, answer), fill(WORDS.figures_more, answer), ...counted]);
   }
-  const named = keys.filter((key) => !key.given);
-  const fits = named.length && named.length === keys.length ? "head_fits" : "head_proven";
+  // an announced key, to which one that was given leads, is as good as that one
+  const named = report.counts["no-key"] ? keys : [];
+  const fits = report.counts["no-key"] ? "head_fits" : "head_proven";
   for (const [heading, said] of [[fits, report.proven], ["head_not_proven", report.notProven]]) {
     if (said.length) push(WORDS[heading], said.map(([name, facts]) => fill(WORDS[name], facts)), heading);
   }
@@ -25,7 +26,7 @@ export function compose(report) {
     const lines = findingLines(report, level);
     if (lines.length && (level === "tampering" || !isTampered)) push(WORDS[heading], lines, level);
   }
-  if (fits === "head_fits") push(WORDS.head_keys, named.map((key) => `${key.fingerprint}  (${key.vkey})`), "keys");
+  if (named.length) push(WORDS.head_keys, named.map((key) => `${key.fingerprint}  (${key.vkey})`), "keys");
   return sections;
 }
 

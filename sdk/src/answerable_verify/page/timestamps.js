@@ -147,7 +147,7 @@ function inverse(value, by) {
 }
 
 function ecCombine(on, a, b, other) {
-  spend();
+  spend(10); // as long as ten of the others
   const points = [[on.x, on.y], other, ecAdd(on, [on.x, on.y], other)];
   let found = null;
   for (let bit = BigInt(bitLength(on.order)); bit >= 0n; bit--) {
