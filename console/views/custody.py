@@ -57,7 +57,7 @@ def custody(request: HttpRequest) -> HttpResponse:
         request,
         "custody/list.html",
         title="Custody of the logs",
-        troubled=[_line(each) for each in standings if each.standing is not Standing.CONTINUES],
+        troubled=_lines([each for each in standings if each.standing is not Standing.CONTINUES]),
         number=len(standings),
         trouble=trouble,
         keys=len(read_history().in_force),
@@ -93,7 +93,7 @@ def ask(request: HttpRequest, what: str) -> HttpResponse:
         status=422 if form.errors else 200,
         what=act,
         meaning=meaning,
-        found=[_line(each) for each in found],
+        found=_lines(found),
         is_of_logs=act in OF_LOGS,
         form=form,
         others=[each for each in rights.holders(ACTS[act], ORGANISATION, approving=True) if each != viewer(request)],
@@ -196,9 +196,15 @@ def _names(standings: list[LogStanding]) -> dict[uuid.UUID | None, str]:
     return {system_id: f" ({system})" for system_id, system in systems.items()}
 
 
-def _line(each: LogStanding) -> dict[str, Any]:
+def _lines(standings: list[LogStanding]) -> list[dict[str, Any]]:
+    names = _names(standings)
+    return [_line(each, names.get(each.log.system_id, "")) for each in standings]
+
+
+def _line(each: LogStanding, name: str) -> dict[str, Any]:
     first, end = each.missing
     return {
+        "name": name,
         "origin": each.log.origin,
         "is_registry": each.log.system_id is None,
         "standing": each.standing.value,

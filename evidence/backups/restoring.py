@@ -41,6 +41,8 @@ OBJECTS = """
     ORDER BY 1
 """
 FILLED = "The database holds what was in the dump by now: drop it and make another before the next try."
+HARDLY_ANY = 32 << 20
+"""Bytes: PostgreSQL asks for room in pieces of half of it."""
 HOW = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-password")
 
 
@@ -81,8 +83,12 @@ def restored(
                     _put(plan)
                     _fill(begin, backup / DUMP, manifest, progress)
                 except BaseException as error:
+                    free, is_private = shutil.disk_usage(data_dir).free, isinstance(begin, _Private)
                     begin.end()
                     _clear(data_dir)
+                    if isinstance(error, BackupError | StandaloneError) and is_private and free < HARDLY_ANY:
+                        # a server that cannot write its log ends, and nobody is told why
+                        raise BackupError(f"{error}\nThere is hardly any room left in {data_dir}.") from None
                     if begin.is_filled and isinstance(error, BackupError):
                         raise BackupError(f"{error}\n{FILLED}") from None
                     raise

@@ -94,7 +94,7 @@ def test_every_state_of_the_pages(page: Page, live_server: LiveServer, settings:
         expect(page.get_by_text(words).filter(visible=True).first).to_be_visible()
         look(page)
 
-    go(CUSTODY, "What was asked for")
+    go(CUSTODY, "AI system's log (Credit-Limits)")
     for what in (What.CLOSE, What.CLOSE_UNKNOWN, What.ADOPT):
         go(f"{CUSTODY}ask/{what}", "Nothing is done until somebody else agrees: Grace Lindqvist")
     asked = ask_custody(actor=actor_of(other), what=What.ADOPT, reason=WHY)

@@ -259,13 +259,13 @@ def test_the_command_says_what_is_back_and_ends_with_three(
 def test_files_of_exports_that_the_database_does_not_know_are_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = FileSystemStorage(tmp_path)
+    folder = FileSystemStorage(tmp_path / "files")
     monkeypatch.setattr("evidence.exports.storage._storage", lambda: folder)
     for name in (f"{LOST}.zip", "notes.txt", "somebodys.zip"):
         folder.save(name, ContentFile(b"of before"))
     call_command("after_restore")
     assert "Deleted: 1 file of exports" in capsys.readouterr().out
-    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "somebodys.zip"}
+    assert {path.name for path in (tmp_path / "files").iterdir()} == {"notes.txt", "somebodys.zip"}
 
 
 def test_the_page_says_so_to_the_officer_who_prepares_it(system: AISystem, dpo: Person, memory: ErasureMemory) -> None:
