@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.utils import timezone
 
 from config.ids import new_id
@@ -20,6 +20,7 @@ from ledger.rows import sealed_columns, write_row
 from ledger.sealing import sealing
 from ledger.selectors import latest_checkpoint, registry_log
 from tests.evidence.conftest import Organisation, record
+from tests.evidence.test_tampering import as_owner
 
 
 def run(statement: str, *values: Any) -> None:
@@ -52,21 +53,23 @@ def test_a_history_row_that_borrows_an_entry_is_found(organisation: Organisation
     assert {"history-without-entry", "row-altered"} <= codes()
 
 
-def test_an_erasure_that_no_entry_performed_is_found(organisation: Organisation) -> None:
+def test_an_erasure_that_no_entry_performed_is_found(
+    transactional_db: None, organisation: Organisation, keeper_url: str
+) -> None:
+    """The application's role may write none; its owner may."""
     opened = organisation.log.entries.get(leaf_index=0)
     decision = organisation.decisions[3]
-    run(
-        "INSERT INTO ledger_erasure (id, row_id, entry_id, transaction) VALUES (%s, %s, %s, 0)",
-        new_id(),
-        decision,
-        opened.id,
-    )
-    run(
-        "UPDATE audit_payload SET secret = NULL, input = NULL, output = NULL, explanation = NULL, context = NULL,"
-        " refs = NULL, subject = NULL, label_terms = NULL, input_digest = NULL WHERE id = %s",
-        decision,
-    )
-    assert {"erasure-unsealed", "payload-gone"} <= codes()
+    permission = "INSERT INTO ledger_erasure (id, row_id, entry_id, transaction) VALUES (%s, %s, %s, 0)"
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        run(permission, new_id(), decision, opened.id)
+    with as_owner(keeper_url) as cursor:
+        cursor.execute(permission, [new_id(), decision, opened.id])
+        cursor.execute(
+            "UPDATE audit_payload SET secret = NULL, input = NULL, output = NULL, explanation = NULL, context = NULL,"
+            " refs = NULL, subject = NULL, label_terms = NULL, input_digest = NULL WHERE id = %s",
+            [decision],
+        )
+        assert {"erasure-unsealed", "payload-gone"} <= codes()
 
 
 def test_a_closure_that_no_successor_states_is_found(organisation: Organisation) -> None:

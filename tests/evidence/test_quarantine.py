@@ -89,11 +89,10 @@ def test_a_record_that_is_emptied_without_an_erasure_is_found(opened: Any) -> No
     assert codes() == {"quarantine-gone"}
 
 
-def test_an_emptied_record_of_an_expiry_that_did_not_take_it_is_found(sender: Sender) -> None:
+def test_an_emptied_record_of_an_expiry_that_did_not_take_it_is_found(sender: Sender, keeper_url: str) -> None:
     (one, *_) = refused(sender, 2, 3, 4)
     seal_arrivals()
-    with connection.cursor() as cursor:
-        cursor.execute("BEGIN")
+    with as_owner(keeper_url) as cursor:
         cursor.execute(
             "INSERT INTO ledger_erasure (id, row_id, entry_id, transaction) VALUES (%s, %s, %s, 0)",
             [new_id(), one, new_id()],
@@ -101,8 +100,7 @@ def test_an_emptied_record_of_an_expiry_that_did_not_take_it_is_found(sender: Se
         cursor.execute(
             "UPDATE intake_quarantinedrecord SET secret = NULL, original = NULL, problems = NULL WHERE id = %s", [one]
         )
-        cursor.execute("COMMIT")
-    assert codes() == {"quarantine-gone", "erasure-unsealed"}
+        assert codes() == {"quarantine-gone", "erasure-unsealed"}
 
 
 @pytest.mark.parametrize("sealed", [True, False])
