@@ -75,10 +75,9 @@ def test_a_bundle_with_random_changes_is_never_verified(deflated: bool, javascri
             continue
         given = Made(bytes(data), (tiny().vkey,))
         report = check(given)
-        # what the format leaves open, such as attributes of 0, may be either: then the files are the same, and their order
-        assert report["exit_code"] in (verify.TAMPERED, verify.USAGE) or unzipped(given.data) == unzipped(honest), (
-            number
-        )
+        if report["exit_code"] not in (verify.TAMPERED, verify.USAGE):
+            # what the format leaves open, such as attributes of 0, is no damage: others find the same files too
+            assert unzipped(given.data) == unzipped(honest), number
         theirs = javascript.ask(as_request(given))
         assert {name: theirs[name] for name in ("exit_code", "counts")} == {
             name: report[name] for name in ("exit_code", "counts")

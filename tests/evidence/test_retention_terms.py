@@ -169,7 +169,7 @@ FATES = some.lists(some.builds(Fate, some.integers(0, 60), some.booleans()), min
 
 
 @pytest.mark.django_db
-@hypothesis_settings(MANY, max_examples=15)
+@hypothesis_settings(MANY, max_examples=8)
 @given(fates=FATES, floor=some.integers(0, 60))
 def test_each_decision_of_a_subject_is_erased_restricted_or_held_and_nothing_else(
     fates: list[Fate], floor: int
@@ -191,7 +191,8 @@ def test_each_decision_of_a_subject_is_erased_restricted_or_held_and_nothing_els
         expected["held" if fate.is_held else "restricted" if inside else "erased"].add(decision.id)
     ids = [decision.id for decision in made]
     assert set(Payload.objects.filter(pk__in=ids, secret=None).values_list("pk", flat=True)) == expected["erased"]
-    assert restricted_among(ids) == expected["restricted"]
+    # what was restricted when it was agreed to, and erased since, is erased
+    assert restricted_among(ids) - expected["erased"] == expected["restricted"]
     standing = standing_of(request)
     assert (standing.held, standing.restricted) == (len(expected["held"]), len(expected["restricted"]))
     assert request.status == ("performed" if expected["erased"] == set(ids) else "scheduled")
