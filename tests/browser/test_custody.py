@@ -103,7 +103,7 @@ def test_every_state_of_the_pages(page: Page, live_server: LiveServer, settings:
         log=troubled[0], tree_size=9_999, root_hash=bytes(32), note="", witness="witness.example.org", found_size=20
     )
     mine = ask_custody(actor=actor_of(admin), what=What.CLOSE, reason=WHY)
-    go(f"{CUSTODY}{mine.pk}/", "A witness holds 9,999 signed ones.")
+    go(f"{CUSTODY}{mine.pk}/", "holds a tree of 9,999 entries")
     approve_custody(actor=actor_of(other), request_id=mine.pk)
     go(f"{CUSTODY}{mine.pk}/", "Now, at the host")
     carry_out(actor=COMMAND, request_id=mine.pk)
