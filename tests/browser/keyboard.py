@@ -8,7 +8,7 @@ from tests.factories.sign_in import PASSWORD
 UNFOLD = """() => document.querySelectorAll('#content details:not([open])').forEach((each) => {
     each.dataset.shut = ''; each.open = true; })"""
 FOLD = "() => document.querySelectorAll('#content details[data-shut]').forEach((each) => { each.open = false; })"
-MOST_TABS = 150
+MOST_TABS = 200
 
 
 class Keyboard:
