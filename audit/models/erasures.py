@@ -96,7 +96,10 @@ class ErasureRequest(GovernedRow):
 
 
 ACTIVE = frozenset({"waiting", "running", "scheduled"})
-"""States of a request that two people agreed to, and that is not over: what is inside a floor is restricted."""
+"""States of a request that two people agreed to, and that is not over."""
+RESTRICTING = ACTIVE | {"held", "requested"}
+"""States in which stays restricted what a request restricted: whoever stops it frees nothing. It is free once the
+request is withdrawn or refused, or performed."""
 
 
 class ErasureTarget(models.Model):

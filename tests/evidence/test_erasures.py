@@ -248,6 +248,34 @@ def test_taken_back_it_erases_nothing_and_frees_what_it_restricted(system: AISys
         withdraw_erasure(actor=actor_of(officer()), request_id=request.pk)
 
 
+def test_stopped_it_frees_nothing_until_it_is_taken_back(system: AISystem) -> None:
+    decision = record_decision(system, subject="c-1907")
+    request = agreed(kind="subject", subject="c-1907")
+    owner = agreeing(system)
+    hold_erasure(actor=actor_of(owner), request_id=request.pk, reason="A claim came in.")
+    assert restricted_among([decision.id]) == {decision.id}
+    assert standing_of(request).restricted == 1
+    with pytest.raises(PayloadRestricted):
+        view_payload(actor=actor_of(owner), decision=decision)
+    ask_erasure(actor=actor_of(officer()), request_id=request.pk)
+    assert restricted_among([decision.id]) == {decision.id}, "it waits for an answer"
+    withdraw_erasure(actor=actor_of(officer()), request_id=request.pk)
+    assert restricted_among([decision.id]) == frozenset()
+
+
+def test_asked_for_again_it_is_free_where_somebody_refuses_now(system: AISystem) -> None:
+    other = make_system(accountable=make_person())
+    here, there = record_decision(system, subject="c-1907"), record_decision(other, subject="c-1907")
+    request = agreed(kind="subject", subject="c-1907")
+    hold_erasure(actor=actor_of(officer()), request_id=request.pk, reason="A claim came in.")
+    ask_erasure(actor=actor_of(officer()), request_id=request.pk)
+    waiting = request.consents.filter(status=ErasureConsent.Status.WAITING)
+    refuse_erasure(actor=actor_of(agreeing(system)), consent_id=waiting.get(system_id=system.pk).pk)
+    assert restricted_among([here.id, there.id]) == {there.id}
+    approve_erasure(actor=actor_of(agreeing(other)), consent_id=waiting.get(system_id=other.pk).pk)
+    assert restricted_among([here.id, there.id]) == {there.id}
+
+
 def test_a_clock_that_is_ahead_here_makes_nothing_go_early(system: AISystem, monkeypatch: pytest.MonkeyPatch) -> None:
     no_floor(system)
     decision = record_decision(system, subject="c-1907")
