@@ -699,6 +699,7 @@ class Migration(migrations.Migration):
                 ("place", models.CharField(blank=True, max_length=40)),
                 ("cursor", models.UUIDField(null=True)),
                 ("finished_at", models.DateTimeField(null=True)),
+                ("newer", models.JSONField(default=dict)),
             ],
         ),
         migrations.AddConstraint(

@@ -148,6 +148,8 @@ class ErasureScan(models.Model):
     place = models.CharField(max_length=40, blank=True)
     cursor = models.UUIDField(null=True)
     finished_at = models.DateTimeField(null=True)
+    newer = models.JSONField(default=dict)
+    """The same of what came since, before it is performed: place, cursor, how many were found, whether it is over."""
 
     def __str__(self) -> str:
         return f"{self.place} to {self.cursor}"

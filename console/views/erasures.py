@@ -17,6 +17,7 @@ from console.erasure.forms import FORMS, AnswerForm, StopForm, TakeBackForm
 from console.erasure.story import story_of
 from console.pages import page, show, viewer
 from console.views.decision import download
+from evidence.erasure.documents import came_since
 from evidence.erasure.errors import ErasureNotFound
 from evidence.erasure.reading import act_of, is_officer, may_stop, place_of, standing_of, visible_erasures
 from evidence.erasure.showing import finds_shown, receipt_of
@@ -233,6 +234,7 @@ def _page(request: HttpRequest, erasure_id: uuid.UUID, *, refused: forms.Form | 
         consents=_consents(person, row),
         finds=finds_shown(actor, row) if officer and row.status != Status.PERFORMED else [],
         story=story_of(row),
+        since=came_since(row.pk).words if officer else "",
         may_ask=officer and row.status in (Status.DRAFT, Status.HELD),
         may_take_back=officer and row.status in CAN_TAKE_BACK,
         may_stop=row.status in CAN_STOP and may_stop(actor, row),

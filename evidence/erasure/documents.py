@@ -7,6 +7,7 @@ origin, so it can never be taken for a checkpoint. Nothing personal stands in it
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -46,10 +47,25 @@ def document_about(about_id: uuid.UUID) -> SignedDocument | None:
     return SignedDocument.objects.filter(about_id=about_id).first()
 
 
-def came_since(request_id: uuid.UUID) -> int:
-    """How many decisions of the same subject came after they were looked for, as the entry of its end says."""
+@dataclass(frozen=True, slots=True)
+class Since:
+    """How much about the same person came after an erasure was looked for: it is kept, as nobody agreed to it."""
+
+    decisions: int
+    texts: int
+
+    @property
+    def words(self) -> str:
+        """For people; empty where nothing came."""
+        counts = ((self.decisions, "decision"), (self.texts, "text"))
+        return " and ".join(f"{count:,} {name}{'' if count == 1 else 's'}" for count, name in counts if count)
+
+
+def came_since(request_id: uuid.UUID) -> Since:
+    """As the entry of its end says."""
     entry = Entry.objects.filter(about_id=request_id, kind=ERASURE_COMPLETED.name).order_by("-id").first()
-    return int(msgspec.json.decode(bytes(entry.data))["body"].get("came_since", 0)) if entry else 0
+    body = msgspec.json.decode(bytes(entry.data))["body"] if entry else {}
+    return Since(int(body.get("came_since", 0)), int(body.get("texts_since", 0)))
 
 
 def _signed(kind: SignedDocument.Kind, about_id: uuid.UUID, lines: Iterable[str]) -> SignedDocument:
@@ -78,8 +94,8 @@ def _receipt(request: ErasureRequest) -> Iterator[str]:
     entries = sorted({step.entry_id for step in steps})
     yield f"entries: {len(entries)}"
     yield from _entries(entries[:LISTED])
-    if since := came_since(request.pk):
-        yield f"since: {since} of the same subject came after it was looked for, and are kept"
+    if since := came_since(request.pk).words:
+        yield f"since: {since} came after it was looked for; kept until somebody asks for them"
     yield "files: no export and no e-mail that is kept here holds any of it"
     yield from _unreached(request.ended_at)
 

@@ -35,6 +35,7 @@ from evidence.erasure.finding import search_on
 from evidence.erasure.performing import erase_decisions, erase_finds, erase_own_words, erase_person
 from evidence.erasure.places import STATISTICS
 from evidence.erasure.reading import agreed_systems
+from evidence.erasure.since import look_for_newer
 from evidence.erasure.telling import tell_of_erasure
 from evidence.erasure.writing import write_erasure
 from evidence.kinds import ERASURE_COMPLETED, ERASURE_SCHEDULED, ERASURE_STARTED
@@ -128,7 +129,7 @@ def _run(actor: Actor, request_id: uuid.UUID, until: float) -> int:
         erased += part(actor)
         if time.monotonic() > until:
             return erased
-    _conclude(actor, request_id)
+    _conclude(actor, request_id, until)
     return erased
 
 
@@ -229,10 +230,14 @@ def _is_free(person: Person) -> bool:
 
 
 # --- its end, for now or for good -------------------------------------------------------------------------------------
-def _conclude(actor: Actor, request_id: uuid.UUID) -> None:
+def _conclude(actor: Actor, request_id: uuid.UUID, until: float) -> None:
     """Nothing more can be erased now: it is done, or waits for what keeps the rest."""
-    left = next(_parts(request_id), None) is not None
+    left, texts = next(_parts(request_id), None) is not None, 0
     if not left:
+        newer = _newer_texts(request_id, until)
+        if newer is None:
+            return
+        texts = newer
         if not forget_files(ErasureRequest.objects.get(pk=request_id)):
             logger.warning("evidence.erasure_waits_for_files", erasure=str(request_id))
             return
@@ -251,10 +256,19 @@ def _conclude(actor: Actor, request_id: uuid.UUID) -> None:
         erase_own_words(seal, actor, request)
         request = _locked(request_id)
         request.status, request.ended_at = Status.PERFORMED, timezone.now()
-        said = {"steps": request.steps.count(), "came_since": came_since}
+        said = {"steps": request.steps.count(), "came_since": came_since, "texts_since": texts}
         write_erasure(seal, actor, ERASURE_COMPLETED, request, said)
         tell_of_erasure(request, "erasure.done")
     sign_receipt(request)
+
+
+def _newer_texts(request_id: uuid.UUID, until: float) -> int | None:
+    """How many texts that name them came after it was looked for: nobody agreed to erase them. None: go on later."""
+    request = ErasureRequest.objects.get(pk=request_id)
+    while (found := look_for_newer(request)) is None:
+        if time.monotonic() > until:
+            return None
+    return found
 
 
 def decisions_since(request: ErasureRequest) -> int:

@@ -16,6 +16,7 @@ from config.errors import FieldProblem, InvalidInput
 from evidence.erasure.errors import NameStillNeeded, NothingToErase, PersonStillHere, StillSearching
 from evidence.erasure.finding import SHORTEST, target
 from evidence.erasure.reading import act_of, place_of
+from evidence.erasure.since import forget_newer
 from evidence.erasure.writing import locked_erasure, require_state, write_consent, write_erasure
 from evidence.kinds import ERASURE_PREPARED, ERASURE_REQUESTED, ERASURE_WITHDRAWN
 from governance import rights
@@ -104,6 +105,7 @@ def ask_erasure(*, actor: Actor, request_id: uuid.UUID) -> ErasureRequest:
         if request.person_id:
             refuse_person(request.person_id)
         _count(request)
+        forget_newer(request)
         for earlier in request.consents.exclude(status=ErasureConsent.Status.VOID):
             earlier.status = ErasureConsent.Status.VOID
             write_consent(seal, actor, ERASURE_WITHDRAWN, earlier)

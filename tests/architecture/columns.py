@@ -237,7 +237,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     ),
     "audit.ErasureTarget": {PLAIN: "request_id decision_id system_id"},
     "audit.ErasureFind": {PLAIN: "request_id item_id place row_id is_chosen"},
-    "audit.ErasureScan": {PLAIN: "request_id place cursor finished_at"},
+    "audit.ErasureScan": {PLAIN: "request_id place cursor finished_at newer"},
     "audit.ErasureConsent": {
         PLAIN: f"{ROW} request_id system_id status decided_at decisions decisions_digest texts_digest",
         PERSON: "asked_by_id decided_by_id",
