@@ -246,6 +246,7 @@ WARRANTS = """
             JOIN audit_retentionrule r ON r.status = 'in_force' AND r.kind = part->>'kind'
                 AND r.system_id IS NOT DISTINCT FROM (part->>'system')::uuid
             JOIN audit_retentionclass c ON c.id = r.retention_class_id AND c.ceiling_days IS NOT NULL
+            JOIN audit_purge p ON p.id = warrant AND NOT p.stopped ? coalesce(part->>'system', '')
             WHERE evidence_said(r.id, 'retention_rule.approved')->'actor'->>'id'
                 <> evidence_said(r.id, 'retention_rule.requested')->'actor'->>'id';
     END $$;
