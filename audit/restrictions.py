@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from audit.models import Restriction
-from audit.models.erasures import ACTIVE
+from audit.models import ErasureConsent, ErasureTarget, Restriction
+from audit.models.erasures import RESTRICTING
 from governance import rights
 from governance.acts import Act
 from ledger.entries import Actor
@@ -18,30 +18,41 @@ from ledger.entries import Actor
 AT_ONCE = 1_000
 
 
+def in_force() -> QuerySet[Restriction]:
+    """The restrictions that hold: without those of AI systems whose accountable person, asked again, refused."""
+    refused = ErasureConsent.objects.filter(request_id=OuterRef("request_id"), status=ErasureConsent.Status.REFUSED)
+    freed = ErasureTarget.objects.filter(
+        request_id=OuterRef("request_id"),
+        decision_id=OuterRef("decision_id"),
+        system_id__in=refused.values("system_id"),
+    )
+    return Restriction.objects.filter(~Exists(freed), request__status__in=RESTRICTING)
+
+
 def restricted_among(ids: Collection[uuid.UUID]) -> frozenset[uuid.UUID]:
     """Of these decisions those that are restricted. One query."""
-    found = Restriction.objects.filter(decision_id__in=ids, request__status__in=ACTIVE)
+    found = in_force().filter(decision_id__in=ids)
     return frozenset(found.values_list("decision_id", flat=True))
 
 
 def restricting_entries() -> list[uuid.UUID]:
     """The entries by which something is restricted now."""
-    found = Restriction.objects.filter(request__status__in=ACTIVE).order_by()
+    found = in_force().order_by()
     return sorted(found.values_list("entry_id", flat=True).distinct())
 
 
 def restrictions_in_force(entry_ids: Collection[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
     """The decisions that these entries restricted, as far as they still are; some at a time."""
-    yield from _some_at_a_time(Restriction.objects.filter(entry_id__in=entry_ids))
+    yield from _some_at_a_time(in_force().filter(entry_id__in=entry_ids))
 
 
 def restricted_since(entry_ids: Collection[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
     """The decisions that are restricted by other entries than these; some at a time."""
-    yield from _some_at_a_time(Restriction.objects.exclude(entry_id__in=entry_ids))
+    yield from _some_at_a_time(in_force().exclude(entry_id__in=entry_ids))
 
 
 def _some_at_a_time(rows: QuerySet[Restriction]) -> Iterator[list[uuid.UUID]]:
-    rows, last = rows.filter(request__status__in=ACTIVE).order_by("decision_id"), uuid.UUID(int=0)
+    rows, last = rows.order_by("decision_id"), uuid.UUID(int=0)
     while found := list(rows.filter(decision_id__gt=last).values_list("decision_id", flat=True)[:AT_ONCE]):
         last = found[-1]
         yield list(dict.fromkeys(found))
@@ -70,4 +81,4 @@ def unrestricted(actor: Actor) -> Q | None:
     """Of decisions those that are not restricted; None for whoever reads them all."""
     if reads_restricted(actor):
         return None
-    return ~Q(Exists(Restriction.objects.filter(decision_id=OuterRef("id"), request__status__in=ACTIVE)))
+    return ~Q(Exists(in_force().filter(decision_id=OuterRef("id"))))

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.errors import PayloadErased, PayloadRestricted
+from audit.restrictions import is_barred
 from audit.selectors import SealedDecision
 from console.blind import countable
 from console.deadlines import Due, due_of
@@ -118,7 +119,7 @@ def item_for(person: Person, token: uuid.UUID) -> Item:
         judgements=[
             (each, reason_in_words(each.reason_code, codes)) for each in judgements_between(actor, review, work)
         ],
-        draft=work.draft if isinstance(work.draft, dict) else {},
+        draft=work.draft if isinstance(work.draft, dict) and not is_barred(actor, decision.id) else {},
     )
 
 

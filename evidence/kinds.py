@@ -27,6 +27,9 @@ RETENTION_RULE_WITHDRAWN = Kind("retention_rule.withdrawn", Belongs.SCOPE, "whoe
 RETENTION_RULE_SUPERSEDED = Kind("retention_rule.superseded", Belongs.SCOPE, "another class took its place there")
 RETENTION_ANNOUNCED = Kind("retention.announced", Belongs.REGISTRY, "what is past its time goes on a day that is told")
 RETENTION_HELD = Kind("retention.held", Belongs.REGISTRY, "somebody who was told of a purge stopped it")
+RETENTION_PART_HELD = Kind(
+    "retention.part_held", Belongs.REGISTRY, "whoever answers for AI systems kept them out of a purge"
+)
 RETENTION_STARTED = Kind("retention.started", Belongs.REGISTRY, "a purge began, at the time that was told")
 RETENTION_PURGED = Kind("retention.purged", Belongs.SCOPE, "what was past its time was erased: how many, their digest")
 RETENTION_CONCLUDED = Kind("retention.concluded", Belongs.REGISTRY, "a purge is over: counts by AI system, the digest")

@@ -98,6 +98,7 @@ urlpatterns = [
     ),
     path("api/v1/payload-grants/<uuid:grant_id>/end", payload_grants.GrantEndApi.as_view(), name="grant-end"),
     path("api/v1/erasures", erasures.ErasuresApi.as_view(), name="erasures"),
+    path("api/v1/erasures/again", erasures.ErasuresAgainApi.as_view(), name="erasures-again"),
     path("api/v1/erasures/<uuid:erasure_id>", erasures.ErasureApi.as_view(), name="erasure"),
     path("api/v1/erasures/<uuid:erasure_id>/finds", erasures.ErasureFindsApi.as_view(), name="erasure-finds"),
     path("api/v1/erasures/<uuid:erasure_id>/ask", erasures.ErasureAskApi.as_view(), name="erasure-ask"),

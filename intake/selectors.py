@@ -5,14 +5,26 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Q, QuerySet, Value
+from django.db.models import (
+    DateTimeField,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
+from audit.restrictions import in_force, reads_restricted
 from governance.models import ServiceKey
 from governance.scopes import AnyOf, Place, Scope
 from intake.digests import external_digest
 from intake.models import ExternalId, QuarantineCase, QuarantinedRecord, SourceState
+from ledger.entries import Actor
 
 Status = QuarantineCase.Status
 OPEN = (Status.WAITING, Status.DISMISSAL_REQUESTED)
@@ -39,6 +51,14 @@ def of_systems(system_ids: Collection[uuid.UUID]) -> Q:
     """Records that `scope_of` places in one of these AI systems."""
     keys = ServiceKey.objects.filter(AnyOf(frozenset(system_ids)).within_reach())
     return Q(system_id__in=system_ids) | Q(system_id=None, key_row_id__in=keys.values("pk"))
+
+
+def barred_from(actor: Actor) -> Exists | Value:
+    """Of records, as an expression: whether they became a decision that is restricted from somebody."""
+    if reads_restricted(actor):
+        return Value(False)
+    decision = Coalesce(OuterRef("case__decision_id"), OuterRef("id"))
+    return Exists(in_force().filter(decision_id=decision))
 
 
 def waiting_records() -> QuerySet[QuarantinedRecord]:

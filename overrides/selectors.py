@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from audit.restrictions import is_barred
 from audit.selectors import SealedDecision, decision_by_id
 from audit.services.disclosure import scope_of
 from governance import rights
@@ -158,12 +159,19 @@ def work_shown_on(actor: Actor, review: Review) -> list[ReviewAssignment]:
 
 
 def judgements_between(actor: Actor, review: Review, work: ReviewAssignment) -> list[ReviewAssignment]:
-    """What both reviewers said, for the third person who decides between them while they do, and for nobody else."""
+    """What both reviewers said, for the third person who decides between them while they do, and for nobody else.
+
+    Of a decision that is restricted without their words: the rows are for showing, never to be saved.
+    """
     is_theirs = work.person_id == actor.id and work.seat == ONE_DECIDES and work.is_live(timezone.now())
     if not is_theirs or work.is_unseen:
         return []
     handed_in = review.assignments.filter(status=Work.SUBMITTED).exclude(pk=work.pk)
-    return list(handed_in.select_related("person").order_by("seat", "ended_at"))
+    said = list(handed_in.select_related("person").order_by("seat", "ended_at"))
+    if is_barred(actor, review.decision_id):
+        for each in said:
+            each.note = each.output = ""
+    return said
 
 
 def may_see_dwell(actor: Actor, work: ReviewAssignment) -> bool:

@@ -189,6 +189,7 @@ class Migration(migrations.Migration):
                 ("place", models.CharField(max_length=40)),
                 ("row_id", models.UUIDField()),
                 ("is_chosen", models.BooleanField(default=True)),
+                ("is_shown", models.BooleanField(default=False)),
             ],
         ),
         migrations.CreateModel(
@@ -409,6 +410,7 @@ class Migration(migrations.Migration):
                 ("runs_at", models.DateTimeField()),
                 ("parts", models.JSONField()),
                 ("done", models.JSONField(blank=True, default=list)),
+                ("stopped", models.JSONField(blank=True, default=dict)),
                 ("held_by_id", models.UUIDField(blank=True, null=True)),
                 ("held_at", models.DateTimeField(blank=True, null=True)),
                 ("done_at", models.DateTimeField(blank=True, null=True)),
@@ -578,6 +580,8 @@ class Migration(migrations.Migration):
                 ("runs_at", models.DateTimeField()),
                 ("parts", models.JSONField()),
                 ("done", models.JSONField(blank=True, default=list)),
+                ("stopped", models.JSONField(blank=True, default=dict)),
+                ("walk", models.JSONField(blank=True, default=dict)),
                 ("held_by_id", models.UUIDField(blank=True, null=True)),
                 ("held_at", models.DateTimeField(blank=True, null=True)),
                 ("done_at", models.DateTimeField(blank=True, null=True)),
@@ -699,6 +703,8 @@ class Migration(migrations.Migration):
                 ("place", models.CharField(blank=True, max_length=40)),
                 ("cursor", models.UUIDField(null=True)),
                 ("finished_at", models.DateTimeField(null=True)),
+                ("newer", models.JSONField(default=dict)),
+                ("walk", models.JSONField(default=dict)),
             ],
         ),
         migrations.AddConstraint(

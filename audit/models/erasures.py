@@ -96,7 +96,10 @@ class ErasureRequest(GovernedRow):
 
 
 ACTIVE = frozenset({"waiting", "running", "scheduled"})
-"""States of a request that two people agreed to, and that is not over: what is inside a floor is restricted."""
+"""States of a request that two people agreed to, and that is not over."""
+RESTRICTING = ACTIVE | {"held", "requested"}
+"""States in which stays restricted what a request restricted: whoever stops it frees nothing. It is free once the
+request is withdrawn or refused, or performed."""
 
 
 class ErasureTarget(models.Model):
@@ -131,6 +134,8 @@ class ErasureFind(models.Model):
     """Which place of `evidence.erasure.places` it was found by."""
     row_id = models.UUIDField()
     is_chosen = models.BooleanField(default=True)
+    is_shown = models.BooleanField(default=False)
+    """Whether it was shown to a data protection officer: nothing is asked for that nobody has seen."""
 
     def __str__(self) -> str:
         return f"{self.place} {self.item_id}"
@@ -145,6 +150,10 @@ class ErasureScan(models.Model):
     place = models.CharField(max_length=40, blank=True)
     cursor = models.UUIDField(null=True)
     finished_at = models.DateTimeField(null=True)
+    newer = models.JSONField(default=dict)
+    """The same of what came since, before it is performed: place, cursor, how many were found, whether it is over."""
+    walk = models.JSONField(default=dict)
+    """How far a run has gone through decisions and finds: what is kept back is passed by once, not by each slice."""
 
     def __str__(self) -> str:
         return f"{self.place} to {self.cursor}"

@@ -142,6 +142,7 @@ class Purge(GovernedRow):
         DONE = "done"
 
     ERASABLE_FIELDS = ("why",)
+    UNSEALED_FIELDS = ("walk",)
 
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.ANNOUNCED)
     announced_at = models.DateTimeField()
@@ -150,6 +151,10 @@ class Purge(GovernedRow):
     """What it takes, as it was announced: kind, AI system (or null), class, the moment before which, how many."""
     done = models.JSONField(default=list, blank=True)
     """The same parts as they went: how many, how many were kept back, and the digest over the ids of what went."""
+    stopped = models.JSONField(default=dict, blank=True)
+    """By AI system when whoever answers for it kept its parts out."""
+    walk = models.JSONField(default=dict, blank=True)
+    """By the number of a part how far it has been gone through; what is kept back is passed by once."""
     held_by_id = models.UUIDField(null=True, blank=True)
     held_at = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)

@@ -28,8 +28,10 @@ class SubjectForm(_Erasure):
     """Everything that is kept of a subject."""
 
     subject = forms.CharField(
-        max_length=200, label="Subject, as callers name them", widget=forms.TextInput({"autocomplete": "off"})
-    )
+        max_length=200, strip=False, label="Subject, as callers name them",
+        widget=forms.TextInput({"autocomplete": "off"}),
+        help_text="To the letter: upper and lower case count, and spaces. Texts are looked through from 3 letters on.",
+    )  # fmt: skip
     identifiers = _identifiers("What else names them")
     system = forms.ModelChoiceField(
         AISystem.objects.none(), required=False, label="AI system", empty_label="All AI systems"

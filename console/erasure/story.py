@@ -18,7 +18,13 @@ STEPS = (
     "retention.purged",
 )
 """One for each row or slice: their counts stand on the page, and each in the log."""
-TONES = {"erasure.held": "bad", "retention.held": "bad", "erasure.completed": "ok", "retention.concluded": "ok"}
+TONES = {
+    "erasure.held": "bad",
+    "retention.held": "bad",
+    "retention.part_held": "bad",
+    "erasure.completed": "ok",
+    "retention.concluded": "ok",
+}
 
 
 @dataclass(frozen=True, slots=True)

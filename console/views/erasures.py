@@ -2,12 +2,14 @@
 
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audit.models import ErasureConsent, ErasureRequest
@@ -17,6 +19,7 @@ from console.erasure.forms import FORMS, AnswerForm, StopForm, TakeBackForm
 from console.erasure.story import story_of
 from console.pages import page, show, viewer
 from console.views.decision import download
+from evidence.erasure.documents import came_since
 from evidence.erasure.errors import ErasureNotFound
 from evidence.erasure.reading import act_of, is_officer, may_stop, place_of, standing_of, visible_erasures
 from evidence.erasure.showing import finds_shown, receipt_of
@@ -114,7 +117,8 @@ def act(request: HttpRequest, erasure_id: uuid.UUID, name: str) -> HttpResponseB
     if form.errors:
         return _page(request, erasure_id, refused=form)
     messages.success(request, SAID[name])
-    return redirect("admin:erasure", erasure_id=erasure_id)
+    place, page_of_finds = reverse("admin:erasure", args=[erasure_id]), request.POST.get("finds_page")
+    return redirect(f"{place}?{urlencode({'finds': page_of_finds})}" if page_of_finds else place)
 
 
 SAID = {
@@ -147,7 +151,7 @@ def _do(request: HttpRequest, actor: Any, erasure_id: uuid.UUID, name: str, form
             ask_erasure(actor=actor, request_id=erasure_id)
         case "finds":
             shown, chosen = _ids(request, "shown"), _ids(request, "chosen")
-            choose_finds(actor=actor, request_id=erasure_id, left_out=shown - chosen)
+            choose_finds(actor=actor, request_id=erasure_id, left_out=shown - chosen, among=shown)
         case "withdraw":
             withdraw_erasure(actor=actor, request_id=erasure_id, **form.cleaned_data)
         case "hold":
@@ -214,7 +218,8 @@ def _page(request: HttpRequest, erasure_id: uuid.UUID, *, refused: forms.Form | 
     person, row = viewer(request), _found(request, erasure_id)
     actor = as_actor(person)
     officer, scan = is_officer(actor, row), getattr(row, "scan", None)
-    is_draft = row.status == Status.DRAFT
+    is_draft, cursor = row.status == Status.DRAFT, request.GET.get("finds")
+    finds = finds_shown(actor, row, cursor=cursor) if officer and row.status != Status.PERFORMED else None
     return show(
         request,
         "erasures/erasure.html",
@@ -231,8 +236,10 @@ def _page(request: HttpRequest, erasure_id: uuid.UUID, *, refused: forms.Form | 
         person=Person.objects.filter(pk=row.person_id).first() if row.person_id else None,
         asked_by=Person.objects.filter(pk=row.requested_by_id).first(),
         consents=_consents(person, row),
-        finds=finds_shown(actor, row) if officer and row.status != Status.PERFORMED else [],
+        finds=finds,
+        finds_cursor=cursor or "",
         story=story_of(row),
+        since=came_since(row.pk).words if officer else "",
         may_ask=officer and row.status in (Status.DRAFT, Status.HELD),
         may_take_back=officer and row.status in CAN_TAKE_BACK,
         may_stop=row.status in CAN_STOP and may_stop(actor, row),

@@ -29,6 +29,7 @@ from evidence.retention.reading import (
     may_view,
     parts_seen,
     place_of_rule,
+    stops_all,
     visible_classes,
     visible_purges,
     visible_rules,
@@ -138,7 +139,9 @@ def stop(request: HttpRequest, purge_id: uuid.UUID) -> HttpResponse:
             add_refusal(form, refusal)
     if form.errors:
         return _purge_page(request, row, form)
-    messages.success(request, "It is stopped. Nothing more of it goes.")
+    row.refresh_from_db()
+    is_all = row.status == Purge.Status.HELD
+    messages.success(request, f"It is stopped. Nothing more of {'it' if is_all else 'your AI systems'} goes.")
     return redirect("admin:purge", purge_id=purge_id)
 
 
@@ -220,7 +223,11 @@ def _purge_page(request: HttpRequest, row: Purge, refused: forms.Form | None = N
         title="Purge",
         status=422 if refused else 200,
         row=row,
-        parts=_named(actor, parts_seen(actor, row.done or row.parts)),
+        parts=[
+            part | {"is_kept_out": part["system"] in row.stopped}
+            for part in _named(actor, parts_seen(actor, row.done or row.parts))
+        ],
+        stops_all=stops_all(actor),
         held_by=Person.objects.filter(pk=row.held_by_id).first() if row.held_by_id else None,
         story=story_of(row),
         counted=COUNTED,

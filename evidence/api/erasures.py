@@ -14,11 +14,13 @@ from rest_framework.response import Response
 
 from audit.models import ErasureConsent, ErasureRequest
 from audit.models.cases import MAX_TEXT
-from config.pagination import KeysetPagination
+from config.pagination import limit_of
 from evidence.api.cases import ForPeople
+from evidence.api.paged import PAGED, page_of, paged
 from evidence.erasure.errors import ErasureNotFound
 from evidence.erasure.reading import is_officer, standing_of, visible_erasures
 from evidence.erasure.showing import finds_shown, receipt_of
+from evidence.services.erased_again import prepare_again
 from evidence.services.erasure_answers import approve_erasure, hold_erasure, refuse_erasure
 from evidence.services.erasures import (
     MOST_IDENTIFIERS,
@@ -89,12 +91,6 @@ class ErasureDetail(ErasureOutput):
     is_searched = serializers.BooleanField(help_text="Everything was looked through: it can be asked for.")
 
 
-class ErasurePage(serializers.Serializer[Any]):
-    items = ErasureOutput(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
-    previous_cursor = serializers.CharField(allow_null=True)
-
-
 class FindOutput(serializers.Serializer[Any]):
     """Something whose words name them."""
 
@@ -107,13 +103,19 @@ class FindOutput(serializers.Serializer[Any]):
 
 class FindsOutput(serializers.Serializer[Any]):
     items = FindOutput(many=True)
+    total = serializers.IntegerField()
+    unseen = serializers.IntegerField(help_text="So many were shown to nobody yet; it is asked for once none is left.")
+    next_cursor = serializers.CharField(allow_null=True)
+    previous_cursor = serializers.CharField(allow_null=True)
 
 
 class NewErasure(StrictSerializer):
     kind = serializers.ChoiceField(choices=ErasureRequest.Kind.choices)
     basis: Any = serializers.ChoiceField(choices=ErasureRequest.Basis.choices)
     reason = StrictCharField(max_length=MAX_TEXT)
-    subject = StrictCharField(max_length=200, required=False)
+    subject = StrictCharField(
+        max_length=200, required=False, trim_whitespace=False, help_text="To the letter: spaces count, and case."
+    )
     identifiers = serializers.ListField(
         child=StrictCharField(max_length=200), required=False, max_length=MOST_IDENTIFIERS
     )
@@ -161,12 +163,10 @@ def found(request: Request, erasure_id: uuid.UUID) -> ErasureRequest:
 class ErasuresApi(ForPeople):
     """Erasures that one prepares, or agrees to."""
 
-    @extend_schema(operation_id="list_erasures", tags=TAGS, responses=ErasurePage)
+    @extend_schema(operation_id="list_erasures", tags=TAGS, parameters=PAGED, responses=page_of(ErasureOutput))
     def get(self, request: Request) -> Response:
         """The newest first."""
-        pages = KeysetPagination()
-        rows = pages.paginate_queryset(visible_erasures(actor_of(request)).order_by("-id"), request)
-        return pages.get_paginated_response(ErasureOutput(rows, many=True).data)
+        return paged(request, visible_erasures(actor_of(request)), ErasureOutput)
 
     @extend_schema(operation_id="prepare_erasure", tags=TAGS, request=NewErasure, responses={201: ErasureDetail})
     def post(self, request: Request) -> Response:
@@ -177,6 +177,18 @@ class ErasuresApi(ForPeople):
         values["decision_ids"] = values.pop("decisions", [])
         made = prepare_erasure(actor=actor_of(request), **values)
         return Response(told(actor_of(request), made), HTTPStatus.CREATED)
+
+
+class ErasuresAgainApi(ForPeople):
+    """What was erased and is back, as after a restore of an older database."""
+
+    @extend_schema(
+        operation_id="prepare_erasures_again", tags=TAGS, request=None, responses={201: ErasureOutput(many=True)}
+    )
+    def post(self, request: Request) -> Response:
+        """Prepare one for each that was performed and is undone, and is not prepared yet. Two people agree again."""
+        made = prepare_again(actor=actor_of(request))
+        return Response(ErasureOutput(made, many=True).data, HTTPStatus.CREATED)
 
 
 class ErasureApi(ForPeople):
@@ -195,11 +207,12 @@ class ErasureFindsApi(ForPeople):
             child=serializers.UUIDField(), help_text="Finds that name somebody else: all others go."
         )
 
-    @extend_schema(operation_id="list_erasure_finds", tags=TAGS, responses=FindsOutput)
+    @extend_schema(operation_id="list_erasure_finds", tags=TAGS, parameters=PAGED, responses=FindsOutput)
     def get(self, request: Request, erasure_id: uuid.UUID) -> Response:
-        """The first 500, with the words around what names them."""
-        shown = finds_shown(actor_of(request), found(request, erasure_id))
-        return Response(FindsOutput({"items": shown}).data)
+        """A page of them, with the words around what names them. All pages are read before it is asked for."""
+        cursor, limit = request.query_params.get("cursor"), limit_of(request.query_params.get("limit"))
+        shown = finds_shown(actor_of(request), found(request, erasure_id), cursor=cursor, limit=limit)
+        return Response(FindsOutput(shown).data)
 
     @extend_schema(operation_id="choose_erasure_finds", tags=TAGS, request=LeftOut, responses=ErasureDetail)
     def put(self, request: Request, erasure_id: uuid.UUID) -> Response:

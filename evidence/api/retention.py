@@ -16,6 +16,7 @@ from audit.models import DataKind, Purge, RetentionRule
 from audit.models.cases import MAX_TEXT
 from audit.models.retention import LONGEST_DAYS
 from config.errors import Forbidden
+from config.pagination import KeysetPagination
 from evidence.api.cases import ForPeople
 from evidence.api.erasures import Answer, Reason
 from evidence.api.paged import PAGED, page_of, paged
@@ -89,6 +90,9 @@ class PurgeOutput(serializers.Serializer[Any]):
     done_at = serializers.DateTimeField(allow_null=True)
     held_at = serializers.DateTimeField(allow_null=True)
     why = serializers.CharField(allow_blank=True, help_text="Why it was stopped.")
+    kept_out = serializers.ListField(
+        child=serializers.UUIDField(), help_text="AI systems that whoever answers for them keeps out of it."
+    )
     parts = PartOutput(many=True, help_text="As it was announced.")
     done = PartOutput(many=True, help_text="As it went.")
 
@@ -98,8 +102,11 @@ class DueOutput(serializers.Serializer[Any]):
 
 
 def told(request: Request, purge: Purge) -> dict[str, Any]:
-    said = {name: getattr(purge, name) for name in map(str, PurgeOutput().fields)}
-    return said | {"parts": shown(request, purge.parts), "done": shown(request, purge.done)}
+    names = [str(name) for name in PurgeOutput().fields if name != "kept_out"]
+    parts = shown(request, purge.parts)
+    kept_out = sorted({part["system"] for part in parts} & set(purge.stopped))
+    said = {name: getattr(purge, name) for name in names}
+    return said | {"parts": parts, "done": shown(request, purge.done), "kept_out": kept_out}
 
 
 def shown(request: Request, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -202,12 +209,13 @@ class RetentionDueApi(ForPeople):
 class PurgesApi(ForPeople):
     """Purges, announced, under way and over."""
 
-    @extend_schema(operation_id="list_purges", tags=TAGS, responses=PurgeOutput(many=True))
+    @extend_schema(operation_id="list_purges", tags=TAGS, parameters=PAGED, responses=page_of(PurgeOutput))
     def get(self, request: Request) -> Response:
-        """The newest 100."""
+        """The newest first."""
         _require(request)
-        rows = [told(request, each) for each in visible_purges(actor_of(request))[:100]]
-        return Response(PurgeOutput(rows, many=True).data)
+        pages = KeysetPagination()
+        rows = pages.paginate_queryset(visible_purges(actor_of(request)), request)
+        return pages.get_paginated_response(PurgeOutput([told(request, each) for each in rows], many=True).data)
 
 
 class PurgeApi(ForPeople):

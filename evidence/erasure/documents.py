@@ -7,6 +7,7 @@ origin, so it can never be taken for a checkpoint. Nothing personal stands in it
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -28,6 +29,7 @@ LISTED = 10_000
 UNREACHED = (
     "write-ahead logs and replicas, until they have replayed or recycled what was written before",
     "files and dumps that were handed out before; the log says to whom",
+    "e-mails that a mail server was given, in which reasons and answers are quoted",
     "freed places in the database's own files, until they are written over",
 )
 
@@ -46,10 +48,27 @@ def document_about(about_id: uuid.UUID) -> SignedDocument | None:
     return SignedDocument.objects.filter(about_id=about_id).first()
 
 
-def came_since(request_id: uuid.UUID) -> int:
-    """How many decisions of the same subject came after they were looked for, as the entry of its end says."""
+@dataclass(frozen=True, slots=True)
+class Since:
+    """How much about the same person came after an erasure was looked for: it is kept, as nobody agreed to it."""
+
+    decisions: int
+    texts: int
+    is_searched: bool = False
+    """Whether anything was looked for by words at all."""
+
+    @property
+    def words(self) -> str:
+        """For people; empty where nothing came."""
+        counts = ((self.decisions, "decision"), (self.texts, "text"))
+        return " and ".join(f"{count:,} {name}{'' if count == 1 else 's'}" for count, name in counts if count)
+
+
+def came_since(request_id: uuid.UUID) -> Since:
+    """As the entry of its end says."""
     entry = Entry.objects.filter(about_id=request_id, kind=ERASURE_COMPLETED.name).order_by("-id").first()
-    return int(msgspec.json.decode(bytes(entry.data))["body"].get("came_since", 0)) if entry else 0
+    body = msgspec.json.decode(bytes(entry.data))["body"] if entry else {}
+    return Since(int(body.get("came_since", 0)), int(body.get("texts_since", 0)), bool(body.get("by_words")))
 
 
 def _signed(kind: SignedDocument.Kind, about_id: uuid.UUID, lines: Iterable[str]) -> SignedDocument:
@@ -69,18 +88,29 @@ def _receipt(request: ErasureRequest) -> Iterator[str]:
     for consent in request.consents.filter(status=ErasureConsent.Status.APPROVED):
         at = timestamp(consent.decided_at) if consent.decided_at else ""
         yield f"agreed: {at} by {consent.decided_by_id} of {consent.system_id or 'the organisation'}"
+    for consent in request.consents.filter(status=ErasureConsent.Status.REFUSED):
+        at = timestamp(consent.decided_at) if consent.decided_at else ""
+        place, kept = consent.system_id or "the organisation", f"{consent.decisions} decisions are kept"
+        yield f"refused: {at} by {consent.decided_by_id} of {place}; {kept}"
     yield f"done: {timestamp(request.ended_at) if request.ended_at else ''}"
     steps = list(request.steps.order_by("item_id"))
     yield f"decisions: {request.decisions} {request.decisions_digest}"
     yield f"finds: {request.texts} {request.texts_digest}"
+    if request.texts:
+        yield "note: decisions alone are restricted while a floor keeps them; what was found by words was not"
     for name, number in sorted(_sums(steps).items()):
         yield f"took: {name} {number}"
     entries = sorted({step.entry_id for step in steps})
     yield f"entries: {len(entries)}"
     yield from _entries(entries[:LISTED])
-    if since := came_since(request.pk):
-        yield f"since: {since} of the same subject came after it was looked for, and are kept"
-    yield "files: no export and no e-mail that is kept here holds any of it"
+    since = came_since(request.pk)
+    if since.words:
+        yield f"since: {since.words} came after it was looked for; kept until somebody asks for them"
+    yield "files: no export that is kept here holds any of it"
+    if since.is_searched:
+        yield "e-mails: those in a folder of this installation that name them were deleted"
+    else:
+        yield "e-mails: not looked through, as nothing was said that names them in texts"
     yield from _unreached(request.ended_at)
 
 
@@ -110,7 +140,8 @@ def _report(purge: Purge) -> Iterator[str]:
 def _unreached(at: datetime | None) -> Iterator[str]:
     """What no statement of ours reaches, and until when it may hold something."""
     if settings.BACKUP_DAYS and at:
-        yield f"unreached: backups made before, kept until {timestamp(at + timedelta(days=settings.BACKUP_DAYS))}"
+        until = timestamp(at + timedelta(days=settings.BACKUP_DAYS))
+        yield f"unreached: backups made before, kept until the first one that is made after {until}"
     else:
         yield "unreached: backups made before, kept for a time that nobody stated here"
     yield from (f"unreached: {each}" for each in UNREACHED)

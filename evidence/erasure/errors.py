@@ -26,6 +26,16 @@ class StillSearching(Conflict):
     default_detail = "The search for what names them is not over. Come back in a while."
 
 
+class FindsUnseen(Conflict):
+    code = "finds-unseen"
+    title = "Not all that was found was looked at"
+    meaning = (
+        "An erasure is asked for once a data protection officer was shown every page of what was found by its words: "
+        "some of it may name somebody else."
+    )
+    default_detail = "Look at every page of what was found first."
+
+
 class NothingToErase(Conflict):
     code = "nothing-to-erase"
     title = "There is nothing to erase"

@@ -36,7 +36,7 @@ class Pattern:
 
     @classmethod
     def of(cls, request: ErasureRequest) -> "Pattern":
-        named = [request.subject, *request.identifiers]
+        named = [request.subject.strip(), *request.identifiers]
         return cls(tuple(dict.fromkeys(each for each in named if len(each) >= SHORTEST)))
 
     @property

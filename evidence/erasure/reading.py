@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from audit.case_selectors import held
 from audit.erasing import floor_ends, held_texts
 from audit.models import ErasureConsent, ErasureFind, ErasureRequest
-from audit.models.erasures import ACTIVE
+from audit.restrictions import in_force
 from evidence.kinds import RETENTION_PURGED
 from governance import rights
 from governance.acts import Act
@@ -124,7 +124,7 @@ def standing_of(request: ErasureRequest) -> Standing:
         erased=request.steps.filter(item_id__in=request.targets.values("decision_id")).count(),
         texts=texts.count(),
         texts_erased=request.steps.filter(item_id__in=texts.values("item_id")).count(),
-        restricted=request.restrictions.exclude(decision_id__in=done).count() if request.status in ACTIVE else 0,
+        restricted=in_force().filter(request=request).exclude(decision_id__in=done).count(),
         held=None if len(left) == LOOKED_AT else kept,
         waits_until=min(ends.values(), default=None),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from audit.models import ErasureFind, ErasureRequest, Purge
 from audit.services.search_runs import TERMS_PART
 from config.errors import Forbidden
+from config.pagination import keyset_page
 from evidence.erasure.documents import document_about, sign_receipt, sign_report
 from evidence.erasure.errors import NoDocument
 from evidence.erasure.finding import Pattern, excerpts, plain
@@ -18,7 +19,19 @@ from ledger.entries import Actor
 from ledger.models import Particulars
 from ledger.rows import REASON_PART
 
-SHOWN = 500
+SHOWN = 200
+"""A page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownFinds:
+    """A page of finds, out of how many; of how many nobody was shown yet."""
+
+    items: list["ShownFind"]
+    total: int
+    unseen: int
+    next_cursor: str | None
+    previous_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,17 +43,23 @@ class ShownFind:
     excerpts: list[str]
 
 
-def finds_shown(actor: Actor, request: ErasureRequest) -> list[ShownFind]:
-    """The first of them, each with the words around what names somebody. Errors: `Forbidden` to whoever but agrees.
+def finds_shown(actor: Actor, request: ErasureRequest, *, cursor: str | None = None, limit: int = SHOWN) -> ShownFinds:
+    """A page of them, each with the words around what names somebody.
 
     What is somebody's alone (drafts, filters, terms) is told by what it is; a record of quarantine is read on its page,
-    which seals the look.
+    which seals the look. While it is being prepared what is shown is noted: all of it is, before it is asked for.
+    Errors: `Forbidden` to whoever but agrees, `InvalidCursor`.
     """
     if not is_officer(actor, request):
         raise Forbidden("What was found is shown to data protection officers alone.")
-    finds = list(request.finds.order_by("place", "item_id")[:SHOWN])
+    order, scope = ("place", "item_id"), str(request.pk)
+    page = keyset_page(request.finds.all(), key=order, descending=False, cursor=cursor, limit=limit, scope=scope)
+    finds = page.items
+    if request.status == ErasureRequest.Status.DRAFT:
+        unseen = request.finds.filter(item_id__in=[find.item_id for find in finds], is_shown=False)
+        unseen.update(is_shown=True)
     pattern, words, labels = Pattern.of(request), _words(finds), _labels(finds)
-    return [
+    items = [
         ShownFind(
             find=find,
             label=labels.get(find.item_id, find.place),
@@ -48,6 +67,13 @@ def finds_shown(actor: Actor, request: ErasureRequest) -> list[ShownFind]:
         )
         for find in finds
     ]
+    return ShownFinds(
+        items=items,
+        total=request.finds.count(),
+        unseen=request.finds.filter(is_shown=False).count(),
+        next_cursor=page.next_cursor,
+        previous_cursor=page.previous_cursor,
+    )
 
 
 def _words(finds: Sequence[ErasureFind]) -> dict[uuid.UUID, str]:

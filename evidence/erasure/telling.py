@@ -85,8 +85,12 @@ def _refused(facts: Facts) -> Letter:
 @letter("erasure.done")
 def _done(facts: Facts) -> Letter:
     request = _found(facts)
-    lines = ["All that was asked for is erased. Its receipt, signed, says what went and where."]
-    if since := came_since(request.pk):
-        one = "One decision" if since == 1 else f"{since:,} decisions"
-        lines.append(f"{one} of the same subject came in meanwhile, and stay until somebody asks for them, too.")
+    refused = request.consents.filter(status=ErasureConsent.Status.REFUSED)
+    kept = sum(refused.values_list("decisions", flat=True))
+    lines = ["What two people agreed to is erased. Its receipt, signed, says what went and where."]
+    if kept:
+        one = "One decision is" if kept == 1 else f"{kept:,} decisions are"
+        lines.append(f"{one} kept, since whoever is accountable there refused.")
+    if since := came_since(request.pk).words:
+        lines.append(f"About the same person came in meanwhile: {since}. They stay until somebody asks for them, too.")
     return Letter("An erasure is done", lines, _page(request))

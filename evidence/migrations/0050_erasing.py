@@ -246,6 +246,7 @@ WARRANTS = """
             JOIN audit_retentionrule r ON r.status = 'in_force' AND r.kind = part->>'kind'
                 AND r.system_id IS NOT DISTINCT FROM (part->>'system')::uuid
             JOIN audit_retentionclass c ON c.id = r.retention_class_id AND c.ceiling_days IS NOT NULL
+            JOIN audit_purge p ON p.id = warrant AND NOT p.stopped ? coalesce(part->>'system', '')
             WHERE evidence_said(r.id, 'retention_rule.approved')->'actor'->>'id'
                 <> evidence_said(r.id, 'retention_rule.requested')->'actor'->>'id';
     END $$;
@@ -472,6 +473,7 @@ WRITTEN = {
     "audit_retentionrule": "answer reason",
     "audit_savedfilter": "conditions name terms",
     "audit_searchrun": "question terms",
+    "django_session": "session_data session_key",
     "evidence_custodyrequest": "answer reason",
     "evidence_explanationletter": "addressee check_key text",
     "evidence_export": "answer reason subject",
@@ -481,6 +483,7 @@ WRITTEN = {
     "governance_assignment": "competence duties",
     "governance_cardsave": "content",
     "governance_configurationsnapshot": "content",
+    "governance_credentialchange": "email place",
     "governance_datadependency": "note",
     "governance_datasource": "description legal_basis location name provider",
     "governance_externalidentity": "subject_digest",
@@ -488,14 +491,18 @@ WRITTEN = {
     "governance_lettertemplate": "answer contact note responsible text words",
     "governance_modelversion": "base_model name notes provider",
     "governance_passkey": "name",
-    "governance_person": "email name staff_number",
+    "governance_person": "email name password staff_number time_zone",
     "governance_persontoken": "name",
     "governance_serviceaccount": "description name",
+    "governance_signinthrottle": "digest",
+    "governance_staffsession": "session_data session_key",
     "governance_systemcard": "answer check_key content content_digest note",
+    "governance_totpfactor": "sealed_secret",
     "governance_versionpromotion": "answer reason",
     "intake_quarantinecase": "corrections",
     "monitoring_outcome": "note",
     "notices_alert": "note",
+    "notices_message": "address facts",
     "notices_webhookendpoint": "name url",
     "overrides_appeal": "finding statement",
     "overrides_drill": "conclusion_note expectation",
@@ -526,6 +533,7 @@ class Migration(migrations.Migration):
         ("ledger", "0002_guard"),
         ("monitoring", "0001_initial"),
         ("notices", "0006_address_changed"),
+        ("sessions", "0001_initial"),
         ("overrides", "0037_executions"),
     ]
 

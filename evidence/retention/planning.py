@@ -44,7 +44,7 @@ COUNTED = 50_000
 LOOKED_AT = 2_000
 """So many of them are asked for what keeps them back."""
 MOST_PARTS = 150
-"""An entry has room for so many; the rest has its turn next time."""
+"""Of one purge: its entry has room for so many; the rest has its turn next time, and is told as due meanwhile."""
 NEXT_TIME = timedelta(days=2)
 """Beside the days of notice, how long a purge and the announcement of the next one may take."""
 IN_CASES: Mapping[type[GovernedRow], str] = {
@@ -98,7 +98,7 @@ def ahead() -> timedelta:
 def due_at(at: datetime) -> list[Due]:
     """What a purge at a moment would take, by place."""
     found = (_due(place, terms, at) for place, terms in sorted(terms_in_force().items(), key=lambda each: str(each[0])))
-    return [each for each in found if each is not None and each.count][:MOST_PARTS]
+    return [each for each in found if each is not None and each.count]
 
 
 def _due(place: Place, terms: Terms, at: datetime) -> Due | None:

@@ -72,8 +72,18 @@ def holds_seen(actor: Actor, part: Mapping[str, Any]) -> list[LegalHold]:
 
 def may_stop_purge(actor: Actor, purge: Purge) -> bool:
     """Those who are told before it runs: data protection officers, and whoever agrees to retention there."""
-    if rights.can(actor, Act.RETENTION_CHANGE):
-        return True
-    systems = rights.systems_where(actor, Act.RETENTION_CHANGE, approving=True)
-    named = {part["system"] for part in purge.parts}
-    return systems is None or any(str(each) in named for each in systems) or (bool(systems) and None in named)
+    return stops_all(actor) or bool(stoppable_systems(actor, purge))
+
+
+def stops_all(actor: Actor) -> bool:
+    """Data protection officers, and whoever is accountable for every AI system."""
+    return rights.can(actor, Act.RETENTION_CHANGE) or (
+        rights.systems_where(actor, Act.RETENTION_CHANGE, approving=True) is None
+    )
+
+
+def stoppable_systems(actor: Actor, purge: Purge) -> list[str]:
+    """The AI systems, by id, whose parts somebody may keep out of a purge, and has not: those they answer for."""
+    systems = rights.systems_where(actor, Act.RETENTION_CHANGE, approving=True) or ()
+    named = {part["system"] for part in purge.parts} - set(purge.stopped)
+    return sorted(str(each) for each in systems if str(each) in named)

@@ -23,7 +23,7 @@ def tell_of_purge(purge: Purge, kind: str) -> None:
         found |= {each.pk: each for each in rights.holders(Act.RETENTION_CHANGE, place, approving=True)}
     facts = {"purge": str(purge.pk)}
     for person in found.values():
-        tell(person_id=person.pk, kind=kind, fingerprint=f"{kind}:{purge.pk}", facts=facts)
+        tell(person_id=person.pk, kind=kind, fingerprint=f"{kind}:{purge.pk}:{purge.revision}", facts=facts)
 
 
 @letter("retention.asked")
@@ -59,6 +59,15 @@ def _held(facts: Facts) -> Letter:
     purge = Purge.objects.get(pk=uuid.UUID(facts["purge"]))
     lines = ["Nothing more of it goes. What is past its time is announced again after a week."]
     return Letter("A purge was stopped", lines, _page(purge))
+
+
+@letter("retention.part_held")
+def _part_held(facts: Facts) -> Letter:
+    purge = Purge.objects.get(pk=uuid.UUID(facts["purge"]))
+    lines = [
+        "Whoever answers for an AI system keeps it out of this purge; the rest goes on. Its page says which and why."
+    ]
+    return Letter("Part of a purge was stopped", lines, _page(purge))
 
 
 @letter("retention.done")

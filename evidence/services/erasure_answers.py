@@ -46,7 +46,8 @@ def refuse_erasure(*, actor: Actor, consent_id: uuid.UUID, answer: str = "") -> 
 
 
 def hold_erasure(*, actor: Actor, request_id: uuid.UUID, reason: str) -> ErasureRequest:
-    """Stop it: a data protection officer, or whoever agrees to such things there. What is erased stays erased.
+    """Stop it: a data protection officer, or whoever agrees to such things there. What is erased stays erased, and
+    what is restricted stays restricted until it is taken back or refused.
 
     To go on it is asked for again. Errors: `ErasureNotFound`, `ErasureNotOpen`, `InvalidInput` without a reason.
     """

@@ -6,7 +6,7 @@ wait for each other, and a legal hold that comes between two slices keeps all th
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,15 +26,16 @@ from audit.erasing import (
     staff_floor_ends,
     texts_within_floor,
 )
-from audit.models import Case, Decision, ErasureConsent, ErasureFind, ErasureRequest, Payload
+from audit.models import Case, Decision, ErasureConsent, ErasureFind, ErasureRequest, ErasureScan, Payload
 from audit.models.erasures import ACTIVE
 from audit.patient_statements import as_long_as_it_takes
 from evidence.erasure.documents import sign_receipt
 from evidence.erasure.files import forget_files
-from evidence.erasure.finding import search_on
+from evidence.erasure.finding import Pattern, search_on
 from evidence.erasure.performing import erase_decisions, erase_finds, erase_own_words, erase_person
 from evidence.erasure.places import STATISTICS
 from evidence.erasure.reading import agreed_systems
+from evidence.erasure.since import look_for_newer
 from evidence.erasure.telling import tell_of_erasure
 from evidence.erasure.writing import write_erasure
 from evidence.kinds import ERASURE_COMPLETED, ERASURE_SCHEDULED, ERASURE_STARTED
@@ -123,13 +124,21 @@ def _start(actor: Actor, request_id: uuid.UUID) -> bool:
 
 
 def _run(actor: Actor, request_id: uuid.UUID, until: float) -> int:
-    erased = 0
-    for part in _parts(request_id):
+    erased, scan = 0, ErasureScan.objects.get(request_id=request_id)
+    for part in _parts(request_id, scan.walk):
         erased += part(actor)
+        _walk_on(scan, scan.walk | part.place)
         if time.monotonic() > until:
             return erased
-    _conclude(actor, request_id)
+    _walk_on(scan, {})
+    _conclude(actor, request_id, until)
     return erased
+
+
+def _walk_on(scan: ErasureScan, walk: dict[str, str]) -> None:
+    """The next run goes on behind what this one has seen, however much of it is kept back."""
+    scan.walk = walk
+    scan.save(update_fields=["walk"])
 
 
 class _Decisions:
@@ -137,6 +146,7 @@ class _Decisions:
 
     def __init__(self, request_id: uuid.UUID, ids: Sequence[uuid.UUID]) -> None:
         self.request_id, self.ids = request_id, ids
+        self.place = {"decisions": str(ids[-1])}
 
     def __call__(self, actor: Actor) -> int:
         with sealing() as seal:
@@ -155,6 +165,7 @@ class _Finds:
 
     def __init__(self, request_id: uuid.UUID, items: Sequence[uuid.UUID]) -> None:
         self.request_id, self.items = request_id, items
+        self.place = {"finds": str(items[-1])}
 
     def __call__(self, actor: Actor) -> int:
         with sealing() as seal:
@@ -177,6 +188,7 @@ class _Somebody:
 
     def __init__(self, request_id: uuid.UUID) -> None:
         self.request_id = request_id
+        self.place: dict[str, str] = {}
 
     def __call__(self, actor: Actor) -> int:
         with sealing() as seal:
@@ -194,16 +206,18 @@ class _Somebody:
 Part = _Decisions | _Finds | _Somebody
 
 
-def _parts(request_id: uuid.UUID) -> Iterator[Part]:
-    """What is left, slice by slice, in the order of ids."""
+def _parts(request_id: uuid.UUID, walk: Mapping[str, str] | None = None) -> Iterator[Part]:
+    """What is left, slice by slice, in the order of ids; behind what was walked through."""
+    walk, first = walk or {}, str(uuid.UUID(int=0))
     request = ErasureRequest.objects.get(pk=request_id)
     done = set(request.steps.values_list("item_id", flat=True))
-    rows = request.targets.filter(system_id__in=agreed_systems(request)).order_by("decision_id")
+    rows = request.targets.filter(system_id__in=agreed_systems(request), decision_id__gt=walk.get("decisions", first))
+    rows = rows.order_by("decision_id")
     left = [each for each in rows.values_list("decision_id", flat=True) if each not in done]
     for start in range(0, len(left), DECISIONS_AT_ONCE):
         yield _Decisions(request_id, left[start : start + DECISIONS_AT_ONCE])
-    items = request.finds.filter(is_chosen=True).order_by("item_id").values_list("item_id", flat=True)
-    found = [each for each in items if each not in done]
+    finds = request.finds.filter(is_chosen=True, item_id__gt=walk.get("finds", first)).order_by("item_id")
+    found = [each for each in finds.values_list("item_id", flat=True) if each not in done]
     for start in range(0, len(found), FINDS_AT_ONCE):
         yield _Finds(request_id, found[start : start + FINDS_AT_ONCE])
     if request.person_id and request.person_id not in done:
@@ -229,10 +243,14 @@ def _is_free(person: Person) -> bool:
 
 
 # --- its end, for now or for good -------------------------------------------------------------------------------------
-def _conclude(actor: Actor, request_id: uuid.UUID) -> None:
+def _conclude(actor: Actor, request_id: uuid.UUID, until: float) -> None:
     """Nothing more can be erased now: it is done, or waits for what keeps the rest."""
-    left = next(_parts(request_id), None) is not None
+    left, texts = next(_parts(request_id), None) is not None, 0
     if not left:
+        newer = _newer_texts(request_id, until)
+        if newer is None:
+            return
+        texts = newer
         if not forget_files(ErasureRequest.objects.get(pk=request_id)):
             logger.warning("evidence.erasure_waits_for_files", erasure=str(request_id))
             return
@@ -247,14 +265,23 @@ def _conclude(actor: Actor, request_id: uuid.UUID) -> None:
             restrict(seal, actor, request)
             write_erasure(seal, actor, ERASURE_SCHEDULED, request, _waits(request))
             return
-        came_since = decisions_since(request)
+        came_since, by_words = decisions_since(request), bool(Pattern.of(request).texts)
         erase_own_words(seal, actor, request)
         request = _locked(request_id)
-        request.status, request.ended_at = Status.PERFORMED, timezone.now()
-        said = {"steps": request.steps.count(), "came_since": came_since}
+        request.status, request.ended_at, steps = Status.PERFORMED, timezone.now(), request.steps.count()
+        said = {"steps": steps, "came_since": came_since, "texts_since": texts, "by_words": by_words}
         write_erasure(seal, actor, ERASURE_COMPLETED, request, said)
         tell_of_erasure(request, "erasure.done")
     sign_receipt(request)
+
+
+def _newer_texts(request_id: uuid.UUID, until: float) -> int | None:
+    """How many texts that name them came after it was looked for: nobody agreed to erase them. None: go on later."""
+    request = ErasureRequest.objects.get(pk=request_id)
+    while (found := look_for_newer(request)) is None:
+        if time.monotonic() > until:
+            return None
+    return found
 
 
 def decisions_since(request: ErasureRequest) -> int:

@@ -13,9 +13,10 @@ from audit.erasing import database_now, staff_floor_ends
 from audit.models import ErasureConsent, ErasureRequest, ErasureScan
 from audit.services.case_writing import one_of, text_of
 from config.errors import FieldProblem, InvalidInput
-from evidence.erasure.errors import NameStillNeeded, NothingToErase, PersonStillHere, StillSearching
+from evidence.erasure.errors import FindsUnseen, NameStillNeeded, NothingToErase, PersonStillHere, StillSearching
 from evidence.erasure.finding import SHORTEST, target
 from evidence.erasure.reading import act_of, place_of
+from evidence.erasure.since import forget_newer
 from evidence.erasure.writing import locked_erasure, require_state, write_consent, write_erasure
 from evidence.kinds import ERASURE_PREPARED, ERASURE_REQUESTED, ERASURE_WITHDRAWN
 from governance import rights
@@ -49,7 +50,8 @@ def prepare_erasure(
 ) -> ErasureRequest:
     """Begin one: the server looks for what is to be erased, and whoever prepares it looks at what was found.
 
-    `subject`: as callers name them; `identifiers`: what else names them in texts; `system_id`: of one AI system alone.
+    `subject`: as callers name them, to the letter, spaces too; one of less than three letters is not looked for in
+    texts. `identifiers`: what else names them in texts; `system_id`: of one AI system alone.
     Errors: `Forbidden`, `InvalidInput`, `PersonStillHere`, `NameStillNeeded`.
     """
     rights.require(actor, Act.PERSON_ERASE if kind == Kinds.PERSON else Act.ERASE)
@@ -67,7 +69,7 @@ def prepare_erasure(
             system_id=system_id,
             person_id=person_id,
             requested_by_id=person_id_of(actor),
-            subject=subject.strip(),
+            subject=subject,
             identifiers=named,
             reason=reason,
             look_into_payloads=look_into_payloads,
@@ -80,20 +82,30 @@ def prepare_erasure(
     return request
 
 
-def choose_finds(*, actor: Actor, request_id: uuid.UUID, left_out: Collection[uuid.UUID]) -> ErasureRequest:
-    """Say which of the finds name somebody else: all others go. Errors: `ErasureNotFound`, `ErasureNotOpen`."""
+def choose_finds(
+    *,
+    actor: Actor,
+    request_id: uuid.UUID,
+    left_out: Collection[uuid.UUID],
+    among: Collection[uuid.UUID] | None = None,
+) -> ErasureRequest:
+    """Say which of the finds name somebody else: all others go; of `among` alone where it is given, as of a page.
+
+    Errors: `ErasureNotFound`, `ErasureNotOpen`.
+    """
     with sealing():
         request = _own(actor, request_id)
         require_state(request, Status.DRAFT)
-        request.finds.exclude(item_id__in=left_out).update(is_chosen=True)
-        request.finds.filter(item_id__in=left_out).update(is_chosen=False)
+        finds = request.finds.all() if among is None else request.finds.filter(item_id__in=among)
+        finds.exclude(item_id__in=left_out).update(is_chosen=True)
+        finds.filter(item_id__in=left_out).update(is_chosen=False)
     return request
 
 
 def ask_erasure(*, actor: Actor, request_id: uuid.UUID) -> ErasureRequest:
     """Ask for it as it was prepared, or anew after somebody stopped it: of each AI system its accountable person.
 
-    Errors: `ErasureNotFound`, `ErasureNotOpen`, `StillSearching`, `NothingToErase`, `PersonStillHere`,
+    Errors: `ErasureNotFound`, `ErasureNotOpen`, `StillSearching`, `FindsUnseen`, `NothingToErase`, `PersonStillHere`,
     `NameStillNeeded`.
     """
     with sealing() as seal:
@@ -101,9 +113,12 @@ def ask_erasure(*, actor: Actor, request_id: uuid.UUID) -> ErasureRequest:
         require_state(request, Status.DRAFT, Status.HELD)
         if not ErasureScan.objects.filter(request=request, finished_at__isnull=False).exists():
             raise StillSearching()
+        if unseen := request.finds.filter(is_shown=False).count():
+            raise FindsUnseen(f"{unseen:,} of what was found was shown to nobody yet. Look at every page first.")
         if request.person_id:
             refuse_person(request.person_id)
         _count(request)
+        forget_newer(request)
         for earlier in request.consents.exclude(status=ErasureConsent.Status.VOID):
             earlier.status = ErasureConsent.Status.VOID
             write_consent(seal, actor, ERASURE_WITHDRAWN, earlier)
@@ -151,9 +166,8 @@ def _refuse_incomplete(
     system_id: uuid.UUID | None,
 ) -> None:
     problems = []
-    subject = subject.strip()
-    if kind == Kinds.SUBJECT and not SHORTEST <= len(subject) <= 200:
-        problems.append(FieldProblem(pointer="/subject", detail=f"As callers name them: {SHORTEST} to 200 characters."))
+    if kind == Kinds.SUBJECT and (not 1 <= len(subject) <= 200 or "\0" in subject):
+        problems.append(FieldProblem(pointer="/subject", detail="Exactly as callers name them: 1 to 200 characters."))
     if kind == Kinds.DECISION and not 0 < len(decision_ids) <= MOST_NAMED:
         problems.append(FieldProblem(pointer="/decisions", detail=f"One to {MOST_NAMED:,} decisions."))
     if kind == Kinds.PERSON and person_id is None:

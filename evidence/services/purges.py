@@ -3,13 +3,14 @@
 import time
 import uuid
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import connection
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.erasing import database_now, erase_payloads, erase_texts, forget_statistics, lock_holds
@@ -25,11 +26,12 @@ from evidence.kinds import (
     RETENTION_ANNOUNCED,
     RETENTION_CONCLUDED,
     RETENTION_HELD,
+    RETENTION_PART_HELD,
     RETENTION_PURGED,
     RETENTION_STARTED,
 )
-from evidence.retention.planning import After, candidates, due_at, following, kept_back, place_in
-from evidence.retention.reading import may_stop_purge, visible_purges
+from evidence.retention.planning import MOST_PARTS, After, candidates, due_at, following, kept_back, place_in
+from evidence.retention.reading import may_stop_purge, stoppable_systems, stops_all, visible_purges
 from evidence.retention.telling import tell_of_purge
 from evidence.services.erasure_runs import lock_cases, now_by_both
 from governance.actors import person_id_of
@@ -47,6 +49,8 @@ logger = structlog.get_logger(__name__)
 Status = Purge.Status
 AFTER_A_STOP = timedelta(days=7)
 ROWS_AT_ONCE, LOOKED_AT = 100, 1_000
+LOOKED_BACK = 200
+"""Purges; one is announced at a time, two weeks ahead."""
 
 
 # --- announcing and stopping ------------------------------------------------------------------------------------------
@@ -55,22 +59,38 @@ def announce_purge(*, actor: Actor = SERVER) -> Purge | None:
     now = max(timezone.now(), database_now())
     if Purge.objects.filter(status__in=[Status.ANNOUNCED, Status.RUNNING]).exists():
         return None
-    stopped = Purge.objects.filter(status=Status.HELD).aggregate(last=Max("held_at"))["last"]
-    if stopped and stopped > now - AFTER_A_STOP:
+    if _is_stopped(now):
         return None
-    runs_at = now + timedelta(days=settings.PURGE_NOTICE_DAYS)
-    parts = [each.said() for each in due_at(runs_at)]
-    if not parts:
+    runs_at, kept_out = now + timedelta(days=settings.PURGE_NOTICE_DAYS), _kept_out(now)
+    due = [each.said() for each in due_at(runs_at) if str(each.system_id) not in kept_out]
+    if not due:
         return None
+    # what has something to take goes first: places where all is kept back never crowd out the others
+    parts = sorted(due, key=lambda part: part["count"] <= part["kept"])[:MOST_PARTS]
     with sealing() as seal:
         purge = Purge(announced_at=now, runs_at=runs_at, parts=parts)
-        _write(seal, actor, RETENTION_ANNOUNCED, purge, {"runs_at": timestamp(runs_at), "parts": parts})
+        said = {"runs_at": timestamp(runs_at), "parts": parts, "left": len(due) - len(parts)}
+        _write(seal, actor, RETENTION_ANNOUNCED, purge, said)
         tell_of_purge(purge, "retention.announced")
     return purge
 
 
+def _is_stopped(now: datetime) -> bool:
+    """Whether somebody who may stop all of a purge did within the last week."""
+    held = Purge.objects.filter(status=Status.HELD, held_at__gt=now - AFTER_A_STOP)
+    return any(any(part["system"] not in purge.stopped for part in purge.parts) for purge in held)
+
+
+def _kept_out(now: datetime) -> set[str]:
+    """The AI systems that whoever answers for them kept out of a purge within the last week."""
+    since = now - AFTER_A_STOP
+    rows = Purge.objects.exclude(stopped={}).order_by("-id").values_list("stopped", flat=True)[:LOOKED_BACK]
+    return {system for stopped in rows for system, at in stopped.items() if datetime.fromisoformat(at) > since}
+
+
 def hold_purge(*, actor: Actor, purge_id: uuid.UUID, reason: str) -> Purge:
-    """Stop it: a data protection officer, or whoever agrees to retention there. What is gone stays gone.
+    """Stop it. A data protection officer stops all of it; whoever is accountable keeps their AI systems out of it, and
+    the rest goes on. What is gone stays gone.
 
     Errors: `RetentionNotFound`, `Forbidden`, `RetentionNotOpen`, `InvalidInput` without a reason.
     """
@@ -83,8 +103,14 @@ def hold_purge(*, actor: Actor, purge_id: uuid.UUID, reason: str) -> Purge:
             raise Forbidden()
         if purge.status not in (Status.ANNOUNCED, Status.RUNNING):
             raise RetentionNotOpen()
-        purge.status, purge.held_at, purge.why = Status.HELD, timezone.now(), reason
-        purge.held_by_id = person_id_of(actor)
+        systems = [] if stops_all(actor) else stoppable_systems(actor, purge)
+        now, by = timezone.now(), person_id_of(actor)
+        purge.stopped = purge.stopped | dict.fromkeys(systems, timestamp(now))
+        if systems and any(part["system"] not in purge.stopped for part in purge.parts):
+            _write(seal, actor, RETENTION_PART_HELD, purge, {"systems": systems}, reason=reason)
+            tell_of_purge(purge, "retention.part_held")
+            return purge
+        purge.status, purge.held_at, purge.held_by_id, purge.why = Status.HELD, now, by, reason
         _write(seal, actor, RETENTION_HELD, purge)
         tell_of_purge(purge, "retention.held")
     return purge
@@ -102,13 +128,16 @@ def _go_on(actor: Actor, purge_id: uuid.UUID, until: float) -> int:
     purge = Purge.objects.get(pk=purge_id)
     if purge.status == Status.ANNOUNCED and not _start(actor, purge_id):
         return 0
-    gone = 0
-    for part in purge.parts:
-        done, is_over = _run_part(actor, purge_id, part, until)
-        gone += done
-        if not is_over:
-            return gone
-    _conclude(actor, purge_id)
+    left = [number for number in range(len(purge.parts)) if not _Walk.of(purge, number).is_over]
+    gone, is_over = 0, True
+    for place, number in enumerate(left):
+        last = place == len(left) - 1
+        # each part has its share of the time, so that one with much to pass by keeps no other waiting
+        share = until if last else (now := time.monotonic()) + (until - now) / (len(left) - place)
+        done, over = _run_part(actor, purge_id, number, share)
+        gone, is_over = gone + done, is_over and over
+    if is_over:
+        _conclude(actor, purge_id)
     return gone
 
 
@@ -122,12 +151,29 @@ def _start(actor: Actor, purge_id: uuid.UUID) -> bool:
     return True
 
 
+@dataclass(slots=True)
 class _Walk:
-    """How far a part has been gone through, table by table: what is kept back is passed by, not looked at again."""
+    """How far a part has been gone through, table by table: what is kept back is passed by, not looked at again.
 
-    def __init__(self) -> None:
-        self.table = 0
-        self.after: After | None = None
+    Kept with its purge, so that however much is kept back, the next run goes on behind it.
+    """
+
+    table: int = 0
+    after: After | None = None
+    is_over: bool = False
+
+    @classmethod
+    def of(cls, purge: Purge, number: int) -> "_Walk":
+        said = purge.walk.get(str(number), {})
+        *moments, pk = said.get("after") or [None]
+        after = (*map(datetime.fromisoformat, moments), uuid.UUID(pk)) if pk else None
+        return cls(said.get("table", 0), after, said.get("is_over", False))
+
+    def keep(self, purge: Purge, number: int) -> None:
+        *moments, pk = self.after or (None,)
+        after = [*(each.isoformat() for each in moments), str(pk)] if pk else None
+        purge.walk = purge.walk | {str(number): {"table": self.table, "after": after, "is_over": self.is_over}}
+        Purge.objects.filter(pk=purge.pk).update(walk=purge.walk)
 
     def step(self, rows: Sequence[QuerySet[Any]]) -> list[Any]:
         """The next rows; none once all were seen."""
@@ -139,27 +185,30 @@ class _Walk:
         return []
 
 
-def _run_part(actor: Actor, purge_id: uuid.UUID, part: dict[str, Any], until: float) -> tuple[int, bool]:
+def _run_part(actor: Actor, purge_id: uuid.UUID, number: int, until: float) -> tuple[int, bool]:
     """Returns how many rows went, and whether the part is over: all is gone but what is kept back."""
-    gone, walk = 0, _Walk()
+    gone = 0
     while time.monotonic() < until:
-        taken, is_over = _slice(actor, purge_id, part, walk)
+        taken, is_over = _slice(actor, purge_id, number)
         gone += taken
         if is_over:
             return gone, True
     return gone, False
 
 
-def _slice(actor: Actor, purge_id: uuid.UUID, part: dict[str, Any], walk: _Walk) -> tuple[int, bool]:
+def _slice(actor: Actor, purge_id: uuid.UUID, number: int) -> tuple[int, bool]:
     """Take some of what may go of the next rows. Returns how many, and whether there was nothing left."""
     with sealing() as seal:
         purge = _locked(purge_id)
         if purge.status != Status.RUNNING:
             return 0, True
+        part, walk = purge.parts[number], _Walk.of(purge, number)
         kind = DataKind(part["kind"])
         tables = list(candidates(kind, _system_of(part), _moment(part["since"]), _before(part)))
-        found = walk.step(tables)
+        found = [] if part["system"] in purge.stopped else walk.step(tables)
         if not found:
+            walk.is_over = True
+            walk.keep(purge, number)
             return 0, True
         lock_cases([row.pk for row in found if isinstance(row, Case)])
         lock_holds()
@@ -167,7 +216,8 @@ def _slice(actor: Actor, purge_id: uuid.UUID, part: dict[str, Any], walk: _Walk)
         free = [row for row in found if row.pk not in kept][:ROWS_AT_ONCE]
         if free:
             _take(seal, actor, purge, part, rows.model, [row.pk for row in free])
-    walk.after = place_in(rows, free[-1] if len(free) == ROWS_AT_ONCE else found[-1])
+        walk.after = place_in(rows, free[-1] if len(free) == ROWS_AT_ONCE else found[-1])
+        walk.keep(purge, number)
     return len(free), False
 
 
@@ -240,10 +290,17 @@ def _over(part: dict[str, Any], count: int, digest: str) -> dict[str, Any]:
     kind = DataKind(part["kind"])
     left = list(candidates(kind, _system_of(part), _moment(part["since"]), _before(part)))
     kept = sum(rows.count() for rows in left)
-    # what is kept back now is looked at again by the next one
-    swept = part["before"] if not kept else part["since"]
+    # what is kept back now is looked at again by the next one, which begins with the oldest of it
+    swept = part["before"] if not kept else _oldest(left, part["since"])
     said = {name: part[name] for name in ("kind", "system", "class", "before")}
     return said | {"count": count, "digest": digest, "kept": kept, "swept_to": swept}
+
+
+def _oldest(left: Sequence[QuerySet[Any]], since: str | None) -> str | None:
+    """When the oldest row that is left is counted from; as before where rows are in no order of time."""
+    first = [place_in(rows, row) for rows in left if (row := rows.first()) is not None]
+    moments = [moment for moment, *rest in first if rest]
+    return timestamp(min(moments)) if len(moments) == len(first) else since
 
 
 # --- parts of the above -----------------------------------------------------------------------------------------------
@@ -263,5 +320,8 @@ def _before(part: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(part["before"])
 
 
-def _write(seal: Seal, actor: Actor, kind: Kind, purge: Purge, facts: dict[str, Any] | None = None) -> None:
-    write(seal, actor=actor, kind=kind, row=purge, facts={"status": str(purge.status)} | (facts or {}))
+def _write(
+    seal: Seal, actor: Actor, kind: Kind, purge: Purge, facts: dict[str, Any] | None = None, *, reason: str = ""
+) -> None:
+    said = {"status": str(purge.status)} | (facts or {})
+    write(seal, actor=actor, kind=kind, row=purge, facts=said, reason=reason)

@@ -21,7 +21,7 @@ from governance.models import AISystem, Person, ServiceAccount
 from governance.scopes import AnyOf
 from intake.admin.viewers import viewer
 from intake.models import QuarantineCase, QuarantinedRecord
-from intake.selectors import in_state, of_systems, scope_of
+from intake.selectors import barred_from, in_state, of_systems, scope_of
 from intake.services import replays
 from intake.services.quarantine import note_view
 
@@ -33,6 +33,7 @@ STEPS = {
     "approve_dismissal": "Give it up (second person)",
     "refuse_dismissal": "Keep it (second person)",
 }
+RESTRICTED = "restricted: it is about to be erased, and only a data protection officer reads it until then"
 
 
 ACTS = {
@@ -165,15 +166,18 @@ class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[QuarantinedRecord]:
         records: QuerySet[QuarantinedRecord] = super().get_queryset(request).select_related("case")
         records = records.defer("original", "secret").annotate(
-            system_name=_name(AISystem, "system_id"), account_name=_name(ServiceAccount, "account_id")
+            system_name=_name(AISystem, "system_id"),
+            account_name=_name(ServiceAccount, "account_id"),
+            is_barred=barred_from(rights.as_actor(viewer(request))),
         )
         systems = rights.systems_where(viewer(request), Act.QUARANTINE_VIEW)
         return records if systems is None else records.filter(of_systems(systems))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Opening the page shows what was sent, so it is sealed that somebody looked."""
+        """Opening the page shows what was sent, so it is sealed that somebody looked; not where nothing is shown."""
         record = super().get_object(request, object_id, from_field)
-        if record is not None and request.method == "GET" and self.may(request, "view", record):
+        is_shown = record is not None and not record.is_barred
+        if is_shown and request.method == "GET" and self.may(request, "view", record):
             note_view(actor=rights.as_actor(viewer(request)), record=record)
         return record
 
@@ -209,6 +213,8 @@ class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
 
     @admin.display(description="first problem")
     def first_problem(self, record: QuarantinedRecord) -> str:
+        if _is_barred(record):
+            return "restricted"
         if not record.problems:
             return "erased"
         errors = record.problems.get("errors") or [{}]
@@ -236,10 +242,14 @@ class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
 
     @admin.display(description="problems")
     def shown_problems(self, record: QuarantinedRecord) -> str:
+        if _is_barred(record):
+            return RESTRICTED
         return _as_code(json.dumps(record.problems, indent=2, ensure_ascii=False)) if record.problems else "erased"
 
     @admin.display(description="record")
     def shown_original(self, record: QuarantinedRecord) -> str:
+        if _is_barred(record):
+            return RESTRICTED
         if record.original is None:
             return "erased"
         text = bytes(record.original).decode(errors="backslashreplace")
@@ -247,8 +257,15 @@ class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
 
     @admin.display(description="corrections")
     def corrected(self, record: QuarantinedRecord) -> str:
+        if _is_barred(record):
+            return RESTRICTED
         case = getattr(record, "case", None)
         return json.dumps(case.corrections, ensure_ascii=False) if case and case.corrections else "none"
+
+
+def _is_barred(record: QuarantinedRecord) -> bool:
+    """As `get_queryset` told of whoever looks."""
+    return bool(record.is_barred)  # type: ignore[attr-defined]
 
 
 def _whose(record: QuarantinedRecord) -> str:

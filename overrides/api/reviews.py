@@ -2,6 +2,7 @@
 
 import base64
 import uuid
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.restrictions import barred_among
 from audit.selectors import SealedDecision
 from audit.services.disclosure import DisclosedPart
 from config.errors import FieldProblem, InvalidInput
@@ -104,7 +106,7 @@ class MyWorkOutput(WorkOutput):
     token = serializers.UUIDField()
     lease_until = serializers.DateTimeField(allow_null=True)
     held_until = serializers.DateTimeField(allow_null=True)
-    draft = serializers.JSONField(allow_null=True)
+    draft = serializers.JSONField(allow_null=True, help_text="Null, too, while the decision is restricted.")
     review = ReviewOutput()
 
 
@@ -153,7 +155,18 @@ class ReviewDetail(serializers.Serializer[Any]):
 
 
 def _work(work: ReviewAssignment, actor: Actor) -> dict[str, Any]:
-    return dict(MyWorkOutput(work, context={"actor": actor}).data)
+    return _works([work], actor)[0]
+
+
+def _works(rows: Iterable[ReviewAssignment], actor: Actor) -> list[dict[str, Any]]:
+    """One's own work; of what is restricted without the draft, which tells what the decision is about."""
+    found = list(rows)
+    barred = barred_among(actor, [each.review.decision_id for each in found])
+    told = [dict(MyWorkOutput(each, context={"actor": actor}).data) for each in found]
+    return [
+        said | {"draft": None} if each.review.decision_id in barred else said
+        for each, said in zip(found, told, strict=True)
+    ]
 
 
 def _item(work: ReviewAssignment, decision: SealedDecision, parts: list[DisclosedPart], actor: Actor) -> dict[str, Any]:
@@ -211,9 +224,9 @@ class MyReviewsApi(People):
     @extend_schema(operation_id="my_reviews", tags=TAGS, responses=MineOutput)
     def get(self, request: Request) -> Response:
         actor, person_id = actor_of(request), person_of(request).pk
-        work = [_work(each, actor) for each in my_work(person_id)]
-        drafts = [_work(each, actor) for each in my_drafts(person_id)[:100]]
-        return Response({"work": work, "drafts": drafts})
+        return Response(
+            {"work": _works(my_work(person_id), actor), "drafts": _works(my_drafts(person_id)[:100], actor)}
+        )
 
 
 class ReviewCountsApi(People):

@@ -217,12 +217,12 @@ COLUMNS: dict[str, dict[str, str]] = {
         person="requested_by_id decided_by_id",
     ),
     "audit.Purge": {
-        PLAIN: f"{ROW} status announced_at runs_at parts done held_at done_at",
+        PLAIN: f"{ROW} status announced_at runs_at parts done stopped walk held_at done_at",
         PERSON: "held_by_id",
         PARTICULARS: "why",
     },
     "audit.HistoricalPurge": history(
-        plain="status announced_at runs_at parts done held_at done_at", person="held_by_id"
+        plain="status announced_at runs_at parts done stopped held_at done_at", person="held_by_id"
     ),
     "audit.ErasureRequest": {
         PLAIN: f"{ROW} kind basis system_id look_into_payloads status requested_at runs_at held_at ended_at decisions"
@@ -236,8 +236,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         person="person_id requested_by_id held_by_id",
     ),
     "audit.ErasureTarget": {PLAIN: "request_id decision_id system_id"},
-    "audit.ErasureFind": {PLAIN: "request_id item_id place row_id is_chosen"},
-    "audit.ErasureScan": {PLAIN: "request_id place cursor finished_at"},
+    "audit.ErasureFind": {PLAIN: "request_id item_id place row_id is_chosen is_shown"},
+    "audit.ErasureScan": {PLAIN: "request_id place cursor finished_at newer walk"},
     "audit.ErasureConsent": {
         PLAIN: f"{ROW} request_id system_id status decided_at decisions decisions_digest texts_digest",
         PERSON: "asked_by_id decided_by_id",

@@ -10,8 +10,9 @@ from django.http import HttpResponseRedirect
 from django.test import Client
 from django.utils import timezone
 
-from audit.models import ErasureConsent, ErasureRequest, Payload, Purge, RetentionClass, RetentionRule
+from audit.models import ErasureConsent, ErasureRequest, Payload, Purge, RetentionClass, RetentionRule, SavedFilter
 from audit.services.holds import place_span_hold
+from config.ids import new_id
 from evidence.services.erasure_runs import run_erasures, search_for_finds
 from evidence.services.purges import announce_purge, run_purges
 from governance.models import AISystem, Person
@@ -31,6 +32,7 @@ from tests.factories.register import actor_of, make_person, make_system
 
 pytestmark = pytest.mark.django_db
 ERASURES, RETENTION, MINE = "/admin/erasures/", "/admin/retention/", "/admin/mine/"
+SHOWN = re.compile(r'name="shown" value="([0-9a-f-]+)"')
 SUBJECT = {"subject": "c-1907", "basis": "objection", "reason": "They ask for it.", "identifiers": "Ada Lovelace\n"}
 
 
@@ -98,7 +100,7 @@ def test_from_the_wish_to_the_receipt(system: AISystem, dpo: Client) -> None:
     ("kind", "wrong", "said"),
     [
         ("subject", SUBJECT | {"subject": ""}, "This field is required"),
-        ("subject", SUBJECT | {"subject": "ab"}, "3 to 200 characters"),
+        ("subject", SUBJECT | {"subject": "x" * 201}, "at most 200 characters"),
         ("subject", SUBJECT | {"identifiers": "ab"}, "found everywhere"),
         ("subject", SUBJECT | {"basis": ""}, "This field is required"),
         ("decision", SUBJECT | {"decisions": "no id"}, "no id of a decision"),
@@ -111,6 +113,35 @@ def test_what_is_refused_keeps_what_was_typed(dpo: Client, kind: str, wrong: dic
     page = answer.content.decode()
     assert answer.status_code == 422 and said in page and "They ask for it." in page
     assert not ErasureRequest.objects.exists()
+
+
+def test_of_501_finds_every_page_is_looked_at_before_it_is_asked_for(system: AISystem, dpo: Client) -> None:
+    record_decision(system, subject="c-1907")
+    filters = [SavedFilter(owner_id=new_id(), name=f"of Ada Lovelace {n}", conditions={}) for n in range(501)]
+    SavedFilter.objects.bulk_create(filters)
+    assert dpo.post(f"{ERASURES}begin/subject", SUBJECT).status_code == 302
+    search_for_finds(seconds=SECONDS)
+    request = ErasureRequest.objects.get()
+    page = text(dpo, page_of(request))
+    assert "Shown are 200 of 501" in page and "301 nobody has looked at yet" in page
+    refused = dpo.post(f"{page_of(request)}ask")
+    assert refused.status_code == 422 and "301 of what was found was shown to nobody yet" in refused.content.decode()
+    seen, address = set(SHOWN.findall(page)), page_of(request)
+    left_out = min(seen)
+    kept = {"shown": sorted(seen), "chosen": sorted(seen - {left_out})}
+    assert dpo.post(f"{address}finds", kept).status_code == 302
+    while following := re.search(r'rel="next" href="(\?finds=[^"]+)"', page):
+        page = text(dpo, address + following[1])
+        here = set(SHOWN.findall(page))
+        assert here and not here & seen
+        seen |= here
+        answer = dpo.post(f"{address}finds", {"shown": sorted(here), "chosen": sorted(here), "finds_page": "x"})
+        assert isinstance(answer, HttpResponseRedirect) and answer.url == f"{address}?finds=x"
+    assert len(seen) == 501
+    assert dpo.post(f"{address}ask").status_code == 302
+    request.refresh_from_db()
+    assert (request.status, request.texts) == ("requested", 500)
+    assert str(request.finds.get(is_chosen=False).item_id) == left_out, "another page's choice leaves it as it was"
 
 
 def test_others_find_neither_the_pages_nor_the_request(system: AISystem) -> None:

@@ -31,7 +31,7 @@ from ledger.entries import SERVER
 from ledger.models import Entry, Particulars
 from notices.models import Alert
 from tests.factories.cases import make_led_case
-from tests.factories.erasing import SECONDS, agreed, agreeing, long_ago, no_floor
+from tests.factories.erasing import SECONDS, agreed, agreeing, long_ago, look_at_finds, no_floor
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 
@@ -64,6 +64,7 @@ def was_erased(memory: ErasureMemory, *items: tuple[str, uuid.UUID, uuid.UUID], 
 
 
 def agree_to(request: ErasureRequest, asks: Person) -> None:
+    look_at_finds(request)
     with long_ago(days=2):
         ask_erasure(actor=actor_of(asks), request_id=request.pk)
         for consent in request.consents.all():

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.contrib.auth import HASH_SESSION_KEY
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.test import Client
 from django.urls import reverse
@@ -12,6 +13,7 @@ from pytest_django import Settings
 from config.ids import new_id
 from evidence.erasure.files import forget_mails
 from evidence.erasure.finding import Pattern
+from evidence.erasure.sessions import forget_in_sessions
 from evidence.models import CustodyRequest
 from evidence.services.custody_requests import ask_custody
 from evidence.services.leaving import leave
@@ -126,3 +128,22 @@ def test_what_somebody_looked_for_is_taken_out_of_their_session_and_they_stay_si
     (after,) = [row.get_decoded() for row in StaffSession.objects.all()]
     assert NAME not in str(after) and "Somerville" in str(after)
     assert client.get(reverse("admin:cases")).status_code == 200
+
+
+@pytest.mark.django_db
+def test_whatever_a_session_keeps_of_them_goes_and_what_is_of_the_sign_in_stays() -> None:
+    client = Client()
+    client.force_login(make_person())
+    session = client.session
+    mine = dict(session.items())
+    session["text"] = f"Looked for {NAME}."
+    session["list"] = ["x", {"deep": NAME.upper()}]
+    session["map"] = {"a": {"b": NAME, "c": "kept"}, NAME: 1, "n": 7}
+    session["quoted"] = [f'"{NAME}"']
+    session["other"] = ["Mary Somerville", {"n": 1}]
+    session.save()
+    pattern = Pattern((NAME, mine[HASH_SESSION_KEY][:6]))
+    assert forget_in_sessions(pattern) == 1
+    after = dict(client.session.items())
+    assert after == mine | {"map": {"a": {"c": "kept"}, "n": 7}, "other": ["Mary Somerville", {"n": 1}]}
+    assert forget_in_sessions(pattern) == 0

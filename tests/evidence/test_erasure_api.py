@@ -8,6 +8,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from audit.models import ErasureRequest, Payload
+from config.ids import new_id
+from evidence.erasure.memory import Asked, Gone, erasure_memory
+from evidence.erasure.places import DECISION_PLACE
 from evidence.services.erasure_runs import run_erasures, search_for_finds
 from evidence.services.purges import announce_purge, run_purges
 from governance.models import AISystem, Person
@@ -90,7 +93,8 @@ def test_from_the_wish_to_the_receipt(system: AISystem, dpo: APIClient) -> None:
     "wrong",
     [
         {},
-        SUBJECT | {"subject": "ab"},
+        SUBJECT | {"subject": ""},
+        SUBJECT | {"subject": "x" * 201},
         SUBJECT | {"basis": "so"},
         SUBJECT | {"more": 1},
         SUBJECT | {"kind": "person"},
@@ -102,6 +106,44 @@ def test_from_the_wish_to_the_receipt(system: AISystem, dpo: APIClient) -> None:
 def test_what_is_no_request_is_a_clear_problem(dpo: APIClient, wrong: dict[str, Any]) -> None:
     assert problem(dpo.post(ERASURES, wrong, format="json"), 422)
     assert not ErasureRequest.objects.exists()
+
+
+def test_a_subject_is_taken_to_the_letter(system: AISystem, dpo: APIClient) -> None:
+    made = post(dpo, ERASURES, SUBJECT | {"subject": " 7 "}, 201)
+    assert made["subject"] == " 7 "
+
+
+def test_lists_are_read_a_page_at_a_time(system: AISystem, dpo: APIClient) -> None:
+    ids = [post(dpo, ERASURES, SUBJECT, 201)["id"] for _ in range(3)]
+    first = dpo.get(f"{ERASURES}?limit=2").json()
+    rest = dpo.get(ERASURES, {"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert [each["id"] for page in (first, rest) for each in page["items"]] == ids[::-1]
+    for _ in range(3):
+        make_led_case(system, title="About C-1907")
+    search_for_finds(seconds=SECONDS)
+    url = f"{ERASURES}/{ids[0]}"
+    page = dpo.get(f"{url}/finds?limit=2").json()
+    assert (len(page["items"]), page["total"], page["unseen"]) == (2, 3, 1)
+    assert problem(dpo.post(f"{url}/ask"), 409) == "finds-unseen"
+    page = dpo.get(f"{url}/finds", {"limit": 2, "cursor": page["next_cursor"]}).json()
+    assert (len(page["items"]), page["unseen"]) == (1, 0)
+    assert post(dpo, f"{url}/ask")["status"] == "requested"
+
+
+def test_what_is_back_after_a_restore_is_prepared_again(
+    system: AISystem, dpo: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evidence.erasure.memory.NAME", f"erased-{new_id()}.sqlite3")
+    assert problem(client(agreeing(system)).post(f"{ERASURES}/again"), 403)
+    assert problem(dpo.post(f"{ERASURES}/again"), 409) == "nothing-to-erase"
+    decision = record_decision(system, subject="c-1907")
+    lost = new_id()
+    erasure_memory().remember(
+        Asked(lost, "decision", "objection", None), [Gone(lost, decision.id, DECISION_PLACE, decision.id)]
+    )
+    (made,) = post(dpo, f"{ERASURES}/again", status=201)
+    request = ErasureRequest.objects.get(pk=made["id"])
+    assert request.status == "draft" and request.targets.get().decision_id == decision.id
 
 
 def test_it_is_refused_held_and_taken_back(system: AISystem, dpo: APIClient) -> None:
@@ -202,6 +244,7 @@ def test_an_accountable_person_sees_of_retention_what_is_theirs(system: AISystem
         record_decision(place, at=timezone.now() - timedelta(days=60))
     announce_purge()
     owner = client(agreeing(system))
+    assert [each["parts"][0]["system"] for each in owner.get(f"{RETENTION}/purges").json()["items"]] == [str(system.pk)]
     for path in ("rules", "due", "purges"):
         said = owner.get(f"{RETENTION}/{path}").content
         assert str(system.pk).encode() in said and str(other.pk).encode() not in said, path

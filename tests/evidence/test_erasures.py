@@ -1,4 +1,4 @@
-"""Erasures as people decide them and as the server performs them: asked, agreed, waited for, restricted, stopped."""
+"""Erasures as people decide them and as the server performs them: asked, agreed, waited for, stopped."""
 
 import json
 import uuid
@@ -10,17 +10,11 @@ from django.utils import timezone
 
 from audit.case_kinds import CASE_UPDATED
 from audit.errors import PayloadRestricted
-from audit.filters import DecisionFilter
-from audit.models import Case, ErasureConsent, ErasureRequest, LegalHold, Payload, Restriction
-from audit.reach import Reach
+from audit.models import Case, ErasureConsent, ErasureRequest, Payload
 from audit.restrictions import restricted_among
-from audit.search_terms import Terms
-from audit.selectors import SealedDecision, decision_by_id
-from audit.services.disclosure import may_read_payload, view_payload
-from audit.services.holds import approve_lift, place_hold, place_span_hold, request_lift
-from audit.services.searching import search_decisions
+from audit.selectors import decision_by_id
+from audit.services.disclosure import view_payload
 from config.errors import Forbidden, InvalidInput
-from evidence.erasure.documents import document_about
 from evidence.erasure.errors import (
     ErasureNotFound,
     ErasureNotOpen,
@@ -40,9 +34,6 @@ from governance.errors import ApprovalForbidden
 from governance.models import AISystem, Person
 from ledger.models import Entry, Particulars
 from ledger.sealing import sealing
-from ledger.selectors import registry_log
-from ledger.signing import verifier_keys
-from ledger.tlog import Verifier, open_note
 from notices.models import Message
 from tests.factories.cases import make_led_case
 from tests.factories.erasing import SECONDS, agreed, agreeing, erased, long_ago, no_floor, officer, prepared
@@ -116,7 +107,8 @@ def test_only_a_data_protection_officer_asks(system: AISystem) -> None:
     "wrong",
     [
         {"subject": ""},
-        {"subject": "ab"},
+        {"subject": "x" * 201},
+        {"subject": "c-\0"},
         {"subject": "c-1", "basis": "because"},
         {"subject": "c-1", "reason": " "},
         {"subject": "c-1", "identifiers": ["ab"]},
@@ -248,6 +240,34 @@ def test_taken_back_it_erases_nothing_and_frees_what_it_restricted(system: AISys
         withdraw_erasure(actor=actor_of(officer()), request_id=request.pk)
 
 
+def test_stopped_it_frees_nothing_until_it_is_taken_back(system: AISystem) -> None:
+    decision = record_decision(system, subject="c-1907")
+    request = agreed(kind="subject", subject="c-1907")
+    owner = agreeing(system)
+    hold_erasure(actor=actor_of(owner), request_id=request.pk, reason="A claim came in.")
+    assert restricted_among([decision.id]) == {decision.id}
+    assert standing_of(request).restricted == 1
+    with pytest.raises(PayloadRestricted):
+        view_payload(actor=actor_of(owner), decision=decision)
+    ask_erasure(actor=actor_of(officer()), request_id=request.pk)
+    assert restricted_among([decision.id]) == {decision.id}, "it waits for an answer"
+    withdraw_erasure(actor=actor_of(officer()), request_id=request.pk)
+    assert restricted_among([decision.id]) == frozenset()
+
+
+def test_asked_for_again_it_is_free_where_somebody_refuses_now(system: AISystem) -> None:
+    other = make_system(accountable=make_person())
+    here, there = record_decision(system, subject="c-1907"), record_decision(other, subject="c-1907")
+    request = agreed(kind="subject", subject="c-1907")
+    hold_erasure(actor=actor_of(officer()), request_id=request.pk, reason="A claim came in.")
+    ask_erasure(actor=actor_of(officer()), request_id=request.pk)
+    waiting = request.consents.filter(status=ErasureConsent.Status.WAITING)
+    refuse_erasure(actor=actor_of(agreeing(system)), consent_id=waiting.get(system_id=system.pk).pk)
+    assert restricted_among([here.id, there.id]) == {there.id}
+    approve_erasure(actor=actor_of(agreeing(other)), consent_id=waiting.get(system_id=other.pk).pk)
+    assert restricted_among([here.id, there.id]) == {there.id}
+
+
 def test_a_clock_that_is_ahead_here_makes_nothing_go_early(system: AISystem, monkeypatch: pytest.MonkeyPatch) -> None:
     no_floor(system)
     decision = record_decision(system, subject="c-1907")
@@ -271,117 +291,6 @@ def test_a_clock_that_was_behind_at_agreeing_makes_the_day_no_shorter(system: AI
         approve_erasure(actor=actor_of(agreeing(system)), consent_id=request.consents.get().pk)
     request.refresh_from_db()
     assert request.runs_at and request.runs_at > timezone.now() + timedelta(hours=23)
-
-
-# --- floors: restricted -----------------------------------------------------------------------------------------------
-def restricted(system: AISystem) -> tuple[SealedDecision, ErasureRequest]:
-    decision = record_decision(system, subject="c-1907", parts={"input": "needle", "output": 1})
-    return decision, erased(kind="subject", subject="c-1907")
-
-
-def test_inside_a_floor_it_is_restricted_and_scheduled(system: AISystem) -> None:
-    decision, request = restricted(system)
-    assert request.status == "scheduled"
-    assert Payload.objects.get(pk=decision.id).secret is not None
-    assert restricted_among([decision.id]) == {decision.id}
-    (counted,) = said("erasure.restricted")
-    assert counted["with"]["count"] == 1 and counted["about"] == str(request.pk)
-    standing = standing_of(request)
-    assert standing.restricted == 1 and standing.waits_until
-    assert standing.waits_until - decision.recorded_at == timedelta(days=190)
-    assert list(verify_everything()) == []
-
-
-def test_what_is_restricted_a_data_protection_officer_alone_reads(system: AISystem) -> None:
-    decision, _ = restricted(system)
-    owner, dpo = agreeing(system), officer()
-    with pytest.raises(PayloadRestricted):
-        view_payload(actor=actor_of(owner), decision=decision)
-    assert not may_read_payload(actor_of(owner), decision)
-    assert [each.name for each in view_payload(actor=actor_of(dpo), decision=decision)][:1] == ["input"]
-    with pytest.raises(Forbidden):
-        view_payload(actor=actor_of(make_person(viewer=True)), decision=decision)
-
-
-@pytest.mark.parametrize(
-    "terms", [Terms(subject="c-1907"), Terms(text="needle"), Terms(subject="c-1907", text="needle")]
-)
-def test_what_is_restricted_is_found_by_nobody_else(system: AISystem, terms: Terms) -> None:
-    decision, _ = restricted(system)
-    found = {}
-    for name, person in (("owner", agreeing(system)), ("dpo", officer())):
-        page = search_decisions(
-            actor=actor_of(person), reach=Reach.of_person(person), terms=terms, within=DecisionFilter()
-        )
-        found[name] = [each.id for each in page.items]
-    assert found == {"owner": [], "dpo": [decision.id]}
-
-
-def test_when_the_floor_is_over_it_is_announced_anew_and_then_erased(system: AISystem) -> None:
-    decision, request = restricted(system)
-    no_floor(system)
-    assert run_erasures(seconds=SECONDS) == 0
-    request.refresh_from_db()
-    assert request.status == "scheduled", "it was looked at a moment ago"
-    ErasureRequest.objects.filter(pk=request.pk).update(looked_at=None)
-    with long_ago():
-        run_erasures(seconds=SECONDS)
-    request.refresh_from_db()
-    assert request.status == "waiting" and kinds(request).count("erasure.announced") == 2
-    assert Payload.objects.get(pk=decision.id).secret is not None
-    run_erasures(seconds=SECONDS)
-    assert Payload.objects.get(pk=decision.id).secret is None
-    assert restricted_among([decision.id]) == frozenset()
-
-
-def test_of_some_inside_and_some_outside_the_floor_those_outside_go(system: AISystem) -> None:
-    old = record_decision(system, at=timezone.now() - timedelta(days=200), subject="c-1907")
-    young = record_decision(system, subject="c-1907")
-    request = erased(kind="subject", subject="c-1907")
-    assert request.status == "scheduled"
-    assert Payload.objects.get(pk=old.id).secret is None
-    assert Payload.objects.get(pk=young.id).secret is not None
-    assert set(Restriction.objects.values_list("decision_id", flat=True)) == {young.id}
-
-
-# --- legal holds ------------------------------------------------------------------------------------------------------
-def hold_over(system: AISystem) -> LegalHold:
-    now = timezone.now()
-    return place_span_hold(
-        actor=actor_of(make_person(investigator=True)),
-        system_id=system.pk,
-        since=now - timedelta(days=1),
-        until=now + timedelta(days=1),
-        reason="A claim.",
-    )
-
-
-def test_what_a_hold_covers_waits_and_is_not_restricted(system: AISystem) -> None:
-    no_floor(system)
-    decision = record_decision(system, subject="c-1907")
-    hold = hold_over(system)
-    request = erased(kind="subject", subject="c-1907")
-    assert request.status == "scheduled"
-    assert Payload.objects.get(pk=decision.id).secret is not None
-    assert restricted_among([decision.id]) == frozenset(), "those who investigate read it"
-    assert standing_of(request).held == 1
-    asks = make_person(investigator=True)
-    request_lift(actor=actor_of(asks), hold_id=hold.pk, reason="Settled.")
-    approve_lift(actor=actor_of(officer()), hold_id=hold.pk)
-    ErasureRequest.objects.filter(pk=request.pk).update(looked_at=None)
-    with long_ago():
-        run_erasures(seconds=SECONDS)
-    run_erasures(seconds=SECONDS)
-    assert Payload.objects.get(pk=decision.id).secret is None
-
-
-def test_a_hold_on_a_case_keeps_what_was_ever_in_it(system: AISystem) -> None:
-    no_floor(system)
-    decision = record_decision(system, subject="c-1907")
-    case, lead = make_led_case(system, decisions=[decision])
-    place_hold(actor=actor_of(lead), case_id=case.pk, reason="Evidence.")
-    erased(kind="subject", subject="c-1907")
-    assert Payload.objects.get(pk=decision.id).secret is not None
 
 
 # --- finds ------------------------------------------------------------------------------------------------------------
@@ -424,6 +333,26 @@ def test_a_case_whose_title_was_erased_goes_on(system: AISystem) -> None:
     assert list(verify_everything()) == []
 
 
+def test_a_subject_is_matched_to_the_letter_from_one_letter_on(system: AISystem) -> None:
+    no_floor(system)
+    gone = [record_decision(system, subject=" 7")]
+    kept = [record_decision(system, subject=each) for each in ("7", "7 ", "77", "x 7")]
+    case, _ = make_led_case(system, title="Room 7")
+    request = erased(kind="subject", subject=" 7")
+    assert (request.status, request.decisions, request.texts) == ("performed", 1, 0)
+    assert [Payload.objects.get(pk=each.id).secret is None for each in gone + kept] == [True] + [False] * 4
+    case.refresh_from_db()
+    assert case.title == "Room 7", "of one letter no text is looked through"
+
+
+def test_spaces_around_a_subject_are_no_part_of_it_in_texts(system: AISystem) -> None:
+    record_decision(system, subject=" c-1907 ")
+    case, _ = make_led_case(system, title="About C-1907.")
+    request = prepared(kind="subject", subject=" c-1907 ")
+    assert request.subject == " c-1907 " and request.targets.count() == 1
+    assert case.pk in {find.row_id for find in request.finds.all()}
+
+
 # --- people -----------------------------------------------------------------------------------------------------------
 def test_the_name_of_somebody_who_is_here_is_not_erased(dpo: Person) -> None:
     with pytest.raises(PersonStillHere):
@@ -437,29 +366,3 @@ def test_a_name_is_kept_as_long_as_the_last_floor_that_needs_it(dpo: Person) -> 
     leave(actor=actor_of(make_person(administrator=True)), person_id=person.pk)
     with pytest.raises(NameStillNeeded):
         prepare_erasure(actor=actor_of(dpo), kind="person", person_id=person.pk, basis="not_needed", reason="Gone.")
-
-
-# --- documents --------------------------------------------------------------------------------------------------------
-def test_the_receipt_is_signed_verifies_and_names_nobody(system: AISystem) -> None:
-    no_floor(system)
-    decision = record_decision(system, subject="c-1907")
-    request = erased(kind="subject", subject="c-1907", identifiers=["Ada Lovelace"])
-    document = document_about(request.pk)
-    assert document is not None
-    origin = registry_log().origin
-    verifiers = [Verifier.from_vkey(vkey) for vkey in verifier_keys(origin)]
-    text = open_note(document.note, verifiers).text
-    assert text.startswith(f"answerable/erasure-receipt/v1\nby: {origin}\nrequest: {request.pk}\n")
-    assert "took: payloads 1" in text and "unreached: backups" in text
-    assert "c-1907" not in text and "Lovelace" not in text
-    entry = Entry.objects.get(about_id=decision.id, kind="erasure.performed")
-    assert f"entry: {entry.id}" in text
-
-
-def test_a_second_run_erases_nothing_more_and_signs_nothing_else(system: AISystem) -> None:
-    no_floor(system)
-    record_decision(system, subject="c-1907")
-    request = erased(kind="subject", subject="c-1907")
-    before = (Entry.objects.count(), document_about(request.pk))
-    assert run_erasures(seconds=SECONDS) == 0
-    assert (Entry.objects.count(), document_about(request.pk)) == before

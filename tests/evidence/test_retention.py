@@ -1,9 +1,7 @@
-"""Retention as people decide it, and purges: shown before they happen, announced, stopped, done, reported."""
+"""Retention as people decide it: classes, where they hold, what is due by them."""
 
 import json
-from datetime import timedelta
 from io import StringIO
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,32 +11,19 @@ from django.db import transaction
 from django.db.utils import IntegrityError
 from django.utils import timezone
 
-from audit.filters import DecisionFilter
 from audit.models import (
-    Case,
     DataKind,
-    Payload,
-    Purge,
     RetentionClass,
     RetentionRule,
 )
-from audit.reach import Reach
 from audit.retention import Terms, terms_of
-from audit.search_terms import Terms as Searched
-from audit.selectors import SealedDecision
-from audit.services.holds import approve_lift, place_hold, place_span_hold, request_lift
-from audit.services.investigating import add_note
-from audit.services.search_runs import TERMS_PART
-from audit.services.searching import search_decisions
+from audit.services.holds import place_hold
 from config.errors import Forbidden, InvalidInput
-from evidence.erasure.documents import document_about
 from evidence.erasure.errors import RetentionNotFound, RetentionNotOpen
-from evidence.models import ExplanationLetter
-from evidence.retention.planning import due_at, swept_to
+from evidence.retention.planning import due_at
 from evidence.retention.reading import holds_seen
-from evidence.services import purges
 from evidence.services.leaving import leave
-from evidence.services.purges import announce_purge, hold_purge, run_purges
+from evidence.services.purges import announce_purge
 from evidence.services.retention import (
     approve_rule,
     archive_class,
@@ -51,19 +36,11 @@ from evidence.verification import verify_everything
 from governance.errors import ApprovalForbidden, RequestVoid
 from governance.models import AISystem, Person
 from governance.services.assignments import end_assignment
-from ledger.models import Entry, Particulars
-from ledger.selectors import registry_log
-from ledger.signing import verifier_keys
-from ledger.tlog import Verifier, open_note
-from notices.models import Message
-from overrides.models import Override
-from overrides.services.overriding import override_decision
-from tests.factories import letters
 from tests.factories.cases import make_led_case
-from tests.factories.erasing import SECONDS, agreeing, long_ago, officer, put_in_force
+from tests.factories.erasing import agreeing, officer, put_in_force
+from tests.factories.purging import hold, is_kept, old, purged, said
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
-from tests.factories.reviews import open_review
 
 pytestmark = pytest.mark.django_db
 CLASS: dict[str, Any] = {
@@ -89,33 +66,6 @@ def made(**changes: Any) -> RetentionClass:
 def asked(system: AISystem | None, **changes: Any) -> RetentionRule:
     of, kept = system.pk if system else None, made(**changes)
     return request_rule(actor=actor_of(officer()), class_id=kept.pk, system_id=of, reason="As agreed.")
-
-
-def old(system: AISystem, days: float = 60, **given: Any) -> SealedDecision:
-    return record_decision(system, at=timezone.now() - timedelta(days=days), **given)
-
-
-def announced(days: float = 20) -> Purge:
-    with long_ago(days=days):
-        purge = announce_purge()
-    assert purge is not None
-    return purge
-
-
-def purged() -> Purge:
-    """Announced so long ago that it runs now."""
-    purge = announced()
-    run_purges(seconds=SECONDS)
-    purge.refresh_from_db()
-    return purge
-
-
-def is_kept(decision: SealedDecision) -> bool:
-    return Payload.objects.get(pk=decision.id).secret is not None
-
-
-def said(kind: str) -> list[dict[str, Any]]:
-    return [json.loads(bytes(row.data))["body"] for row in Entry.objects.filter(kind=kind).order_by("id")]
 
 
 # --- classes ----------------------------------------------------------------------------------------------------------
@@ -308,208 +258,3 @@ def told(*arguments: str) -> str:
     output = StringIO()
     call_command("retention_due", *arguments, stdout=output)
     return output.getvalue()
-
-
-# --- announcing and stopping ------------------------------------------------------------------------------------------
-def test_it_is_announced_some_days_ahead_to_those_who_may_stop_it(system: AISystem) -> None:
-    put_in_force("payloads", system, ceiling=30)
-    decision = old(system)
-    purge = announce_purge()
-    assert purge is not None
-    assert purge.runs_at - purge.announced_at == timedelta(days=settings.PURGE_NOTICE_DAYS)
-    assert run_purges(seconds=SECONDS) == 0
-    assert is_kept(decision)
-    heard = set(Message.objects.filter(kind="retention.announced").values_list("person_id", flat=True))
-    assert heard == {officer().pk, agreeing(system).pk}
-    (body,) = said("retention.announced")
-    assert body["parts"][0]["count"] == 1 and body["parts"][0]["system"] == str(system.pk)
-    assert announce_purge() is None, "one at a time"
-
-
-@pytest.mark.parametrize("who", ["dpo", "accountable"])
-def test_whoever_was_told_stops_it_and_a_week_later_it_is_announced_anew(system: AISystem, who: str) -> None:
-    put_in_force("payloads", system, ceiling=30)
-    decision = old(system)
-    purge = announced()
-    stops = officer() if who == "dpo" else agreeing(system)
-    hold_purge(actor=actor_of(stops), purge_id=purge.pk, reason="A claim came in.")
-    run_purges(seconds=SECONDS)
-    assert is_kept(decision)
-    assert announce_purge() is None
-    with pytest.raises(RetentionNotOpen):
-        hold_purge(actor=actor_of(stops), purge_id=purge.pk, reason="Again.")
-    Purge.objects.filter(pk=purge.pk).update(held_at=timezone.now() - timedelta(days=8))
-    assert announce_purge() is not None
-
-
-def test_others_stop_nothing_and_a_reason_is_needed(system: AISystem) -> None:
-    put_in_force("payloads", system, ceiling=30)
-    old(system)
-    purge = announced()
-    for person in (make_person(accountable=make_system()), make_person(investigator=True), make_person(auditor=True)):
-        with pytest.raises((RetentionNotFound, Forbidden)):
-            hold_purge(actor=actor_of(person), purge_id=purge.pk, reason="x")
-    with pytest.raises(InvalidInput):
-        hold_purge(actor=actor_of(officer()), purge_id=purge.pk, reason=" ")
-
-
-# --- what goes --------------------------------------------------------------------------------------------------------
-def test_what_is_past_its_time_goes_and_a_signed_report_says_so(system: AISystem) -> None:
-    put_in_force("payloads", system, ceiling=30)
-    gone = [old(system, subject=f"c-{number}") for number in range(3)]
-    young = record_decision(system)
-    purge = purged()
-    assert purge.status == "done"
-    assert [is_kept(each) for each in gone] == [False] * 3 and is_kept(young)
-    (body,) = said("retention.purged")
-    assert body["with"]["count"] == 3 and body["system"] == str(system.pk)
-    (part,) = purge.done
-    assert (part["count"], part["kept"], part["digest"]) == (3, 0, body["with"]["digest"])
-    document = document_about(purge.pk)
-    assert document is not None
-    origin = registry_log().origin
-    text = open_note(document.note, [Verifier.from_vkey(vkey) for vkey in verifier_keys(origin)]).text
-    assert text.startswith(f"answerable/purge-report/v1\nby: {origin}\npurge: {purge.pk}\n")
-    assert f"took: payloads of {system.pk}: 3, kept back 0, digest {part['digest']}" in text
-    assert list(verify_everything()) == []
-
-
-def test_what_comes_into_a_hold_after_it_was_announced_is_kept(system: AISystem) -> None:
-    put_in_force("payloads", system, ceiling=30)
-    kept, gone = old(system, days=90), old(system, days=60)
-    purge = announced()
-    placed = hold(system, kept)
-    run_purges(seconds=SECONDS)
-    purge.refresh_from_db()
-    assert is_kept(kept) and not is_kept(gone)
-    assert (purge.done[0]["count"], purge.done[0]["kept"]) == (1, 1)
-    assert swept_to(DataKind.PAYLOADS, system.pk) is None, "what was kept back is looked at again"
-    request_lift(actor=actor_of(make_person(investigator=True)), hold_id=placed.pk, reason="Settled.")
-    approve_lift(actor=actor_of(officer()), hold_id=placed.pk)
-    assert purged().done[0]["count"] == 1
-    assert not is_kept(kept)
-    assert swept_to(DataKind.PAYLOADS, system.pk) is not None
-
-
-def hold(system: AISystem, *decisions: SealedDecision) -> Any:
-    moments = [each.recorded_at for each in decisions]
-    return place_span_hold(
-        actor=actor_of(make_person(investigator=True)), system_id=system.pk,
-        since=min(moments), until=max(moments) + timedelta(microseconds=1), reason="A claim.",
-    )  # fmt: skip
-
-
-def test_what_somebody_still_works_on_is_kept(system: AISystem) -> None:
-    put_in_force("payloads", system, ceiling=30)
-    review = open_review(system, at=timezone.now() - timedelta(days=60))
-    inside, free = old(system), old(system)
-    make_led_case(system, decisions=[inside])
-    purge = purged()
-    assert Payload.objects.get(pk=review.decision_id).secret is not None, "an open review"
-    assert is_kept(inside), "an open case"
-    assert not is_kept(free)
-    assert purge.done[0]["kept"] == 2
-
-
-def test_many_that_are_kept_do_not_stop_the_rest(system: AISystem, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evidence.services.purges.LOOKED_AT", 2)
-    monkeypatch.setattr("evidence.services.purges.ROWS_AT_ONCE", 2)
-    put_in_force("payloads", system, ceiling=30)
-    kept = [old(system, days=90 - number) for number in range(5)]
-    gone = [old(system, days=60 - number) for number in range(5)]
-    hold(system, *kept)
-    purge = purged()
-    assert [is_kept(each) for each in kept + gone] == [True] * 5 + [False] * 5
-    assert (purge.done[0]["count"], purge.done[0]["kept"]) == (5, 5)
-    assert sum(body["with"]["count"] for body in said("retention.purged")) == 5
-    assert list(verify_everything()) == []
-
-
-def test_interrupted_it_goes_on(system: AISystem, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evidence.services.purges.ROWS_AT_ONCE", 1)
-    put_in_force("payloads", system, ceiling=30)
-    gone = [old(system) for _ in range(3)]
-    purge = announced()
-    moments = iter([0.0, 0.0, 2.0])
-    with monkeypatch.context() as patch:
-        patch.setattr(purges, "time", SimpleNamespace(monotonic=lambda: next(moments, 2.0)))
-        assert run_purges(seconds=1.0) == 1
-    purge.refresh_from_db()
-    assert purge.status == "running"
-    assert run_purges(seconds=SECONDS) == 2
-    purge.refresh_from_db()
-    assert (purge.status, purge.done[0]["count"]) == ("done", 3)
-    assert not any(map(is_kept, gone))
-    assert run_purges(seconds=SECONDS) == 0
-
-
-def test_of_each_ai_system_its_own_class_counts(system: AISystem) -> None:
-    other, third = make_system(accountable=make_person()), make_system(accountable=make_person())
-    put_in_force("payloads", system, ceiling=30)
-    put_in_force("payloads", other, ceiling=90)
-    mine, theirs, free = old(system), old(other), old(third)
-    purged()
-    assert (is_kept(mine), is_kept(theirs), is_kept(free)) == (False, True, True)
-
-
-def test_what_people_wrote_goes_by_its_own_class(system: AISystem) -> None:
-    owner = agreeing(system)
-    put_in_force("people_said", system, ceiling=30)
-    decision = old(system, outcome="approved")
-    made = override_decision(
-        actor=actor_of(owner), decision_id=decision.id, outcome="refused", reason_code="other", note="Ada said so."
-    )
-    Override.objects.filter(pk=made.pk).update(created_at=timezone.now() - timedelta(days=60))
-    purged()
-    made.refresh_from_db()
-    assert (made.note, made.outcome, is_kept(decision)) == ("", "refused", True)
-    assert not Particulars.objects.filter(row_id=made.pk, data__isnull=False).exists()
-
-
-def test_letters_go_by_theirs(system: AISystem) -> None:
-    owner = agreeing(system)
-    letters.publish(system, by=owner)
-    put_in_force("letters", system, ceiling=30)
-    letter = letters.issue(old(system), owner, addressee="Ada")
-    ExplanationLetter.objects.filter(pk=letter.pk).update(issued_at=timezone.now() - timedelta(days=60))
-    purged()
-    letter.refresh_from_db()
-    assert letter.text == "" and not Particulars.objects.filter(row_id=letter.pk, data__isnull=False).exists()
-
-
-def test_what_was_written_in_a_case_goes_when_it_was_closed_that_long_ago(system: AISystem) -> None:
-    put_in_force("cases", system, ceiling=30)
-    closed, lead = make_led_case(system, title="About Ada")
-    going, other = make_led_case(system, title="About Grace")
-    for case, person in ((closed, lead), (going, other)):
-        add_note(actor=actor_of(person), case_id=case.pk, text="Asked the branch.")
-    then = timezone.now() - timedelta(days=60)
-    Case.objects.filter(pk=closed.pk).update(concluded_at=then, closed_at=then, status="closed")
-    purged()
-    closed.refresh_from_db()
-    assert (closed.title, closed.notes.get().text) == ("", "")
-    going.refresh_from_db()
-    assert (going.title, going.notes.get().text) == ("About Grace", "Asked the branch.")
-
-
-def test_terms_of_searches_go_and_their_entries_stay(system: AISystem, monkeypatch: pytest.MonkeyPatch) -> None:
-    put_in_force("searches", system, ceiling=30)
-    past = timezone.now() - timedelta(days=60)
-    with monkeypatch.context() as patch:
-        patch.setattr("audit.services.search_runs.timezone", SimpleNamespace(now=lambda: past))
-        patch.setattr(Particulars._meta.get_field("created_at"), "_get_default", lambda: past)
-        searched(system, "c-1907")
-    searched(system, "c-1908")
-    old_one, young = Particulars.objects.filter(part=TERMS_PART).order_by("created_at")
-    purged()
-    assert Particulars.objects.get(pk=old_one.pk).data is None
-    assert Particulars.objects.get(pk=young.pk).data is not None
-    assert len(said("decisions.searched")) == 2
-    assert list(verify_everything()) == []
-
-
-def searched(system: AISystem, subject: str) -> None:
-    owner = agreeing(system)
-    search_decisions(
-        actor=actor_of(owner), reach=Reach.of_person(owner), terms=Searched(subject=subject), within=DecisionFilter()
-    )

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from audit.models import DataKind, Decision, ErasureConsent, ErasureRequest, RetentionRule
 from audit.models.retention import OF_THE_ORGANISATION
+from evidence.erasure.showing import finds_shown
 from evidence.services.erasure_answers import approve_erasure
 from evidence.services.erasure_runs import run_erasures, search_for_finds
 from evidence.services.erasures import ask_erasure, prepare_erasure
@@ -100,7 +101,15 @@ def prepared(**given: Any) -> ErasureRequest:
         request = prepare_erasure(actor=actor_of(asks), basis="objection", reason="They ask for it.", **given)
         search_for_finds(seconds=SECONDS)
     request.refresh_from_db()
+    look_at_finds(request)
     return request
+
+
+def look_at_finds(request: ErasureRequest) -> None:
+    """As a data protection officer does, page by page."""
+    page = finds_shown(actor_of(officer()), request)
+    while page.next_cursor:
+        page = finds_shown(actor_of(officer()), request, cursor=page.next_cursor)
 
 
 def agreed(**given: Any) -> ErasureRequest:

@@ -17,7 +17,7 @@ PASSED_ON = {
     "overrides/services/deciding.py": {"review.conflicted", "review.escalated"},
     "overrides/services/effects.py": {"effect.failed", "effect.mismatched"},
     "evidence/erasure/telling.py": {"erasure.announced", "erasure.held", "erasure.refused", "erasure.done"},
-    "evidence/retention/telling.py": {"retention.announced", "retention.held", "retention.done"},
+    "evidence/retention/telling.py": {"retention.announced", "retention.held", "retention.part_held", "retention.done"},
     "evidence/services/erased_again.py": {"erasure.not_remembered", "erasure.undone"},
     "notices/approvals.py": {"card.asked", "fail_policy.asked", "letter_template.asked", "role.asked", "version.asked"},
     "notices/services/term_days.py": {"assignment.term_due"},

@@ -65,7 +65,7 @@ from tests.factories import cards, letters
 from tests.factories.anchors import make_cosigned
 from tests.factories.cases import act, declare, find, make_led_case
 from tests.factories.control import ask_for, stop
-from tests.factories.erasing import agreed, officer
+from tests.factories.erasing import agreed, look_at_finds, officer
 from tests.factories.live import READY
 from tests.factories.parameters import Crew
 from tests.factories.record import record_decision
@@ -325,6 +325,7 @@ def _erasures(mark: str, system: AISystem) -> tuple[ErasureRequest, SealedDecisi
         system_id=system.pk,
     )
     search_for_finds(seconds=60)
+    look_at_finds(request)
     ask_erasure(actor=actor_of(asks), request_id=request.pk)
     kept = register_class(
         actor=actor_of(asks), kind="letters", name="Half a year", floor_days=190, floor_source="Articles 19 and 26(6)."

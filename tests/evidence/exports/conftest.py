@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from tests.factories.exports import folder_storage
+from governance.models import AISystem, Person
+from tests.factories.exports import folder_storage, old_system
+from tests.factories.register import make_person
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +17,14 @@ def export_folder(tmp_path: Path, settings: Settings) -> Path:
     settings.EXPORT_WORK_DIR = folder / "work"
     settings.STORAGES = settings.STORAGES | {"exports": folder_storage(folder / "files")}
     return folder
+
+
+@pytest.fixture
+def system() -> AISystem:
+    """One that is old enough for what is recorded in its past."""
+    return old_system(accountable=make_person())
+
+
+@pytest.fixture
+def auditor() -> Person:
+    return make_person(auditor=True)

@@ -20,23 +20,13 @@ from overrides.services.overriding import override_decision
 from tests.evidence.exports.test_running import on_entry
 from tests.evidence.exports.verifying import require_verified, verdict_of
 from tests.factories.erasing import agreed, erase, erase_words, put_in_force
-from tests.factories.exports import agree, ask, export_of, files_of, make, manifest_of, old_system
+from tests.factories.exports import agree, ask, export_of, files_of, make, manifest_of
 from tests.factories.record import record_decision, record_many
-from tests.factories.register import actor_of, give_role, make_person
+from tests.factories.register import actor_of, give_role
 from tests.factories.versions import owner_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("erasing_alone")]
 Status = Export.Status
-
-
-@pytest.fixture
-def system() -> AISystem:
-    return old_system(accountable=make_person())
-
-
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
 
 
 @pytest.fixture

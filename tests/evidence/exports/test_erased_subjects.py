@@ -20,22 +20,12 @@ from evidence.verification import verify_everything
 from governance.models import AISystem, Person
 from ledger.models import Particulars
 from tests.factories.erasing import erase_words, erased, long_ago, no_floor, put_in_force
-from tests.factories.exports import agree, ask, export_of, make, old_system
+from tests.factories.exports import agree, ask, export_of, make
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person
 
 pytestmark = pytest.mark.django_db
 Status = Export.Status
-
-
-@pytest.fixture
-def system() -> AISystem:
-    return old_system(accountable=make_person())
-
-
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
 
 
 def test_the_list_of_somebodys_decisions_goes_with_their_name(system: AISystem, auditor: Person) -> None:

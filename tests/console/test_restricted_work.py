@@ -1,0 +1,118 @@
+"""What is restricted, where people work on it: between two judgements, in drafts, in quarantine."""
+
+import uuid
+from typing import Any
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from audit.models import Decision
+from audit.restrictions import restricted_among
+from governance.models import AISystem, Person
+from intake.models import QuarantinedRecord
+from intake.services.replays import correct, replay
+from intake.services.sweeps import seal_arrivals
+from ledger.models import Entry
+from overrides.models import Review, ReviewAssignment
+from overrides.services.claiming import claim, save_draft
+from overrides.services.deciding import Answer, submit
+from tests.factories.erasing import agreed
+from tests.factories.register import actor_of, make_person, make_system
+from tests.factories.reviews import make_queue, make_rule, open_review
+from tests.intake.conftest import make_sender
+from tests.personas.people import Persona
+
+pytestmark = pytest.mark.django_db
+NOTE, OUTPUT, DRAFT = "note-of-ada", "output-of-ada", "draft-of-ada"
+
+
+@pytest.fixture
+def system() -> AISystem:
+    return make_system(slug="credit", accountable=make_person())
+
+
+def browser(person: Person) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def api(person: Person) -> APIClient:
+    return Persona("reviewer", True, person).api()
+
+
+def restrict(*decision_ids: uuid.UUID) -> None:
+    agreed(kind="decision", decision_ids=list(decision_ids))
+    assert restricted_among(decision_ids) == set(decision_ids)
+
+
+def between_two(system: AISystem) -> tuple[Review, Person, ReviewAssignment]:
+    """A review on which two disagree, and the work of the third, who has begun to write."""
+    first, second, third = (make_person(reviewer=system) for _ in range(3))
+    review = open_review(system, rule=make_rule(system, make_queue(make_person()), reviews_required=2))
+    changed = Answer(
+        decision="modify", outcome="approved", output=f'{{"said":"{OUTPUT}"}}', reason_code="other", note=NOTE
+    )
+    for person, answer in ((first, Answer(decision="confirm")), (second, changed)):
+        work = claim(actor=actor_of(person), review_id=review.pk)
+        review.refresh_from_db()
+        submit(actor=actor_of(person), token=work.token, version=review.version, answer=answer)
+    work = claim(actor=actor_of(third), review_id=review.pk)
+    save_draft(actor=actor_of(third), token=work.token, draft={"decision": "reject", "note": DRAFT})
+    return review, third, work
+
+
+def test_whoever_decides_between_two_reads_no_words_of_what_is_restricted(system: AISystem) -> None:
+    review, third, work = between_two(system)
+    page = f"/admin/reviews/work/{work.token}/"
+    before = browser(third).get(page).content.decode()
+    assert all(each in before for each in (NOTE, OUTPUT, DRAFT))
+    restrict(review.decision_id)
+    after = browser(third).get(page).content.decode()
+    assert "What both reviewers said" in after and "are restricted" in after
+    assert not any(each in after for each in (NOTE, OUTPUT, DRAFT))
+    kept = ReviewAssignment.objects.get(pk=work.pk)
+    assert kept.draft == {"decision": "reject", "note": DRAFT}, "it is hidden, not thrown away"
+    assert ReviewAssignment.objects.filter(review=review, note=NOTE).exists()
+
+
+def test_nor_does_the_api_give_a_draft_of_what_is_restricted(system: AISystem) -> None:
+    review, third, work = between_two(system)
+    client = api(third)
+    (mine,) = client.get("/api/v1/reviews/mine").json()["work"]
+    assert mine["draft"] == {"decision": "reject", "note": DRAFT}
+    restrict(review.decision_id)
+    (mine,) = client.get("/api/v1/reviews/mine").json()["work"]
+    assert (mine["id"], mine["draft"]) == (str(work.pk), None)
+    again = client.post(f"/api/v1/reviews/{review.pk}/claim")
+    assert (again.status_code, again.json()["draft"]) == (201, None)
+
+
+@pytest.mark.committing
+def test_the_original_of_what_is_restricted_is_read_by_the_officer_alone() -> None:
+    sender = make_sender("credit", accountable=make_person())
+    record_id = refused(sender, subject="c-1907", extra=1, labels={"of": "Ada"})
+    engineer, dpo = make_person(technical_owner=sender.systems[0]), make_person(dpo=True)
+    correct(actor=actor_of(engineer), record_id=record_id, corrections={"extra": None}, reason="A typo.")
+    replay(actor=actor_of(engineer), record_id=record_id, reason="Right now.")
+    seal_arrivals()
+    assert Decision.objects.filter(pk=record_id).exists()
+    page, listed = f"/admin/intake/quarantinedrecord/{record_id}/change/", "/admin/intake/quarantinedrecord/"
+    assert "c-1907" in browser(engineer).get(page).content.decode()
+    assert "/extra" in browser(engineer).get(listed).content.decode()
+    restrict(record_id)
+    looks = Entry.objects.filter(kind="quarantine.viewed").count()
+    after = browser(engineer).get(page).content.decode()
+    assert "only a data protection officer reads it" in after
+    assert "c-1907" not in after and "extra" not in after
+    assert Entry.objects.filter(kind="quarantine.viewed").count() == looks, "nobody saw it, so no look is sealed"
+    assert "/extra" not in browser(engineer).get(listed).content.decode()
+    assert "c-1907" in browser(dpo).get(page).content.decode()
+    assert QuarantinedRecord.objects.get(pk=record_id).original is not None
+
+
+def refused(sender: Any, **wrong: Any) -> uuid.UUID:
+    answer = sender.post(sender.record(**wrong))
+    assert answer.status_code == 422, answer.content
+    return uuid.UUID(answer.json()["quarantine_id"])
