@@ -98,7 +98,7 @@ class BundleMaker(Maker):
 
     def _parts(self) -> None:
         wanted = in_order(self.export.parts)
-        reader = PartsReader(wanted, asker_of(self.export))
+        reader = PartsReader(wanted, asker_of(self.export), self.plan.reads_restricted)
         for log in self._logs(keeps_file=True) if wanted else ():
             for indexes, entries in self.batches(log, self.place.at) if not log.is_registry else ():
                 for place, found in reader.opened(entries, self.asked_for(log, indexes, entries)):

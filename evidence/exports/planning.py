@@ -16,7 +16,7 @@ from audit.case_access import readable_case
 from audit.case_selectors import trail_ids
 from audit.kinds import DECISION_RECORDED
 from audit.models import Decision
-from audit.restrictions import restricting_entries
+from audit.restrictions import reads_restricted, restricting_entries
 from evidence.exports import places
 from evidence.exports.access import asker_of, require_may_have
 from evidence.exports.anchors import (
@@ -98,6 +98,8 @@ class _Planner:
     waits: bool = False
     """For witnesses who have not seen all that it needs."""
     is_unseen: bool = False
+    systems: set[uuid.UUID] = field(default_factory=set)
+    """That something is disclosed of, by case or by subject."""
 
     def plan(self) -> Plan:
         export, asker = self.export, asker_of(self.export)
@@ -126,6 +128,8 @@ class _Planner:
             request_entry=asked.id,
             approval_entry=approval.id if approval else None,
             restrictions=restrictions,
+            systems=sorted(self.systems),
+            reads_restricted=reads_restricted(asker),
             left_out=sorted(self.left_out),
             withheld=withheld,
             total=sum(self._to_read(log) for log in planned) - withheld,
@@ -142,19 +146,20 @@ class _Planner:
         if export.question == Question.RANGE:
             assert export.system_id is not None
             return frozenset({export.system_id})
-        systems: set[uuid.UUID] = {export.system_id} if export.system_id else set()
+        if export.system_id:
+            self.systems.add(export.system_id)
         found = Members(export, asker_of(export))
         for chunk in found.chunks():
             own = places_of(chunk)
             places.put(export, own.values(), asked_for=True)
             places.put(export, trail_places(chunk) - self._secret(chunk))
-            systems |= set(Decision.objects.filter(id__in=chunk).values_list("system_id", flat=True))
+            self.systems |= set(Decision.objects.filter(id__in=chunk).values_list("system_id", flat=True))
             self.beat()
         self.left_out |= found.left_out
         if export.case_id:
             case = readable_case(asker_of(export), export.case_id)
             places.put(export, places_of(trail_ids(case)).values())
-        return frozenset(systems)
+        return frozenset(self.systems)
 
     def _secret(self, decision_ids: list[uuid.UUID]) -> set[Place]:
         work = judged_in_secret(asker_of(self.export).id, decision_ids=decision_ids)

@@ -49,6 +49,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     approval_entry: uuid.UUID | None
     restrictions: list[uuid.UUID] = []
     """Entries by which decisions were restricted then."""
+    systems: list[uuid.UUID] = []
+    """Of a case or a subject: the AI systems that it discloses something of."""
+    reads_restricted: bool = False
+    """Whether whoever asked read what is restricted then: contents of that may be in it."""
     left_out: list[str]
     withheld: int
     """Entries inside ranges that are withheld."""

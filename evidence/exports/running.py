@@ -36,7 +36,7 @@ from evidence.exports.plans import Plan
 from evidence.exports.reading import RecordDamaged
 from evidence.exports.requesting import tell_asker, write_export
 from evidence.exports.tables import TableMaker
-from evidence.exports.watching import RightLost, SliceOver, Watch, WorkGone
+from evidence.exports.watching import RightLost, RightNarrowed, SliceOver, Watch, WorkGone
 from evidence.exports.writing import ZipWriter, dos_time
 from evidence.kinds import EXPORT_FAILED, EXPORT_FINISHED
 from governance.locks import hold
@@ -100,7 +100,7 @@ def run_slice(work: ExportWork, *, pace: Pace, until: float | None) -> None:
         scratch.discard(export.pk)
     except SliceOver:
         _release(work, watch.done, attempts=0)
-    except ErasedMeanwhile:
+    except (ErasedMeanwhile, RightNarrowed):
         logger.info("evidence.export_begun_anew", export=str(export.pk))
         begin_anew(work)
     except Unwitnessed:
@@ -174,6 +174,8 @@ class _Work:
 
     def go_on(self) -> None:
         """From where it is to its end. Errors: `SliceOver` and whatever stands in the way."""
+        if self.work.plan is not None:
+            self.watch.plan = Plan.of(self.work.plan)
         self.watch.ask()
         known = scratch.kept(self.folder) if self.work.plan is not None else None
         if known is None or not self._keep_again(known):
@@ -191,7 +193,7 @@ class _Work:
             ours = ExportWork.objects.filter(export_id=self.work.export_id, worker=self.work.worker)
             if not ours.update(plan=plan.kept(), total=plan.total * (2 if self._reads_twice else 1)):
                 raise WorkGone()
-            self.work.plan = plan.kept()
+            self.work.plan, self.watch.plan = plan.kept(), plan
         return Plan.of(self.work.plan)
 
     @property
@@ -255,7 +257,7 @@ class _Work:
             if why_it_goes(self.work):
                 raise ErasedMeanwhile()
             _finish(self.work, known)
-        except (RightLost, ErasedMeanwhile):
+        except (RightLost, RightNarrowed, ErasedMeanwhile):
             storage.remove(self.work.export)
             raise
         except WorkGone:

@@ -43,7 +43,7 @@ class TableMaker(Maker):
         if not self.writer.is_in_member:
             self.writer.begin(data_name(self.export, is_whole=not Ending(self).left_out), is_large=True)
             self.writer.write(csv_titles(wanted) if self.export.form == Form.CSV else b"")
-        reader = PartsReader(wanted, asker_of(self.export))
+        reader = PartsReader(wanted, asker_of(self.export), self.plan.reads_restricted)
         for number in range(self.place.log, len(self.plan.logs)):
             if number != self.place.log:
                 self.place.log, self.place.at = number, 0
