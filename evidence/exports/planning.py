@@ -13,10 +13,10 @@ from django.utils import timezone
 from msgspec.structs import replace
 
 from audit.case_access import readable_case
-from audit.case_selectors import trail_ids
 from audit.kinds import DECISION_RECORDED
-from audit.models import Decision
+from audit.models import Case, Decision
 from audit.restrictions import reads_restricted, restricting_entries
+from evidence.case_reports import seen_by
 from evidence.exports import places
 from evidence.exports.access import asker_of, require_may_have
 from evidence.exports.anchors import (
@@ -33,7 +33,7 @@ from evidence.exports.members import Members
 from evidence.exports.models import Export
 from evidence.exports.plans import Plan, PlannedLog
 from evidence.exports.ranges import index_range, received_before
-from evidence.exports.trails import Place, places_about, places_of, trail_places
+from evidence.exports.trails import Place, case_trail, places_about, places_of, trail_places
 from evidence.kinds import EXPORT_APPROVED, EXPORT_REQUESTED, LOG_CLOSED
 from ledger.kinds import CHECKPOINT_RECORDED, KEY_ANNOUNCED, KEY_RETIRED, SYSTEM_LOG_OPENED
 from ledger.models import Checkpoint, Entry, Log
@@ -152,14 +152,29 @@ class _Planner:
         for chunk in found.chunks():
             own = places_of(chunk)
             places.put(export, own.values(), asked_for=True)
-            places.put(export, trail_places(chunk) - self._secret(chunk))
+            trail = trail_places(chunk)
+            secret = trail & self._secret(chunk)  # looked up after it: what is judged meanwhile is secret, too
+            if secret:
+                self.left_out.add("judged_blind")
+            places.put(export, trail - secret)
             self.systems |= set(Decision.objects.filter(id__in=chunk).values_list("system_id", flat=True))
             self.beat()
         self.left_out |= found.left_out
         if export.case_id:
-            case = readable_case(asker_of(export), export.case_id)
-            places.put(export, places_of(trail_ids(case)).values())
+            self._put_case(readable_case(asker_of(export), export.case_id))
         return frozenset(self.systems)
+
+    def _put_case(self, case: Case) -> None:
+        """What was done in it, as far as whoever asked may know of the decisions that are counted by it."""
+        seen = seen_by(asker_of(self.export), case)
+        told = list[Place]()
+        for place, body, is_known in case_trail(case, seen):
+            if is_known:
+                told.append(place)
+                self.systems |= {uuid.UUID(each) for each in body.get("systems", ()) if "count" in body}
+            else:
+                self.left_out.add("judged_blind" if seen.is_blind else "beyond_reach")
+        places.put(self.export, told)
 
     def _secret(self, decision_ids: list[uuid.UUID]) -> set[Place]:
         work = judged_in_secret(asker_of(self.export).id, decision_ids=decision_ids)
