@@ -17,12 +17,12 @@ from evidence.exports.endings import Ending, TooLarge, software_version
 from evidence.exports.making import Maker
 from evidence.exports.models import Export
 from evidence.exports.names import data_name
-from evidence.exports.ocsf import OcsfLines, model_names, of_register
+from evidence.exports.ocsf import OcsfLines
 from evidence.exports.parts import PartsReader
 from evidence.exports.plans import PlannedLog
 from evidence.exports.questions import as_json
 from evidence.exports.rows import COLUMNS, Row, csv_lines, csv_titles, ndjson_line
-from governance.models import AISystem, ModelVersion
+from governance.models import AISystem
 from ledger.entries import timestamp
 from ledger.tlog import leaf_hash
 from overrides.selectors import overridden_among
@@ -64,8 +64,6 @@ class TableMaker(Maker):
             wanted = in_order(self.export.parts)
             return lambda rows: csv_lines(rows, wanted)
         systems = {log.system_id for log in self.plan.system_logs if log.system_id}
-        versions = ModelVersion.objects.filter(system_id__in=systems)
-        known = of_register(list(versions.values_list("system_id", "version", "name", "provider")))
         names = AISystem.objects.filter(pk__in=systems).values_list("pk", "slug")
         return OcsfLines(
             authority=self.plan.logs[-1].origin,
@@ -73,7 +71,6 @@ class TableMaker(Maker):
             kept=self.more,
             version=software_version(),
             names={str(pk): slug for pk, slug in names},
-            models=model_names(known),
         ).lines
 
     def _write(

@@ -31,7 +31,7 @@ from tests.factories.exports import export_of, files_of, manifest_of, old_system
 from tests.factories.record import record_decision, record_many
 from tests.factories.register import actor_of, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
-from tests.factories.versions import owner_of
+from tests.factories.versions import make_version, owner_of
 from tests.running import PROJECT
 
 pytestmark = pytest.mark.django_db
@@ -317,6 +317,16 @@ def test_the_log_s_place_is_in_each_event(system: AISystem, auditor: Person) -> 
     assert (event["metadata"]["log_name"], event["metadata"]["sequence"]) == (entry.log.origin, entry.leaf_index)
     assert event["unmapped"]["leaf_hash"] == leaf_hash(bytes(entry.data)).hex()
     assert event["metadata"]["original_time"] == read_entry(bytes(entry.data)).body.occurred_at
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_people_wrote_of_a_model_is_in_no_line(system: AISystem, auditor: Person, form: str) -> None:
+    """It can be erased: then no file of an export may hold it."""
+    make_version(system, "7.0", name="zq-name-of-a-model", provider="zq-provider")
+    record_decision(system, model_version="7.0")
+    made = export_of(auditor, system, form=form)
+    assert b"7.0" in data_of(made)
+    assert b"zq-" not in b"".join(files_of(made).values())
 
 
 # --- RFC 8785, written from the text of the standard ------------------------------------------------------------------
