@@ -128,8 +128,16 @@ def _milliseconds(at: str) -> int:
 
 
 def _number(value: Any) -> Any:
-    """A double as RFC 8785 writes it, which is how ECMAScript does: the shortest digits that tell it from others,
-    without exponent from 1e-6 up to 1e21."""
+    """As RFC 8785 writes it. A double as ECMAScript does: the shortest digits that tell it from others, without
+    exponent from 1e-6 up to 1e21. A whole number that no double is exact for, as text: whoever reads numbers as
+    doubles would hash another one."""
+    match value:
+        case dict():
+            return {name: _number(each) for name, each in value.items()}
+        case list():
+            return [_number(each) for each in value]
+        case int() if abs(value) > EXACT:
+            return str(value)
     if not isinstance(value, float):
         return value
     if value.is_integer() and abs(value) < EXACT:

@@ -367,6 +367,22 @@ def test_numbers_are_canonical(value: float) -> None:
     assert canonical(_number(value)).decode() == ecmascript(value)
 
 
+@pytest.mark.parametrize("number", [2**53, 2**53 + 1, 2**63 - 1])
+def test_numbers_that_no_double_holds_are_text(system: AISystem, auditor: Person, number: int) -> None:
+    """So a reader of doubles hashes the same bytes."""
+    record_decision(system, source_id=new_id(), source_seq=number)
+    made = export_of(auditor, system, form="ocsf")
+    [event] = lines_of(made)
+    assert event["unmapped"]["source_seq"] == (number if number <= 2**53 else str(number))
+    [of_doubles] = [json.loads(line, parse_int=as_a_double) for line in data_of(made).splitlines()]
+    stated = of_doubles["attestation_list"][0].pop("fingerprint")
+    assert sha256(jcs(of_doubles).encode()).hexdigest() == stated["value"]
+
+
+def as_a_double(text: str) -> int:
+    return int(float(text))
+
+
 @given(
     st.recursive(
         st.text(max_size=8) | st.integers(-(2**53), 2**53) | st.booleans() | st.none(),
