@@ -104,6 +104,14 @@ def test_asked_how_large_it_is_nothing_is_given_or_sealed(export: Export, browse
     assert downloads(export) == 0
 
 
+def test_asked_how_large_a_part_is_the_whole_is_told(export: Export, browser: Client) -> None:
+    """RFC 9110, section 14.2: a range means nothing to HEAD, so nobody takes the size of a part for that of the file."""
+    for wanted in ("bytes=5-9", "bytes=99999999999-"):
+        answer = get(browser, export, method="head", Range=wanted)
+        assert (answer.status_code, answer["Content-Length"]) == (HTTPStatus.OK, str(export.size))
+        assert "Content-Range" not in answer
+
+
 @pytest.mark.parametrize("stated", ['"{}"', 'W/"{}"', '"of another day", "{}"', "*"])
 def test_one_that_is_there_already_is_not_given_again(export: Export, browser: Client, stated: str) -> None:
     answer = get(browser, export, If_None_Match=stated.format(export.digest))
