@@ -149,4 +149,3 @@ def _number(value: Any) -> Any:
         return msgspec.Raw(format(Decimal(text).normalize(), "f").encode())
     mantissa, exponent = text.split("e")
     return msgspec.Raw(f"{mantissa}e{int(exponent):+d}".encode())
-

@@ -105,7 +105,7 @@ def test_asked_how_large_it_is_nothing_is_given_or_sealed(export: Export, browse
 
 
 def test_asked_how_large_a_part_is_the_whole_is_told(export: Export, browser: Client) -> None:
-    """RFC 9110, section 14.2: a range means nothing to HEAD, so nobody takes the size of a part for that of the file."""
+    """A range means nothing to HEAD (RFC 9110, section 14.2): nobody takes a part's size for that of the file."""
     for wanted in ("bytes=5-9", "bytes=99999999999-"):
         answer = get(browser, export, method="head", Range=wanted)
         assert (answer.status_code, answer["Content-Length"]) == (HTTPStatus.OK, str(export.size))
