@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 import msgspec
 from django.db.models import Q
 
+from audit.case_access import visible_cases
 from audit.case_document import Document, Seen, entry_seen
 from audit.case_selectors import trail_ids
 from audit.models import Case, CaseDecision
@@ -13,6 +14,7 @@ from audit.selectors import SealedDecision
 from evidence.exports.models import Export
 from evidence.kinds import EXPORT_FINISHED
 from evidence.models import ExplanationLetter
+from ledger.entries import Actor
 from ledger.models import Entry
 from monitoring.selectors import outcome_rows_of
 from overrides.selectors import people_rows_of
@@ -57,14 +59,17 @@ def places_of(entry_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Place]:
     return {entry_id: (log_id, index) for entry_id, log_id, index in found}
 
 
-def exports_trail_of(decision: SealedDecision) -> list[Entry]:
+def exports_trail_of(actor: Actor, decision: SealedDecision) -> list[Entry]:
     """The entries of exports by which contents of a decision left, oldest first: taking them out is reading them.
 
-    Of exports by subject nothing is told here: that two decisions have one in common would be said by it.
+    Of exports by subject nothing is told here: that two decisions have one in common would be said by it. Of exports by
+    case, to whoever may know of the case: how many decisions one has is for those alone who see them all, so whoever
+    shows these says no number.
     """
     times = Q(since=None) | Q(since__lte=decision.recorded_at)
     times &= Q(until=None, ended_at__gte=decision.recorded_at) | Q(until__gt=decision.recorded_at)
-    cases = CaseDecision.objects.filter(decision_id=decision.id).values("case_id")
+    known = visible_cases(actor).values("pk")
+    cases = CaseDecision.objects.filter(decision_id=decision.id, case_id__in=known).values("case_id")
     about = (
         Q(decision_id=decision.id) | Q(case_id__in=cases) | Q(question="range", system_id=decision.system_id) & times
     )
