@@ -56,9 +56,17 @@ def make_plan(export: Export, beat: Callable[[], None] = lambda: None, *, is_pat
     waits = is_patient and has_witnesses()
     if waits and not _is_seen_as_asked(export):
         raise Unwitnessed()
-    while places.clear(export.pk):
-        beat()
-    return _Planner(export, beat, waits=waits).plan()
+    while True:
+        while places.clear(export.pk):
+            beat()
+        try:
+            return _Planner(export, beat, waits=waits).plan()
+        except _FenceHidden:
+            beat()
+
+
+class _FenceHidden(Exception):
+    """An entry beside a range became secret while the range was looked for: it is looked for again."""
 
 
 def _is_seen_as_asked(export: Export) -> bool:
@@ -87,6 +95,8 @@ class _Reach:
     size: int
     """As far as it can be looked into now."""
     range: tuple[int, int] | None = None
+    fences: list[int] = field(default_factory=list)
+    """Beside the range, and disclosed."""
 
 
 @dataclass(slots=True)
@@ -118,6 +128,8 @@ class _Planner:
         planned += self._registries(planned)
         if self.is_unseen:
             raise Unwitnessed()
+        if export.question == Question.RANGE:
+            self._withhold_again(reaches)
         self._note_head(planned)
         withheld = sum(self._withheld(log) for log in planned)
         plan = Plan(
@@ -189,7 +201,7 @@ class _Planner:
     def _put_ranges(self, reaches: list[_Reach]) -> None:
         export, system_id = self.export, self.export.system_id
         assert system_id is not None
-        self._put_withheld(system_id)
+        self._put_withheld()
         for reach in reaches:
             reach.range = self._between(reach)
             self.beat()
@@ -197,8 +209,17 @@ class _Planner:
             places.put(export, found)
             self.beat()
 
-    def _put_withheld(self, system_id: uuid.UUID) -> None:
+    def _withhold_again(self, reaches: list[_Reach]) -> None:
+        """What became secret until the trees were fixed: a range without an end holds what was sealed meanwhile.
+        Errors: `_FenceHidden`."""
+        self.hidden = hidden_from(asker_of(self.export).id)
+        self._put_withheld()
+        if any(self._is_withheld(reach, index) for reach in reaches for index in reach.fences):
+            raise _FenceHidden()
+
+    def _put_withheld(self) -> None:
         """What whoever asked must not see yet: decisions that they judge blind, and what others judge meanwhile."""
+        system_id = self.export.system_id
         about = list(self.hidden)
         secret = places_about(judged_in_secret(asker_of(self.export).id, system_id=system_id), JUDGEMENT_KINDS)
         blind = {*places_of(about).values(), *trail_places(about)} if about else set()
@@ -222,6 +243,7 @@ class _Planner:
         if self.export.until is None:  # it goes on to the end of the tree, which is decided when it is signed
             fences = fences[:1] if first > 0 else []
         places.put(self.export, ((reach.log.pk, index) for index in fences))
+        reach.fences = [*reach.fences, *fences]
         return first, end
 
     def _is_withheld(self, reach: _Reach, index: int) -> bool:

@@ -1,16 +1,21 @@
 """What whoever asked may not know of: left out of every form and question, and said to be."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from audit.models import Payload
 from audit.selectors import decision_by_id
+from evidence.exports import planning
+from evidence.exports.anchors import Anchored
 from evidence.exports.models import Export
 from governance.acts import Role
 from governance.models import AISystem, Person
 from governance.scopes import Scope
+from ledger.models import Log
 from overrides.models import Review
 from overrides.services.claiming import claim
 from overrides.services.deciding import Answer, submit
@@ -24,6 +29,7 @@ from tests.factories.register import actor_of, give_role, make_person, make_syst
 from tests.factories.reviews import make_queue, make_rule, open_review
 
 pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -89,6 +95,35 @@ def test_what_others_judged_is_missed_in_the_other_questions_too(
         assert ("review.claimed" in kinds, "review.submitted" in kinds) == (True, False)
         assert (made.is_whole, made.left_out) == (False, ["judged_blind"])
         assert verdict_of(made, tmp_path)["verdict"] == "incomplete"
+
+
+@pytest.mark.parametrize("is_beside", [False, True])
+def test_what_became_secret_while_it_was_planned(
+    system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_beside: bool
+) -> None:
+    """A range without an end holds what was sealed until its tree was signed; also the entry beside it is disclosed."""
+    now = timezone.now()
+    give_role(auditor, Role.REVIEWER, Scope.system(system.pk))
+    queue = make_queue(auditor, system=system)
+    blind = open_review(system, rule=make_rule(system, queue, is_blind=True), at=now - 2 * HOUR)
+    record_decision(system, at=now + HOUR)
+    sign, judged = planning.best_checkpoint, list[Review]()
+
+    def judge_then_sign(log: Log, at_least: int) -> Anchored:
+        if not judged:
+            judged.append(judged_once(system))
+            claim(actor=actor_of(auditor), review_id=blind.pk)
+        return sign(log, at_least)
+
+    monkeypatch.setattr(planning, "best_checkpoint", judge_then_sign)
+    since = now + HOUR if is_beside else None
+    made = export_of(auditor, system, since=since)
+    [said] = [each for each in manifest_of(made)["logs"] if each["system"]]
+    stated = lines(files_of(made), f"logs/{said['log']}/")
+    assert [json.loads(line)["kind"] for line in stated].count("review.submitted") == 0
+    assert str(blind.decision_id).encode() not in b"".join(line[:60] for line in stated)
+    assert made.left_out == ["judged_blind"]
+    assert verdict_of(made, tmp_path)["verdict"] == "incomplete"
 
 
 # --- what is said of a case -------------------------------------------------------------------------------------------
