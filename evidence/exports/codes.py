@@ -10,6 +10,7 @@ FAILURES = {
     "subject_erased": "whom it is about was erased",
     "fault": "a fault of the service; its log says which",
     "erased": "contents in it were erased: its file was deleted before its time",
+    "restored": "the database was restored, and what was erased since it was made cannot be told any more",
     "restricted": "contents in it were restricted until they are erased: its file was deleted before its time",
 }
 LEFT_OUT = {

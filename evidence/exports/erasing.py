@@ -35,8 +35,23 @@ class ErasedMeanwhile(Exception):
     """Something that was read for it was erased or restricted since: it is begun anew."""
 
 
+def snapshot_now() -> tuple[str, int]:
+    """What is committed now, and of which database cluster that is said."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_snapshot()::text, system_identifier FROM pg_control_system()")
+        snapshot, cluster = cursor.fetchone()
+    return str(snapshot), int(cluster)
+
+
+def is_of_another_cluster(work: ExportWork) -> bool:
+    """Whether it was planned in another database cluster, as before a restore: what was erased since cannot be told."""
+    return work.plan is not None and Plan.of(work.plan).cluster != snapshot_now()[1]
+
+
 def why_it_goes(work: ExportWork) -> str:
     """As a code (`evidence.exports.codes`) why its file cannot be kept as it is; empty where it can."""
+    if work.export.parts and is_of_another_cluster(work):
+        return "restored"
     if holds_erased(work):
         return "erased"
     return "restricted" if holds_restricted(work) else ""

@@ -28,7 +28,7 @@ from evidence.exports.anchors import (
     is_seen,
     reach_of,
 )
-from evidence.exports.erasing import restricts
+from evidence.exports.erasing import restricts, snapshot_now
 from evidence.exports.members import Members
 from evidence.exports.models import Export
 from evidence.exports.plans import Plan, PlannedLog
@@ -113,7 +113,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         export, asker = self.export, asker_of(self.export)
-        begun_at, snapshot, restrictions = timezone.now(), _snapshot(), restricting_entries()
+        begun_at, (snapshot, cluster), restrictions = timezone.now(), snapshot_now(), restricting_entries()
         self.hidden = hidden_from(asker.id)
         asked = self._entry(EXPORT_REQUESTED.name)
         approval = self._entry(EXPORT_APPROVED.name)
@@ -136,6 +136,7 @@ class _Planner:
             made_at=timezone.now(),
             begun_at=begun_at,
             snapshot=snapshot,
+            cluster=cluster,
             logs=planned,
             request_entry=asked.id,
             approval_entry=approval.id if approval else None,
@@ -351,12 +352,6 @@ ERASURES = """
     LEFT JOIN ledger_entry e ON e.id = slice.entry_id AND e.about_id = d.id
     ORDER BY slice.id
 """
-
-
-def _snapshot() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_current_snapshot()::text")
-        return str(cursor.fetchone()[0])
 
 
 def _size(log: Log) -> int:

@@ -43,6 +43,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     begun_at: datetime
     snapshot: str
     """Of the database, from before anything was read: what was erased later is told by it."""
+    cluster: int = 0
+    """Of which database cluster that is: in another one, as after a restore, transactions are numbered anew."""
     logs: list[PlannedLog]
     """Those of AI systems first, each chain in order, the registry's last."""
     request_entry: uuid.UUID

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from evidence.exports import places, scratch, storage
 from evidence.exports.erased_by import must_go, works_with_something
-from evidence.exports.erasing import why_it_goes
+from evidence.exports.erasing import is_of_another_cluster, why_it_goes
 from evidence.exports.models import Export, ExportDownload, ExportPlace, ExportWork
 from evidence.exports.requesting import tell_asker, write_export
 from evidence.exports.running import begin_anew
@@ -102,6 +102,16 @@ def forget_unknown() -> int:
     for export_id in unknown:
         storage.remove_named(there[export_id])
     return len(unknown)
+
+
+def forget_of_before_a_restore() -> int:
+    """Delete the files with contents that were planned in another database cluster. Their rows follow with the sweep,
+    which seals that: right after a restore it may not be able to. Returns how many. Errors: `StorageAway`."""
+    works = works_with_something(Status.FINISHED).exclude(export__parts=[])
+    there = [work.export for work in works if is_of_another_cluster(work)]
+    for export in there:
+        storage.remove(export)
+    return len(there)
 
 
 def clear_scratch() -> int:
