@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
-KEPT = "kept.json"
+KEPT, LOCK = "kept.json", "lock"
 
 
 class Busy(Exception):
@@ -27,7 +27,7 @@ def locked(export_id: uuid.UUID) -> Iterator[Path]:
     """The folder of an export, for one process at a time; the lock ends with the process. Errors: `Busy`, `OSError`."""
     folder = folder_of(export_id)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "lock").open("a") as lock:
+    with (folder / LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -56,8 +56,9 @@ def forget_kept(folder: Path) -> None:
 
 def empty(folder: Path) -> None:
     """Forget what was made so far, under the lock."""
-    for name in ("export.zip", "journal", KEPT):
-        (folder / name).unlink(missing_ok=True)
+    for each in folder.iterdir():
+        if each.name != LOCK:
+            each.unlink(missing_ok=True)
 
 
 def discard(export_id: uuid.UUID) -> None:
