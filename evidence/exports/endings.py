@@ -3,10 +3,9 @@
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from evidence.exports import verifier
 from evidence.exports.codes import LEFT_OUT
 from evidence.exports.disclosed import Disclosed
 from evidence.exports.figures import is_decision, read_decision
+from evidence.exports.ids import Ids
 from evidence.exports.plans import PlannedLog
 from evidence.exports.questions import as_json
 from ledger.entries import timestamp
@@ -47,10 +47,9 @@ class Counted:
         self.maker, self.disclosed = maker, Disclosed(maker.export.pk, maker.plan)
         self._logs = {log.id: log for log in maker.plan.system_logs}
 
-    def among(self, decision_ids: Collection[str]) -> Iterator[bytes]:
+    def among(self, decision_ids: Ids) -> Iterator[bytes]:
         """Their entries."""
-        left = iter(sorted(decision_ids))
-        while chunk := list(islice(left, AT_ONCE)):
+        for chunk in decision_ids.chunks(AT_ONCE):
             self.maker.watch.beat()
             rows = Entry.objects.filter(id__in=chunk, log_id__in=list(self._logs))
             found = list(rows.values_list("log_id", "leaf_index", "data"))
