@@ -105,8 +105,8 @@ def run_slice(work: ExportWork, *, pace: Pace, until: float | None) -> None:
         begin_anew(work)
     except Unwitnessed:
         _release(work, 0, trouble="unwitnessed", pause=SOON, attempts=0)
-    except scratch.Busy:
-        _release(work, work.done, trouble=work.trouble, pause=FIRST_PAUSE)
+    except scratch.Busy:  # somebody on this host is at it, only slow: no beginning of ours
+        _release(work, work.done, trouble=work.trouble, pause=FIRST_PAUSE, attempts=work.attempts - 1)
     except WorkGone:
         logger.info("evidence.export_gone", export=str(export.pk))
         if _is_given_up(work):  # else somebody else is at it
@@ -208,7 +208,8 @@ class _Work:
     def _make(self) -> dict[str, Any]:
         export, plan = self.work.export, self._plan()
         stamp = dos_time(*plan.made_at.timetuple()[:6])
-        with ZipWriter(self.folder, dos_time=stamp, tag=plan.made_at.isoformat()) as writer:
+        tag = plan.made_at.isoformat()
+        with ZipWriter(self.folder, dos_time=stamp, tag=tag, beat=self.watch.beat) as writer:
             kind = BundleMaker if export.form == Export.Form.BUNDLE else TableMaker
             maker = kind(export, plan, writer, self.watch)
             maker.make()

@@ -15,7 +15,7 @@ import json
 import os
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -32,6 +32,8 @@ REGULAR_FILE = 0o100644 << 16
 MAX16, MAX32 = 0xFFFF, 0xFFFFFFFF
 ZIP64_EXTRA = 1
 READ_AT_ONCE = 1 << 20
+SYNC_EVERY = 64 << 20
+"""Bytes."""
 MARK = "mark"
 
 
@@ -71,14 +73,18 @@ def _boot() -> str:
 class ZipWriter:
     """Writes members one after the other. Not for two at once: whoever writes holds the lock of the work."""
 
-    def __init__(self, folder: Path, *, dos_time: tuple[int, int], tag: str = "") -> None:
-        """`tag`: what was begun under another one is not gone on with."""
+    def __init__(
+        self, folder: Path, *, dos_time: tuple[int, int], tag: str = "", beat: Callable[[], None] = lambda: None
+    ) -> None:
+        """`tag`: what was begun under another one is not gone on with. `beat` is called again and again where it takes
+        long."""
         self.folder, self.path, self.journal_path = folder, folder / "export.zip", folder / "journal"
         self._stamp, self._first = dos_time, ["boot", _boot(), tag]
         self._file: BinaryIO = self.path.open("r+b" if self.path.exists() else "w+b", buffering=0)
         self._journal: BinaryIO = self.journal_path.open("r+b" if self.journal_path.exists() else "w+b")
-        self._end = 0
+        self._end = self._unsynced = 0
         self._member: _Open | None = None
+        self._beat = beat
 
     def __enter__(self) -> "ZipWriter":
         return self
@@ -144,6 +150,7 @@ class ZipWriter:
         self._file.seek(offset + len(self._header(found)))
         while data := self._file.read(READ_AT_ONCE):
             _count(found, data)
+            self._beat()
         return found
 
     def _note(self, line: Any) -> None:
@@ -214,6 +221,7 @@ class ZipWriter:
         start, count = self._end, 0
         for each in self.members():
             self._put(self._directory_entry(each))
+            self._beat()
             count += 1
         self._put(_endings(count, self._end - start, start))
         os.fsync(self._file.fileno())
@@ -224,6 +232,11 @@ class ZipWriter:
         while left:  # a write can be cut short, as where the disk is nearly full
             left = left[self._file.write(left) :]
         self._end += len(data)
+        self._unsynced += len(data)
+        if self._unsynced >= SYNC_EVERY:  # or the end of a large file would be one long wait for the disk
+            os.fdatasync(self._file.fileno())
+            self._unsynced = 0
+            self._beat()
 
     def _header(self, member: _Open) -> bytes:
         name, size = member.name.encode("ascii"), member.size

@@ -114,6 +114,34 @@ def test_one_that_was_silent_for_long_is_taken_over(system: AISystem, auditor: P
     assert again(export).status == Status.FINISHED
 
 
+def test_one_that_is_found_busy_was_not_begun(system: AISystem, auditor: Person) -> None:
+    """Whoever is at it on this host is alive, only quiet: that others come by does not bring its end nearer."""
+    export = ask(auditor, system)
+    with scratch.locked(export.pk):
+        for _ in range(running.INTERRUPTIONS + 2):
+            due(export)
+            work = claim()
+            assert work is not None
+            run_slice(work, pace=ALONE, until=None)
+    assert ExportWork.objects.get(export=export).attempts == 0
+    due(export)
+    assert make(export).status == Status.FINISHED
+
+
+def test_a_file_that_is_copied_to_another_disk_shows_signs_of_life(
+    system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, beats = export_of(auditor, system), list[str]()
+    copy = scratch.folder_of(made.pk)
+    copy.mkdir(parents=True)
+    (copy / "export.zip").write_bytes(content_of(made))
+    disks = iter(range(9))
+    monkeypatch.setattr(storage, "_disk_of", lambda _: next(disks))
+    storage.put(made, copy / "export.zip", lambda: beats.append(""))
+    assert beats
+    assert content_of(made) == (copy / "export.zip").read_bytes(), "copied, and not moved"
+
+
 def test_exports_take_turns(system: AISystem, auditor: Person, in_small_pieces: None) -> None:
     """A large one does not keep the others waiting until its end."""
     exports = [ask(auditor, system), ask(make_person(auditor=True), system)]

@@ -224,6 +224,31 @@ def test_a_large_member_has_its_sizes_in_64_bits_in_both_headers(tmp_path: Path)
         assert info.extract_version == 45
 
 
+def test_where_it_takes_long_there_are_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading a member again, waiting for the disk, writing the directory of many files."""
+    monkeypatch.setattr(writing, "SYNC_EVERY", 100)
+    monkeypatch.setattr(writing, "READ_AT_ONCE", 10)
+    beats = list[str]()
+    with ZipWriter(tmp_path, dos_time=STAMP, beat=lambda: beats.append("")) as writer:
+        writer.resume()
+        writer.begin("a")
+        for _ in range(10):
+            writer.write(b"x" * 50)
+        assert len(beats) == 5
+        writer.mark({})
+    monkeypatch.setattr(writing, "_at_marks", {})
+    beats.clear()
+    with ZipWriter(tmp_path, dos_time=STAMP, beat=lambda: beats.append("")) as writer:
+        writer.resume()
+        assert len(beats) == 50
+        writer.end()
+        for number in range(5):
+            writer.add(f"{number}", b"")
+        beats.clear()
+        writer.close()
+        assert len(beats) >= 6
+
+
 def test_a_mark_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     """However often somebody marks, and however much they keep: what lies beside a file does not grow by it."""
     with ZipWriter(tmp_path, dos_time=STAMP) as writer:
