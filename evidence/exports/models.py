@@ -145,6 +145,8 @@ class ExportWork(models.Model):
     begun_at = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
     """Beginnings since it last came further."""
+    begun_anew = models.PositiveIntegerField(default=0)
+    """How often what was decided and made was thrown away, as something in it was erased meanwhile."""
     trouble = models.CharField(max_length=40, blank=True)
     """Why it waits to be tried again."""
     looked_at = models.DateTimeField(null=True)

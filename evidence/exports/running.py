@@ -55,6 +55,8 @@ SOON, FIRST_PAUSE, LONGEST_PAUSE = 5, 15, 900
 TRIES = {"storage_full": 12, "storage_away": 60, "unsigned": 60, "fault": 3}
 INTERRUPTIONS = 20
 """So often it may be begun without coming further."""
+ANEW = 12
+"""So often it may be begun anew, each time after a longer pause but the first."""
 
 
 def run_exports(*, seconds: float = SLICE_SECONDS, pace: Pace | None = None) -> int:
@@ -95,6 +97,8 @@ def run_slice(work: ExportWork, *, pace: Pace, until: float | None) -> None:
     try:
         if work.attempts > INTERRUPTIONS:
             raise _Interrupted()
+        if work.begun_anew > ANEW:
+            raise _Restless()
         with scratch.locked(export.pk) as folder:
             _Work(work, watch, folder).go_on()
         scratch.discard(export.pk)
@@ -120,6 +124,10 @@ def run_slice(work: ExportWork, *, pace: Pace, until: float | None) -> None:
 
 class _Interrupted(Exception):
     """It was begun again and again, and never came further: whoever works at it dies of it."""
+
+
+class _Restless(Exception):
+    """What is in it was erased or restricted again and again before it was finished."""
 
 
 def _settle(work: ExportWork, watch: Watch, error: Exception) -> None:
@@ -151,6 +159,8 @@ def _meaning(error: Exception) -> tuple[str, bool]:
             return "subject_erased", True
         case _Interrupted():
             return "interrupted", True
+        case _Restless():
+            return "begun_anew", True
         case storage.StorageFull():
             return "storage_full", False
         case storage.StorageAway():
@@ -319,9 +329,15 @@ def _locked(work: ExportWork) -> Export:
 
 
 def begin_anew(work: ExportWork) -> None:
-    """Forget what was decided and made so far; whoever is at it stops."""
+    """Forget what was decided and made so far; whoever is at it stops. It is taken on at once the first time, then after
+    a while: where much is erased, it would not come to its end before that is over."""
+    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (work.begun_anew - 1)) if work.begun_anew else 0
+    now = timezone.now()
     rows = ExportWork.objects.filter(export_id=work.export_id, export__status=Export.Status.QUEUED)
-    rows.update(worker=None, worked_at=timezone.now(), plan=None, looked_at=None, phase="", done=0, total=None)
+    rows.update(
+        worker=None, worked_at=now, plan=None, looked_at=None, phase="", done=0, total=None,
+        begun_anew=F("begun_anew") + 1, trouble="begun_anew", not_before=now + timedelta(seconds=pause),
+    )  # fmt: skip
 
 
 def _is_given_up(work: ExportWork) -> bool:

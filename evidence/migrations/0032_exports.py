@@ -291,6 +291,7 @@ class Migration(migrations.Migration):
                 ("not_before", models.DateTimeField(default=django.utils.timezone.now)),
                 ("begun_at", models.DateTimeField(null=True)),
                 ("attempts", models.PositiveIntegerField(default=0)),
+                ("begun_anew", models.PositiveIntegerField(default=0)),
                 ("trouble", models.CharField(blank=True, max_length=40)),
                 ("looked_at", models.DateTimeField(null=True)),
                 ("plan", models.JSONField(null=True)),

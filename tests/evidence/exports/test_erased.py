@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from audit.selectors import SealedDecision
 from config.ids import new_id
-from evidence.exports import storage, watching
+from evidence.exports import running, storage, watching
+from evidence.exports.codes import FAILURES, TROUBLES
 from evidence.exports.erased_by import must_go
 from evidence.exports.models import Export, ExportWork
 from evidence.exports.running import claim, run_slice
@@ -165,6 +166,24 @@ def test_each_erasure_is_looked_at_once_and_late_commits_are_not_missed(
     ExportWork.objects.filter(pk=work.pk).update(looked_at=timezone.now() + timedelta(minutes=9))
     erase(decision.id)  # as if its transaction had begun nine minutes before it was committed
     assert forget_erased() == 1
+
+
+def test_one_that_is_begun_anew_again_and_again_waits_longer_says_so_and_ends(
+    system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = agree(ask(auditor, system, parts=["input"]))
+    pauses = list[int]()
+    monkeypatch.setattr(running, "why_it_goes", lambda _: "erased")
+    for _ in range(running.ANEW + 1):
+        made, work = make(export), ExportWork.objects.get(export=export)
+        pauses.append(round((work.not_before - work.worked_at).total_seconds()))
+        assert (made.status, work.trouble, work.plan) == (Status.QUEUED, "begun_anew", None)
+        ExportWork.objects.update(not_before=timezone.now())
+    assert pauses == [min(running.LONGEST_PAUSE, each) for each in (0, *(15 * 2**n for n in range(running.ANEW)))]
+    failed = make(export)
+    assert (failed.status, failed.failure) == (Status.FAILED, "begun_anew")
+    assert not storage.is_there(export)
+    assert "begun_anew" in FAILURES and "begun_anew" in TROUBLES
 
 
 # --- restored ---------------------------------------------------------------------------------------------------------
