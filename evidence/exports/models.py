@@ -139,6 +139,8 @@ class ExportWork(models.Model):
     export = models.OneToOneField(Export, models.PROTECT, primary_key=True, related_name="work")
     worker = models.UUIDField(null=True)
     """Whose it is now; none: it waits."""
+    host = models.CharField(max_length=36, blank=True)
+    """Where what was made of it lies (`evidence.exports.scratch.home`)."""
     worked_at = models.DateTimeField(null=True)
     """The last sign of life of whoever is at it."""
     not_before = models.DateTimeField(default=timezone.now)

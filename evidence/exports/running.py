@@ -69,8 +69,11 @@ def run_exports(*, seconds: float = SLICE_SECONDS, pace: Pace | None = None) -> 
 
 
 def claim(only: uuid.UUID | None = None) -> ExportWork | None:
-    """Take on the export that was longest without care; None where none waits, or enough are being made."""
-    now = timezone.now()
+    """Take on the export that was longest without care; None where none waits, or enough are being made.
+
+    One that was begun on another host is left to that one for a minute after it could go on: here it is made twice.
+    """
+    now, home = timezone.now(), scratch.home()
     with transaction.atomic():
         hold("exports")
         at_work = ExportWork.objects.filter(worker__isnull=False, worked_at__gt=now - SILENT)
@@ -79,13 +82,16 @@ def claim(only: uuid.UUID | None = None) -> ExportWork | None:
         waits = ExportWork.objects.select_for_update(of=("self",)).select_related("export")
         waits = waits.filter(export__status=Export.Status.QUEUED, not_before__lte=now)
         waits = waits.filter(Q(worker=None) | Q(worked_at__lte=now - SILENT))
+        is_near = Q(plan=None) | Q(host__in=("", home))
+        waits = waits.filter(is_near | Q(worked_at__lte=now - SILENT, not_before__lte=now - SILENT))
         waits = waits.filter(export_id=only) if only else waits
         found = waits.order_by(F("worked_at").asc(nulls_first=True), "export_id").first()
         if found is None:
             return None
         found.worker, found.worked_at, found.attempts = uuid.uuid4(), now, found.attempts + 1
+        found.host = home
         found.begun_at = found.begun_at or now
-        found.save(update_fields=["worker", "worked_at", "attempts", "begun_at"])
+        found.save(update_fields=["worker", "host", "worked_at", "attempts", "begun_at"])
     return found
 
 
@@ -329,8 +335,8 @@ def _locked(work: ExportWork) -> Export:
 
 
 def begin_anew(work: ExportWork) -> None:
-    """Forget what was decided and made so far; whoever is at it stops. It is taken on at once the first time, then after
-    a while: where much is erased, it would not come to its end before that is over."""
+    """Forget what was decided and made so far; whoever is at it stops. It goes on at once the first time, then after a
+    while: where much is erased, it would not come to its end before that is over."""
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (work.begun_anew - 1)) if work.begun_anew else 0
     now = timezone.now()
     rows = ExportWork.objects.filter(export_id=work.export_id, export__status=Export.Status.QUEUED)

@@ -5,13 +5,29 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
+HOME = "home"
 KEPT, LOCK = "kept.json", "lock"
+
+
+def home() -> str:
+    """Which folder this is, among those of all hosts that make exports: hosts that share one are the same here, and a
+    host whose folder is gone is another. Errors: `OSError`."""
+    root = Path(settings.EXPORT_WORK_DIR)
+    path = root / HOME
+    if not path.exists():
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = root / f".{uuid.uuid4()}"
+        new.write_text(str(uuid.uuid4()))
+        with suppress(FileExistsError):  # another one was first: its name stands
+            path.hardlink_to(new)
+        new.unlink()
+    return path.read_text()
 
 
 class Busy(Exception):

@@ -287,6 +287,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("worker", models.UUIDField(null=True)),
+                ("host", models.CharField(blank=True, max_length=36)),
                 ("worked_at", models.DateTimeField(null=True)),
                 ("not_before", models.DateTimeField(default=django.utils.timezone.now)),
                 ("begun_at", models.DateTimeField(null=True)),

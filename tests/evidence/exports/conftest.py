@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from evidence.exports import reading, watching
 from tests.factories.exports import folder_storage
 
 
@@ -15,3 +16,11 @@ def export_folder(tmp_path: Path, settings: Settings) -> Path:
     settings.EXPORT_WORK_DIR = folder / "work"
     settings.STORAGES = settings.STORAGES | {"exports": folder_storage(folder / "files")}
     return folder
+
+
+@pytest.fixture
+def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sign of life, a mark and a question about rights after each piece, and pieces of 64 entries."""
+    for name in ("BEAT_EVERY", "MARK_EVERY", "ASK_EVERY"):
+        monkeypatch.setattr(watching, name, 0.0)
+    monkeypatch.setattr(reading, "MOST", 64)

@@ -2,20 +2,19 @@
 
 import errno
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.utils import timezone
 
-from evidence.exports import bundle, endings, parts, planning, reading, running, scratch, storage, watching
+from evidence.exports import bundle, endings, parts, planning, reading, running, scratch, storage
 from evidence.exports.models import Export, ExportPlace, ExportWork
 from evidence.exports.progress import Progress
 from evidence.exports.requesting import cancel_export
-from evidence.exports.running import claim, run_exports, run_slice
+from evidence.exports.running import claim, run_exports
 from evidence.exports.sweeping import clear_up
 from evidence.exports.writing import ZipWriter
 from governance.models import AISystem, Assignment, Person
@@ -46,14 +45,6 @@ def system() -> AISystem:
 @pytest.fixture
 def auditor() -> Person:
     return make_person(auditor=True)
-
-
-@pytest.fixture
-def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sign of life, a mark and a question about rights after each piece, and pieces of 64 entries."""
-    for name in ("BEAT_EVERY", "MARK_EVERY", "ASK_EVERY"):
-        monkeypatch.setattr(watching, name, 0.0)
-    monkeypatch.setattr(reading, "MOST", 64)
 
 
 def kinds(export: Export) -> list[str]:
@@ -87,104 +78,6 @@ def always(error: Exception) -> Callable[..., Any]:
 def due(export: Export) -> None:
     """As if its pause were over."""
     ExportWork.objects.filter(export=export).update(not_before=timezone.now())
-
-
-# --- who is at it -----------------------------------------------------------------------------------------------------
-def test_no_more_than_so_many_are_made_at_once(system: AISystem, auditor: Person, settings: Any) -> None:
-    for _ in range(3):
-        ask(auditor, system)
-    assert claim() is not None
-    assert claim() is None
-    settings.EXPORTS_AT_ONCE = 2
-    assert claim() is not None
-    assert claim() is None
-
-
-def test_one_that_was_silent_for_long_is_taken_over(system: AISystem, auditor: Person) -> None:
-    export = ask(auditor, system)
-    first = claim()
-    assert first is not None
-    ExportWork.objects.filter(export=export).update(worked_at=timezone.now() - running.SILENT - timedelta(seconds=1))
-    second = claim()
-    assert second is not None
-    assert second.worker != first.worker
-    run_slice(first, pace=ALONE, until=None)  # it was only slow: it stops, and touches nothing
-    assert again(export).status == Status.QUEUED
-    run_slice(second, pace=ALONE, until=None)
-    assert again(export).status == Status.FINISHED
-
-
-def test_one_that_is_found_busy_was_not_begun(system: AISystem, auditor: Person) -> None:
-    """Whoever is at it on this host is alive, only quiet: that others come by does not bring its end nearer."""
-    export = ask(auditor, system)
-    with scratch.locked(export.pk):
-        for _ in range(running.INTERRUPTIONS + 2):
-            due(export)
-            work = claim()
-            assert work is not None
-            run_slice(work, pace=ALONE, until=None)
-    assert ExportWork.objects.get(export=export).attempts == 0
-    due(export)
-    assert make(export).status == Status.FINISHED
-
-
-def test_a_file_that_is_copied_to_another_disk_shows_signs_of_life(
-    system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made, beats = export_of(auditor, system), list[str]()
-    copy = scratch.folder_of(made.pk)
-    copy.mkdir(parents=True)
-    (copy / "export.zip").write_bytes(content_of(made))
-    disks = iter(range(9))
-    monkeypatch.setattr(storage, "_disk_of", lambda _: next(disks))
-    storage.put(made, copy / "export.zip", lambda: beats.append(""))
-    assert beats
-    assert content_of(made) == (copy / "export.zip").read_bytes(), "copied, and not moved"
-
-
-def test_exports_take_turns(system: AISystem, auditor: Person, in_small_pieces: None) -> None:
-    """A large one does not keep the others waiting until its end."""
-    exports = [ask(auditor, system), ask(make_person(auditor=True), system)]
-    begun = []
-    for _ in range(4):
-        work = claim()
-        assert work is not None
-        begun.append(work.export_id)
-        run_slice(work, pace=ALONE, until=0.0)
-    assert begun == [exports[0].pk, exports[1].pk] * 2
-    while run_exports(seconds=30, pace=ALONE):
-        pass
-    assert {again(each).status for each in exports} == {Status.FINISHED}
-
-
-def test_made_in_slices_it_is_the_same_export(
-    system: AISystem, auditor: Person, in_small_pieces: None, tmp_path: Path
-) -> None:
-    record_many(system, 300)
-    export, slices = agree(ask(auditor, system, parts=["input", "refs", "state"])), 0
-    while again(export).status == Status.QUEUED:
-        work = claim()
-        assert work is not None
-        run_slice(work, pace=ALONE, until=0.0)
-        slices += 1
-        assert slices < 200
-    assert slices > 10
-    require_verified(again(export), tmp_path)
-
-
-def test_nothing_waits_longer_than_one_transaction(system: AISystem, auditor: Person, monkeypatch: Any) -> None:
-    """Reading holds no snapshot: no statement runs inside a transaction of ours but the ends of it."""
-    seen: list[bool] = []
-
-    def looked(query: str, values: Any) -> Any:
-        seen.append(connection.in_atomic_block and len(connection.savepoint_ids) > 0)
-        return fetched(query, values)
-
-    fetched = reading.fetched
-    monkeypatch.setattr(reading, "fetched", looked)
-    export_of(auditor, system)
-    assert seen
-    assert not any(seen)
 
 
 # --- what it says meanwhile -------------------------------------------------------------------------------------------
