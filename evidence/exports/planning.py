@@ -220,16 +220,19 @@ class _Planner:
 
     def _put_withheld(self) -> None:
         """What whoever asked must not see yet: decisions that they judge blind, and what others judge meanwhile."""
-        system_id = self.export.system_id
-        about = list(self.hidden)
-        secret = places_about(judged_in_secret(asker_of(self.export).id, system_id=system_id), JUDGEMENT_KINDS)
-        blind = {*places_of(about).values(), *trail_places(about)} if about else set()
-        places.put(self.export, secret | blind, withheld=True)
+        export = self.export
+        work = judged_in_secret(asker_of(export).id, system_id=export.system_id)
+        for some in places.sliced(work):
+            places.put(export, places_about(some, JUDGEMENT_KINDS), withheld=True)
+            self.beat()
+        for some in places.sliced(self.hidden):
+            places.put(export, {*places_of(some).values(), *trail_places(some)}, withheld=True)
+            self.beat()
 
     def _between(self, reach: _Reach) -> tuple[int, int]:
         export, system_id = self.export, self.export.system_id
         assert system_id is not None
-        reach.range = index_range(reach.log.pk, system_id, export.since, export.until, reach.size)
+        reach.range = index_range(reach.log.pk, system_id, export.since, export.until, reach.size, beat=self.beat)
         return self._fenced(reach)
 
     def _fenced(self, reach: _Reach) -> tuple[int, int]:

@@ -205,7 +205,7 @@ class _Work:
             scratch.empty(self.folder)  # it may be begun anew
             if is_of_nobody(self.work.export):
                 raise SubjectErased()
-            plan = make_plan(self.work.export, self.watch.beat, is_patient=self._is_patient)
+            plan = make_plan(self.work.export, self.watch.rest, is_patient=self._is_patient)
             ours = ExportWork.objects.filter(export_id=self.work.export_id, worker=self.work.worker)
             if not ours.update(plan=plan.kept(), total=plan.total * (2 if self._reads_twice else 1)):
                 raise WorkGone()

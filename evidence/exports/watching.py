@@ -64,9 +64,7 @@ class Watch:
 
         Errors: `WorkGone`, `RightLost`, `RightNarrowed`, `SliceOver` (after a mark).
         """
-        now = self.clock()
-        self.pace.rest_after(now - self._turned_at, self.beat)
-        self.beat()
+        self.rest()
         is_over = self.until is not None and self.clock() >= self.until
         if is_over or self.clock() - self._marked_at >= MARK_EVERY:
             mark()
@@ -74,6 +72,12 @@ class Watch:
         if is_over:
             self.beat(at_once=True)
             raise SliceOver()
+        self._turned_at = self.clock()
+
+    def rest(self) -> None:
+        """After each piece of work in which it cannot be stopped: rest, and say so. Errors: those of `beat`."""
+        self.pace.rest_after(self.clock() - self._turned_at, self.beat)
+        self.beat()
         self._turned_at = self.clock()
 
     def beat(self, *, at_once: bool = False) -> None:

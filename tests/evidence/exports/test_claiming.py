@@ -9,14 +9,15 @@ import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from evidence.exports import reading, running, scratch, storage
+from evidence.exports import members, reading, running, scratch, storage, watching
 from evidence.exports.models import Export, ExportWork
+from evidence.exports.pace import Pace
 from evidence.exports.running import claim, run_exports, run_slice
 from governance.models import AISystem, Person
 from tests.evidence.exports.test_running import again, due
 from tests.evidence.exports.verifying import require_verified
 from tests.factories.exports import ALONE, agree, ask, content_of, export_of, make
-from tests.factories.record import record_many
+from tests.factories.record import record_decision, record_many
 from tests.factories.register import make_person, make_system
 
 pytestmark = pytest.mark.django_db
@@ -174,3 +175,23 @@ def test_nothing_waits_longer_than_one_transaction(system: AISystem, auditor: Pe
     export_of(auditor, system)
     assert seen
     assert not any(seen)
+
+
+def test_it_gives_way_while_it_is_planned_too(
+    system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What belongs to a case of a million decisions, or to a subject, is looked for in slices with rests between."""
+    monkeypatch.setattr(members, "AT_ONCE", 2)
+    monkeypatch.setattr(watching, "BEAT_EVERY", 0.0)
+    for _ in range(8):
+        record_decision(system, subject="ada")
+    ask(auditor, question="subject", subject="ada")
+    work, phases = claim(), list[str]()
+    assert work is not None
+    pace = Pace(is_alone=True)
+    monkeypatch.setattr(
+        Pace, "rest_after", lambda *_: phases.append(ExportWork.objects.values_list("phase", flat=True).get())
+    )
+    run_slice(work, pace=pace, until=None)
+    assert again(work.export).status == Status.FINISHED
+    assert phases.count("planning") >= 4
