@@ -210,6 +210,18 @@ def test_one_that_is_larger_than_a_bundle_may_be_says_so(
     assert (made.status, made.failure) == (Status.FAILED, "too_large")
 
 
+def test_one_of_more_scattered_entries_than_a_verifier_reads_says_so(
+    system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which entries are disclosed stands in one file: a subject among a hundred million others may outgrow it."""
+    record_decision(system, subject="ada")
+    monkeypatch.setattr(bundle, "LARGEST_FILE", 12)
+    monkeypatch.setattr(bundle, "RUNS_AT_ONCE", 1)
+    assert make(ask(auditor, question="subject", subject="nobody")).failure == "too_large"
+    monkeypatch.undo()
+    assert make(ask(auditor, question="subject", subject="ada")).status == Status.FINISHED
+
+
 def test_one_over_which_every_worker_dies_ends_some_time(system: AISystem, auditor: Person) -> None:
     export = ask(auditor, system)
     ExportWork.objects.filter(export=export).update(attempts=running.INTERRUPTIONS)
