@@ -215,7 +215,7 @@ def test_one_of_more_scattered_entries_than_a_verifier_reads_says_so(
 ) -> None:
     """Which entries are disclosed stands in one file: a subject among a hundred million others may outgrow it."""
     record_decision(system, subject="ada")
-    monkeypatch.setattr(bundle, "LARGEST_FILE", 12)
+    monkeypatch.setattr(bundle, "LARGEST_FILE", 3)
     monkeypatch.setattr(bundle, "RUNS_AT_ONCE", 1)
     assert make(ask(auditor, question="subject", subject="nobody")).failure == "too_large"
     monkeypatch.undo()
