@@ -66,18 +66,22 @@ def _row(export: Export, title: str, asked_by: Person | None) -> Row:
         form=FORM_NAMES[Export.Form(export.form)],
         contents=", ".join(WORDS[name].split(":")[0].lower() for name in export.parts),
         asked_by=asked_by,
-        tone=TONES.get(Status(export.status), "neutral"),
+        tone="warn" if _lacks_something(export) else TONES.get(Status(export.status), "neutral"),
         state=_state(export, progress),
         progress=progress,
         is_gone=export.expires_at is not None and export.expires_at <= timezone.now(),
     )
 
 
+def _lacks_something(export: Export) -> bool:
+    return export.status == Status.FINISHED and export.is_whole is False
+
+
 def _state(export: Export, progress: Progress | None) -> str:
-    if export.status == Status.FINISHED and export.is_whole is False:
+    if _lacks_something(export):
         return "finished, not whole"
     if progress is None:
-        return str(export.get_status_display())
+        return str(export.get_status_display()).lower()
     if progress.state == "waiting" and not progress.phase:
         return "waits for its turn"
     return f"{progress.percent}% made" if progress.percent is not None else "is being made"

@@ -72,8 +72,8 @@ def test_asked_for_watched_and_fetched_by_keys_alone(
     page.get_by_label("What it is for").focus()
     page.keyboard.type("Question 4 of the authority.")
     press(page, "button", "Ask for it")
-    expect(page.get_by_text("Waits for its turn")).to_be_visible()
-    keys.look("Waits for its turn")
+    expect(page.get_by_text("Waits for its turn. It gives way")).to_be_visible()
+    keys.look("Waits for its turn. It gives way")
     run_exports(seconds=60, pace=ALONE)
     download = page.get_by_role("link", name="Download")
     expect(download).to_be_visible(timeout=20_000)  # without touching anything
@@ -93,7 +93,7 @@ def test_progress_is_shown_as_it_goes_and_it_is_given_up(
     export = ask(auditor, system)
     page = open_browser(chromium, address, signed_in(auditor))
     page.goto(f"{address}{EXPORTS}{export.pk}/")
-    expect(page.get_by_text("Waits for its turn")).to_be_visible()
+    expect(page.get_by_text("Waits for its turn. It gives way")).to_be_visible()
     said = {"worker": export.pk, "worked_at": timezone.now(), "phase": "entries", "total": 1_000, "done": 420}
     ExportWork.objects.update(**said)
     expect(page.get_by_text("Reading entries: 420 of 1,000 entries")).to_be_visible(timeout=20_000)
@@ -112,7 +112,7 @@ def test_without_script_a_page_tells_the_same(
     context.add_cookies(cookies)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(f"{address}{EXPORTS}{export.pk}/")
-    expect(page.get_by_text("Waits for its turn")).to_be_visible()
+    expect(page.get_by_text("Waits for its turn. It gives way")).to_be_visible()
     run_exports(seconds=60, pace=ALONE)
     page.reload()
     expect(page.get_by_role("link", name="Download")).to_be_visible()

@@ -226,7 +226,7 @@ def test_one_that_is_not_whole_says_so_in_list_and_page(auditor: Person, system:
     made = export_of(auditor, system)
     Export.objects.filter(pk=made.pk).update(is_whole=False, left_out=["judged_blind"])
     me = browser(auditor)
-    assert "finished, not whole" in text_of(me.get(EXPORTS))
+    assert 'data-tone="warn">finished, not whole' in text_of(me.get(EXPORTS))
     assert "judges blind" in text_of(me.get(f"{EXPORTS}{made.pk}/"))
 
 
