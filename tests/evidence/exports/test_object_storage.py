@@ -146,5 +146,5 @@ def test_an_address_that_is_none_is_refused_at_the_start(wrong: str) -> None:
 
 def test_without_the_extra_the_start_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(ValidationError, match="s3"):
+    with pytest.raises(ValidationError, match="tools/install s3"):
         stored.is_storage("s3://bucket")
