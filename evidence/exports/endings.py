@@ -86,22 +86,26 @@ class Ending:
     def counts(self) -> dict[str, Any]:
         """`answer`, `parts`, `sources`, `whole` and `left_out` of the manifest."""
         maker, figures = self.maker, self.maker.figures
-        counted = Counted(maker)
-        erased: Counter[str] = Counter()
-        for line in counted.among(maker.erased):
-            erased.update(read_decision(line).body.commitments.keys())
+        overridden, erased = self._marked()
         entries = sum(log.range_size for log in self.plan.system_logs) if maker.is_range else maker.entries
         return {
             "answer": figures.answer(
                 entries=entries,
                 withheld_entries=self.plan.withheld,
-                overridden=sum(1 for _ in counted.among(maker.overridden)),
+                overridden=overridden,
             ),
             "parts": {name: self._part(name, erased[name]) for name in PAYLOAD_PARTS},
             "sources": figures.told_sources(),
             "whole": not self.left_out,
             "left_out": [LEFT_OUT[code] for code in self.left_out],
         }
+
+    def _marked(self) -> tuple[int, Counter[str]]:
+        """How many of the decisions were overridden, and of how many each part was erased: as the entries in it say."""
+        counted, erased = Counted(self.maker), Counter[str]()
+        for line in counted.among(self.maker.erased):
+            erased.update(read_decision(line).body.commitments.keys())
+        return sum(1 for _ in counted.among(self.maker.overridden)), erased
 
     def _part(self, name: str, erased: int) -> dict[str, int]:
         disclosed, sent = self.maker.disclosed_parts[name], self.maker.figures.parts[name]

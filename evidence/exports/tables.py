@@ -6,14 +6,18 @@ an evidence bundle or in the log.
 
 import json
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, ClassVar
+
+from django.utils import timezone
 
 from audit.models import Payload
 from evidence.exports.access import asker_of
 from evidence.exports.contents import in_order
 from evidence.exports.endings import Ending, TooLarge, software_version
+from evidence.exports.figures import read_decision
 from evidence.exports.making import Maker
 from evidence.exports.models import Export
 from evidence.exports.names import data_name
@@ -87,6 +91,7 @@ class TableMaker(Maker):
             return
         overridden = {str(each) for each in overridden_among(map(uuid.UUID, ids))}
         erased = {str(each) for each in Payload.objects.filter(id__in=ids, secret=None).values_list("id", flat=True)}
+        self._note_marked(entries, asked, overridden, erased)
         rows, size = list[Row](), 0
         for place, parts in reader.opened(entries, asked):
             if not asked[place]:
@@ -111,11 +116,33 @@ class TableMaker(Maker):
                 rows, size = [], 0
         self.writer.write(written(rows))
 
+    def _note_marked(
+        self, entries: Sequence[bytes], asked: Sequence[bool], overridden: set[str], erased: set[str]
+    ) -> None:
+        """Count what the lines say. It is how things are when a line is written, and not what the log says of the time
+        that was asked for: so a later override is in it."""
+        marked = self.more.setdefault("marked", {"from": timestamp(timezone.now()), "overridden": 0, "erased": {}})
+        marked["overridden"] += len(overridden)
+        marked["to"] = timestamp(timezone.now())
+        gone = Counter(marked["erased"])
+        for line, is_asked in zip(entries, asked, strict=True):
+            if is_asked and line[13:49].decode() in erased:
+                gone.update(read_decision(line).body.commitments.keys())
+        marked["erased"] = dict(gone)
+
     def _ends(self) -> None:
         self.manifest_digest = TableEnding(self).write()
 
 
 class TableEnding(Ending):
+    def _marked(self) -> tuple[int, Counter[str]]:
+        marked = self.maker.more.get("marked", {})
+        return marked.get("overridden", 0), Counter(marked.get("erased", {}))
+
+    def _marked_at(self) -> dict[str, str] | None:
+        marked = self.maker.more.get("marked")
+        return {"from": marked["from"], "to": marked["to"]} if marked else None
+
     def write(self) -> str:
         """The manifest and a page of words; returns the digest of the manifest."""
         counts = self.counts()
@@ -134,6 +161,7 @@ class TableEnding(Ending):
             "files": [
                 {"path": each.name, "size": each.size, "sha256": each.digest} for each in self.maker.writer.members()
             ],
+            "marked": self._marked_at(),
             **counts,
         }
         text = (json.dumps(manifest, sort_keys=True, indent=2) + "\n").encode()
@@ -162,7 +190,8 @@ def _words(manifest: dict[str, Any]) -> str:
         *(["NOT WHOLE. " + " ".join(manifest["left_out"]), ""] if manifest["left_out"] else []),
         "This file proves nothing by itself: whoever has it can change it. Each line names the place of its entry in",
         "the log (log, index) and the leaf hash there. To prove what it says, ask for an evidence bundle of the same",
-        "question. What each column or member means: docs/exports.md of Answerable.",
+        "question. Whether a decision was overridden or erased is told as it was when its line was written.",
+        "What each column or member means: docs/exports.md of Answerable.",
         "",
     ]
     return "\n".join(lines)

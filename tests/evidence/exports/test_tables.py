@@ -48,6 +48,32 @@ def auditor() -> Person:
     return make_person(auditor=True)
 
 
+def marks_of(export: Export) -> tuple[int, int]:
+    """How many lines say overridden, and how many erased."""
+    if export.form == Export.Form.CSV:
+        rows: list[Any] = rows_of(export)
+        yes: Any = "yes"
+    else:
+        rows, yes = [each.get("unmapped", each) for each in lines_of(export)], True
+    return sum(each["overridden"] == yes for each in rows), sum(each["erased"] == yes for each in rows)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_manifest_counts_what_the_lines_say(system: AISystem, auditor: Person, form: str) -> None:
+    """What was overridden after the times that are asked for is marked, too; and it says as of when."""
+    past, now = timezone.now() - timedelta(hours=3), timezone.now()
+    overridden, erased, _ = (record_decision(system, at=past) for _ in range(3))
+    override_decision(
+        actor=actor_of(owner_of(system)), decision_id=overridden.id, outcome="refused", reason_code="other", note="No."
+    )
+    erase(erased.id)
+    made = export_of(auditor, system, form=form, until=now - timedelta(hours=1))
+    manifest = manifest_of(made)
+    assert marks_of(made) == (1, 1)
+    assert (manifest["answer"]["overridden"], manifest["parts"]["input"]["erased"]) == marks_of(made)
+    assert manifest["made_at"] <= manifest["marked"]["from"] <= manifest["marked"]["to"]
+
+
 def data_of(export: Export) -> bytes:
     [name] = [name for name in files_of(export) if name.startswith("decisions")]
     return files_of(export)[name]
