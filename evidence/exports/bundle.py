@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from evidence.exports.access import asker_of
 from evidence.exports.contents import in_order
-from evidence.exports.endings import LARGEST_FILE, MOST_FILES, BundleEnding, TooLarge
+from evidence.exports.endings import LARGEST_FILE, MOST_FILES, MOST_LINES, BundleEnding, TooLarge, TooManyGaps
 from evidence.exports.making import Maker, Place, Run
 from evidence.exports.parts import PartsReader, part_line
 from evidence.exports.plans import PlannedLog
@@ -102,6 +102,8 @@ class BundleMaker(Maker):
                 self.watch.done += len(lines)
                 self.turn()
             self._end_file()
+        if self.figures.lines_of_sources() > MOST_LINES:  # known before contents are read, which may take hours
+            raise TooManyGaps()
 
     def _parts(self) -> None:
         wanted = in_order(self.export.parts)

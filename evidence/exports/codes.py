@@ -8,6 +8,9 @@ FAILURES = {
     "interrupted": "it was interrupted again and again without coming further",
     "begun_anew": "what is in it was erased or restricted again and again while it was made: ask for it again later",
     "too_large": "it would be larger than an evidence bundle may be: ask for several, each of a part of the time",
+    "too_many_gaps": (
+        "the numbers of its sources have more gaps than a bundle can list: ask for several, each of a part of the time"
+    ),
     "subject_erased": "whom it is about was erased",
     "fault": "a fault of the service; its log says which",
     "erased": "contents in it were erased: its file was deleted before its time",

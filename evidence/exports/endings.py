@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from django.conf import settings
@@ -40,6 +40,11 @@ class TooLarge(Exception):
     """It would be larger than a bundle may be: it is to be asked for in several, each for a part of the time."""
 
 
+class TooManyGaps(Exception):
+    """The numbers of its sources have more gaps than a bundle may list, as those of a source that counts over several
+    AI systems can."""
+
+
 class Counted:
     """Of decisions that entries name, those that are counted: that the question asks for, and that are disclosed."""
 
@@ -63,6 +68,9 @@ class Counted:
 
 class Ending:
     """The figures of an export, and its manifest."""
+
+    GAPS_LISTED: ClassVar[int | None] = None
+    """So many gaps of each source; None: all, as a verifier finds them."""
 
     def __init__(self, maker: "Maker") -> None:
         self.maker, self.export, self.plan = maker, maker.export, maker.plan
@@ -95,7 +103,7 @@ class Ending:
                 overridden=overridden,
             ),
             "parts": {name: self._part(name, erased[name]) for name in PAYLOAD_PARTS},
-            "sources": figures.told_sources(),
+            "sources": figures.told_sources(self.GAPS_LISTED),
             "whole": not self.left_out,
             "left_out": [LEFT_OUT[code] for code in self.left_out],
         }

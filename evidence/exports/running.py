@@ -25,7 +25,7 @@ from config.errors import ServiceError
 from evidence.exports import scratch, storage
 from evidence.exports.anchors import PATIENCE, Unwitnessed
 from evidence.exports.bundle import BundleMaker
-from evidence.exports.endings import Ending, TooLarge
+from evidence.exports.endings import Ending, TooLarge, TooManyGaps
 from evidence.exports.erased_by import SubjectErased, is_of_nobody
 from evidence.exports.erasing import ErasedMeanwhile, why_it_goes
 from evidence.exports.models import Export, ExportWork
@@ -161,6 +161,8 @@ def _meaning(error: Exception) -> tuple[str, bool]:
             return "record_damaged", True
         case TooLarge():
             return "too_large", True
+        case TooManyGaps():
+            return "too_many_gaps", True
         case SubjectErased():
             return "subject_erased", True
         case _Interrupted():

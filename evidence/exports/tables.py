@@ -135,6 +135,8 @@ class TableMaker(Maker):
 
 
 class TableEnding(Ending):
+    GAPS_LISTED = 10_000
+
     def _marked(self) -> tuple[int, Counter[str]]:
         marked = self.maker.more.get("marked", {})
         return marked.get("overridden", 0), Counter(marked.get("erased", {}))

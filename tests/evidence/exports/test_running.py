@@ -10,7 +10,8 @@ from django.core import mail
 from django.db import OperationalError
 from django.utils import timezone
 
-from evidence.exports import bundle, endings, parts, planning, reading, running, scratch, storage
+from config.ids import new_id
+from evidence.exports import bundle, endings, parts, planning, reading, running, scratch, storage, tables
 from evidence.exports.models import Export, ExportPlace, ExportWork
 from evidence.exports.progress import Progress
 from evidence.exports.requesting import cancel_export
@@ -208,6 +209,21 @@ def test_one_that_is_larger_than_a_bundle_may_be_says_so(
     monkeypatch.setattr(endings, "MOST_FILES", 10)
     made = make(ask(auditor, system))
     assert (made.status, made.failure) == (Status.FAILED, "too_large")
+
+
+def test_one_with_more_gaps_than_a_bundle_lists_says_so_before_contents_are_read(
+    system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = new_id()
+    for number in (1, 3, 5, 5):
+        record_decision(system, source_id=source, source_seq=number)
+    monkeypatch.setattr(bundle.BundleMaker, "_parts", always(AssertionError("contents were read")))
+    monkeypatch.setattr(bundle, "MOST_LINES", 8)
+    failed = make(agree(ask(auditor, system, parts=["input"])))
+    assert (failed.status, failed.failure) == (Status.FAILED, "too_many_gaps")
+    monkeypatch.setattr(tables.TableEnding, "GAPS_LISTED", 1)
+    [told] = manifest_of(export_of(auditor, system, form="csv"))["sources"]
+    assert (told["missing"], told["missing_count"], told["twice"]) == ([[2, 2]], 2, [5])
 
 
 def test_one_of_more_scattered_entries_than_a_verifier_reads_says_so(
