@@ -43,6 +43,15 @@ def clear(export_id: uuid.UUID) -> bool:
     return cleared > 0
 
 
+def owners() -> Iterator[uuid.UUID]:
+    """The exports that have places: one look into the index for each, however many places there are."""
+    last = uuid.UUID(int=0)
+    rows = ExportPlace.objects.order_by("export_id", "log_id", "leaf_index").values_list("export_id", flat=True)
+    while (found := rows.filter(export_id__gt=last).first()) is not None:
+        yield found
+        last = found
+
+
 def highest(export: Export, log_id: uuid.UUID) -> int | None:
     """The highest place of a log."""
     return _of(export, log_id).order_by("-leaf_index").values_list("leaf_index", flat=True).first()
