@@ -85,8 +85,21 @@ def remove(export: Export) -> None:
 
 
 def remove_named(name: str) -> None:
+    """Also of an upload in parts whose maker was killed over it: a store keeps those parts, and shows them to nobody
+    who asks for the file. Errors: `StorageAway`, also where a store does not let them be listed."""
+    storage = _storage()
     with _told():
-        _storage().delete(name)
+        storage.delete(name)
+        bucket: Any = getattr(storage, "bucket", None)
+        for key, upload in _uploads(bucket, storage._normalize_name(name)) if bucket is not None else ():  # type: ignore[attr-defined]
+            bucket.meta.client.abort_multipart_upload(Bucket=bucket.name, Key=key, UploadId=upload)
+
+
+def _uploads(bucket: Any, wanted: str) -> list[tuple[str, str]]:
+    """Uploads to a key that were begun and not ended."""
+    pages = bucket.meta.client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket.name, Prefix=wanted)
+    found = [(each["Key"], each["UploadId"]) for page in pages for each in page.get("Uploads", ())]
+    return [(key, upload) for key, upload in found if key == wanted]
 
 
 def own_names() -> dict[uuid.UUID, str]:

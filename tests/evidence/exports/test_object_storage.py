@@ -62,6 +62,18 @@ def test_it_is_put_there_fetched_in_parts_and_deleted(store: Store, auditor: Per
     assert not store.objects
 
 
+def test_parts_of_an_upload_over_which_its_maker_was_killed_go_with_the_file(store: Store, auditor: Person) -> None:
+    """They hold contents, and no list of files shows them."""
+    made = export_of(auditor, make_system(), form="csv")
+    [key] = store.objects
+    store.uploads |= {"mine": {1: b"zq"}, "mine too": {}, "another": {1: b"zq"}, "longer": {1: b"zq"}}
+    store.keys |= {"mine": key, "mine too": key, "another": "exports/here/another.zip", "longer": f"{key}.zip"}
+    storage.remove(made)
+    assert not store.objects
+    assert set(store.uploads) == {"another", "longer"}
+    storage.remove(made)  # where there is none, too
+
+
 def test_a_large_file_goes_there_in_pieces_and_each_is_a_sign_of_life(
     store: Store, auditor: Person, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
