@@ -75,6 +75,17 @@ class Ending:
     def __init__(self, maker: "Maker") -> None:
         self.maker, self.export, self.plan = maker, maker.export, maker.plan
 
+    def told(self) -> dict[str, Any]:
+        """What every manifest says of whence it is, and of the question."""
+        return {
+            "id": str(self.export.pk),
+            "origin": self.plan.logs[-1].origin.rsplit("/logs/", 1)[0],
+            "made_at": timestamp(self.plan.made_at),
+            "software": {"name": "answerable", "version": software_version()},
+            "asked": self.asked(),
+            "question": as_json(self.export),
+        }
+
     def asked(self) -> dict[str, Any]:
         export, plan = self.export, self.plan
         entry = Entry.objects.get(id=plan.request_entry)
@@ -145,12 +156,7 @@ class BundleEnding(Ending):
         """All of it but the list of files."""
         return {
             "format": FORMAT,
-            "id": str(self.export.pk),
-            "origin": self.plan.logs[-1].origin.rsplit("/logs/", 1)[0],
-            "made_at": timestamp(self.plan.made_at),
-            "software": {"name": "answerable", "version": software_version()},
-            "asked": self.asked(),
-            "question": as_json(self.export),
+            **self.told(),
             "logs": [self._log(log) for log in self.plan.logs],
             **self.counts(),
         }

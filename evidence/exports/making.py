@@ -15,6 +15,7 @@ from evidence.exports.parts import Opened
 from evidence.exports.plans import Plan, PlannedLog
 from evidence.exports.ranges import Span
 from evidence.exports.reading import Batches, entries_at, entries_between
+from evidence.exports.tiles import joined
 from evidence.exports.watching import Watch
 from evidence.exports.writing import ZipWriter
 
@@ -101,16 +102,7 @@ class Maker:
     # --- the disclosed entries ----------------------------------------------------------------------------------------
     def runs(self, log: PlannedLog, start: int = 0) -> Iterator[Run]:
         """The disclosed indexes of a log from `start` on, as ranges that neither touch nor overlap, ascending."""
-        found: Run | None = None
-        for first, end in self._pieces(log, start):
-            if found is not None and found[1] == first:
-                found = (found[0], end)
-            else:
-                if found is not None:
-                    yield found
-                found = (first, end)
-        if found is not None:
-            yield found
+        return joined(self._pieces(log, start))
 
     def _pieces(self, log: PlannedLog, start: int) -> Iterator[Run]:
         first, end = log.range or (log.tree_size, log.tree_size)

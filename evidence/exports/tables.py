@@ -24,7 +24,6 @@ from evidence.exports.names import data_name
 from evidence.exports.ocsf import OcsfLines
 from evidence.exports.parts import PartsReader
 from evidence.exports.plans import PlannedLog
-from evidence.exports.questions import as_json
 from evidence.exports.rows import COLUMNS, Row, csv_lines, csv_titles, ndjson_line
 from governance.models import AISystem
 from ledger.entries import timestamp
@@ -151,12 +150,7 @@ class TableEnding(Ending):
         manifest = {
             "format": FORMAT,
             "form": str(self.export.form),
-            "id": str(self.export.pk),
-            "origin": self.plan.logs[-1].origin.rsplit("/logs/", 1)[0],
-            "made_at": timestamp(self.plan.made_at),
-            "software": {"name": "answerable", "version": software_version()},
-            "asked": self.asked(),
-            "question": as_json(self.export),
+            **self.told(),
             "contents": list(self.export.parts),
             "columns": [*COLUMNS, *self.export.parts] if self.export.form == Form.CSV else None,
             "logs": [_log(log) for log in self.plan.logs],

@@ -6,7 +6,9 @@ import pytest
 from pytest_django import Settings
 
 from evidence.exports import reading, watching
+from governance.models import Person
 from tests.factories.exports import folder_storage
+from tests.factories.register import make_person
 
 
 @pytest.fixture(autouse=True)
@@ -24,3 +26,9 @@ def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BEAT_EVERY", "MARK_EVERY", "ASK_EVERY"):
         monkeypatch.setattr(watching, name, 0.0)
     monkeypatch.setattr(reading, "MOST", 64)
+
+
+@pytest.fixture
+def auditor() -> Person:
+    """Of all AI systems."""
+    return make_person(auditor=True)

@@ -42,11 +42,6 @@ def system(owner: Person) -> AISystem:
     return old_system(accountable=owner)
 
 
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
-
-
 def lines(files: dict[str, bytes], start: str) -> list[bytes]:
     """The lines of all files of a folder, in their order."""
     names = sorted(name for name in files if name.startswith(start) and name.endswith(".ndjson"))

@@ -31,11 +31,6 @@ def system() -> AISystem:
     return found
 
 
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
-
-
 def test_no_more_than_so_many_are_made_at_once(system: AISystem, auditor: Person, settings: Any) -> None:
     for _ in range(3):
         ask(auditor, system)

@@ -40,11 +40,6 @@ def system() -> AISystem:
 
 
 @pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
-
-
-@pytest.fixture
 def erasing_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the storage were away meanwhile: files that hold what is erased are found later, by those who look."""
     monkeypatch.setattr("evidence.erasure.files.forget_erased_by", lambda entry_ids: True)

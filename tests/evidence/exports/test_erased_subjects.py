@@ -33,11 +33,6 @@ def system() -> AISystem:
     return old_system(accountable=make_person())
 
 
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
-
-
 def test_the_list_of_somebodys_decisions_goes_with_their_name(system: AISystem, auditor: Person) -> None:
     decision = record_decision(system, subject="c-1907")
     plain = export_of(auditor, question="subject", subject="c-1907")

@@ -41,11 +41,6 @@ def system() -> AISystem:
 
 
 @pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
-
-
-@pytest.fixture
 def export(system: AISystem, auditor: Person) -> Export:
     return export_of(auditor, system, form="csv")
 

@@ -17,7 +17,7 @@ from tests.evidence.exports import objects
 from tests.evidence.exports.objects import ACCESS_KEY, SECRET_KEY, Store
 from tests.factories.exports import ask, content_of, export_of, make
 from tests.factories.record import record_many
-from tests.factories.register import make_person, make_system
+from tests.factories.register import make_system
 
 pytestmark = pytest.mark.django_db
 NOT_THERE = "s3://evidence?endpoint=http://127.0.0.1:9&region=eu-test-1&path_style=yes"
@@ -36,11 +36,6 @@ def kept_at(address: str, folder: Any, keys: tuple[str, str] = (ACCESS_KEY, SECR
     config = found["OPTIONS"]["client_config"]
     found["OPTIONS"]["client_config"] = config.merge(type(config)(retries={"max_attempts": 0}))
     return found
-
-
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
 
 
 def test_it_is_put_there_fetched_in_parts_and_deleted(store: Store, auditor: Person) -> None:

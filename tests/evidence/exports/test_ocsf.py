@@ -30,11 +30,6 @@ def system() -> AISystem:
     return old_system(slug="credit", accountable=make_person())
 
 
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
-
-
 def test_events_follow_the_rules_of_the_schema(system: AISystem, auditor: Person) -> None:
     record_decision(system, source_id=new_id(), source_seq=1, flags=("drift",), score=1e-9, confidence=None)
     record_decision(system, outcome="failed", error_type="timeout")

@@ -43,11 +43,6 @@ def system() -> AISystem:
     return found
 
 
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
-
-
 def kinds(export: Export) -> list[str]:
     return list(Entry.objects.filter(about_id=export.pk).order_by("id").values_list("kind", flat=True))
 

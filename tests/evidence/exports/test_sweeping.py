@@ -17,7 +17,7 @@ from evidence.exports.sweeping import clear_up, forget_erased
 from governance.models import AISystem, Person
 from tests.factories.exports import export_of
 from tests.factories.record import record_decision, record_many
-from tests.factories.register import make_person, make_system
+from tests.factories.register import make_system
 
 pytestmark = pytest.mark.django_db
 
@@ -27,11 +27,6 @@ def system() -> AISystem:
     found = make_system()
     record_many(found, 10)
     return found
-
-
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
 
 
 def test_files_whose_time_is_over_go_though_looking_for_what_was_erased_fails(

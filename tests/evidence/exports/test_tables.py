@@ -39,11 +39,6 @@ def system() -> AISystem:
     return old_system(slug="credit", accountable=make_person())
 
 
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
-
-
 def marks_of(export: Export) -> tuple[int, int]:
     """How many lines say overridden, and how many erased."""
     if export.form == Export.Form.CSV:

@@ -37,11 +37,6 @@ def system() -> AISystem:
     return old_system(accountable=make_person())
 
 
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
-
-
 def judged_once(system: AISystem) -> Review:
     """A review that two are asked for: one has judged."""
     queue = make_queue(make_person(), system=system)
