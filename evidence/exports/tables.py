@@ -33,6 +33,10 @@ from overrides.selectors import overridden_among
 Form = Export.Form
 FORMAT = "answerable-export/1"
 LARGEST_MANIFEST = 64 << 20
+BY_COMMA = [
+    "Import it into a spreadsheet with the comma as separator. Opened by a double click where another one is set, texts",
+    "that senders chose are cut at that one, and what stands behind it may be taken for a formula.",
+]
 HELD_AT_ONCE = 8 << 20
 """Bytes of contents."""
 
@@ -187,6 +191,7 @@ def _words(manifest: dict[str, Any]) -> str:
         "This file proves nothing by itself: whoever has it can change it. Each line names the place of its entry in",
         "the log (log, index) and the leaf hash there. To prove what it says, ask for an evidence bundle of the same",
         "question. Whether a decision was overridden or erased is told as it was when its line was written.",
+        *(BY_COMMA if manifest["form"] == Form.CSV else []),
         "What each column or member means: docs/exports.md of Answerable.",
         "",
     ]

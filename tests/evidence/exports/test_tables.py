@@ -65,6 +65,13 @@ def test_the_manifest_counts_what_the_lines_say(system: AISystem, auditor: Perso
     assert manifest["made_at"] <= manifest["marked"]["from"] <= manifest["marked"]["to"]
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_how_to_open_it_safely_is_told_beside_a_table(system: AISystem, auditor: Person, form: str) -> None:
+    """Where lists are separated by semicolons a double click cuts a line elsewhere than we guard it."""
+    told = files_of(export_of(auditor, system, form=form))["README.txt"].decode()
+    assert ("with the comma as separator" in told) is (form == "csv")
+
+
 def data_of(export: Export) -> bytes:
     [name] = [name for name in files_of(export) if name.startswith("decisions")]
     return files_of(export)[name]
