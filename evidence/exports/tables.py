@@ -34,8 +34,8 @@ Form = Export.Form
 FORMAT = "answerable-export/1"
 LARGEST_MANIFEST = 64 << 20
 BY_COMMA = [
-    "Import it into a spreadsheet with the comma as separator. Opened by a double click where another one is set, texts",
-    "that senders chose are cut at that one, and what stands behind it may be taken for a formula.",
+    "Import it into a spreadsheet with the comma as separator. Opened by a double click where another one is set,",
+    "texts that senders chose are cut at that one, and what stands behind it may be taken for a formula.",
 ]
 HELD_AT_ONCE = 8 << 20
 """Bytes of contents."""
