@@ -82,7 +82,7 @@ def claim(only: uuid.UUID | None = None) -> ExportWork | None:
         waits = ExportWork.objects.select_for_update(of=("self",)).select_related("export")
         waits = waits.filter(export__status=Export.Status.QUEUED, not_before__lte=now)
         waits = waits.filter(Q(worker=None) | Q(worked_at__lte=now - SILENT))
-        is_near = Q(plan=None) | Q(host__in=("", home))
+        is_near = Q(plan__isnull=True) | Q(host__in=("", home))
         waits = waits.filter(is_near | Q(worked_at__lte=now - SILENT, not_before__lte=now - SILENT))
         waits = waits.filter(export_id=only) if only else waits
         found = waits.order_by(F("worked_at").asc(nulls_first=True), "export_id").first()

@@ -158,7 +158,7 @@ def forget_erased_by(entry_ids: Collection[uuid.UUID], *, actor: Actor = SERVER)
 
 def _empty_begun_anew() -> None:
     """What was made on this host of exports that were begun anew, and that nobody has taken on again yet."""
-    works = ExportWork.objects.filter(plan=None, worker=None, export__status=Status.QUEUED)
+    works = ExportWork.objects.filter(plan__isnull=True, worker=None, export__status=Status.QUEUED)
     for export_id in works.filter(export_id__in=scratch.there()).values_list("export_id", flat=True):
         try:
             with scratch.locked(export_id) as folder:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit.selectors import SealedDecision
 from config.ids import new_id
-from evidence.exports import running, storage, watching
+from evidence.exports import running, scratch, storage, watching
 from evidence.exports.codes import FAILURES, TROUBLES
 from evidence.exports.erased_by import must_go
 from evidence.exports.models import Export, ExportWork
@@ -179,6 +179,23 @@ def test_one_that_is_begun_anew_again_and_again_waits_longer_says_so_and_ends(
     assert (failed.status, failed.failure) == (Status.FAILED, "begun_anew")
     assert not storage.is_there(export)
     assert "begun_anew" in FAILURES and "begun_anew" in TROUBLES
+
+
+def test_what_was_made_so_far_of_one_that_is_begun_anew_is_deleted_at_once(
+    system: AISystem, auditor: Person, in_small_pieces: None
+) -> None:
+    """It may wait for long before it is taken on again: no contents lie in its folder meanwhile."""
+    decision = record_decision(system)
+    export = agree(ask(auditor, system, parts=["input"]))
+    work = claim(only=export.pk)
+    assert work is not None
+    run_slice(work, pace=ALONE, until=0.0)
+    made = scratch.folder_of(export.pk) / "export.zip"
+    assert made.exists()
+    erase(decision.id)
+    assert forget_erased_by([new_id()])
+    assert ExportWork.objects.get(export=export).plan is None
+    assert [each.name for each in made.parent.iterdir()] == ["lock"]
 
 
 # --- restored ---------------------------------------------------------------------------------------------------------
