@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, ClassVar
 
-from django.utils import timezone
-
 from audit.models import Payload
 from evidence.exports.access import asker_of
 from evidence.exports.contents import in_order
@@ -124,9 +122,8 @@ class TableMaker(Maker):
     ) -> None:
         """Count what the lines say. It is how things are when a line is written, and not what the log says of the time
         that was asked for: so a later override is in it."""
-        marked = self.more.setdefault("marked", {"from": timestamp(timezone.now()), "overridden": 0, "erased": {}})
+        marked = self.more.setdefault("marked", {"overridden": 0, "erased": {}})
         marked["overridden"] += len(overridden)
-        marked["to"] = timestamp(timezone.now())
         gone = Counter(marked["erased"])
         for line, is_asked in zip(entries, asked, strict=True):
             if is_asked and line[13:49].decode() in erased:
@@ -144,10 +141,6 @@ class TableEnding(Ending):
         marked = self.maker.more.get("marked", {})
         return marked.get("overridden", 0), Counter(marked.get("erased", {}))
 
-    def _marked_at(self) -> dict[str, str] | None:
-        marked = self.maker.more.get("marked")
-        return {"from": marked["from"], "to": marked["to"]} if marked else None
-
     def write(self) -> str:
         """The manifest and a page of words; returns the digest of the manifest."""
         counts = self.counts()
@@ -161,7 +154,6 @@ class TableEnding(Ending):
             "files": [
                 {"path": each.name, "size": each.size, "sha256": each.digest} for each in self.maker.writer.members()
             ],
-            "marked": self._marked_at(),
             **counts,
         }
         text = (json.dumps(manifest, sort_keys=True, indent=2) + "\n").encode()
