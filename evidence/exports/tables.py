@@ -24,7 +24,6 @@ from evidence.exports.parts import PartsReader
 from evidence.exports.plans import PlannedLog
 from evidence.exports.rows import COLUMNS, Row, csv_lines, csv_titles, ndjson_line
 from governance.models import AISystem
-from ledger.entries import timestamp
 from ledger.tlog import leaf_hash
 from overrides.selectors import overridden_among
 
