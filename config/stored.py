@@ -29,7 +29,7 @@ def is_storage(text: str) -> None:
         if is_wrong:
             raise ValidationError(f"{words} Write {HOW}.")
     if importlib.util.find_spec("storages") is None or importlib.util.find_spec("boto3") is None:
-        raise ValidationError("For S3 the extra `s3` is needed: pip install 'answerable[s3]' or requirements-s3.lock.")
+        raise ValidationError("For S3 the libraries of requirements-s3.lock are needed: run tools/install s3.")
 
 
 def _is_endpoint(text: str) -> bool:

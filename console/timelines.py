@@ -91,13 +91,14 @@ def timeline(decision: SealedDecision, viewer_id: uuid.UUID) -> list[Event]:
 
     What somebody judged is not told to others while the review is open: they may be the next to judge.
     """
+    reader = Actor("person", viewer_id)
     entries = [
         *trail_of(decision.id),
         *people_trail_of(decision.id),
         *outcome_trail_of(decision.id),
         *letters_trail_of(decision.id),
-        *exports_trail_of(decision),
-        *case_trail_of(Actor("person", viewer_id), decision),
+        *exports_trail_of(reader, decision),
+        *case_trail_of(reader, decision),
     ]
     said = [(entry, msgspec.json.decode(bytes(entry.data))) for entry in entries if entry.kind not in QUIET]
     askers = [{"type": "person", "id": each["body"]["asked_by"]} for _, each in said if "asked_by" in each["body"]]
@@ -167,7 +168,11 @@ def _text(kind: str, said: dict[str, Any], names: dict[str, str]) -> str:
 def _taken_out(facts: dict[str, Any], names: dict[str, str]) -> str:
     who = names.get(facts["asked_by"], "A former member of staff")
     parts = [PART_TITLES.get(name, name).lower() for name in facts["parts"]]
-    return f"{who} took out {_list(parts)}, as far as they were there, of {facts['decisions']:,} decisions."
+    number = facts["decisions"]
+    of = f"{number:,} decision{'' if number == 1 else 's'}"
+    if facts["question"]["kind"] == "case":  # how many it has is for those alone who see them all
+        of = "the decisions of a case"
+    return f"{who} took out {_list(parts)}, as far as they were there, of {of}."
 
 
 def _who(said: dict[str, Any], names: dict[str, str]) -> str:

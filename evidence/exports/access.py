@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
 
-from audit.case_access import may, place_of, readable_case
+from audit.case_access import may, place_of, readable_case, systems_seen
 from audit.errors import DecisionNotFound
 from audit.selectors import SealedDecision, decision_by_id
 from audit.services.disclosure import may_about, may_see, scope_of
 from config.errors import Forbidden, ServiceError
-from evidence.exports.models import Export
+from evidence.exports.models import Export, ExportWork
+from evidence.exports.plans import Plan
 from governance import rights
 from governance.acts import Act
 from governance.models import AISystem
@@ -52,11 +53,32 @@ def require_may_have(actor: Actor, export: Export) -> None:
 
 
 def may_have(actor: Actor, export: Export) -> bool:
+    """Whether somebody may have it as it is: where it is made, or being made, also all that was planned."""
     try:
         require_may_have(actor, export)
+        return may_have_planned(actor, export, _plan_of(export))
     except ServiceError:
         return False
-    return True
+
+
+def may_have_planned(actor: Actor, export: Export, plan: Plan | None) -> bool:
+    """Whether whoever may ask for it may know of every AI system that it was planned to disclose something of: of a
+    case or a subject somebody may be left with a part. Errors: those of asking."""
+    if plan is None:
+        return True
+    match export.question:
+        case Question.CASE if export.case_id:
+            within = systems_seen(actor, readable_case(actor, export.case_id))
+        case Question.SUBJECT:
+            within = systems_within(actor, act_of(export)).system_ids
+        case _:
+            return True
+    return within is None or within.issuperset(plan.systems)
+
+
+def _plan_of(export: Export) -> Plan | None:
+    work: ExportWork | None = getattr(export, "work", None)
+    return Plan.of(work.plan) if work is not None and work.plan is not None else None
 
 
 def require_may_have_case(actor: Actor, export: Export) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from evidence.exports.access import asker_of
 from evidence.exports.contents import in_order
-from evidence.exports.endings import MOST_FILES, BundleEnding, TooLarge
+from evidence.exports.endings import LARGEST_FILE, MOST_FILES, MOST_LINES, BundleEnding, TooLarge, TooManyGaps
 from evidence.exports.making import Maker, Place, Run
 from evidence.exports.parts import PartsReader, part_line
 from evidence.exports.plans import PlannedLog
@@ -80,11 +80,18 @@ class BundleMaker(Maker):
             for first, end in self.runs(log):
                 lines.append(b"%d %d\n" % (first, end - first))
                 if len(lines) >= RUNS_AT_ONCE:
-                    self.writer.write(b"".join(lines))
+                    self._write_runs(lines)
                     self.watch.beat()
                     lines = []
-            self.writer.write(b"".join(lines))
+            self._write_runs(lines)
             self.writer.end()
+
+    def _write_runs(self, lines: list[bytes]) -> None:
+        """This file is one, and a verifier reads it as a whole. Errors: `TooLarge`."""
+        data = b"".join(lines)
+        if self.writer.member_size + len(data) > LARGEST_FILE:
+            raise TooLarge()
+        self.writer.write(data)
 
     def _entries(self) -> None:
         for log in self._logs():
@@ -95,10 +102,12 @@ class BundleMaker(Maker):
                 self.watch.done += len(lines)
                 self.turn()
             self._end_file()
+        if self.figures.lines_of_sources() > MOST_LINES:  # known before contents are read, which may take hours
+            raise TooManyGaps()
 
     def _parts(self) -> None:
         wanted = in_order(self.export.parts)
-        reader = PartsReader(wanted, asker_of(self.export))
+        reader = PartsReader(wanted, asker_of(self.export), self.plan.reads_restricted)
         for log in self._logs(keeps_file=True) if wanted else ():
             for indexes, entries in self.batches(log, self.place.at) if not log.is_registry else ():
                 for place, found in reader.opened(entries, self.asked_for(log, indexes, entries)):

@@ -3,12 +3,11 @@
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from django.conf import settings
@@ -18,6 +17,7 @@ from evidence.exports import verifier
 from evidence.exports.codes import LEFT_OUT
 from evidence.exports.disclosed import Disclosed
 from evidence.exports.figures import is_decision, read_decision
+from evidence.exports.ids import Ids
 from evidence.exports.plans import PlannedLog
 from evidence.exports.questions import as_json
 from ledger.entries import timestamp
@@ -40,6 +40,11 @@ class TooLarge(Exception):
     """It would be larger than a bundle may be: it is to be asked for in several, each for a part of the time."""
 
 
+class TooManyGaps(Exception):
+    """The numbers of its sources have more gaps than a bundle may list, as those of a source that counts over several
+    AI systems can."""
+
+
 class Counted:
     """Of decisions that entries name, those that are counted: that the question asks for, and that are disclosed."""
 
@@ -47,10 +52,9 @@ class Counted:
         self.maker, self.disclosed = maker, Disclosed(maker.export.pk, maker.plan)
         self._logs = {log.id: log for log in maker.plan.system_logs}
 
-    def among(self, decision_ids: Collection[str]) -> Iterator[bytes]:
+    def among(self, decision_ids: Ids) -> Iterator[bytes]:
         """Their entries."""
-        left = iter(sorted(decision_ids))
-        while chunk := list(islice(left, AT_ONCE)):
+        for chunk in decision_ids.chunks(AT_ONCE):
             self.maker.watch.beat()
             rows = Entry.objects.filter(id__in=chunk, log_id__in=list(self._logs))
             found = list(rows.values_list("log_id", "leaf_index", "data"))
@@ -65,8 +69,22 @@ class Counted:
 class Ending:
     """The figures of an export, and its manifest."""
 
+    GAPS_LISTED: ClassVar[int | None] = None
+    """So many gaps of each source; None: all, as a verifier finds them."""
+
     def __init__(self, maker: "Maker") -> None:
         self.maker, self.export, self.plan = maker, maker.export, maker.plan
+
+    def told(self) -> dict[str, Any]:
+        """What every manifest says of whence it is, and of the question."""
+        return {
+            "id": str(self.export.pk),
+            "origin": self.plan.logs[-1].origin.rsplit("/logs/", 1)[0],
+            "made_at": timestamp(self.plan.made_at),
+            "software": {"name": "answerable", "version": software_version()},
+            "asked": self.asked(),
+            "question": as_json(self.export),
+        }
 
     def asked(self) -> dict[str, Any]:
         export, plan = self.export, self.plan
@@ -87,22 +105,26 @@ class Ending:
     def counts(self) -> dict[str, Any]:
         """`answer`, `parts`, `sources`, `whole` and `left_out` of the manifest."""
         maker, figures = self.maker, self.maker.figures
-        counted = Counted(maker)
-        erased: Counter[str] = Counter()
-        for line in counted.among(maker.erased):
-            erased.update(read_decision(line).body.commitments.keys())
+        overridden, erased = self._marked()
         entries = sum(log.range_size for log in self.plan.system_logs) if maker.is_range else maker.entries
         return {
             "answer": figures.answer(
                 entries=entries,
                 withheld_entries=self.plan.withheld,
-                overridden=sum(1 for _ in counted.among(maker.overridden)),
+                overridden=overridden,
             ),
             "parts": {name: self._part(name, erased[name]) for name in PAYLOAD_PARTS},
-            "sources": figures.told_sources(),
+            "sources": figures.told_sources(self.GAPS_LISTED),
             "whole": not self.left_out,
             "left_out": [LEFT_OUT[code] for code in self.left_out],
         }
+
+    def _marked(self) -> tuple[int, Counter[str]]:
+        """How many of the decisions were overridden, and of how many each part was erased: as the entries in it say."""
+        counted, erased = Counted(self.maker), Counter[str]()
+        for line in counted.among(self.maker.erased):
+            erased.update(read_decision(line).body.commitments.keys())
+        return sum(1 for _ in counted.among(self.maker.overridden)), erased
 
     def _part(self, name: str, erased: int) -> dict[str, int]:
         disclosed, sent = self.maker.disclosed_parts[name], self.maker.figures.parts[name]
@@ -134,12 +156,7 @@ class BundleEnding(Ending):
         """All of it but the list of files."""
         return {
             "format": FORMAT,
-            "id": str(self.export.pk),
-            "origin": self.plan.logs[-1].origin.rsplit("/logs/", 1)[0],
-            "made_at": timestamp(self.plan.made_at),
-            "software": {"name": "answerable", "version": software_version()},
-            "asked": self.asked(),
-            "question": as_json(self.export),
+            **self.told(),
             "logs": [self._log(log) for log in self.plan.logs],
             **self.counts(),
         }

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from evidence.exports.erasing import AT_ONCE, _Looker
+from evidence.exports.erasing import AT_ONCE, _Looker, is_of_another_cluster
 from evidence.exports.models import Export, ExportWork
 from evidence.exports.plans import Plan
 
@@ -34,7 +34,9 @@ def must_go(work: ExportWork, entry_ids: Collection[uuid.UUID]) -> bool:
     """Whether its file is of nobody any more, or holds what these entries erased after it was planned."""
     if work.plan is None:
         return False
-    return is_of_nobody(work.export) or (bool(work.export.parts) and _holds(work, sorted(entry_ids)))
+    if is_of_nobody(work.export):
+        return True
+    return bool(work.export.parts) and (is_of_another_cluster(work) or _holds(work, sorted(entry_ids)))
 
 
 def _holds(work: ExportWork, entry_ids: list[uuid.UUID]) -> bool:

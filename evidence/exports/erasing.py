@@ -35,25 +35,44 @@ class ErasedMeanwhile(Exception):
     """Something that was read for it was erased or restricted since: it is begun anew."""
 
 
+def snapshot_now() -> tuple[str, int]:
+    """What is committed now, and of which database cluster that is said."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_snapshot()::text, system_identifier FROM pg_control_system()")
+        snapshot, cluster = cursor.fetchone()
+    return str(snapshot), int(cluster)
+
+
+def is_of_another_cluster(work: ExportWork) -> bool:
+    """Whether it was planned in another database cluster, as before a restore: what was erased since cannot be told."""
+    return work.plan is not None and Plan.of(work.plan).cluster != snapshot_now()[1]
+
+
 def why_it_goes(work: ExportWork) -> str:
     """As a code (`evidence.exports.codes`) why its file cannot be kept as it is; empty where it can."""
+    if work.export.parts and is_of_another_cluster(work):
+        return "restored"
     if holds_erased(work):
         return "erased"
     return "restricted" if holds_restricted(work) else ""
 
 
 def holds_restricted(work: ExportWork) -> bool:
-    """Whether something was restricted, since it was planned, that its file holds or may hold."""
-    if work.plan is None or not work.export.parts or reads_restricted(asker_of(work.export)):
+    """Whether its file holds, or may hold, what is restricted, and is not for whoever reads that: it was restricted
+    since it was planned, or whoever asked read it then and does not any more."""
+    if work.plan is None or not work.export.parts:
         return False
     plan = Plan.of(work.plan)
+    if plan.reads_restricted and reads_restricted(asker_of(work.export)):
+        return False
     looker = _Looker(work.export, plan)
-    return any(looker.may_hold_about(ids) for ids in restricted_since(plan.restrictions))
+    known = [] if plan.reads_restricted else plan.restrictions
+    return any(looker.may_hold_about(ids) for ids in restricted_since(known))
 
 
 def restricts(export: Export, plan: Plan) -> bool:
     """Whether contents that it asks for are left out of it because they are restricted."""
-    if not export.parts or not plan.restrictions or reads_restricted(asker_of(export)):
+    if not export.parts or not plan.restrictions or plan.reads_restricted:
         return False
     looker = _Looker(export, plan)
     return any(looker.may_hold_about(ids) for ids in restrictions_in_force(plan.restrictions))

@@ -36,8 +36,11 @@ class TooManyExports(Conflict):
 class FileNotThere(ServiceError):
     code = "export-file-gone"
     status = 410
-    title = "The export has no file any more"
-    meaning = "The file of an export is deleted when its time is over. What was in it can be asked for again."
+    title = "The export has no file"
+    meaning = (
+        "The file of an export is deleted when its time is over, or when contents in it are erased or restricted; one"
+        " that failed, was given up, taken back or refused never had one. The detail says which it is."
+    )
     default_detail = "The file of this export was deleted when its time was over. Ask for it again."
 
 

@@ -17,6 +17,7 @@ from config.errors import Forbidden
 from config.ids import new_id
 from evidence.exports import storage
 from evidence.exports.access import may_fetch
+from evidence.exports.codes import FAILURES
 from evidence.exports.erased_by import is_of_nobody
 from evidence.exports.erasing import why_it_goes
 from evidence.exports.errors import FileNotReady, FileNotThere, RangeNotSatisfiable, StorageUnavailable
@@ -31,6 +32,7 @@ from ledger.selectors import open_log, registry_log
 GOES_ON = timedelta(days=1)
 ONE_DOWNLOAD = timedelta(minutes=1)
 """Begun again within this time it is the same: programs ask twice."""
+NEVER_MADE = "This export was given up, taken back or refused: it never had a file. Its page says which."
 RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))")
 
 
@@ -64,12 +66,8 @@ def part_of(*, actor: Actor, export_id: uuid.UUID, wanted: str = "", if_range: s
         raise Forbidden("The file is for whoever asked for it, as long as they may have it. Ask for one yourself.")
     if export.is_open:
         raise FileNotReady()
-    if export.status != Export.Status.FINISHED or export.expires_at is None or export.expires_at <= timezone.now():
-        raise FileNotThere()
-    if is_of_nobody(export):
-        raise FileNotThere()
-    if export.disclosed_parts and why_it_goes(export.work):
-        raise FileNotThere()
+    if why := _why_gone(export):
+        raise FileNotThere(why)
     total = export.size or 0
     whole = Part(export=export, first=0, size=total, is_whole=True)
     if if_range and if_range != whole.etag:
@@ -86,6 +84,20 @@ def part_of(*, actor: Actor, export_id: uuid.UUID, wanted: str = "", if_range: s
     if start >= end:
         raise RangeNotSatisfiable(headers={"Content-Range": f"bytes */{total}"})
     return Part(export=export, first=start, size=end - start, is_whole=False)
+
+
+def _why_gone(export: Export) -> str:
+    """Why it has no file, or none that is given out; empty where it has one."""
+    if export.status in (Export.Status.CANCELLED, Export.Status.REFUSED, Export.Status.WITHDRAWN):
+        return NEVER_MADE
+    if export.status == Export.Status.FAILED:
+        return f"This export could not be made: {FAILURES.get(export.failure, export.failure)}."
+    why = export.failure
+    if export.status == Export.Status.FINISHED and export.expires_at and export.expires_at > timezone.now():
+        why = "subject_erased" if is_of_nobody(export) else why_it_goes(export.work) if export.disclosed_parts else ""
+        if not why:
+            return ""
+    return f"The file of this export is gone: {FAILURES.get(why, why)}." if why else FileNotThere.default_detail
 
 
 def fetch(*, actor: Actor, part: Part) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ import base64
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -78,8 +79,20 @@ class Numbers:
                 ends.append(last)
         self.starts, self.ends, self.twice, self._new = starts, ends, array("q", sorted(twice)), array("q")
 
-    def missing(self) -> list[list[int]]:
-        return [[end + 1, start - 1] for end, start in zip(self.ends, self.starts[1:], strict=False)]
+    def missing(self, at_most: int | None = None) -> list[list[int]]:
+        """The first of the ranges that are missing, or all of them."""
+        gaps = zip(self.ends, islice(self.starts, 1, None), strict=False)
+        return [[end + 1, start - 1] for end, start in islice(gaps, at_most)]
+
+    @property
+    def gaps(self) -> int:
+        """How many ranges are missing, once it is settled."""
+        return max(0, len(self.starts) - 1)
+
+    @property
+    def missing_count(self) -> int:
+        """How many numbers are missing, once it is settled."""
+        return sum(start - end - 1 for end, start in zip(self.ends, islice(self.starts, 1, None), strict=False))
 
     def kept(self) -> list[Any]:
         self.settle()
@@ -158,12 +171,19 @@ class Figures:
             "withheld_entries": withheld_entries,
         }
 
-    def told_sources(self) -> list[dict[str, Any]] | None:
+    def told_sources(self, at_most: int | None = None) -> list[dict[str, Any]] | None:
+        """`at_most`: so many ranges and so many repeated numbers of each are listed; all are counted."""
         if not self.keeps_sources:
             return None
         for numbers in self.sources.values():
             numbers.settle()
-        return [_told(source, self.sources[source]) for source in sorted(self.sources)]
+        return [_told(source, self.sources[source], at_most) for source in sorted(self.sources)]
+
+    def lines_of_sources(self) -> int:
+        """How many lines the full lists take in a manifest: four a range that is missing, one a repeated number."""
+        for numbers in self.sources.values():
+            numbers.settle()
+        return sum(4 * each.gaps + len(each.twice) for each in self.sources.values())
 
     def kept(self) -> dict[str, Any]:
         """As `of` reads it again."""
@@ -186,14 +206,13 @@ _SIMPLE = ("keeps_sources", "decisions", "adverse", "flagged", "failed", "first_
 _COUNTED = ("outcomes", "by_model_version", "parts")
 
 
-def _told(source: str, numbers: Numbers) -> dict[str, Any]:
-    missing = numbers.missing()
+def _told(source: str, numbers: Numbers, at_most: int | None) -> dict[str, Any]:
     return {
         "source": source,
         "first_seq": numbers.starts[0],
         "last_seq": numbers.ends[-1],
         "decisions": numbers.count,
-        "missing": missing,
-        "missing_count": sum(last - first + 1 for first, last in missing),
-        "twice": list(numbers.twice),
+        "missing": numbers.missing(at_most),
+        "missing_count": numbers.missing_count,
+        "twice": list(numbers.twice[:at_most]),
     }

@@ -9,11 +9,13 @@ import msgspec
 from evidence.exports import places
 from evidence.exports.contents import PARTS
 from evidence.exports.figures import Figures, is_decision, is_erasure, is_override, read_decision
+from evidence.exports.ids import Ids
 from evidence.exports.models import Export
 from evidence.exports.parts import Opened
 from evidence.exports.plans import Plan, PlannedLog
 from evidence.exports.ranges import Span
 from evidence.exports.reading import Batches, entries_at, entries_between
+from evidence.exports.tiles import joined
 from evidence.exports.watching import Watch
 from evidence.exports.writing import ZipWriter
 
@@ -43,9 +45,9 @@ class Maker:
         self.place = Place(step=self.STEPS[0])
         self.figures = Figures(keeps_sources=self.is_range)
         self.disclosed_parts = dict.fromkeys(PARTS, 0)
-        self.erased: set[str] = set()
+        self.erased = Ids(writer.folder / "erased")
         """Decisions of which the export shows that their contents were erased."""
-        self.overridden: set[str] = set()
+        self.overridden = Ids(writer.folder / "overridden")
         """Decisions of which it shows that people put another outcome in their place."""
         self.more: dict[str, Any] = {}
         """What a subclass keeps beside."""
@@ -79,36 +81,28 @@ class Maker:
             "place": msgspec.to_builtins(self.place),
             "figures": self.figures.kept(),
             "parts": self.disclosed_parts,
-            "erased": sorted(self.erased),
-            "overridden": sorted(self.overridden),
+            "erased": self.erased.kept(),
+            "overridden": self.overridden.kept(),
             "entries": self.entries,
             "more": self.more,
             "done": self.watch.done,
         }
 
     def _restore(self, kept: dict[str, Any] | None) -> None:
+        self.erased.cut(kept["erased"] if kept else 0)
+        self.overridden.cut(kept["overridden"] if kept else 0)
         if kept is None:
             self.watch.done = 0
             return
         self.place = msgspec.convert(kept["place"], Place)
         self.figures = Figures.of(kept["figures"])
         self.disclosed_parts, self.entries, self.more = kept["parts"], kept["entries"], kept["more"]
-        self.erased, self.overridden = set(kept["erased"]), set(kept["overridden"])
         self.watch.done = kept["done"]
 
     # --- the disclosed entries ----------------------------------------------------------------------------------------
     def runs(self, log: PlannedLog, start: int = 0) -> Iterator[Run]:
         """The disclosed indexes of a log from `start` on, as ranges that neither touch nor overlap, ascending."""
-        found: Run | None = None
-        for first, end in self._pieces(log, start):
-            if found is not None and found[1] == first:
-                found = (found[0], end)
-            else:
-                if found is not None:
-                    yield found
-                found = (first, end)
-        if found is not None:
-            yield found
+        return joined(self._pieces(log, start))
 
     def _pieces(self, log: PlannedLog, start: int) -> Iterator[Run]:
         first, end = log.range or (log.tree_size, log.tree_size)

@@ -139,12 +139,16 @@ class ExportWork(models.Model):
     export = models.OneToOneField(Export, models.PROTECT, primary_key=True, related_name="work")
     worker = models.UUIDField(null=True)
     """Whose it is now; none: it waits."""
+    host = models.CharField(max_length=36, blank=True)
+    """Where what was made of it lies (`evidence.exports.scratch.home`)."""
     worked_at = models.DateTimeField(null=True)
     """The last sign of life of whoever is at it."""
     not_before = models.DateTimeField(default=timezone.now)
     begun_at = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
     """Beginnings since it last came further."""
+    begun_anew = models.PositiveIntegerField(default=0)
+    """How often what was decided and made was thrown away, as something in it was erased meanwhile."""
     trouble = models.CharField(max_length=40, blank=True)
     """Why it waits to be tried again."""
     looked_at = models.DateTimeField(null=True)

@@ -7,8 +7,7 @@ fingerprint itself, so that a line taken out shows. The chain is the file's; the
 `metadata.log_name` and `metadata.sequence`.
 """
 
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -21,6 +20,8 @@ from evidence.exports.rows import Row
 VERSION = "1.9.0"
 CATEGORY, CLASS, ACTIVITY = 6, 6003, 1
 TYPE = CLASS * 100 + ACTIVITY
+UNKNOWN = "Unknown"
+"""The schema wants a provider. What the register says of one is somebody's text, which can be erased: not the log's."""
 INFORMATIONAL, SUCCESS, FAILURE, SERVICE, SHA256_ID, HEX = 1, 1, 2, 4, 3, 1
 EXACT = 2**53
 """Up to here every whole number is a double."""
@@ -30,7 +31,7 @@ canonical = msgspec.json.Encoder(order="sorted").encode
 class OcsfLines:
     """Makes events of decisions. `kept`: the end of the chain, which goes on where the making does.
 
-    `names`: of AI systems by id; `models`: name and provider of a model version by AI system and version.
+    `names`: slugs of AI systems by id.
     """
 
     def __init__(
@@ -41,11 +42,10 @@ class OcsfLines:
         kept: dict[str, Any],
         version: str,
         names: Mapping[str, str],
-        models: Callable[[str, str], tuple[str, str]],
     ) -> None:
         self.authority, self.chain, self.kept = authority, chain, kept
         self.product = {"name": "Answerable", "vendor_name": "Answerable", "version": version}
-        self.names, self.models = names, models
+        self.names = names
 
     def lines(self, rows: Sequence[Row]) -> bytes:
         return b"".join(self._line(row) for row in rows)
@@ -68,7 +68,6 @@ class OcsfLines:
         said = row.read()
         body = said.body
         received = _milliseconds(said.at)
-        model, provider = self.models(body.system, body.model_version)
         sender = body.account or said.actor.id or ""
         return {
             "activity_id": ACTIVITY,
@@ -102,7 +101,7 @@ class OcsfLines:
             "api": {"operation": "decision.record", "service": {"uid": body.system, **self._named(body.system)}},
             "src_endpoint": {"uid": body.source_id or sender, "svc_name": body.environment},
             "resources": [{"uid": body.system, "type": "AI system", **self._named(body.system)}],
-            "ai_model": {"name": model, "ai_provider": provider, "version": body.model_version},
+            "ai_model": {"name": body.model_version, "ai_provider": UNKNOWN, "version": body.model_version},
             "unmapped": _unmapped(row, body),
         }
 
@@ -129,8 +128,16 @@ def _milliseconds(at: str) -> int:
 
 
 def _number(value: Any) -> Any:
-    """A double as RFC 8785 writes it, which is how ECMAScript does: the shortest digits that tell it from others,
-    without exponent from 1e-6 up to 1e21."""
+    """As RFC 8785 writes it. A double as ECMAScript does: the shortest digits that tell it from others, without
+    exponent from 1e-6 up to 1e21. A whole number that no double is exact for, as text: whoever reads numbers as
+    doubles would hash another one."""
+    match value:
+        case dict():
+            return {name: _number(each) for name, each in value.items()}
+        case list():
+            return [_number(each) for each in value]
+        case int() if abs(value) > EXACT:
+            return str(value)
     if not isinstance(value, float):
         return value
     if value.is_integer() and abs(value) < EXACT:
@@ -142,15 +149,3 @@ def _number(value: Any) -> Any:
         return msgspec.Raw(format(Decimal(text).normalize(), "f").encode())
     mantissa, exponent = text.split("e")
     return msgspec.Raw(f"{mantissa}e{int(exponent):+d}".encode())
-
-
-def model_names(found: Mapping[tuple[str, str], tuple[str, str]]) -> Callable[[str, str], tuple[str, str]]:
-    """Name and provider of a model version, where the register knows them."""
-    return lambda system, version: found.get((system, version), (version, "Unknown"))
-
-
-def of_register(rows: Sequence[tuple[uuid.UUID, str, str, str]]) -> dict[tuple[str, str], tuple[str, str]]:
-    """(AI system, version, name, provider) as they are looked up."""
-    return {
-        (str(system), version): (name or version, provider or "Unknown") for system, version, name, provider in rows
-    }

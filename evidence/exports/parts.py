@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from audit.restrictions import barred_among
+from audit.restrictions import barred_among, restricted_among
 from audit.selectors import PARTS as PAYLOAD_PARTS
 from evidence.erasure.places import TEXTS
 from evidence.exports.contents import ROW_PARTS, WRITTEN_PARTS
@@ -64,12 +64,14 @@ _read = msgspec.json.Decoder(_Said).decode
 
 @dataclass(slots=True)
 class PartsReader:
-    """Opens what is wanted of entries that are disclosed, for whoever asked: of what is restricted, nothing.
+    """Opens what is wanted of entries that are disclosed, for whoever asked: of what is restricted, nothing, unless
+    they read it when it was planned (`reads_restricted`) and do so still.
 
     `wanted`: names in the order of a bundle."""
 
     wanted: Sequence[str]
     asker: Actor
+    reads_restricted: bool
     _of_payloads: tuple[str, ...] = field(init=False)
     _of_rows: tuple[str, ...] = field(init=False)
 
@@ -115,7 +117,7 @@ class PartsReader:
         columns = ", ".join(self._of_payloads)
         query = f"SELECT id, secret, {columns} FROM audit_payload WHERE id = ANY(%s::uuid[]) AND secret IS NOT NULL"  # noqa: S608
         found = {}
-        barred = barred_among(self.asker, [uuid.UUID(each) for each in ids])
+        barred = self._barred([uuid.UUID(each) for each in ids])
         for row_id, secret, *parts in fetched(query, [[each for each in ids if uuid.UUID(each) not in barred]]):
             if len(secret) != SECRET_BYTES:
                 raise RecordDamaged("a payload's secret is none")
@@ -124,6 +126,9 @@ class PartsReader:
                 Opened(name, data, part_key(secret, name)) for name, data in pairs if data is not None
             ]
         return found
+
+    def _barred(self, decision_ids: Collection[uuid.UUID]) -> frozenset[uuid.UUID]:
+        return barred_among(self.asker, decision_ids) if self.reads_restricted else restricted_among(decision_ids)
 
     # --- rows ---------------------------------------------------------------------------------------------------------
     def _rows(self, entries: Sequence[bytes], asked: Sequence[bool]) -> dict[int, list[Opened]]:
@@ -165,7 +170,7 @@ class PartsReader:
             if place.model is model and not {*WRITTEN_PARTS}.isdisjoint(self._of_rows)
             for pk, of in model._base_manager.filter(pk__in=row_ids).values_list("pk", place.path)
         }
-        barred = barred_among(self.asker, set(about.values())) if about else frozenset()
+        barred = self._barred(set(about.values())) if about else frozenset()
         return {pk for pk, of in about.items() if of in barred}
 
     def _of_change(self, row: Any, versions: dict[uuid.UUID, Particulars], body: _Body) -> Iterator[Opened]:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import TypeVar
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -11,6 +12,7 @@ from evidence.exports.models import Export, ExportPlace
 from evidence.exports.trails import Place
 
 AT_ONCE = 2_000
+T = TypeVar("T")
 
 PUT = """
     INSERT INTO evidence_exportplace (export_id, log_id, leaf_index, is_withheld, is_asked_for)
@@ -41,6 +43,15 @@ def clear(export_id: uuid.UUID) -> bool:
     return cleared > 0
 
 
+def owners() -> Iterator[uuid.UUID]:
+    """The exports that have places: one look into the index for each, however many places there are."""
+    last = uuid.UUID(int=0)
+    rows = ExportPlace.objects.order_by("export_id", "log_id", "leaf_index").values_list("export_id", flat=True)
+    while (found := rows.filter(export_id__gt=last).first()) is not None:
+        yield found
+        last = found
+
+
 def highest(export: Export, log_id: uuid.UUID) -> int | None:
     """The highest place of a log."""
     return _of(export, log_id).order_by("-leaf_index").values_list("leaf_index", flat=True).first()
@@ -60,7 +71,7 @@ def _of(export: Export, log_id: uuid.UUID) -> QuerySet[ExportPlace]:
     return ExportPlace.objects.filter(export_id=export.pk, log_id=log_id)
 
 
-def sliced(rows: Iterable[Place]) -> Iterator[Sequence[Place]]:
+def sliced(rows: Iterable[T]) -> Iterator[Sequence[T]]:
     left = iter(rows)
     while part := list(islice(left, AT_ONCE)):
         yield part

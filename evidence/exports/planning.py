@@ -13,10 +13,10 @@ from django.utils import timezone
 from msgspec.structs import replace
 
 from audit.case_access import readable_case
-from audit.case_selectors import trail_ids
 from audit.kinds import DECISION_RECORDED
-from audit.models import Decision
-from audit.restrictions import restricting_entries
+from audit.models import Case, Decision
+from audit.restrictions import reads_restricted, restricting_entries
+from evidence.case_reports import seen_by
 from evidence.exports import places
 from evidence.exports.access import asker_of, require_may_have
 from evidence.exports.anchors import (
@@ -28,12 +28,12 @@ from evidence.exports.anchors import (
     is_seen,
     reach_of,
 )
-from evidence.exports.erasing import restricts
+from evidence.exports.erasing import restricts, snapshot_now
 from evidence.exports.members import Members
 from evidence.exports.models import Export
 from evidence.exports.plans import Plan, PlannedLog
 from evidence.exports.ranges import index_range, received_before
-from evidence.exports.trails import Place, places_about, places_of, trail_places
+from evidence.exports.trails import Place, case_trail, places_about, places_of, trail_places
 from evidence.kinds import EXPORT_APPROVED, EXPORT_REQUESTED, LOG_CLOSED
 from ledger.kinds import CHECKPOINT_RECORDED, KEY_ANNOUNCED, KEY_RETIRED, SYSTEM_LOG_OPENED
 from ledger.models import Checkpoint, Entry, Log
@@ -56,9 +56,17 @@ def make_plan(export: Export, beat: Callable[[], None] = lambda: None, *, is_pat
     waits = is_patient and has_witnesses()
     if waits and not _is_seen_as_asked(export):
         raise Unwitnessed()
-    while places.clear(export.pk):
-        beat()
-    return _Planner(export, beat, waits=waits).plan()
+    while True:
+        while places.clear(export.pk):
+            beat()
+        try:
+            return _Planner(export, beat, waits=waits).plan()
+        except _FenceHidden:
+            beat()
+
+
+class _FenceHidden(Exception):
+    """An entry beside a range became secret while the range was looked for: it is looked for again."""
 
 
 def _is_seen_as_asked(export: Export) -> bool:
@@ -87,6 +95,8 @@ class _Reach:
     size: int
     """As far as it can be looked into now."""
     range: tuple[int, int] | None = None
+    fences: list[int] = field(default_factory=list)
+    """Beside the range, and disclosed."""
 
 
 @dataclass(slots=True)
@@ -98,10 +108,12 @@ class _Planner:
     waits: bool = False
     """For witnesses who have not seen all that it needs."""
     is_unseen: bool = False
+    systems: set[uuid.UUID] = field(default_factory=set)
+    """That something is disclosed of, by case or by subject."""
 
     def plan(self) -> Plan:
         export, asker = self.export, asker_of(self.export)
-        begun_at, snapshot, restrictions = timezone.now(), _snapshot(), restricting_entries()
+        begun_at, (snapshot, cluster), restrictions = timezone.now(), snapshot_now(), restricting_entries()
         self.hidden = hidden_from(asker.id)
         asked = self._entry(EXPORT_REQUESTED.name)
         approval = self._entry(EXPORT_APPROVED.name)
@@ -116,16 +128,21 @@ class _Planner:
         planned += self._registries(planned)
         if self.is_unseen:
             raise Unwitnessed()
+        if export.question == Question.RANGE:
+            self._withhold_again(reaches)
         self._note_head(planned)
         withheld = sum(self._withheld(log) for log in planned)
         plan = Plan(
             made_at=timezone.now(),
             begun_at=begun_at,
             snapshot=snapshot,
+            cluster=cluster,
             logs=planned,
             request_entry=asked.id,
             approval_entry=approval.id if approval else None,
             restrictions=restrictions,
+            systems=sorted(self.systems),
+            reads_restricted=reads_restricted(asker),
             left_out=sorted(self.left_out),
             withheld=withheld,
             total=sum(self._to_read(log) for log in planned) - withheld,
@@ -142,19 +159,35 @@ class _Planner:
         if export.question == Question.RANGE:
             assert export.system_id is not None
             return frozenset({export.system_id})
-        systems: set[uuid.UUID] = {export.system_id} if export.system_id else set()
+        if export.system_id:
+            self.systems.add(export.system_id)
         found = Members(export, asker_of(export))
         for chunk in found.chunks():
             own = places_of(chunk)
             places.put(export, own.values(), asked_for=True)
-            places.put(export, trail_places(chunk) - self._secret(chunk))
-            systems |= set(Decision.objects.filter(id__in=chunk).values_list("system_id", flat=True))
+            trail = trail_places(chunk)
+            secret = trail & self._secret(chunk)  # looked up after it: what is judged meanwhile is secret, too
+            if secret:
+                self.left_out.add("judged_blind")
+            places.put(export, trail - secret)
+            self.systems |= set(Decision.objects.filter(id__in=chunk).values_list("system_id", flat=True))
             self.beat()
         self.left_out |= found.left_out
         if export.case_id:
-            case = readable_case(asker_of(export), export.case_id)
-            places.put(export, places_of(trail_ids(case)).values())
-        return frozenset(systems)
+            self._put_case(readable_case(asker_of(export), export.case_id))
+        return frozenset(self.systems)
+
+    def _put_case(self, case: Case) -> None:
+        """What was done in it, as far as whoever asked may know of the decisions that are counted by it."""
+        seen = seen_by(asker_of(self.export), case)
+        told = list[Place]()
+        for place, body, is_known in case_trail(case, seen):
+            if is_known:
+                told.append(place)
+                self.systems |= {uuid.UUID(each) for each in body.get("systems", ()) if "count" in body}
+            else:
+                self.left_out.add("judged_blind" if seen.is_blind else "beyond_reach")
+        places.put(self.export, told)
 
     def _secret(self, decision_ids: list[uuid.UUID]) -> set[Place]:
         work = judged_in_secret(asker_of(self.export).id, decision_ids=decision_ids)
@@ -169,7 +202,7 @@ class _Planner:
     def _put_ranges(self, reaches: list[_Reach]) -> None:
         export, system_id = self.export, self.export.system_id
         assert system_id is not None
-        self._put_withheld(system_id)
+        self._put_withheld()
         for reach in reaches:
             reach.range = self._between(reach)
             self.beat()
@@ -177,17 +210,29 @@ class _Planner:
             places.put(export, found)
             self.beat()
 
-    def _put_withheld(self, system_id: uuid.UUID) -> None:
+    def _withhold_again(self, reaches: list[_Reach]) -> None:
+        """What became secret until the trees were fixed: a range without an end holds what was sealed meanwhile.
+        Errors: `_FenceHidden`."""
+        self.hidden = hidden_from(asker_of(self.export).id)
+        self._put_withheld()
+        if any(self._is_withheld(reach, index) for reach in reaches for index in reach.fences):
+            raise _FenceHidden()
+
+    def _put_withheld(self) -> None:
         """What whoever asked must not see yet: decisions that they judge blind, and what others judge meanwhile."""
-        about = list(self.hidden)
-        secret = places_about(judged_in_secret(asker_of(self.export).id, system_id=system_id), JUDGEMENT_KINDS)
-        blind = {*places_of(about).values(), *trail_places(about)} if about else set()
-        places.put(self.export, secret | blind, withheld=True)
+        export = self.export
+        work = judged_in_secret(asker_of(export).id, system_id=export.system_id)
+        for some in places.sliced(work):
+            places.put(export, places_about(some, JUDGEMENT_KINDS), withheld=True)
+            self.beat()
+        for some in places.sliced(self.hidden):
+            places.put(export, {*places_of(some).values(), *trail_places(some)}, withheld=True)
+            self.beat()
 
     def _between(self, reach: _Reach) -> tuple[int, int]:
         export, system_id = self.export, self.export.system_id
         assert system_id is not None
-        reach.range = index_range(reach.log.pk, system_id, export.since, export.until, reach.size)
+        reach.range = index_range(reach.log.pk, system_id, export.since, export.until, reach.size, beat=self.beat)
         return self._fenced(reach)
 
     def _fenced(self, reach: _Reach) -> tuple[int, int]:
@@ -202,6 +247,7 @@ class _Planner:
         if self.export.until is None:  # it goes on to the end of the tree, which is decided when it is signed
             fences = fences[:1] if first > 0 else []
         places.put(self.export, ((reach.log.pk, index) for index in fences))
+        reach.fences = [*reach.fences, *fences]
         return first, end
 
     def _is_withheld(self, reach: _Reach, index: int) -> bool:
@@ -309,12 +355,6 @@ ERASURES = """
     LEFT JOIN ledger_entry e ON e.id = slice.entry_id AND e.about_id = d.id
     ORDER BY slice.id
 """
-
-
-def _snapshot() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_current_snapshot()::text")
-        return str(cursor.fetchone()[0])
 
 
 def _size(log: Log) -> int:

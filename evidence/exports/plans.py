@@ -43,12 +43,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     begun_at: datetime
     snapshot: str
     """Of the database, from before anything was read: what was erased later is told by it."""
+    cluster: int = 0
+    """Of which database cluster that is: in another one, as after a restore, transactions are numbered anew."""
     logs: list[PlannedLog]
     """Those of AI systems first, each chain in order, the registry's last."""
     request_entry: uuid.UUID
     approval_entry: uuid.UUID | None
     restrictions: list[uuid.UUID] = []
     """Entries by which decisions were restricted then."""
+    systems: list[uuid.UUID] = []
+    """Of a case or a subject: the AI systems that it discloses something of."""
+    reads_restricted: bool = False
+    """Whether whoever asked read what is restricted then: contents of that may be in it."""
     left_out: list[str]
     withheld: int
     """Entries inside ranges that are withheld."""

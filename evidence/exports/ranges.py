@@ -7,6 +7,7 @@ entries by looking around the place where the log passes the moment.
 """
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,14 +37,21 @@ class Span:
 
 
 def index_range(
-    log_id: uuid.UUID, system_id: uuid.UUID, since: datetime | None, until: datetime | None, size: int
+    log_id: uuid.UUID,
+    system_id: uuid.UUID,
+    since: datetime | None,
+    until: datetime | None,
+    size: int,
+    *,
+    beat: Callable[[], None] = lambda: None,
 ) -> tuple[int, int]:
     """The first index of a log of `size` entries that was received at or after `since`, and the one behind the last
-    that was received before `until`; both the same where there is none."""
+    that was received before `until`; both the same where there is none. `beat` is called after each slice."""
     span = Span.of(since, until)
     first = _first_from(log_id, span.since, size) if span.since else 0
     end = _last_before(log_id, span.until, size) if span.until else size
-    lowest, highest = _decisions_between(log_id, system_id, since, until, size)
+    beat()
+    lowest, highest = _decisions_between(log_id, system_id, since, until, size, beat)
     if lowest is not None and highest is not None:
         first, end = min(first, lowest), max(end, highest + 1)
     first, end = _stepped_back(log_id, first, span), _stepped_on(log_id, max(first, end), span, size)
@@ -131,7 +139,12 @@ Moment = tuple[datetime | str, uuid.UUID]
 
 
 def _decisions_between(
-    log_id: uuid.UUID, system_id: uuid.UUID, since: datetime | None, until: datetime | None, size: int
+    log_id: uuid.UUID,
+    system_id: uuid.UUID,
+    since: datetime | None,
+    until: datetime | None,
+    size: int,
+    beat: Callable[[], None],
 ) -> tuple[int | None, int | None]:
     """The lowest and highest index of the decisions received within the times, wherever they stand."""
     if since is None and until is None:
@@ -143,6 +156,7 @@ def _decisions_between(
         count, low, high, place = _slice_of_decisions(log_id, system_id, place, until, size)
         lowest = low if lowest is None else lowest if low is None else min(lowest, low)
         highest = high if highest is None else highest if high is None else max(highest, high)
+        beat()
         if count < SLICE:
             return lowest, highest
 

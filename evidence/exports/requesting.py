@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -46,6 +46,8 @@ from notices.outbox import tell
 Status, Form, Question = Export.Status, Export.Form, Export.Question
 AT_ONCE = 20
 """So many of one person may wait or be made."""
+LATEST = timedelta(seconds=30)
+"""So long after it was received, as its entry says, something may be committed."""
 ALLOWED = {Form.BUNDLE: PARTS, Form.NDJSON: PAYLOAD_PARTS, Form.CSV: PAYLOAD_PARTS, Form.OCSF: ()}
 """The contents that a form has a place for."""
 MAX_SUBJECT, MAX_HEAD = 200, 10_000
@@ -101,7 +103,7 @@ def request_export(
                 request_id=export.pk,
             )
         else:
-            ExportWork.objects.create(export=export)
+            _queue(export)
     return export
 
 
@@ -118,7 +120,7 @@ def approve_export(*, actor: Actor, export_id: uuid.UUID, answer: str = "") -> E
             raise RequestVoid() from refusal
         export.status = Status.QUEUED
         write_export(seal, actor, EXPORT_APPROVED, export)
-        ExportWork.objects.create(export=export)
+        _queue(export)
     return export
 
 
@@ -312,6 +314,12 @@ def _end(seal: Seal, actor: Actor, export: Export, status: Export.Status, kind: 
 def _locked(actor: Actor, export_id: uuid.UUID) -> Export:
     visible_export(actor, export_id)
     return Export.objects.select_for_update(no_key=True).get(pk=export_id)
+
+
+def _queue(export: Export) -> None:
+    """Have it made: not before everything that was received within its times is surely there."""
+    now = timezone.now()
+    ExportWork.objects.create(export=export, not_before=max(now, export.until + LATEST) if export.until else now)
 
 
 def _require(export: Export, status: Export.Status) -> None:

@@ -12,16 +12,16 @@ from ledger.entries import Actor
 
 def file_response(request: HttpRequest, actor: Actor, export_id: uuid.UUID) -> HttpResponseBase:
     """As its headers `Range` and `If-Range` ask. Errors: those of `part_of` and `fetch`."""
-    headers = request.META
+    headers, is_read = request.META, request.method == "GET"
     part = part_of(
         actor=actor,
         export_id=export_id,
-        wanted=headers.get("HTTP_RANGE", ""),
+        wanted=headers.get("HTTP_RANGE", "") if is_read else "",  # a range is of GET alone (RFC 9110, section 14.2)
         if_range=headers.get("HTTP_IF_RANGE", ""),
     )
     if _is_known(headers.get("HTTP_IF_NONE_MATCH", ""), part.etag):
         return _with_headers(HttpResponse(status=HTTPStatus.NOT_MODIFIED), part)
-    if request.method == "HEAD":
+    if not is_read:
         response: HttpResponseBase = HttpResponse(content_type="application/zip")
     else:
         status = HTTPStatus.OK if part.is_whole else HTTPStatus.PARTIAL_CONTENT

@@ -25,7 +25,7 @@ from config.errors import ServiceError
 from evidence.exports import scratch, storage
 from evidence.exports.anchors import PATIENCE, Unwitnessed
 from evidence.exports.bundle import BundleMaker
-from evidence.exports.endings import Ending, TooLarge
+from evidence.exports.endings import Ending, TooLarge, TooManyGaps
 from evidence.exports.erased_by import SubjectErased, is_of_nobody
 from evidence.exports.erasing import ErasedMeanwhile, why_it_goes
 from evidence.exports.models import Export, ExportWork
@@ -36,7 +36,7 @@ from evidence.exports.plans import Plan
 from evidence.exports.reading import RecordDamaged
 from evidence.exports.requesting import tell_asker, write_export
 from evidence.exports.tables import TableMaker
-from evidence.exports.watching import RightLost, SliceOver, Watch, WorkGone
+from evidence.exports.watching import RightLost, RightNarrowed, SliceOver, Watch, WorkGone
 from evidence.exports.writing import ZipWriter, dos_time
 from evidence.kinds import EXPORT_FAILED, EXPORT_FINISHED
 from governance.locks import hold
@@ -55,6 +55,8 @@ SOON, FIRST_PAUSE, LONGEST_PAUSE = 5, 15, 900
 TRIES = {"storage_full": 12, "storage_away": 60, "unsigned": 60, "fault": 3}
 INTERRUPTIONS = 20
 """So often it may be begun without coming further."""
+ANEW = 12
+"""So often it may be begun anew, each time after a longer pause but the first."""
 
 
 def run_exports(*, seconds: float = SLICE_SECONDS, pace: Pace | None = None) -> int:
@@ -67,8 +69,11 @@ def run_exports(*, seconds: float = SLICE_SECONDS, pace: Pace | None = None) -> 
 
 
 def claim(only: uuid.UUID | None = None) -> ExportWork | None:
-    """Take on the export that was longest without care; None where none waits, or enough are being made."""
-    now = timezone.now()
+    """Take on the export that was longest without care; None where none waits, or enough are being made.
+
+    One that was begun on another host is left to that one for a minute after it could go on: here it is made twice.
+    """
+    now, home = timezone.now(), scratch.home()
     with transaction.atomic():
         hold("exports")
         at_work = ExportWork.objects.filter(worker__isnull=False, worked_at__gt=now - SILENT)
@@ -77,13 +82,16 @@ def claim(only: uuid.UUID | None = None) -> ExportWork | None:
         waits = ExportWork.objects.select_for_update(of=("self",)).select_related("export")
         waits = waits.filter(export__status=Export.Status.QUEUED, not_before__lte=now)
         waits = waits.filter(Q(worker=None) | Q(worked_at__lte=now - SILENT))
+        is_near = Q(plan__isnull=True) | Q(host__in=("", home))
+        waits = waits.filter(is_near | Q(worked_at__lte=now - SILENT, not_before__lte=now - SILENT))
         waits = waits.filter(export_id=only) if only else waits
         found = waits.order_by(F("worked_at").asc(nulls_first=True), "export_id").first()
         if found is None:
             return None
         found.worker, found.worked_at, found.attempts = uuid.uuid4(), now, found.attempts + 1
+        found.host = home
         found.begun_at = found.begun_at or now
-        found.save(update_fields=["worker", "worked_at", "attempts", "begun_at"])
+        found.save(update_fields=["worker", "host", "worked_at", "attempts", "begun_at"])
     return found
 
 
@@ -95,18 +103,20 @@ def run_slice(work: ExportWork, *, pace: Pace, until: float | None) -> None:
     try:
         if work.attempts > INTERRUPTIONS:
             raise _Interrupted()
+        if work.begun_anew > ANEW:
+            raise _Restless()
         with scratch.locked(export.pk) as folder:
             _Work(work, watch, folder).go_on()
         scratch.discard(export.pk)
     except SliceOver:
         _release(work, watch.done, attempts=0)
-    except ErasedMeanwhile:
+    except (ErasedMeanwhile, RightNarrowed):
         logger.info("evidence.export_begun_anew", export=str(export.pk))
         begin_anew(work)
     except Unwitnessed:
         _release(work, 0, trouble="unwitnessed", pause=SOON, attempts=0)
-    except scratch.Busy:
-        _release(work, work.done, trouble=work.trouble, pause=FIRST_PAUSE)
+    except scratch.Busy:  # somebody on this host is at it, only slow: no beginning of ours
+        _release(work, work.done, trouble=work.trouble, pause=FIRST_PAUSE, attempts=work.attempts - 1)
     except WorkGone:
         logger.info("evidence.export_gone", export=str(export.pk))
         if _is_given_up(work):  # else somebody else is at it
@@ -120,6 +130,10 @@ def run_slice(work: ExportWork, *, pace: Pace, until: float | None) -> None:
 
 class _Interrupted(Exception):
     """It was begun again and again, and never came further: whoever works at it dies of it."""
+
+
+class _Restless(Exception):
+    """What is in it was erased or restricted again and again before it was finished."""
 
 
 def _settle(work: ExportWork, watch: Watch, error: Exception) -> None:
@@ -147,10 +161,14 @@ def _meaning(error: Exception) -> tuple[str, bool]:
             return "record_damaged", True
         case TooLarge():
             return "too_large", True
+        case TooManyGaps():
+            return "too_many_gaps", True
         case SubjectErased():
             return "subject_erased", True
         case _Interrupted():
             return "interrupted", True
+        case _Restless():
+            return "begun_anew", True
         case storage.StorageFull():
             return "storage_full", False
         case storage.StorageAway():
@@ -174,6 +192,8 @@ class _Work:
 
     def go_on(self) -> None:
         """From where it is to its end. Errors: `SliceOver` and whatever stands in the way."""
+        if self.work.plan is not None:
+            self.watch.plan = Plan.of(self.work.plan)
         self.watch.ask()
         known = scratch.kept(self.folder) if self.work.plan is not None else None
         if known is None or not self._keep_again(known):
@@ -187,11 +207,11 @@ class _Work:
             scratch.empty(self.folder)  # it may be begun anew
             if is_of_nobody(self.work.export):
                 raise SubjectErased()
-            plan = make_plan(self.work.export, self.watch.beat, is_patient=self._is_patient)
+            plan = make_plan(self.work.export, self.watch.rest, is_patient=self._is_patient)
             ours = ExportWork.objects.filter(export_id=self.work.export_id, worker=self.work.worker)
             if not ours.update(plan=plan.kept(), total=plan.total * (2 if self._reads_twice else 1)):
                 raise WorkGone()
-            self.work.plan = plan.kept()
+            self.work.plan, self.watch.plan = plan.kept(), plan
         return Plan.of(self.work.plan)
 
     @property
@@ -206,7 +226,8 @@ class _Work:
     def _make(self) -> dict[str, Any]:
         export, plan = self.work.export, self._plan()
         stamp = dos_time(*plan.made_at.timetuple()[:6])
-        with ZipWriter(self.folder, dos_time=stamp, tag=plan.made_at.isoformat()) as writer:
+        tag = plan.made_at.isoformat()
+        with ZipWriter(self.folder, dos_time=stamp, tag=tag, beat=self.watch.beat) as writer:
             kind = BundleMaker if export.form == Export.Form.BUNDLE else TableMaker
             maker = kind(export, plan, writer, self.watch)
             maker.make()
@@ -255,7 +276,7 @@ class _Work:
             if why_it_goes(self.work):
                 raise ErasedMeanwhile()
             _finish(self.work, known)
-        except (RightLost, ErasedMeanwhile):
+        except (RightLost, RightNarrowed, ErasedMeanwhile):
             storage.remove(self.work.export)
             raise
         except WorkGone:
@@ -316,9 +337,15 @@ def _locked(work: ExportWork) -> Export:
 
 
 def begin_anew(work: ExportWork) -> None:
-    """Forget what was decided and made so far; whoever is at it stops."""
+    """Forget what was decided and made so far; whoever is at it stops. It goes on at once the first time, then after a
+    while: where much is erased, it would not come to its end before that is over."""
+    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (work.begun_anew - 1)) if work.begun_anew else 0
+    now = timezone.now()
     rows = ExportWork.objects.filter(export_id=work.export_id, export__status=Export.Status.QUEUED)
-    rows.update(worker=None, worked_at=timezone.now(), plan=None, looked_at=None, phase="", done=0, total=None)
+    rows.update(
+        worker=None, worked_at=now, plan=None, looked_at=None, phase="", done=0, total=None,
+        begun_anew=F("begun_anew") + 1, trouble="begun_anew", not_before=now + timedelta(seconds=pause),
+    )  # fmt: skip
 
 
 def _is_given_up(work: ExportWork) -> bool:

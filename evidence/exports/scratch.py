@@ -5,13 +5,29 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-KEPT = "kept.json"
+HOME = "home"
+KEPT, LOCK = "kept.json", "lock"
+
+
+def home() -> str:
+    """Which folder this is, among those of all hosts that make exports: hosts that share one are the same here, and a
+    host whose folder is gone is another. Errors: `OSError`."""
+    root = Path(settings.EXPORT_WORK_DIR)
+    path = root / HOME
+    if not path.exists():
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = root / f".{uuid.uuid4()}"
+        new.write_text(str(uuid.uuid4()))
+        with suppress(FileExistsError):  # another one was first: its name stands
+            path.hardlink_to(new)
+        new.unlink()
+    return path.read_text()
 
 
 class Busy(Exception):
@@ -27,7 +43,7 @@ def locked(export_id: uuid.UUID) -> Iterator[Path]:
     """The folder of an export, for one process at a time; the lock ends with the process. Errors: `Busy`, `OSError`."""
     folder = folder_of(export_id)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "lock").open("a") as lock:
+    with (folder / LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -56,8 +72,9 @@ def forget_kept(folder: Path) -> None:
 
 def empty(folder: Path) -> None:
     """Forget what was made so far, under the lock."""
-    for name in ("export.zip", "journal", KEPT):
-        (folder / name).unlink(missing_ok=True)
+    for each in folder.iterdir():
+        if each.name != LOCK:
+            each.unlink(missing_ok=True)
 
 
 def discard(export_id: uuid.UUID) -> None:

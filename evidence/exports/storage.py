@@ -39,17 +39,24 @@ def name_of(export: Export) -> str:
 class _Watched(File):  # type: ignore[type-arg]  # generic in its stubs alone
     """A file on its way to a storage: each piece that is read of it is a sign of life."""
 
-    def __init__(self, file: BinaryIO, name: str, path: Path, beat: Callable[[], None]) -> None:
+    def __init__(self, file: BinaryIO, name: str, beat: Callable[[], None]) -> None:
         super().__init__(file, name)
-        self._source, self._path, self._beat = file, path, beat
-
-    def temporary_file_path(self) -> str:
-        """A folder on the same disk takes the file as it is, by its name."""
-        return str(self._path)
+        self._source, self._beat = file, beat
 
     def read(self, size: int = -1) -> bytes:
         self._beat()
         return self._source.read(size)
+
+
+class _Moved(_Watched):
+    """One that a folder on the same disk takes as it is, by its name: at once, however large it is."""
+
+    def __init__(self, file: BinaryIO, name: str, path: Path, beat: Callable[[], None]) -> None:
+        super().__init__(file, name, beat)
+        self._path = path
+
+    def temporary_file_path(self) -> str:
+        return str(self._path)
 
 
 def put(export: Export, path: Path, beat: Callable[[], None]) -> None:
@@ -57,11 +64,19 @@ def put(export: Export, path: Path, beat: Callable[[], None]) -> None:
     storage, name = _storage(), name_of(export)
     with _told(), path.open("rb") as file:
         if isinstance(storage, FileSystemStorage):
-            Path(storage.location).mkdir(mode=0o700, parents=True, exist_ok=True)
-        kept = storage.save(name, _Watched(file, name, path, beat))
+            folder = Path(storage.location)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            is_near = _disk_of(folder) == _disk_of(path)
+        else:
+            is_near = False
+        kept = storage.save(name, _Moved(file, name, path, beat) if is_near else _Watched(file, name, beat))
     if kept != name:
         remove_named(kept)
         raise StorageAway(f"the storage does not take {name} in its own place")
+
+
+def _disk_of(path: Path) -> int:
+    return path.stat().st_dev
 
 
 def remove(export: Export) -> None:
@@ -70,8 +85,21 @@ def remove(export: Export) -> None:
 
 
 def remove_named(name: str) -> None:
+    """Also of an upload in parts whose maker was killed over it: a store keeps those parts, and shows them to nobody
+    who asks for the file. Errors: `StorageAway`, also where a store does not let them be listed."""
+    storage = _storage()
     with _told():
-        _storage().delete(name)
+        storage.delete(name)
+        bucket: Any = getattr(storage, "bucket", None)
+        for key, upload in _uploads(bucket, storage._normalize_name(name)) if bucket is not None else ():  # type: ignore[attr-defined]
+            bucket.meta.client.abort_multipart_upload(Bucket=bucket.name, Key=key, UploadId=upload)
+
+
+def _uploads(bucket: Any, wanted: str) -> list[tuple[str, str]]:
+    """Uploads to a key that were begun and not ended."""
+    pages = bucket.meta.client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket.name, Prefix=wanted)
+    found = [(each["Key"], each["UploadId"]) for page in pages for each in page.get("Uploads", ())]
+    return [(key, upload) for key, upload in found if key == wanted]
 
 
 def own_names() -> dict[uuid.UUID, str]:

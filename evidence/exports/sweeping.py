@@ -1,15 +1,17 @@
 """What the beat does about exports: files whose time is over go, files that hold what was erased, and what is left."""
 
+import time
 import uuid
 from collections.abc import Collection
 
 import structlog
+from django.db.models import F
 from django.utils import timezone
 
 from evidence.exports import places, scratch, storage
 from evidence.exports.erased_by import must_go, works_with_something
-from evidence.exports.erasing import why_it_goes
-from evidence.exports.models import Export, ExportDownload, ExportPlace, ExportWork
+from evidence.exports.erasing import is_of_another_cluster, why_it_goes
+from evidence.exports.models import Export, ExportDownload, ExportWork
 from evidence.exports.requesting import tell_asker, write_export
 from evidence.exports.running import begin_anew
 from evidence.kinds import EXPORT_EXPIRED
@@ -35,12 +37,21 @@ def expire_exports(*, actor: Actor = SERVER) -> int:
     return expired
 
 
-def forget_erased(*, actor: Actor = SERVER) -> int:
+def forget_erased(*, actor: Actor = SERVER, seconds: float | None = None) -> int:
     """Delete finished files that hold what was erased or restricted since; have begun anew what is being made with it.
-    How many."""
+    How many.
+
+    `seconds`: for about so long; those that were looked at longest ago come first, so the next time goes on.
+    """
     works = ExportWork.objects.filter(plan__isnull=False).exclude(export__parts=[]).select_related("export")
-    found = 0
-    for work in works.filter(export__status__in=(Status.QUEUED, Status.FINISHED)).order_by("pk"):
+    works = works.filter(export__status__in=(Status.QUEUED, Status.FINISHED))
+    found, until = 0, None if seconds is None else time.monotonic() + seconds
+    for work_id in list(works.order_by(F("looked_at").asc(nulls_first=True), "pk").values_list("pk", flat=True)):
+        if until is not None and time.monotonic() >= until:
+            break
+        work = works.filter(pk=work_id).first()
+        if work is None:  # over meanwhile
+            continue
         why = why_it_goes(work)
         if not why:
             continue
@@ -76,14 +87,15 @@ def _expire(actor: Actor, export: Export, why: str = "") -> int:
 
 def clear_up() -> int:
     """Forget what the making of ended exports left behind, wherever it is. Returns of how many."""
+    cleared = 0
     over = ExportWork.objects.exclude(export__status__in=(Status.QUEUED, Status.FINISHED)).select_related("export")
     for work in over.order_by("pk")[:AT_ONCE]:
         if not _removed(work.export):  # its maker may have died, or been told, just after the file was put there
             break
         work.delete()
-    ended = ExportPlace.objects.exclude(export_id__in=ExportWork.objects.values("export_id"))
-    cleared = 0
-    for export_id in ended.order_by().values_list("export_id", flat=True).distinct()[:AT_ONCE]:
+    owners = list(places.owners())
+    known = set(ExportWork.objects.filter(pk__in=owners).values_list("pk", flat=True))
+    for export_id in [each for each in owners if each not in known][:AT_ONCE]:
         while places.clear(export_id):
             cleared += 1
     return cleared + clear_scratch()
@@ -102,6 +114,16 @@ def forget_unknown() -> int:
     for export_id in unknown:
         storage.remove_named(there[export_id])
     return len(unknown)
+
+
+def forget_of_before_a_restore() -> int:
+    """Delete the files with contents that were planned in another database cluster. Their rows follow with the sweep,
+    which seals that: right after a restore it may not be able to. Returns how many. Errors: `StorageAway`."""
+    works = works_with_something(Status.FINISHED).exclude(export__parts=[])
+    there = [work.export for work in works if is_of_another_cluster(work)]
+    for export in there:
+        storage.remove(export)
+    return len(there)
 
 
 def clear_scratch() -> int:
@@ -136,7 +158,7 @@ def forget_erased_by(entry_ids: Collection[uuid.UUID], *, actor: Actor = SERVER)
 
 def _empty_begun_anew() -> None:
     """What was made on this host of exports that were begun anew, and that nobody has taken on again yet."""
-    works = ExportWork.objects.filter(plan=None, worker=None, export__status=Status.QUEUED)
+    works = ExportWork.objects.filter(plan__isnull=True, worker=None, export__status=Status.QUEUED)
     for export_id in works.filter(export_id__in=scratch.there()).values_list("export_id", flat=True):
         try:
             with scratch.locked(export_id) as folder:

@@ -27,16 +27,21 @@ class Spans:
             bounds.extend((first, end))
 
     def merged(self) -> Iterator[Span]:
-        found: Span | None = None
-        for first, end in sorted(zip(self._bounds[::2], self._bounds[1::2], strict=True)):
-            if found is not None and first <= found[1]:
-                found = (found[0], max(found[1], end))
-            else:
-                if found is not None:
-                    yield found
-                found = (first, end)
-        if found is not None:
-            yield found
+        return joined(sorted(zip(self._bounds[::2], self._bounds[1::2], strict=True)))
+
+
+def joined(spans: Iterable[Span]) -> Iterator[Span]:
+    """Ascending ranges, those that touch or overlap as one."""
+    found: Span | None = None
+    for first, end in spans:
+        if found is not None and first <= found[1]:
+            found = (found[0], max(found[1], end))
+        else:
+            if found is not None:
+                yield found
+            found = (first, end)
+    if found is not None:
+        yield found
 
 
 def needed(size: int, ranges: Iterable[Span], *, proves: Iterable[int] = ()) -> list[list[Span]]:

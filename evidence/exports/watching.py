@@ -9,9 +9,10 @@ from typing import Any
 from django.utils import timezone
 
 from config.errors import ServiceError
-from evidence.exports.access import asker_of, require_may_have
+from evidence.exports.access import asker_of, may_have_planned, require_may_have
 from evidence.exports.models import Export, ExportWork
 from evidence.exports.pace import Pace
+from evidence.exports.plans import Plan
 
 BEAT_EVERY = 1.0
 MARK_EVERY = 5.0
@@ -25,6 +26,10 @@ class WorkGone(Exception):
 
 class RightLost(Exception):
     """Whoever asked may not have it any more."""
+
+
+class RightNarrowed(Exception):
+    """Whoever asked may have less than was planned: it is begun anew, with what they may have."""
 
 
 class SliceOver(Exception):
@@ -42,6 +47,8 @@ class Watch:
     clock: Callable[[], float] = time.monotonic
     done: int = 0
     phase: str = ""
+    plan: Plan | None = None
+    """What was decided, once it is."""
     _begun_with: int = field(default=0, init=False)
     _turned_at: float = field(default=0.0, init=False)
     _beat_at: float = field(default=0.0, init=False)
@@ -55,11 +62,9 @@ class Watch:
     def turn(self, mark: Callable[[], None]) -> None:
         """After each piece of work, where it can be stopped: rest, say how far it is, mark it from time to time.
 
-        Errors: `WorkGone`, `RightLost`, `SliceOver` (after a mark).
+        Errors: `WorkGone`, `RightLost`, `RightNarrowed`, `SliceOver` (after a mark).
         """
-        now = self.clock()
-        self.pace.rest_after(now - self._turned_at, self.beat)
-        self.beat()
+        self.rest()
         is_over = self.until is not None and self.clock() >= self.until
         if is_over or self.clock() - self._marked_at >= MARK_EVERY:
             mark()
@@ -69,8 +74,14 @@ class Watch:
             raise SliceOver()
         self._turned_at = self.clock()
 
+    def rest(self) -> None:
+        """After each piece of work in which it cannot be stopped: rest, and say so. Errors: those of `beat`."""
+        self.pace.rest_after(self.clock() - self._turned_at, self.beat)
+        self.beat()
+        self._turned_at = self.clock()
+
     def beat(self, *, at_once: bool = False) -> None:
-        """A sign of life, once a second. Errors: `WorkGone`, `RightLost`."""
+        """A sign of life, once a second. Errors: `WorkGone`, `RightLost`, `RightNarrowed`."""
         now = self.clock()
         if not at_once and now - self._beat_at < BEAT_EVERY:
             return
@@ -85,10 +96,14 @@ class Watch:
             self.ask()
 
     def ask(self) -> None:
-        """Errors: `RightLost`."""
+        """Errors: `RightLost`, `RightNarrowed`."""
+        asker = asker_of(self.export)
         try:
-            require_may_have(asker_of(self.export), self.export)
+            require_may_have(asker, self.export)
+            has_all = may_have_planned(asker, self.export, self.plan)
         except ServiceError as refusal:
             if refusal.status >= 500:
                 raise
             raise RightLost() from refusal
+        if not has_all:
+            raise RightNarrowed()

@@ -5,16 +5,18 @@ byte. Sizes and checksum stand in the header before the contents, where they are
 is no data descriptor. ZIP64 where a number needs it. The same members make the same file, however often its making was
 interrupted.
 
-The journal stands beside the file: a line for each whole member, and marks with the state of whoever makes it. Gone on
-is from the last mark: what was written after it is cut off. A mark is trusted as long as the machine has not been
-started anew since, for until then what a process wrote is there though the process died.
+Two files stand beside it: the journal has a line for each whole member; the mark, which takes the place of the one
+before, the state of whoever makes it. Gone on is from the mark: what was written after it is cut off. A mark is trusted
+as long as the machine has not been started anew since, for until then what a process wrote is there though the process
+died.
 """
 
 import json
 import os
+import uuid
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from struct import Struct
@@ -30,6 +32,9 @@ REGULAR_FILE = 0o100644 << 16
 MAX16, MAX32 = 0xFFFF, 0xFFFFFFFF
 ZIP64_EXTRA = 1
 READ_AT_ONCE = 1 << 20
+SYNC_EVERY = 64 << 20
+"""Bytes."""
+MARK = "mark"
 
 
 class Member(NamedTuple):
@@ -56,6 +61,11 @@ class _Open:
     digest: Any = field(default_factory=sha256)
 
 
+_at_marks: dict[Path, tuple[str, _Open]] = {}
+"""What this process knows of members at its own marks, by the folder: going on there, nothing is read again."""
+KNOWN_AT_MOST = 8
+
+
 def _boot() -> str:
     return f"{psutil.boot_time():.0f}"
 
@@ -63,14 +73,18 @@ def _boot() -> str:
 class ZipWriter:
     """Writes members one after the other. Not for two at once: whoever writes holds the lock of the work."""
 
-    def __init__(self, folder: Path, *, dos_time: tuple[int, int], tag: str = "") -> None:
-        """`tag`: what was begun under another one is not gone on with."""
-        self.path, self.journal_path = folder / "export.zip", folder / "journal"
+    def __init__(
+        self, folder: Path, *, dos_time: tuple[int, int], tag: str = "", beat: Callable[[], None] = lambda: None
+    ) -> None:
+        """`tag`: what was begun under another one is not gone on with. `beat` is called again and again where it takes
+        long."""
+        self.folder, self.path, self.journal_path = folder, folder / "export.zip", folder / "journal"
         self._stamp, self._first = dos_time, ["boot", _boot(), tag]
         self._file: BinaryIO = self.path.open("r+b" if self.path.exists() else "w+b", buffering=0)
         self._journal: BinaryIO = self.journal_path.open("r+b" if self.journal_path.exists() else "w+b")
-        self._end = 0
+        self._end = self._unsynced = 0
         self._member: _Open | None = None
+        self._beat = beat
 
     def __enter__(self) -> "ZipWriter":
         return self
@@ -82,20 +96,47 @@ class ZipWriter:
     # --- going on -----------------------------------------------------------------------------------------------------
     def resume(self) -> Any | None:
         """The state of the last mark, with everything after it cut off; None where it is begun anew."""
-        mark, length = _last_mark(self._journal, self._first)
-        if mark is None or mark["offset"] > os.fstat(self._file.fileno()).st_size:
+        mark = self._last_mark()
+        if mark is None:
+            (self.folder / MARK).unlink(missing_ok=True)
             self._cut(0, 0)
-            self._note(self._first)
             return None
-        self._cut(mark["offset"], length)
+        self._cut(mark["offset"], mark["journal"])
         if mark["member"]:
-            self._member = self._reopened(*mark["member"])
+            known, member = _at_marks.get(self.folder, ("", None))
+            is_ours = member is not None and known == mark["token"]
+            self._member = _copied(member) if member and is_ours else self._reopened(*mark["member"])
         return mark["state"]
+
+    def _last_mark(self) -> dict[str, Any] | None:
+        """None where there is none to go on from: of another tag or time of the machine, or of more than is there."""
+        try:
+            found: dict[str, Any] = json.loads((self.folder / MARK).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        sizes = [os.fstat(each.fileno()).st_size for each in (self._file, self._journal)]
+        is_there = found["first"] == self._first and found["offset"] <= sizes[0] and found["journal"] <= sizes[1]
+        return found if is_there else None
 
     def mark(self, state: Any) -> None:
         """From here it can be gone on with, with this state."""
-        inside = self._member and [self._member.name, self._member.offset, self._member.is_large]
-        self._note(["mark", {"state": state, "offset": self._end, "member": inside}])
+        inside, token = self._member, uuid.uuid4().hex
+        said = {
+            "first": self._first,
+            "state": state,
+            "offset": self._end,
+            "member": inside and [inside.name, inside.offset, inside.is_large],
+            "journal": self._journal.tell(),
+            "token": token,
+        }
+        new = self.folder / f".{MARK}"
+        new.write_bytes(json.dumps(said, separators=(",", ":")).encode())
+        new.replace(self.folder / MARK)
+        _at_marks.pop(self.folder, None)
+        if inside:
+            while len(_at_marks) >= KNOWN_AT_MOST:
+                del _at_marks[next(iter(_at_marks))]
+            _at_marks[self.folder] = (token, _copied(inside))
 
     def _cut(self, file_length: int, journal_length: int) -> None:
         self._file.truncate(file_length)
@@ -109,6 +150,7 @@ class ZipWriter:
         self._file.seek(offset + len(self._header(found)))
         while data := self._file.read(READ_AT_ONCE):
             _count(found, data)
+            self._beat()
         return found
 
     def _note(self, line: Any) -> None:
@@ -152,7 +194,7 @@ class ZipWriter:
             raise ValueError(f"{found.name} is too large for a member that was not announced as large")
         os.pwrite(self._file.fileno(), self._header(found), found.offset)
         whole = Member(found.name, found.offset, found.size, found.crc, found.digest.hexdigest(), found.is_large)
-        self._note(["member", *whole])
+        self._note(whole)
         self._member = None
         return whole
 
@@ -164,7 +206,7 @@ class ZipWriter:
         _count(found, data)
         self._put(self._header(found) + data)
         whole = Member(found.name, found.offset, found.size, found.crc, found.digest.hexdigest(), False)
-        self._note(["member", *whole])
+        self._note(whole)
         return whole
 
     def members(self) -> Iterator[Member]:
@@ -172,24 +214,29 @@ class ZipWriter:
         self._journal.flush()
         with self.journal_path.open("rb") as lines:
             for line in lines:
-                kind, *rest = json.loads(line)
-                if kind == "member":
-                    yield Member(*rest)
+                yield Member(*json.loads(line))
 
     def close(self) -> None:
         """Write the central directory: the file is whole. On disk before this returns."""
         start, count = self._end, 0
         for each in self.members():
             self._put(self._directory_entry(each))
+            self._beat()
             count += 1
         self._put(_endings(count, self._end - start, start))
         os.fsync(self._file.fileno())
+        _at_marks.pop(self.folder, None)
 
     def _put(self, data: bytes) -> None:
         left = memoryview(data)
         while left:  # a write can be cut short, as where the disk is nearly full
             left = left[self._file.write(left) :]
         self._end += len(data)
+        self._unsynced += len(data)
+        if self._unsynced >= SYNC_EVERY:  # or the end of a large file would be one long wait for the disk
+            os.fdatasync(self._file.fileno())
+            self._unsynced = 0
+            self._beat()
 
     def _header(self, member: _Open) -> bytes:
         name, size = member.name.encode("ascii"), member.size
@@ -213,6 +260,10 @@ class ZipWriter:
         return head + name + extra
 
 
+def _copied(member: _Open) -> _Open:
+    return replace(member, digest=member.digest.copy())
+
+
 def _count(member: _Open, data: bytes) -> None:
     member.size += len(data)
     member.crc = zlib.crc32(data, member.crc)
@@ -232,26 +283,6 @@ def _endings(count: int, size: int, start: int) -> bytes:
         large += LOCATOR.pack(b"PK\6\7", 0, start + size, 1)
     shown = min(count, MAX16)
     return large + END.pack(b"PK\5\6", 0, 0, shown, shown, min(size, MAX32), min(start, MAX32), 0)
-
-
-def _last_mark(journal: BinaryIO, first: list[str]) -> tuple[dict[str, Any] | None, int]:
-    """The last mark of a journal that was begun since the machine was started, under the same tag, and where its line
-    ends."""
-    journal.seek(0)
-    found, length, place = None, 0, 0
-    for number, line in enumerate(journal):
-        place += len(line)
-        if not line.endswith(b"\n"):  # its writer died over it
-            break
-        try:
-            kind, *rest = json.loads(line)
-        except ValueError:
-            break
-        if number == 0 and [kind, *rest] != first:
-            break
-        if kind == "mark":
-            found, length = rest[0], place
-    return found, length
 
 
 def dos_time(year: int, month: int, day: int, hour: int, minute: int, second: int) -> tuple[int, int]:

@@ -1,5 +1,5 @@
-"""`manage.py after_restore`: what a restored database does not know: files of exports of which it has no row, and what
-was erased after the backup was made."""
+"""`manage.py after_restore`: what a restored database does not know: files of exports of which it has no row, or cannot
+tell what was erased since; and what was erased after the backup was made."""
 
 import sys
 from typing import Any
@@ -10,7 +10,7 @@ from config.errors import ServiceError
 from evidence.backups.manifest import EXIT_LOOK
 from evidence.erasure.memory import erasure_memory
 from evidence.exports.storage import StorageAway
-from evidence.exports.sweeping import forget_unknown
+from evidence.exports.sweeping import forget_of_before_a_restore, forget_unknown
 from evidence.services.erased_again import Returned, returned
 
 AGAIN = """
@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            gone = forget_unknown()
+            gone, older = forget_unknown(), forget_of_before_a_restore()
             is_known, found = erasure_memory().path.exists(), returned()
         except ServiceError as error:
             self.stderr.write(self.style.ERROR(f"{error.title}: {error.detail}"))
@@ -40,6 +40,8 @@ class Command(BaseCommand):
             sys.exit(EXIT_LOOK)
         if gone:
             self.stdout.write(f"Deleted: {_many(gone, 'file')} of exports that this database knows nothing of.")
+        if older:
+            self.stdout.write(f"Deleted: {_many(older, 'file')} of exports with contents, made before the restore.")
         if not is_known:
             self.stdout.write(NOBODY.format(path=erasure_memory().path))
         if not found:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from evidence.exports import reading, watching
 from governance.models import AISystem, Person
 from tests.factories.exports import folder_storage, old_system
 from tests.factories.register import make_person
@@ -26,5 +27,14 @@ def system() -> AISystem:
 
 
 @pytest.fixture
+def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sign of life, a mark and a question about rights after each piece, and pieces of 64 entries."""
+    for name in ("BEAT_EVERY", "MARK_EVERY", "ASK_EVERY"):
+        monkeypatch.setattr(watching, name, 0.0)
+    monkeypatch.setattr(reading, "MOST", 64)
+
+
+@pytest.fixture
 def auditor() -> Person:
+    """Of all AI systems."""
     return make_person(auditor=True)

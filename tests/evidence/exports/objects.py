@@ -19,6 +19,8 @@ class Store:
     port: int = 0
     objects: dict[str, bytes] = field(default_factory=dict)
     uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    """Of uploads."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     refuses: tuple[int, str] | None = None
 
@@ -65,6 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if (key := self._admitted()) is None:
             return
+        if "uploads" in self._query():
+            self._answer(200, self._listed(self._query().get("prefix", "")))
+            return
         data = self.there.objects.get(key)
         if data is None:
             self._refuse(404, "NoSuchKey")
@@ -95,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = self._query()
         if "uploads" in query:
             upload = f"upload-{len(self.there.uploads)}"
-            self.there.uploads[upload] = {}
+            self.there.uploads[upload], self.there.keys[upload] = {}, key
             inner = f"<Bucket>{BUCKET}</Bucket><Key>{key}</Key><UploadId>{upload}</UploadId>"
             self._answer(200, f"<InitiateMultipartUploadResult>{inner}</InitiateMultipartUploadResult>".encode())
             return
@@ -112,6 +117,16 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.there.objects.pop(key, None)
         self._answer(204)
+
+    def _listed(self, prefix: str) -> bytes:
+        there = [(self.there.keys[each], each) for each in self.there.uploads]
+        said = [
+            f"<Upload><Key>{key}</Key><UploadId>{each}</UploadId></Upload>"
+            for key, each in there
+            if key.startswith(prefix)
+        ]
+        inner = f"<Bucket>{BUCKET}</Bucket><IsTruncated>false</IsTruncated>{''.join(said)}"
+        return f"<ListMultipartUploadsResult>{inner}</ListMultipartUploadsResult>".encode()
 
     # --- parts of the above -------------------------------------------------------------------------------------------
     def _admitted(self) -> str | None:

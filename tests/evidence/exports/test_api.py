@@ -45,11 +45,6 @@ def system() -> AISystem:
     return found
 
 
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
-
-
 def wanted(system: AISystem, /, **more: Any) -> dict[str, Any]:
     return {"question": "range", "system": system.slug, "form": "bundle", "reason": "An audit."} | more
 

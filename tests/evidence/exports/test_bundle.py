@@ -19,8 +19,6 @@ from governance.models import AISystem, Person
 from ledger.entries import SERVER
 from ledger.models import Checkpoint
 from ledger.selectors import latest_checkpoint, open_log
-from overrides.services.claiming import claim
-from overrides.services.deciding import Answer, submit
 from overrides.services.overriding import override_decision
 from tests.evidence.exports.verifying import require_verified, verdict_of
 from tests.factories.cases import attach, make_led_case
@@ -28,7 +26,6 @@ from tests.factories.erasing import erase
 from tests.factories.exports import content_of, export_of, files_of, manifest_of, old_system
 from tests.factories.record import record_decision, record_many
 from tests.factories.register import actor_of, make_person, make_system
-from tests.factories.reviews import make_queue, make_rule, open_review
 from tests.factories.versions import owner_of
 
 pytestmark = pytest.mark.django_db
@@ -43,11 +40,6 @@ def owner() -> Person:
 @pytest.fixture
 def system(owner: Person) -> AISystem:
     return old_system(accountable=owner)
-
-
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
 
 
 def lines(files: dict[str, bytes], start: str) -> list[bytes]:
@@ -175,37 +167,6 @@ def test_logs_of_sizes_around_a_tile_verify(system: AISystem, auditor: Person, t
     made = export_of(auditor, system)
     assert manifest_of(made)["logs"][0]["tree_size"] == max(count, size)
     require_verified(made, tmp_path)
-
-
-# --- what is withheld -------------------------------------------------------------------------------------------------
-def test_a_decision_that_the_asker_judges_blind_is_withheld_and_that_is_said(tmp_path: Path) -> None:
-    system = make_system()
-    judge = make_person(reviewer=system, accountable=system)
-    record_decision(system)
-    review = open_review(system, rule=make_rule(system, make_queue(judge, system=system), is_blind=True))
-    claim(actor=actor_of(judge), review_id=review.pk)
-    made = export_of(judge, system)
-    manifest = manifest_of(made)
-    assert (manifest["whole"], made.is_whole, made.left_out) == (False, False, ["judged_blind"])
-    assert manifest["left_out"]
-    assert "INCOMPLETE" in made.file_name
-    assert manifest["answer"]["withheld_entries"] >= 1
-    assert manifest["answer"]["decisions"] == 1
-    assert str(review.decision_id).encode() not in b"".join(lines(files_of(made), "logs"))
-    assert verdict_of(made, tmp_path)["exit_code"] == 3
-    assert manifest_of(export_of(make_person(auditor=True), system))["answer"]["decisions"] == 2
-
-
-def test_what_others_judged_of_an_open_review_is_withheld(system: AISystem, auditor: Person, tmp_path: Path) -> None:
-    queue = make_queue(make_person(), system=system)
-    review = open_review(system, rule=make_rule(system, queue, reviews_required=2))
-    work = claim(actor=actor_of(make_person(reviewer=system)), review_id=review.pk)
-    answer = Answer(decision="modify", outcome="approved", reason_code="other", note="No.")
-    submit(actor=actor_of(work.person), token=work.token, version=1, answer=answer)
-    made = export_of(auditor, system)
-    kinds = {json.loads(line)["kind"] for line in lines(files_of(made), "logs")}
-    assert "review.submitted" not in kinds
-    assert manifest_of(made)["whole"] is False
 
 
 # --- contents ---------------------------------------------------------------------------------------------------------

@@ -29,11 +29,6 @@ def system() -> AISystem:
     return old_system()
 
 
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
-
-
 def administrators() -> Any:
     return {name: make_person(administrator=True) for name in ("asked_by", "approved_by")}
 

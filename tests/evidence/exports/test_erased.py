@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
 from audit.selectors import SealedDecision
-from evidence.exports import storage, watching
+from config.ids import new_id
+from evidence.exports import running, scratch, storage, watching
+from evidence.exports.codes import FAILURES, TROUBLES
+from evidence.exports.erased_by import must_go
 from evidence.exports.models import Export, ExportWork
-from evidence.exports.sweeping import clear_up, forget_erased
+from evidence.exports.running import claim, run_slice
+from evidence.exports.sweeping import clear_up, forget_erased, forget_erased_by
 from governance.acts import Role
 from governance.models import AISystem, Person
 from ledger.models import Entry
@@ -20,12 +25,12 @@ from overrides.services.overriding import override_decision
 from tests.evidence.exports.test_running import on_entry
 from tests.evidence.exports.verifying import require_verified, verdict_of
 from tests.factories.erasing import agreed, erase, erase_words, put_in_force
-from tests.factories.exports import agree, ask, export_of, files_of, make, manifest_of
+from tests.factories.exports import ALONE, agree, ask, export_of, files_of, make, manifest_of
 from tests.factories.record import record_decision, record_many
 from tests.factories.register import actor_of, give_role
 from tests.factories.versions import owner_of
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("erasing_alone")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("erasing_alone")]
 Status = Export.Status
 
 
@@ -151,6 +156,89 @@ def test_each_erasure_is_looked_at_once_and_late_commits_are_not_missed(
     ExportWork.objects.filter(pk=work.pk).update(looked_at=timezone.now() + timedelta(minutes=9))
     erase(decision.id)  # as if its transaction had begun nine minutes before it was committed
     assert forget_erased() == 1
+
+
+def test_one_that_is_begun_anew_again_and_again_waits_longer_says_so_and_ends(
+    system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = agree(ask(auditor, system, parts=["input"]))
+    pauses = list[int]()
+    monkeypatch.setattr(running, "why_it_goes", lambda _: "erased")
+    for _ in range(running.ANEW + 1):
+        made, work = make(export), ExportWork.objects.get(export=export)
+        pauses.append(round((work.not_before - work.worked_at).total_seconds()))
+        assert (made.status, work.trouble, work.plan) == (Status.QUEUED, "begun_anew", None)
+        ExportWork.objects.update(not_before=timezone.now())
+    assert pauses == [min(running.LONGEST_PAUSE, each) for each in (0, *(15 * 2**n for n in range(running.ANEW)))]
+    failed = make(export)
+    assert (failed.status, failed.failure) == (Status.FAILED, "begun_anew")
+    assert not storage.is_there(export)
+    assert "begun_anew" in FAILURES and "begun_anew" in TROUBLES
+
+
+def test_what_was_made_so_far_of_one_that_is_begun_anew_is_deleted_at_once(
+    system: AISystem, auditor: Person, in_small_pieces: None
+) -> None:
+    """It may wait for long before it is taken on again: no contents lie in its folder meanwhile."""
+    decision = record_decision(system)
+    export = agree(ask(auditor, system, parts=["input"]))
+    work = claim(only=export.pk)
+    assert work is not None
+    run_slice(work, pace=ALONE, until=0.0)
+    made = scratch.folder_of(export.pk) / "export.zip"
+    assert made.exists()
+    erase(decision.id)
+    assert forget_erased_by([new_id()])
+    assert ExportWork.objects.get(export=export).plan is None
+    assert [each.name for each in made.parent.iterdir()] == ["lock"]
+
+
+# --- restored ---------------------------------------------------------------------------------------------------------
+def move_to_another_cluster(*exports: Export) -> None:
+    """As a restore does: transactions are numbered anew, so what is erased now seems long past to the plan."""
+    for work in ExportWork.objects.filter(export__in=exports):
+        assert work.plan["cluster"] > 0
+        work.plan |= {"cluster": work.plan["cluster"] + 1, "snapshot": f"{2**40}:{2**40}:"}
+        work.save(update_fields=["plan"])
+
+
+def test_after_a_restore_no_file_with_contents_stays(
+    system: AISystem, auditor: Person, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decision = record_decision(system)
+    held, plain = export_of(auditor, system, parts=["input"]), export_of(auditor, system)
+    move_to_another_cluster(held, plain)
+    erase(decision.id)
+    client = Client()
+    client.force_login(auditor)
+    assert client.get(f"/admin/exports/{held.pk}/file").status_code == HTTPStatus.GONE, "before anybody deleted it"
+    call_command("after_restore")
+    assert "Deleted: 1 file of exports with contents, made before the restore." in capsys.readouterr().out
+    assert (storage.is_there(held), storage.is_there(plain)) == (False, True)
+    assert forget_erased() == 1
+    held.refresh_from_db()
+    plain.refresh_from_db()
+    assert (held.status, held.failure, plain.status) == (Status.EXPIRED, "restored", Status.FINISHED)
+
+
+def test_an_erasure_after_a_restore_is_not_done_before_such_files_are_gone(system: AISystem, auditor: Person) -> None:
+    record_decision(system)
+    held = export_of(auditor, system, parts=["input"])
+    move_to_another_cluster(held)
+    assert must_go(ExportWork.objects.get(export=held), [new_id()])
+    assert forget_erased_by([new_id()])
+    assert not storage.is_there(held)
+
+
+def test_one_that_was_being_made_before_a_restore_is_begun_anew(system: AISystem, auditor: Person) -> None:
+    record_many(system, 30)
+    export = agree(ask(auditor, system, parts=["input"]))
+    work = claim(only=export.pk)
+    assert work is not None
+    run_slice(work, pace=ALONE, until=0.0)
+    move_to_another_cluster(export)
+    assert make(export).status == Status.QUEUED
+    assert make(export).status == Status.FINISHED
 
 
 # --- restricted -------------------------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ from tests.factories.exports import agree, ask, export_of, make
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person
 
-pytestmark = pytest.mark.django_db
+# What was erased after the plan is told by transactions: here they are real.
+pytestmark = pytest.mark.django_db(transaction=True)
 Status = Export.Status
 
 

@@ -17,13 +17,16 @@ from hypothesis import strategies as st
 
 from evidence.exports import fetching, storage
 from evidence.exports.errors import RangeNotSatisfiable
-from evidence.exports.models import Export, ExportDownload
-from evidence.exports.sweeping import expire_exports
+from evidence.exports.models import Export, ExportDownload, ExportWork
+from evidence.exports.requesting import cancel_export, withdraw_export
+from evidence.exports.running import _fail, claim
+from evidence.exports.sweeping import expire_exports, forget_erased
 from governance.models import AISystem, Assignment, Person
 from governance.services.assignments import end_assignment
 from ledger.entries import COMMAND
 from ledger.models import Entry
-from tests.factories.exports import ask, content_of, export_of
+from tests.factories.erasing import erase
+from tests.factories.exports import ask, content_of, export_of, make
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 
@@ -35,11 +38,6 @@ def system() -> AISystem:
     found = make_system()
     record_decision(found)
     return found
-
-
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
 
 
 @pytest.fixture
@@ -102,6 +100,14 @@ def test_asked_how_large_it_is_nothing_is_given_or_sealed(export: Export, browse
     answer = get(browser, export, method="head")
     assert (answer.status_code, answer["Content-Length"], body_of(answer)) == (200, str(export.size), b"")
     assert downloads(export) == 0
+
+
+def test_asked_how_large_a_part_is_the_whole_is_told(export: Export, browser: Client) -> None:
+    """A range means nothing to HEAD (RFC 9110, section 14.2): nobody takes a part's size for that of the file."""
+    for wanted in ("bytes=5-9", "bytes=99999999999-"):
+        answer = get(browser, export, method="head", Range=wanted)
+        assert (answer.status_code, answer["Content-Length"]) == (HTTPStatus.OK, str(export.size))
+        assert "Content-Range" not in answer
 
 
 @pytest.mark.parametrize("stated", ['"{}"', 'W/"{}"', '"of another day", "{}"', "*"])
@@ -253,6 +259,40 @@ def test_when_its_time_is_over_it_is_gone_even_before_it_was_deleted(export: Exp
     assert Entry.objects.filter(about_id=export.pk).latest("id").kind == "export.expired"
     assert get(browser, export).status_code == HTTPStatus.GONE
     assert expire_exports() == 0
+
+
+def test_why_there_is_no_file_is_told(system: AISystem, auditor: Person, browser: Client) -> None:
+    """A time that is over, a failure, and what there never was are three things."""
+    made, failed, given_up = (ask(auditor, system, form="csv") for _ in range(3))
+    made = make(made)
+    Export.objects.filter(pk=made.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    cancel_export(actor=actor_of(auditor), export_id=given_up.pk)
+    _fail(claimed(failed), "storage_full")
+    told = {each.pk: get(browser, each) for each in (made, failed, given_up)}
+    assert {answer.status_code for answer in told.values()} == {HTTPStatus.GONE}
+    assert "when its time was over" in told[made.pk].content.decode()
+    assert "there was no room for the file" in told[failed.pk].content.decode()
+    assert "never had a file" in told[given_up.pk].content.decode()
+    withdrawn = ask(auditor, system, parts=["input"])
+    withdraw_export(actor=actor_of(auditor), export_id=withdrawn.pk)
+    assert "never had a file" in get(browser, withdrawn).content.decode()
+
+
+def test_that_contents_in_it_were_erased_is_told(system: AISystem, auditor: Person, browser: Client) -> None:
+    decision = record_decision(system)
+    made = export_of(auditor, system, parts=["input"])
+    erase(decision.id)
+    answer = get(browser, made)
+    assert answer.status_code == HTTPStatus.GONE
+    assert "were erased" in answer.content.decode()
+    forget_erased()
+    assert "were erased" in get(browser, made).content.decode()
+
+
+def claimed(export: Export) -> ExportWork:
+    work = claim(only=export.pk)
+    assert work is not None
+    return work
 
 
 def test_what_cannot_be_deleted_is_not_called_deleted(export: Export, monkeypatch: pytest.MonkeyPatch) -> None:

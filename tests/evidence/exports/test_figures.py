@@ -47,6 +47,20 @@ def test_numbers_that_were_kept_and_read_again_go_on_as_before(numbers: list[int
     assert (found.missing(), list(found.twice), found.count) == (missing, twice, len(numbers))
 
 
+@given(NUMBERS, st.integers(0, 5))
+def test_a_list_that_is_cut_has_the_first_and_counts_all(numbers: list[int], at_most: int) -> None:
+    found = Figures(keeps_sources=True)
+    for number in numbers:
+        found.sources.setdefault("s", Numbers()).add(number)
+    missing, twice = plainly(numbers)
+    told = found.told_sources(at_most)
+    assert told is not None
+    for each in told:
+        assert (each["missing"], each["twice"]) == (missing[:at_most], twice[:at_most])
+        assert each["missing_count"] == sum(last - first + 1 for first, last in missing)
+    assert found.lines_of_sources() == 4 * len(missing) + len(twice)
+
+
 def test_a_million_numbers_with_a_gap_each_stay_small() -> None:
     found = Numbers()
     for number in range(0, 400_000, 2):

@@ -17,7 +17,7 @@ from tests.evidence.exports import objects
 from tests.evidence.exports.objects import ACCESS_KEY, SECRET_KEY, Store
 from tests.factories.exports import ask, content_of, export_of, make
 from tests.factories.record import record_many
-from tests.factories.register import make_person, make_system
+from tests.factories.register import make_system
 
 pytestmark = pytest.mark.django_db
 NOT_THERE = "s3://evidence?endpoint=http://127.0.0.1:9&region=eu-test-1&path_style=yes"
@@ -38,11 +38,6 @@ def kept_at(address: str, folder: Any, keys: tuple[str, str] = (ACCESS_KEY, SECR
     return found
 
 
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
-
-
 def test_it_is_put_there_fetched_in_parts_and_deleted(store: Store, auditor: Person) -> None:
     system = make_system()
     record_many(system, 50)
@@ -60,6 +55,18 @@ def test_it_is_put_there_fetched_in_parts_and_deleted(store: Store, auditor: Per
     Export.objects.filter(pk=made.pk).update(expires_at=made.asked_at)
     assert expire_exports() == 1
     assert not store.objects
+
+
+def test_parts_of_an_upload_over_which_its_maker_was_killed_go_with_the_file(store: Store, auditor: Person) -> None:
+    """They hold contents, and no list of files shows them."""
+    made = export_of(auditor, make_system(), form="csv")
+    [key] = store.objects
+    store.uploads |= {"mine": {1: b"zq"}, "mine too": {}, "another": {1: b"zq"}, "longer": {1: b"zq"}}
+    store.keys |= {"mine": key, "mine too": key, "another": "exports/here/another.zip", "longer": f"{key}.zip"}
+    storage.remove(made)
+    assert not store.objects
+    assert set(store.uploads) == {"another", "longer"}
+    storage.remove(made)  # where there is none, too
 
 
 def test_a_large_file_goes_there_in_pieces_and_each_is_a_sign_of_life(
@@ -146,5 +153,5 @@ def test_an_address_that_is_none_is_refused_at_the_start(wrong: str) -> None:
 
 def test_without_the_extra_the_start_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(ValidationError, match="s3"):
+    with pytest.raises(ValidationError, match="tools/install s3"):
         stored.is_storage("s3://bucket")

@@ -87,6 +87,17 @@ def test_every_entry_within_the_times_is_in_the_range(
         assert times[end] >= high, "the fence behind it was received later"
 
 
+def test_after_each_slice_somebody_hears_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred million decisions are looked through so: not in silence, and not without a rest."""
+    system, beats = old_system(), list[str]()
+    for each in range(12):
+        record_decision(system, at=at(each))
+    monkeypatch.setattr(ranges, "SLICE", 3)
+    log = open_log(system.pk)
+    index_range(log.id, system.pk, at(0), None, len(times_of(system)), beat=lambda: beats.append(""))
+    assert len(beats) >= 4
+
+
 def test_in_order_a_range_holds_nothing_else() -> None:
     system = old_system()
     for each in range(20):

@@ -2,20 +2,20 @@
 
 import errno
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.utils import timezone
 
-from evidence.exports import bundle, endings, parts, planning, reading, running, scratch, storage, watching
+from config.ids import new_id
+from evidence.exports import bundle, endings, parts, planning, reading, running, scratch, storage, tables
 from evidence.exports.models import Export, ExportPlace, ExportWork
 from evidence.exports.progress import Progress
 from evidence.exports.requesting import cancel_export
-from evidence.exports.running import claim, run_exports, run_slice
+from evidence.exports.running import claim, run_exports
 from evidence.exports.sweeping import clear_up
 from evidence.exports.writing import ZipWriter
 from governance.models import AISystem, Assignment, Person
@@ -41,19 +41,6 @@ def system() -> AISystem:
     found = make_system()
     record_many(found, 20)
     return found
-
-
-@pytest.fixture
-def auditor() -> Person:
-    return make_person(auditor=True)
-
-
-@pytest.fixture
-def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sign of life, a mark and a question about rights after each piece, and pieces of 64 entries."""
-    for name in ("BEAT_EVERY", "MARK_EVERY", "ASK_EVERY"):
-        monkeypatch.setattr(watching, name, 0.0)
-    monkeypatch.setattr(reading, "MOST", 64)
 
 
 def kinds(export: Export) -> list[str]:
@@ -87,76 +74,6 @@ def always(error: Exception) -> Callable[..., Any]:
 def due(export: Export) -> None:
     """As if its pause were over."""
     ExportWork.objects.filter(export=export).update(not_before=timezone.now())
-
-
-# --- who is at it -----------------------------------------------------------------------------------------------------
-def test_no_more_than_so_many_are_made_at_once(system: AISystem, auditor: Person, settings: Any) -> None:
-    for _ in range(3):
-        ask(auditor, system)
-    assert claim() is not None
-    assert claim() is None
-    settings.EXPORTS_AT_ONCE = 2
-    assert claim() is not None
-    assert claim() is None
-
-
-def test_one_that_was_silent_for_long_is_taken_over(system: AISystem, auditor: Person) -> None:
-    export = ask(auditor, system)
-    first = claim()
-    assert first is not None
-    ExportWork.objects.filter(export=export).update(worked_at=timezone.now() - running.SILENT - timedelta(seconds=1))
-    second = claim()
-    assert second is not None
-    assert second.worker != first.worker
-    run_slice(first, pace=ALONE, until=None)  # it was only slow: it stops, and touches nothing
-    assert again(export).status == Status.QUEUED
-    run_slice(second, pace=ALONE, until=None)
-    assert again(export).status == Status.FINISHED
-
-
-def test_exports_take_turns(system: AISystem, auditor: Person, in_small_pieces: None) -> None:
-    """A large one does not keep the others waiting until its end."""
-    exports = [ask(auditor, system), ask(make_person(auditor=True), system)]
-    begun = []
-    for _ in range(4):
-        work = claim()
-        assert work is not None
-        begun.append(work.export_id)
-        run_slice(work, pace=ALONE, until=0.0)
-    assert begun == [exports[0].pk, exports[1].pk] * 2
-    while run_exports(seconds=30, pace=ALONE):
-        pass
-    assert {again(each).status for each in exports} == {Status.FINISHED}
-
-
-def test_made_in_slices_it_is_the_same_export(
-    system: AISystem, auditor: Person, in_small_pieces: None, tmp_path: Path
-) -> None:
-    record_many(system, 300)
-    export, slices = agree(ask(auditor, system, parts=["input", "refs", "state"])), 0
-    while again(export).status == Status.QUEUED:
-        work = claim()
-        assert work is not None
-        run_slice(work, pace=ALONE, until=0.0)
-        slices += 1
-        assert slices < 200
-    assert slices > 10
-    require_verified(again(export), tmp_path)
-
-
-def test_nothing_waits_longer_than_one_transaction(system: AISystem, auditor: Person, monkeypatch: Any) -> None:
-    """Reading holds no snapshot: no statement runs inside a transaction of ours but the ends of it."""
-    seen: list[bool] = []
-
-    def looked(query: str, values: Any) -> Any:
-        seen.append(connection.in_atomic_block and len(connection.savepoint_ids) > 0)
-        return fetched(query, values)
-
-    fetched = reading.fetched
-    monkeypatch.setattr(reading, "fetched", looked)
-    export_of(auditor, system)
-    assert seen
-    assert not any(seen)
 
 
 # --- what it says meanwhile -------------------------------------------------------------------------------------------
@@ -287,6 +204,33 @@ def test_one_that_is_larger_than_a_bundle_may_be_says_so(
     monkeypatch.setattr(endings, "MOST_FILES", 10)
     made = make(ask(auditor, system))
     assert (made.status, made.failure) == (Status.FAILED, "too_large")
+
+
+def test_one_with_more_gaps_than_a_bundle_lists_says_so_before_contents_are_read(
+    system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = new_id()
+    for number in (1, 3, 5, 5):
+        record_decision(system, source_id=source, source_seq=number)
+    monkeypatch.setattr(bundle.BundleMaker, "_parts", always(AssertionError("contents were read")))
+    monkeypatch.setattr(bundle, "MOST_LINES", 8)
+    failed = make(agree(ask(auditor, system, parts=["input"])))
+    assert (failed.status, failed.failure) == (Status.FAILED, "too_many_gaps")
+    monkeypatch.setattr(tables.TableEnding, "GAPS_LISTED", 1)
+    [told] = manifest_of(export_of(auditor, system, form="csv"))["sources"]
+    assert (told["missing"], told["missing_count"], told["twice"]) == ([[2, 2]], 2, [5])
+
+
+def test_one_of_more_scattered_entries_than_a_verifier_reads_says_so(
+    system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which entries are disclosed stands in one file: a subject among a hundred million others may outgrow it."""
+    record_decision(system, subject="ada")
+    monkeypatch.setattr(bundle, "LARGEST_FILE", 3)
+    monkeypatch.setattr(bundle, "RUNS_AT_ONCE", 1)
+    assert make(ask(auditor, question="subject", subject="nobody")).failure == "too_large"
+    monkeypatch.undo()
+    assert make(ask(auditor, question="subject", subject="ada")).status == Status.FINISHED
 
 
 def test_one_over_which_every_worker_dies_ends_some_time(system: AISystem, auditor: Person) -> None:

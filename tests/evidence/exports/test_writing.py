@@ -3,7 +3,6 @@
 import io
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -81,8 +80,67 @@ def test_what_was_written_after_the_last_mark_is_written_again(tmp_path: Path) -
     assert (folder / "export.zip").read_bytes() == expected
 
 
+def half_written(folder: Path) -> None:
+    """Marked in the middle of a member, and gone on with for a while."""
+    with ZipWriter(folder, dos_time=STAMP) as writer:
+        writer.resume()
+        writer.begin("a")
+        writer.write(b"one ")
+        writer.mark({"at": 4})
+        writer.write(b"lost")
+
+
+def test_where_it_is_gone_on_with_in_the_same_process_nothing_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of a hundred gigabytes, worked at in slices of seconds, is written once and read never."""
+    whole = written(tmp_path / "whole", {"a": b"one two"})
+    half_written(tmp_path)
+    with monkeypatch.context() as patch, ZipWriter(tmp_path, dos_time=STAMP) as writer:
+        patch.setattr(ZipWriter, "_reopened", lambda *_: pytest.fail("read again"))
+        for _ in range(3):
+            assert writer.resume() == {"at": 4}
+            writer.write(b"more")
+        assert writer.resume() == {"at": 4}
+        writer.write(b"two")
+        writer.end()
+        writer.close()
+    assert (tmp_path / "export.zip").read_bytes() == whole
+    assert tmp_path not in writing._at_marks
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_what_another_process_marked_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
+    """Also where this one was at it before: what it knows is of its own mark, and no longer so."""
+    half_written(tmp_path)
+    known = dict(writing._at_marks)
+    with monkeypatch.context() as another:
+        another.setattr(writing, "_at_marks", {})
+        with ZipWriter(tmp_path, dos_time=STAMP) as writer:
+            writer.resume()
+            writer.write(b"two")
+            writer.mark({"at": 7})
+    monkeypatch.setattr(writing, "_at_marks", known if is_known else {})
+    with ZipWriter(tmp_path, dos_time=STAMP) as writer:
+        assert writer.resume() == {"at": 7}
+        writer.end()
+        writer.close()
+    assert (tmp_path / "export.zip").read_bytes() == written(tmp_path / "whole", {"a": b"one two"})
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]x"])
+def test_a_mark_that_cannot_be_read_leads_back_to_the_beginning(tmp_path: Path, damage: bytes) -> None:
+    half_written(tmp_path)
+    (tmp_path / "mark").write_bytes(damage)
+    with ZipWriter(tmp_path, dos_time=STAMP) as writer:
+        assert writer.resume() is None
+        assert (writer.size, writer.is_in_member, list(writer.members())) == (0, False, [])
+
+
 @pytest.mark.parametrize("cut", range(1, 60))
-def test_a_journal_cut_off_anywhere_leads_back_to_a_mark_or_to_the_beginning(tmp_path: Path, cut: int) -> None:
+def test_a_journal_cut_off_anywhere_leads_back_to_the_beginning(tmp_path: Path, cut: int) -> None:
     with ZipWriter(tmp_path, dos_time=STAMP) as writer:
         writer.resume()
         for number in range(4):
@@ -91,14 +149,25 @@ def test_a_journal_cut_off_anywhere_leads_back_to_a_mark_or_to_the_beginning(tmp
     journal = tmp_path / "journal"
     journal.write_bytes(journal.read_bytes()[:-cut])
     with ZipWriter(tmp_path, dos_time=STAMP) as writer:
-        found: Any = writer.resume()
-        done = [each.name for each in writer.members()]
-        assert done == ([f"member-{number}" for number in range(found["done"] + 1)] if found else [])
+        assert writer.resume() is None
+        assert list(writer.members()) == []
         writer.add("last", b"y")
         writer.close()
     with zipfile.ZipFile(tmp_path / "export.zip") as whole:
-        assert whole.namelist() == [*done, "last"]
+        assert whole.namelist() == ["last"]
         assert whole.testzip() is None
+
+
+def test_members_behind_the_mark_are_written_again(tmp_path: Path) -> None:
+    with ZipWriter(tmp_path, dos_time=STAMP) as writer:
+        writer.resume()
+        for number in range(4):
+            writer.add(f"member-{number}", b"x" * 10)
+            if number == 1:
+                writer.mark({"done": number})
+    with ZipWriter(tmp_path, dos_time=STAMP) as writer:
+        assert writer.resume() == {"done": 1}
+        assert [each.name for each in writer.members()] == ["member-0", "member-1"]
 
 
 def test_after_a_restart_of_the_machine_it_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,3 +222,38 @@ def test_a_large_member_has_its_sizes_in_64_bits_in_both_headers(tmp_path: Path)
         [info] = found.infolist()
         assert (info.file_size, info.compress_size, found.read("big")) == (8, 8, b"contents")
         assert info.extract_version == 45
+
+
+def test_where_it_takes_long_there_are_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading a member again, waiting for the disk, writing the directory of many files."""
+    monkeypatch.setattr(writing, "SYNC_EVERY", 100)
+    monkeypatch.setattr(writing, "READ_AT_ONCE", 10)
+    beats = list[str]()
+    with ZipWriter(tmp_path, dos_time=STAMP, beat=lambda: beats.append("")) as writer:
+        writer.resume()
+        writer.begin("a")
+        for _ in range(10):
+            writer.write(b"x" * 50)
+        assert len(beats) == 5
+        writer.mark({})
+    monkeypatch.setattr(writing, "_at_marks", {})
+    beats.clear()
+    with ZipWriter(tmp_path, dos_time=STAMP, beat=lambda: beats.append("")) as writer:
+        writer.resume()
+        assert len(beats) == 50
+        writer.end()
+        for number in range(5):
+            writer.add(f"{number}", b"")
+        beats.clear()
+        writer.close()
+        assert len(beats) >= 6
+
+
+def test_a_mark_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    """However often somebody marks, and however much they keep: what lies beside a file does not grow by it."""
+    with ZipWriter(tmp_path, dos_time=STAMP) as writer:
+        writer.resume()
+        for number in range(50):
+            writer.mark({"at": number, "kept": "x" * 1_000})
+        assert writer.resume() == {"at": 49, "kept": "x" * 1_000}
+    assert sum(each.stat().st_size for each in tmp_path.iterdir()) < 2_000
