@@ -40,6 +40,8 @@ class Wishes:
     """The trees that the bundle is proven against, where they are not the newest."""
     signers: dict[str, list[Signer]] = field(default_factory=dict)
     """Who signs a log's checkpoint, by origin, where it is not who signs now."""
+    registry: frozenset[int] = frozenset()
+    """Entries of the registry log that are disclosed beside those that must be."""
     file_bytes: int = 64 << 20
     left_out: tuple[str, ...] = ()
 
@@ -133,7 +135,7 @@ def build(
     ranges = {log.origin: _range(entries[log.origin], question) if is_range else None for log in systems}
     asked_for = _asked_for(systems, entries, ranges, question, wishes)
     disclosed = {log.origin: _of_system(log, entries, ranges, asked_for, wishes) for log in systems}
-    disclosed |= {log.origin: _of_registry(log, entries, systems, export) for log in registries}
+    disclosed |= {log.origin: _of_registry(log, entries, systems, export, wishes) for log in registries}
     files: dict[str, bytes] = {}
     rows = [_log(log, entries, ranges, disclosed, world, wishes, files) for log in [*systems, *registries]]
     seen = [
@@ -203,8 +205,12 @@ def _of_system(
     return sorted(shown | ({0} if size else set()))
 
 
-def _of_registry(log: Log, entries: dict[str, list[Sealed]], systems: list[Log], export: str) -> list[int]:
+def _of_registry(
+    log: Log, entries: dict[str, list[Sealed]], systems: list[Log], export: str, wishes: Wishes
+) -> list[int]:
     shown, newest = {0}, {}
+    if log.name == "registry":
+        shown |= wishes.registry
     sizes = {each.origin: len(entries[each.origin]) for each in systems}
     names = {each.name for each in systems}
     for index, entry in enumerate(entries[log.origin]):
@@ -213,7 +219,7 @@ def _of_registry(log: Log, entries: dict[str, list[Sealed]], systems: list[Log],
         if (
             kind in ("key.announced", "key.retired")
             or (kind.startswith("export.") and body["about"] == export)
-            or (kind in ("log.announced", "log.closed") and body["log"] in names)
+            or (kind in ("log.announced", "log.closed", "checkpoint.contradicted") and body["log"] in names)
         ):
             shown.add(index)
         elif kind == "checkpoint.recorded" and body["tree_size"] <= sizes.get(body["origin"], -1):
@@ -239,6 +245,7 @@ def _log(
         files[f"{place}/timestamps/{number:06d}.tsr"] = token
     first, end = ranges.get(log.origin) or (0, 0)
     heads = [size for size in wishes.heads if size <= len(held) and log.system] + ([before] if before else [])
+    heads += [size for size in _told_of(log, entries, disclosed) if size <= len(held)]
     for path, data in merkle.tiles(leaves, [*range(first, end), *shown], heads).items():
         files[f"{place}/{path}"] = data
     files[f"{place}/disclosed"] = runs(shown)
@@ -248,6 +255,21 @@ def _log(
         "root_hash": merkle.root(leaves).hex(), "range": [first, end] if ranges.get(log.origin) else None,
         "disclosed": len(shown), "predecessor": log.predecessor, "before": before, "timestamps": len(stamps),
     }  # fmt: skip
+
+
+def _told_of(log: Log, entries: dict[str, list[Sealed]], disclosed: dict[str, list[int]]) -> list[int]:
+    """Sizes of trees of a log that others hold, as is sealed in what is disclosed."""
+    found = []
+    for origin, indexes in disclosed.items():
+        for index in indexes:
+            said = entries[origin][index].json
+            body, stated = said["body"], said["body"].get("predecessor") if index == 0 else None
+            if said["kind"] == "checkpoint.contradicted" and body["origin"] == log.origin:
+                found.append(body["tree_size"])
+            elif isinstance(stated, dict) and stated["origin"] == log.origin:
+                trees = stated.get("contradicted", [])
+                found += [each[0] for each in trees] if isinstance(trees, list) else []
+    return [size for size in found if isinstance(size, int)]
 
 
 def runs(indexes: Iterable[int]) -> bytes:

@@ -11,6 +11,7 @@ from answerable_verify import verify
 from tests.bundles.building import Bundle, Wishes, build
 from tests.bundles.cases import Made, as_request, check, made, small, whole_range
 from tests.bundles.javascript import JavaScript, with_node
+from tests.bundles.merkle import root
 from tests.bundles.world import Json, Log, World
 
 CONTENTS = [b"", b"{}", b'{"a":1}', "é€😀".encode(), b"\xff\xfe", b'"' * 300, b"\\u0000\n\r\t", b"\0"]
@@ -158,6 +159,36 @@ def test_a_clock_that_was_set_back_is_told_and_no_fault() -> None:
     world.decide(log)
     report = check(made(build(world, whole_range(log))))
     assert (report["exit_code"], report["counts"]) == (verify.VERIFIED, {"clock-back": 1})
+
+
+@with_node
+@pytest.mark.parametrize("told", ["entry 0", "registry"])
+def test_what_others_hold_and_fits_is_no_fault(told: str, javascript: JavaScript) -> None:
+    """Also far behind: the tiles suffice for it."""
+    world, log = small(count=600)
+    tree = (300, root(log.leaves[:300]).hex())
+    if told == "registry":
+        world.contradict(log, *tree)
+    stated = {"contradicted": [tree]} if told == "entry 0" else {}
+    successor = world.close(log, **stated)
+    world.decide(successor)
+    question = whole_range(log) | {"since": log.entries[-2].json["at"]}
+    given = made(build(world, question))
+    assert check(given)["exit_code"] == verify.VERIFIED
+    assert javascript.ask(as_request(given))["exit_code"] == verify.VERIFIED
+
+
+@with_node
+def test_a_loss_is_told_where_it_touches_the_answer_alone(javascript: JavaScript) -> None:
+    world, log = small(count=12)
+    successor = world.close(log, lost=3, tail="unknown", contradicted=[[12, "ab" * 32]])
+    for _ in range(4):
+        world.decide(successor)
+    for index, expected in ((0, verify.INCOMPLETE), (2, verify.VERIFIED)):
+        question = whole_range(log) | {"since": successor.entries[index].json["at"]}
+        given = made(build(world, question))
+        assert check(given)["exit_code"] == expected
+        assert javascript.ask(as_request(given))["exit_code"] == expected
 
 
 def test_a_head_of_every_size_of_a_whole_log_is_its_beginning() -> None:

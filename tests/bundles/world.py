@@ -140,8 +140,8 @@ class World:
             self.signers.remove(old)
         return new
 
-    def close(self, log: Log, *, lost: int = 0) -> Log:
-        """Close a log that lost its last entries, and open its successor."""
+    def close(self, log: Log, *, lost: int = 0, **stated: Any) -> Log:
+        """Close a log that lost its last entries, and open its successor, which says `stated` otherwise or beside."""
         signed = log.leaves
         del log.entries[len(log.entries) - lost :]
         log.closed = True
@@ -152,7 +152,7 @@ class World:
             "predecessor": {
                 "origin": log.origin, "tree_size": len(signed), "root_hash": merkle.root(signed).hex(),
                 "found": found, "missing": [found, len(signed)],
-            },
+            } | stated,
         }  # fmt: skip
         if log.system is None:
             self.registry = successor
@@ -173,6 +173,11 @@ class World:
             "root_hash": merkle.root(log.leaves).hex(),
         }  # fmt: skip
         self.say(self.registry, "checkpoint.recorded", body, about=log.name)
+
+    def contradict(self, log: Log, size: int, root: str) -> None:
+        """The registry's word that somebody outside holds a signed tree that contradicts a log."""
+        body = {"log": log.name, "origin": log.origin, "tree_size": size, "root_hash": root}
+        self.say(self.registry, "checkpoint.contradicted", body, about=self.uuid())
 
     # --- what happens -------------------------------------------------------------------------------------------------
     def decide(self, log: Log, contents: dict[str, bytes] | None = None, **more: Any) -> str:

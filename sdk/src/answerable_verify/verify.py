@@ -163,6 +163,8 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "log-left-out": ("incomplete", "A log is not there that the answer needs; the bundle says that it is not whole."),
     "chain-broken": ("tampering", "The logs are not one chain, each naming the one before it."),
     "record-differs": ("tampering", "The registry log recorded another tree of this log: two histories of it were signed."),
+    "history-forked": ("tampering", "Two histories of a log were signed: somebody outside holds a tree of it that is no beginning of this one, as is sealed here."),
+    "history-elsewhere": ("incomplete", "Somebody outside holds a signed tree of a log, as is sealed here, that cannot be compared with this one."),
     "entries-lost": ("incomplete", "Entries were lost, as the log's successor states, or stand where this bundle does not reach."),
     "fence-missing": ("tampering", "The entry beside the range is not disclosed: nothing shows that the range goes as far as it must."),
     "range-wrong": ("tampering", "The range is not that of the times that were asked for."),
@@ -3188,6 +3190,25 @@ def brief_of(body: Json, *names: str) -> Json:
     return {name: value if _weight(value) <= 1000 else "too long" for name, value in found.items()}
 
 
+def predecessor_of(stated: Json) -> Json:
+    """What an entry 0 says of the log before it: of the trees that others hold the first hundred, and how many they are."""
+    if not isinstance(stated, dict):
+        return "none"
+    found = brief_of(stated, "origin", "tree_size", "root_hash", "missing", "tail")
+    outside = stated.get("contradicted", [])
+    if not isinstance(outside, list) or not all(map(_is_tree, outside)):
+        return "none"
+    found["contradicted"], found["contradictions"] = outside[:100], len(outside)
+    return found
+
+
+def _is_tree(value: Json) -> bool:
+    """Whether it is a size and a root hash."""
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    return is_count(value[0]) and isinstance(value[1], str) and HEX32.fullmatch(value[1]) is not None
+
+
 def _weight(value: Json) -> int:
     """About how long a value is: of a text its UTF-16 units, so that a browser counts the same."""
     if isinstance(value, str):
@@ -3208,6 +3229,8 @@ class Reading:
         self.announced: Dict[str, Tuple[int, int, Json]] = {}  # by log: place in the registry logs, and what it says
         self.closed: Dict[str, str] = {}  # by origin: the successor's
         self.records: Dict[Tuple[int, str], Tuple[int, str]] = {}  # by registry log and origin: the largest tree
+        self.largest: Dict[str, int] = {}  # by origin: the size of the largest tree that was recorded at all
+        self.outside: Dict[str, List[Tuple[int, str]]] = {}  # by origin: trees that others hold and that contradict it
         self.asked: Dict[str, Json] = {}  # by id: the entries that the manifest's `asked` names
         self._wanted = {manifest["asked"]["entry"], manifest["asked"]["approval"]} - {None}
 
@@ -3224,8 +3247,10 @@ class Reading:
         if log.said["range"] is not None:
             log.saw(index, entry["at"], place)
         if index == 0:
-            names = ("origin", "about", "system", "registry", "predecessor")
-            log.opening = {"kind": entry["kind"], "body": brief_of(entry["body"], *names)}
+            body = brief_of(entry["body"], "origin", "about", "system", "registry")
+            if entry["body"].get("predecessor") is not None:
+                body["predecessor"] = predecessor_of(entry["body"]["predecessor"])
+            log.opening = {"kind": entry["kind"], "body": body}
         fit = self.contents.open(parts, entry["kind"], entry["body"]) if parts else set()
         if is_decision:
             if entry["body"]["system"] != log.said["system"]:
@@ -3281,12 +3306,23 @@ class Reading:
             log.report.add("entry-malformed", place, f"index {grouped(index)}: no tree")
             return
         about = self.by_origin[origin]
+        self.largest[origin] = max(size, self.largest.get(origin, 0))
         if size == about.size and root != about.root.hex():
             log.report.add(
                 "record-differs", place, says(f"root of {origin} at {grouped(size)}", about.root.hex(), root)
             )
         if size <= about.size and self.records.get((log.number, origin), (-1, ""))[0] < size:
             self.records[log.number, origin] = (size, root)
+
+    def _contradiction(self, log: Log, index: int, entry: Json, place: str) -> None:
+        body = entry["body"]
+        origin, tree = body.get("origin"), [body.get("tree_size"), body.get("root_hash")]
+        if log.is_system or not isinstance(origin, str) or origin not in self.by_origin:
+            return
+        if not _is_tree(tree):
+            log.report.add("entry-malformed", place, f"index {grouped(index)}: no tree")
+            return
+        self.outside.setdefault(origin, []).append((tree[0], tree[1]))
 
     def _asking(self, log: Log, index: int, entry: Json, place: str) -> None:
         if not log.is_system and entry["id"] in self._wanted:
@@ -3300,6 +3336,7 @@ class Reading:
         "log.announced": _announcement,
         "log.closed": _closure,
         "checkpoint.recorded": _record,
+        "checkpoint.contradicted": _contradiction,
         "export.requested": _asking,
         "export.approved": _asking,
     }
@@ -3437,6 +3474,7 @@ class Check:
         given = [key.public for key in options.keys if self._is_ours(key)]
         self.trust = Trust(given)
         self.compared: set[int] = set()  # logs whose heads the caller kept
+        self._outside: set[Tuple[str, int, str]] = set()  # trees that others hold, and of which all is said
 
     def _is_ours(self, key: Key) -> bool:
         found = LOG_NAME.fullmatch(key.name)
@@ -3530,6 +3568,7 @@ class Check:
             return
         span = stated.get("missing") if isinstance(stated, dict) else None
         fits = isinstance(span, list) and len(span) == 2 and all(is_count(each) for each in span) and span[0] <= span[1]
+        fits = fits and stated.get("tail", "unknown") == "unknown"
         if not fits or not is_count(stated.get("tree_size")) or not isinstance(stated.get("root_hash"), str):
             self.report.add("log-differs", log.place, "entry 0 states no predecessor")
             return
@@ -3549,11 +3588,39 @@ class Check:
         size, root = stated["tree_size"], stated["root_hash"]
         if before.size > size or (before.size == size and before.root.hex() != root):
             self.report.add("record-differs", log.place, says(f"tree of {before.origin}", size, before.size))
+        recorded = self.reading.largest.get(before.origin, 0)
+        if recorded > size:
+            self.report.add("record-differs", log.place, says(f"tree of {before.origin}", size, recorded))
         first, end = stated["missing"]
-        if log.said["range"] is not None and before.span[1] == before.size and (first < end or before.size < first):
+        # where nothing is missing, the log before this one goes as far as it was signed
+        first = first if first < end else max(size, end)
+        is_within = log.said["range"] is not None and before.span[1] == before.size and log.span[0] == 0
+        for tree in map(tuple, stated["contradicted"]):
+            is_tail = before.size < tree[0] <= size and (not is_within or tree == (size, root))
+            self._check_outside(log.place, before, tree, is_tail=is_tail)
+        if len(stated["contradicted"]) < stated["contradictions"]:
+            more = stated["contradictions"] - len(stated["contradicted"])
+            self.report.add("history-elsewhere", log.place, f"{before.origin}: {grouped(more)} more")
+        if is_within and "tail" in stated:
+            said = f"{before.origin}: from {grouped(before.size)} on, nobody knows how many"
+            self.report.add("entries-lost", log.place, said)
+        elif is_within and (first < end or before.size < first):
             # from where this bundle ends to where the successor begins
             lost = f"{before.origin}: {grouped(min(first, before.size))} to {grouped(max(end, first) - 1)}"
             self.report.add("entries-lost", log.place, lost)
+
+    def _check_outside(self, place: str, log: Log, tree: Tuple[int, str], *, is_tail: bool = False) -> None:
+        """A tree of a log that somebody outside holds is its beginning; said once. `is_tail`: of what is said to be lost."""
+        size, root = tree
+        if (log.origin, size, root) in self._outside:
+            return
+        self._outside.add((log.origin, size, root))
+        found = None if is_tail else log.root_at(size)
+        if found is not None and found.hex() != root:
+            said = says(f"root of {log.origin} at {grouped(size)}", found.hex(), root)
+            self.report.add("history-forked", place, said)
+        elif found is None and not is_tail:
+            self.report.add("history-elsewhere", place, f"{log.origin} at {grouped(size)}: root {root}")
 
     def check_question(self) -> None:
         """The logs and the ranges are those of the question."""
@@ -3778,7 +3845,10 @@ class Check:
         return False
 
     def check_records(self) -> None:
-        """What the registry logs recorded of a log is its beginning."""
+        """What the registry logs recorded of a log is its beginning, and so is what others hold of it."""
+        for origin, trees in sorted(self.reading.outside.items()):
+            for tree in trees:
+                self._check_outside(self.by_origin[origin].place, self.by_origin[origin], tree)
         for (_, origin), (size, root) in sorted(self.reading.records.items()):
             log = self.by_origin[origin]
             found = log.root_at(size)

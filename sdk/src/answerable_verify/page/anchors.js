@@ -57,8 +57,12 @@ export class Anchors extends Claims {
     }
   }
 
-  /** What the registry logs recorded of a log is its beginning. */
+  /** What the registry logs recorded of a log is its beginning, and so is what others hold of it. */
   async checkRecords() {
+    for (const origin of [...this.reading.outside.keys()].sort()) {
+      const log = this.byOrigin.get(origin);
+      for (const tree of this.reading.outside.get(origin)) await this.checkOutside(log.place, log, tree);
+    }
     for (const key of [...this.reading.records.keys()].sort()) {
       const { origin, size, root } = this.reading.records.get(key);
       const log = this.byOrigin.get(origin);

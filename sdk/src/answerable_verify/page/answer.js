@@ -238,6 +238,7 @@ function brief(claimed, derived) {
 export class Reading {
   constructor(manifest, logs, contents, answer) {
     Object.assign(this, { manifest, contents, answer, announced: new Map(), closed: new Map(), records: new Map(), asked: new Map() });
+    Object.assign(this, { largest: new Map(), outside: new Map() });
     this.logs = new Map(logs.map((log) => [log.name, log]));
     this.byOrigin = new Map(logs.map((log) => [log.origin, log]));
     this.wanted = [manifest.asked.entry, manifest.asked.approval];
@@ -260,7 +261,9 @@ export class Reading {
     }
     if (log.said.range !== null) log.saw(index, entry.at, place);
     if (index === 0) {
-      log.opening = { kind: entry.kind, body: briefOf(entry.body, "origin", "about", "system", "registry", "predecessor") };
+      const body = briefOf(entry.body, "origin", "about", "system", "registry");
+      if ((entry.body.predecessor ?? null) !== null) body.predecessor = predecessorOf(entry.body.predecessor);
+      log.opening = { kind: entry.kind, body };
     }
     const fit = parts.length ? this.contents.open(parts, entry.kind, entry.body) : NOTHING;
     if (entry.kind === "decision.recorded") {
@@ -282,6 +285,20 @@ function briefOf(body, ...names) {
   return found;
 }
 
+/** What an entry 0 says of the log before it: of the trees that others hold the first hundred, and how many they are. */
+function predecessorOf(stated) {
+  if (!isObject(stated)) return "none";
+  const found = briefOf(stated, "origin", "tree_size", "root_hash", "missing", "tail");
+  const outside = "contradicted" in stated ? stated.contradicted : [];
+  if (!Array.isArray(outside) || !outside.every(isTree)) return "none";
+  return Object.assign(found, { contradicted: outside.slice(0, 100), contradictions: outside.length });
+}
+
+/** Whether it is a size and a root hash. */
+function isTree(value) {
+  return Array.isArray(value) && value.length === 2 && isCount(value[0]) && isHex32(value[1]);
+}
+
 /** About how long a value is: of a text its UTF-16 units. */
 function weight(value) {
   if (typeof value === "string") return value.length;
@@ -298,6 +315,7 @@ const KEEP = {
   "log.announced": keepAnnouncement,
   "log.closed": keepClosure,
   "checkpoint.recorded": keepRecord,
+  "checkpoint.contradicted": keepContradiction,
   "export.requested": keepAsking,
   "export.approved": keepAsking,
 };
@@ -336,9 +354,17 @@ function keepRecord(reading, log, index, { body }, place) {
   }
   const about = reading.byOrigin.get(origin);
   const held = toHex(about.root);
+  reading.largest.set(origin, Math.max(size, reading.largest.get(origin) ?? 0));
   if (size === about.size && root !== held) log.report.add("record-differs", place, says(`root of ${origin} at ${grouped(size)}`, held, root));
   const key = `${String(log.number).padStart(8, "0")} ${origin}`;
   if (size <= about.size && (reading.records.get(key)?.size ?? -1) < size) reading.records.set(key, { number: log.number, origin, size, root });
+}
+
+function keepContradiction(reading, log, index, { body }, place) {
+  const { origin, tree_size: size, root_hash: root } = body;
+  if (log.isSystem || typeof origin !== "string" || !reading.byOrigin.has(origin)) return;
+  if (!isTree([size, root])) log.report.add("entry-malformed", place, `index ${grouped(index)}: no tree`);
+  else reading.outside.set(origin, [...(reading.outside.get(origin) ?? []), [size, root]]);
 }
 
 function keepAsking(reading, log, index, entry) {

@@ -17,7 +17,7 @@ const MANIFEST_PLACE = "manifest.json";
 class Check extends Anchors {
   static async begin(bundle, manifest, options) {
     const check = new Check();
-    Object.assign(check, { bundle, report: bundle.report, manifest, options, compared: new Set() });
+    Object.assign(check, { bundle, report: bundle.report, manifest, options, compared: new Set(), outside: new Set() });
     check.logs = manifest.logs.map((said, number) => new Log(bundle, said, number));
     check.systems = check.logs.filter((log) => log.isSystem);
     check.registries = check.logs.filter((log) => !log.isSystem);
@@ -191,7 +191,7 @@ export async function checkBundle(container, options, progress = async () => {})
     await check.readLogs();
     check.answer.settle(report);
     check.answer.compare(report, check.logs);
-    check.checkOpenings();
+    await check.checkOpenings();
     check.checkQuestion();
     check.checkAsked();
     check.checkWhole();

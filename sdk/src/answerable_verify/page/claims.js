@@ -7,7 +7,7 @@ const PLACE = "manifest.json";
 /** Steps that need nothing but what was read: `Check` has the members that they use. */
 export class Claims {
   /** Entry 0 of each log says that it is this log, and the registry log announces it. */
-  checkOpenings() {
+  async checkOpenings() {
     const registries = this.registries.map((log) => log.origin);
     for (const log of this.logs) {
       if (log.checkpoint === null || (log.size === 0 && log.isSystem)) continue;
@@ -22,7 +22,7 @@ export class Claims {
       if (log.isSystem && (body.system !== log.said.system || !isRegistry)) {
         this.report.add("log-differs", log.place, "entry 0 names another AI system or registry log");
       }
-      this.checkPredecessor(log, body.predecessor ?? null);
+      await this.checkPredecessor(log, body.predecessor ?? null);
     }
     for (const log of this.systems) {
       const told = this.reading.announced.get(log.name);
@@ -50,7 +50,7 @@ export class Claims {
     }
   }
 
-  checkPredecessor(log, stated) {
+  async checkPredecessor(log, stated) {
     const claimed = log.said.predecessor;
     if (stated === null) {
       if (claimed !== null) this.report.add("chain-broken", log.place, says("predecessor", claimed, null));
@@ -58,7 +58,8 @@ export class Claims {
     }
     const span = isObject(stated) ? stated.missing : null;
     const fits = Array.isArray(span) && span.length === 2 && span.every((each) => isCount(each)) && span[0] <= span[1];
-    if (!fits || !isCount(stated.tree_size) || typeof stated.root_hash !== "string") {
+    const isTail = fits && (!("tail" in stated) || stated.tail === "unknown");
+    if (!isTail || !isCount(stated.tree_size) || typeof stated.root_hash !== "string") {
       this.report.add("log-differs", log.place, "entry 0 states no predecessor");
       return;
     }
@@ -67,7 +68,7 @@ export class Claims {
       return;
     }
     const before = this.byOrigin.get(claimed);
-    if (before) this.checkSuccession(log, before, stated);
+    if (before) await this.checkSuccession(log, before, stated);
     else if (!log.isSystem || (log.said.range !== null && log.span[0] === 0)) this.lacksLog(log.place, shown(claimed));
   }
 
@@ -80,7 +81,7 @@ export class Claims {
     this.report.add(this.manifest.whole ? "log-missing" : "log-left-out", place, detail);
   }
 
-  checkSuccession(log, before, stated) {
+  async checkSuccession(log, before, stated) {
     if (before.number >= log.number || before.said.system !== log.said.system) {
       this.report.add("chain-broken", log.place, "its predecessor is another AI system's, or comes after it");
     }
@@ -88,11 +89,35 @@ export class Claims {
     if (before.size > size || (before.size === size && toHex(before.root) !== root)) {
       this.report.add("record-differs", log.place, says(`tree of ${before.origin}`, size, before.size));
     }
-    const [first, end] = stated.missing;
-    if (log.said.range !== null && before.span[1] === before.size && (first < end || before.size < first)) {
+    const recorded = this.reading.largest.get(before.origin) ?? 0;
+    if (recorded > size) this.report.add("record-differs", log.place, says(`tree of ${before.origin}`, size, recorded));
+    const [from, end] = stated.missing;
+    // where nothing is missing, the log before this one goes as far as it was signed
+    const first = from < end ? from : Math.max(size, end);
+    const isWithin = log.said.range !== null && before.span[1] === before.size && log.span[0] === 0;
+    for (const tree of stated.contradicted) {
+      const isTail = before.size < tree[0] && tree[0] <= size && (!isWithin || (tree[0] === size && tree[1] === root));
+      await this.checkOutside(log.place, before, tree, isTail);
+    }
+    const more = stated.contradictions - stated.contradicted.length;
+    if (more) this.report.add("history-elsewhere", log.place, `${before.origin}: ${grouped(more)} more`);
+    if (isWithin && "tail" in stated) {
+      this.report.add("entries-lost", log.place, `${before.origin}: from ${grouped(before.size)} on, nobody knows how many`);
+    } else if (isWithin && (first < end || before.size < first)) {
       const lost = `${before.origin}: ${grouped(Math.min(first, before.size))} to ${grouped(Math.max(end, first) - 1)}`;
       this.report.add("entries-lost", log.place, lost);
     }
+  }
+
+  /** A tree of a log that somebody outside holds is its beginning; said once. `isTail`: of what is said to be lost. */
+  async checkOutside(place, log, [size, root], isTail = false) {
+    const key = `${log.origin} ${size} ${root}`;
+    if (this.outside.has(key)) return;
+    this.outside.add(key);
+    if (isTail) return;
+    const found = await log.rootAt(size);
+    if (found === null) this.report.add("history-elsewhere", place, `${log.origin} at ${grouped(size)}: root ${root}`);
+    else if (toHex(found) !== root) this.report.add("history-forked", place, says(`root of ${log.origin} at ${grouped(size)}`, toHex(found), root));
   }
 
   /** The logs and the ranges are those of the question. */

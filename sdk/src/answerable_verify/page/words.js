@@ -193,6 +193,14 @@ export const FINDINGS = {
     "tampering",
     "The registry log recorded another tree of this log: two histories of it were signed."
   ],
+  "history-forked": [
+    "tampering",
+    "Two histories of a log were signed: somebody outside holds a tree of it that is no beginning of this one, as is sealed here."
+  ],
+  "history-elsewhere": [
+    "incomplete",
+    "Somebody outside holds a signed tree of a log, as is sealed here, that cannot be compared with this one."
+  ],
   "entries-lost": [
     "incomplete",
     "Entries were lost, as the log's successor states, or stand where this bundle does not reach."
