@@ -40,6 +40,8 @@ class Wishes:
     """The trees that the bundle is proven against, where they are not the newest."""
     signers: dict[str, list[Signer]] = field(default_factory=dict)
     """Who signs a log's checkpoint, by origin, where it is not who signs now."""
+    proves_records: bool = True
+    """Whether the tiles hold the roots of the trees that the registry log recorded."""
     registry: frozenset[int] = frozenset()
     """Entries of the registry log that are disclosed beside those that must be."""
     file_bytes: int = 64 << 20
@@ -245,7 +247,8 @@ def _log(
         files[f"{place}/timestamps/{number:06d}.tsr"] = token
     first, end = ranges.get(log.origin) or (0, 0)
     heads = [size for size in wishes.heads if size <= len(held) and log.system] + ([before] if before else [])
-    heads += [size for size in _told_of(log, entries, disclosed) if size <= len(held)]
+    kinds = ("checkpoint.contradicted", "checkpoint.recorded")[: 1 + wishes.proves_records]
+    heads += [size for size in _told_of(log, entries, disclosed, kinds) if size <= len(held)]
     for path, data in merkle.tiles(leaves, [*range(first, end), *shown], heads).items():
         files[f"{place}/{path}"] = data
     files[f"{place}/disclosed"] = runs(shown)
@@ -257,14 +260,16 @@ def _log(
     }  # fmt: skip
 
 
-def _told_of(log: Log, entries: dict[str, list[Sealed]], disclosed: dict[str, list[int]]) -> list[int]:
-    """Sizes of trees of a log that others hold, as is sealed in what is disclosed."""
+def _told_of(
+    log: Log, entries: dict[str, list[Sealed]], disclosed: dict[str, list[int]], kinds: Sequence[str]
+) -> list[int]:
+    """Sizes of trees of a log that were recorded, or that others hold, as is sealed in what is disclosed."""
     found = []
     for origin, indexes in disclosed.items():
         for index in indexes:
             said = entries[origin][index].json
             body, stated = said["body"], said["body"].get("predecessor") if index == 0 else None
-            if said["kind"] == "checkpoint.contradicted" and body["origin"] == log.origin:
+            if said["kind"] in kinds and body["origin"] == log.origin:
                 found.append(body["tree_size"])
             elif isinstance(stated, dict) and stated["origin"] == log.origin:
                 trees = stated.get("contradicted", [])

@@ -84,3 +84,24 @@ def a_contradiction_without_a_tree() -> Made:
     body: Json = {"log": log.name, "origin": log.origin, "tree_size": "9", "root_hash": FORKED}
     world.say(world.registry, "checkpoint.contradicted", body, about=world.uuid())
     return made(build(world, whole_range(log)))
+
+
+def rewritten(name: str, *codes: str, exit_code: int, wishes: Wishes | None = None) -> None:
+    """A row about a log that was rewritten behind what the registry log recorded of it; the range lies far behind."""
+
+    def make() -> Made:
+        world, log = small(count=300)
+        world.record_checkpoint(log)
+        log.entries[5].data = log.entries[5].data.replace(b"approved", b"declined")
+        grown(world, log, 300)
+        return made(build(world, whole_range(log) | {"since": log.entries[520].json["at"]}, wishes))
+
+    make.__name__ = name
+    forgery(*codes, exit_code=exit_code)(make)
+
+
+rewritten("a_log_rewritten_behind_its_record", "record-differs", exit_code=1)
+rewritten(
+    "a_log_rewritten_and_its_record_not_compared", "record-not-comparable", exit_code=3,
+    wishes=Wishes(proves_records=False),
+)  # fmt: skip

@@ -163,6 +163,7 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "log-left-out": ("incomplete", "A log is not there that the answer needs; the bundle says that it is not whole."),
     "chain-broken": ("tampering", "The logs are not one chain, each naming the one before it."),
     "record-differs": ("tampering", "The registry log recorded another tree of this log: two histories of it were signed."),
+    "record-not-comparable": ("incomplete", "The registry log recorded a tree of this log that cannot be compared with the one that is here."),
     "history-forked": ("tampering", "Two histories of a log were signed: somebody outside holds a tree of it that is no beginning of this one, as is sealed here."),
     "history-elsewhere": ("incomplete", "Somebody outside holds a signed tree of a log, as is sealed here, that cannot be compared with this one."),
     "entries-lost": ("incomplete", "Entries were lost, as the log's successor states, or stand where this bundle does not reach."),
@@ -3849,10 +3850,15 @@ class Check:
         for origin, trees in sorted(self.reading.outside.items()):
             for tree in trees:
                 self._check_outside(self.by_origin[origin].place, self.by_origin[origin], tree)
+        newest: Dict[str, int] = {}
+        for (_, origin), (size, _) in self.reading.records.items():
+            newest[origin] = max(size, newest.get(origin, 0))
         for (_, origin), (size, root) in sorted(self.reading.records.items()):
             log = self.by_origin[origin]
             found = log.root_at(size)
-            if found is not None and found.hex() != root and size != log.size:
+            if found is None and size == newest[origin]:
+                self.report.add("record-not-comparable", log.place, f"{origin} at {grouped(size)}")
+            elif found is not None and found.hex() != root and size != log.size:
                 said = says(f"root of {origin} at {grouped(size)}", found.hex(), root)
                 self.report.add("record-differs", log.place, said)
             elif found is not None and found.hex() == root:

@@ -193,6 +193,10 @@ export const FINDINGS = {
     "tampering",
     "The registry log recorded another tree of this log: two histories of it were signed."
   ],
+  "record-not-comparable": [
+    "incomplete",
+    "The registry log recorded a tree of this log that cannot be compared with the one that is here."
+  ],
   "history-forked": [
     "tampering",
     "Two histories of a log were signed: somebody outside holds a tree of it that is no beginning of this one, as is sealed here."
