@@ -27,6 +27,8 @@ class Wishes:
 
     discloses: Callable[[Log, int, Sealed], bool] = lambda log, index, entry: True
     shows: Callable[[Sealed, str], bool] = lambda entry, part: True
+    parts: tuple[str, ...] = ALL_PARTS
+    """Those that are asked for. Where there are any, somebody approves."""
     decisions: frozenset[str] = frozenset()
     """Of a question without a range."""
     before: dict[str, int] = field(default_factory=dict)
@@ -121,12 +123,14 @@ def chain_of(world: World, system: str) -> list[Log]:
 
 
 def build(
-    world: World, question: Json, wishes: Wishes | None = None, *, approved: bool = False, asked: Json | None = None
-) -> Bundle:
+    world: World, question: Json, wishes: Wishes | None = None, *, approved: bool = False, asked: Json | None = None,
+    export: str = "",
+) -> Bundle:  # fmt: skip
     """An honest bundle that answers a question, of the world as it is now."""
     wishes = wishes or Wishes()
-    export = world.uuid()
-    asked = asked or world.ask(export, question, approved=approved)
+    export = export or world.uuid()
+    approved = approved or bool(wishes.parts)
+    asked = asked or world.ask(export, question, approved=approved, parts=wishes.parts)
     is_range = question["kind"] == "range"
     everything = [log for log in world.logs.values() if log.system]
     systems = chain_of(world, question["system"]) if is_range else everything

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable_verify import verify
-from tests.bundles.building import Bundle, Wishes, build
+from tests.bundles.building import ALL_PARTS, Bundle, Wishes, build
 from tests.bundles.cases import Made, as_request, check, made, small, whole_range
 from tests.bundles.javascript import JavaScript, with_node
 from tests.bundles.merkle import root
@@ -74,7 +74,11 @@ def _asked(chance: Random, world: World, log: Log, decisions: list[str]) -> tupl
     hidden = {name for name in ("input", "output", "refs", "state") if chance.random() < withheld}
     if "state" in hidden:
         hidden.add("particulars")  # what opens them is in the state
-    wishes = Wishes(shows=lambda entry, part: part not in hidden, file_bytes=chance.choice([2_000, 50_000, 64 << 20]))
+    asks = chance.random() < 0.8
+    parts = tuple(name for name in ALL_PARTS if asks and name not in hidden)
+    wishes = Wishes(
+        shows=lambda entry, part: part in parts, parts=parts, file_bytes=chance.choice([2_000, 50_000, 64 << 20])
+    )
     kind = chance.choice(["range", "range", "range", "case", "decision", "subject"])
     if kind == "range" or not decisions:
         times = sorted(entry.json["at"] for each in world.logs.values() for entry in each.entries)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -219,16 +220,19 @@ class World:
         actor = {"type": "person", "id": self.person}
         self.say(log, "decision.overridden", body, about=self.uuid(), actor=actor, parts=parts)
 
-    def ask(self, export: str, question: Json, *, approved: bool = False) -> Json:
-        """Ask for an export. Out: the manifest's `asked`."""
-        said = {name: value for name, value in question.items() if value is not None}
+    def ask(
+        self, export: str, question: Json, *, approved: bool = False, parts: Sequence[str] = (),
+        sealed: Json | None = None,
+    ) -> Json:  # fmt: skip
+        """Ask for an export with these contents; the approval says `sealed` otherwise. Out: the manifest's `asked`."""
+        said = {"question": question, "form": "bundle", "parts": list(parts)}
         at = timestamp(self.now)
         person = {"type": "person", "id": self.person}
-        entry = self.say(self.registry, "export.requested", {"question": said}, about=export, actor=person)
+        entry = self.say(self.registry, "export.requested", said, about=export, actor=person)
         asked: Json = {"by": self.person, "at": at, "entry": entry, "approved_by": None, "approval": None}
         if approved:
             actor = {"type": "person", "id": self.approver}
-            approval = self.say(self.registry, "export.approved", {}, about=export, actor=actor)
+            approval = self.say(self.registry, "export.approved", said | (sealed or {}), about=export, actor=actor)
             asked |= {"approved_by": self.approver, "approval": approval}
         return asked
 

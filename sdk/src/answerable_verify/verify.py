@@ -2904,6 +2904,7 @@ class Contents:
         self.bundle, self.report = bundle, bundle.report
         self._numbers = {log.name: log.number for log in logs}
         self.disclosed = self._wrong = 0
+        self.names: set[str] = set()  # of the parts that are disclosed
         self._parts = self._read()
         self._next = next(self._parts, None)
 
@@ -2989,6 +2990,7 @@ class Contents:
                 fit.add(part.name)
                 state = part.data if part.name == "state" else state
         self.disclosed += len(fit)
+        self.names |= fit
         self.bundle.clock.enter(outer)
         return fit
 
@@ -3327,7 +3329,7 @@ class Reading:
 
     def _asking(self, log: Log, index: int, entry: Json, place: str) -> None:
         if not log.is_system and entry["id"] in self._wanted:
-            self.asked[entry["id"]] = entry
+            self.asked[entry["id"]] = {**entry, "place": (log.number, index)}
 
     _KEEP: ClassVar[Dict[str, Callable[[Reading, Log, int, Json, str], None]]] = {
         "erasure.performed": _about,
@@ -3674,18 +3676,42 @@ class Check:
         asked, place = self.manifest["asked"], "manifest.json"
         self._check_asking("asked", asked["entry"], "export.requested", asked["by"])
         entry = self.reading.asked.get(asked["entry"])
+        parts: List[str] = []
         if entry is not None:
             if moment(asked["at"]) != entry["at"]:
                 self.report.add("asked-differs", place, says("at", asked["at"], entry["at"]))
-            body, question = entry["body"], self.manifest["question"]
-            said = body.get("question")
-            whole = isinstance(said, dict)  # else its members may stand in the body, where `kind` is something else
-            for name in sorted(question):
-                sealed = said.get(name) if whole else body.get(name, question[name])
-                if (whole or name != "kind") and not _same(sealed, question[name]):
-                    self.report.add("asked-differs", place, says(f"question.{name}", question[name], sealed))
-        if asked["approval"] is not None:
-            self._check_asking("approval", asked["approval"], "export.approved", asked["approved_by"])
+            parts = self._check_wish("", entry["body"])
+            for name in sorted(self.contents.names - set(parts)):
+                self.report.add("asked-differs", place, f"{name} was not asked for, and is disclosed")
+        if asked["approval"] is None:
+            if self.contents.disclosed:
+                self.report.add("asked-differs", place, "contents are disclosed, and nobody approved it")
+            return
+        self._check_asking("approval", asked["approval"], "export.approved", asked["approved_by"])
+        approval = self.reading.asked.get(asked["approval"])
+        if asked["approved_by"] == asked["by"]:
+            self.report.add("asked-differs", place, "approval: by whoever asked")
+        if approval is not None and entry is not None:
+            if self._check_wish("approval: ", approval["body"]) != parts:
+                self.report.add("asked-differs", place, "approval: of other contents")
+            if approval["place"] < entry["place"]:
+                self.report.add("asked-differs", place, "approval: from before it was asked for")
+
+    def _check_wish(self, name: str, body: Json) -> List[str]:
+        """What was asked for, or approved, is the manifest's question as a bundle. Out: the contents that it names."""
+        place, question = "manifest.json", self.manifest["question"]
+        said, parts = body.get("question"), body.get("parts")
+        if not isinstance(said, dict):
+            self.report.add("asked-differs", place, f"{name}no question was sealed")
+        for each in sorted(question) if isinstance(said, dict) else ():
+            if not _same(said.get(each), question[each]):
+                self.report.add("asked-differs", place, name + says(f"question.{each}", question[each], said.get(each)))
+        if body.get("form") != "bundle":
+            self.report.add("asked-differs", place, name + says("form", "bundle", body.get("form")))
+        if not isinstance(parts, list) or not all(isinstance(each, str) for each in parts):
+            self.report.add("asked-differs", place, f"{name}no list of contents was sealed")
+            return []
+        return parts
 
     def _check_asking(self, name: str, identifier: str, kind: str, person: str) -> None:
         entry = self.reading.asked.get(identifier)

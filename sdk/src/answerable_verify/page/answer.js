@@ -368,6 +368,6 @@ function keepContradiction(reading, log, index, { body }, place) {
 }
 
 function keepAsking(reading, log, index, entry) {
-  if (!log.isSystem && reading.wanted.includes(entry.id)) reading.asked.set(entry.id, entry);
+  if (!log.isSystem && reading.wanted.includes(entry.id)) reading.asked.set(entry.id, { ...entry, place: [log.number, index] });
 }
 

@@ -163,20 +163,44 @@ export class Claims {
 
   /** Who asked, when and for what is what the registry log holds. */
   checkAsked() {
-    const { asked, question } = this.manifest;
+    const { asked } = this.manifest;
+    const differs = (detail) => this.report.add("asked-differs", PLACE, detail);
     this.checkAsking("asked", asked.entry, "export.requested", asked.by);
     const entry = this.reading.asked.get(asked.entry);
+    let parts = [];
     if (entry) {
-      if (moment(asked.at) !== entry.at) this.report.add("asked-differs", PLACE, says("at", asked.at, entry.at));
-      const isWhole = isObject(entry.body.question); // else its members may stand in the body, where `kind` is something else
-      for (const name of Object.keys(question).sort()) {
-        const sealed = isWhole ? (entry.body.question[name] ?? null) : name in entry.body ? entry.body[name] : question[name];
-        if ((isWhole || name !== "kind") && !isSame(sealed, question[name])) {
-          this.report.add("asked-differs", PLACE, says(`question.${name}`, question[name], sealed));
-        }
-      }
+      if (moment(asked.at) !== entry.at) differs(says("at", asked.at, entry.at));
+      parts = this.checkWish("", entry.body);
+      for (const name of [...this.contents.names].sort()) if (!parts.includes(name)) differs(`${name} was not asked for, and is disclosed`);
     }
-    if (asked.approval !== null) this.checkAsking("approval", asked.approval, "export.approved", asked.approved_by);
+    if (asked.approval === null) {
+      if (this.contents.disclosed) differs("contents are disclosed, and nobody approved it");
+      return;
+    }
+    this.checkAsking("approval", asked.approval, "export.approved", asked.approved_by);
+    const approval = this.reading.asked.get(asked.approval);
+    if (asked.approved_by === asked.by) differs("approval: by whoever asked");
+    if (approval && entry) {
+      const agreed = this.checkWish("approval: ", approval.body);
+      if (agreed.length !== parts.length || agreed.some((each, at) => each !== parts[at])) differs("approval: of other contents");
+      const [one, other] = [approval.place, entry.place];
+      if (one[0] < other[0] || (one[0] === other[0] && one[1] < other[1])) differs("approval: from before it was asked for");
+    }
+  }
+
+  /** What was asked for, or approved, is the manifest's question as a bundle. Out: the contents that it names. */
+  checkWish(name, body) {
+    const { question } = this.manifest;
+    const { question: said, parts } = body;
+    const differs = (detail) => this.report.add("asked-differs", PLACE, name + detail);
+    if (!isObject(said)) differs("no question was sealed");
+    for (const each of isObject(said) ? Object.keys(question).sort() : []) {
+      if (!isSame(said[each] ?? null, question[each])) differs(says(`question.${each}`, question[each], said[each] ?? null));
+    }
+    if (body.form !== "bundle") differs(says("form", "bundle", body.form ?? null));
+    if (Array.isArray(parts) && parts.every((each) => typeof each === "string")) return parts;
+    differs("no list of contents was sealed");
+    return [];
   }
 
   checkAsking(name, identifier, kind, person) {
