@@ -28,6 +28,7 @@ from evidence.exports.anchors import (
     is_seen,
     reach_of,
 )
+from evidence.exports.as_asked import sizes_as_asked
 from evidence.exports.erasing import restricts
 from evidence.exports.members import Members
 from evidence.exports.models import Export
@@ -117,6 +118,7 @@ class _Planner:
         if self.is_unseen:
             raise Unwitnessed()
         self._note_head(planned)
+        planned = _proving_as_asked(planned, asked)
         withheld = sum(self._withheld(log) for log in planned)
         plan = Plan(
             made_at=timezone.now(),
@@ -355,6 +357,14 @@ def _noted_outside(planned: list[PlannedLog]) -> list[uuid.UUID]:
             if each.log_id == log.id and 0 < each.tree_size <= log.tree_size:
                 planned[at] = _proving(planned[at], each.tree_size)
     return [each.pk for each in found]
+
+
+def _proving_as_asked(planned: list[PlannedLog], asked: Entry) -> list[PlannedLog]:
+    """The tiles are to suffice for what the entry of asking says of the logs."""
+    sizes = sizes_as_asked(asked)
+    return [
+        _proving(log, sizes[log.origin]) if 0 < sizes.get(log.origin, 0) <= log.tree_size else log for log in planned
+    ]
 
 
 def _proving(log: PlannedLog, size: int) -> PlannedLog:
