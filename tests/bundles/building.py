@@ -118,10 +118,6 @@ class Bundle:
         return Bundle(self.world, manifest, dict(self.files), list(self.note_signers))
 
 
-def chain_of(world: World, system: str) -> list[Log]:
-    return [log for log in world.logs.values() if log.system == system]
-
-
 def build(
     world: World, question: Json, wishes: Wishes | None = None, *, approved: bool = False, asked: Json | None = None,
     export: str = "",
@@ -130,10 +126,10 @@ def build(
     wishes = wishes or Wishes()
     export = export or world.uuid()
     approved = approved or bool(wishes.parts)
-    asked = asked or world.ask(export, question, approved=approved, parts=wishes.parts)
+    asked = asked or world.ask(export, question, approved=approved, parts=wishes.parts, sizes=wishes.sizes)
     is_range = question["kind"] == "range"
     everything = [log for log in world.logs.values() if log.system]
-    systems = chain_of(world, question["system"]) if is_range else everything
+    systems = world.chain_of(question["system"]) if is_range else everything
     if not is_range:
         systems = [log for log in systems if any(entry.json["id"] in wishes.decisions for entry in log.entries)]
     registries = [log for log in world.logs.values() if log.system is None]
@@ -273,6 +269,8 @@ def _told_of(
         for index in indexes:
             said = entries[origin][index].json
             body, stated = said["body"], said["body"].get("predecessor") if index == 0 else None
+            if said["kind"] == "export.requested" and isinstance(body.get("logs"), list):
+                found += [each[1] for each in body["logs"] if each[0] == log.origin]
             if said["kind"] in kinds and body["origin"] == log.origin:
                 found.append(body["tree_size"])
             elif isinstance(stated, dict) and stated["origin"] == log.origin:

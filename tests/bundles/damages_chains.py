@@ -1,9 +1,11 @@
 """What a successor, or the registry log, says against the log that stands in the bundle."""
 
-from tests.bundles.building import Wishes, build
+import json
+
+from tests.bundles.building import ALL_PARTS, Wishes, build
 from tests.bundles.cases import Made, forgery, made, small, whole_range
 from tests.bundles.merkle import root
-from tests.bundles.world import Json, Log, World
+from tests.bundles.world import Json, Log, World, timestamp
 
 FORKED = "ab" * 32
 
@@ -105,3 +107,107 @@ rewritten(
     "a_log_rewritten_and_its_record_not_compared", "record-not-comparable", exit_code=3,
     wishes=Wishes(proves_records=False),
 )  # fmt: skip
+
+
+def asked_and_grown(name: str, *codes: str, exit_code: int = 1, left_out: tuple[str, ...] = ()) -> None:
+    """A row about a bundle under an older checkpoint than there was when it was asked for."""
+
+    def make() -> Made:
+        world, log = small(count=12)
+        export = world.uuid()
+        asked = world.ask(export, whole_range(log), approved=True, parts=ALL_PARTS)
+        wishes = Wishes(sizes={log.origin: 9}, left_out=left_out)
+        return made(build(world, whole_range(log), wishes, asked=asked, export=export))
+
+    make.__name__ = name
+    forgery(*codes, exit_code=exit_code)(make)
+
+
+asked_and_grown("an_older_tree_than_when_it_was_asked_for", "range-wrong")
+asked_and_grown("an_older_tree_than_when_it_was_asked_for_and_said", "not-whole", exit_code=3, left_out=("its end",))
+
+
+@forgery("record-differs")
+def a_log_rewritten_since_it_was_asked_for() -> Made:
+    world, log = small(count=12)
+    export = world.uuid()
+    asked = world.ask(export, whole_range(log), approved=True, parts=ALL_PARTS)
+    log.entries[5].data = log.entries[5].data.replace(b"approved", b"declined")
+    grown(world, log)
+    return made(build(world, whole_range(log), asked=asked, export=export))
+
+
+@forgery("range-wrong")
+def an_end_behind_the_asking() -> Made:
+    world, log = small(count=12)
+    return made(build(world, whole_range(log) | {"until": timestamp(world.now + 100)}))
+
+
+@forgery("range-wrong")
+def a_larger_tree_was_recorded_before_it_was_asked_for() -> Made:
+    world, log = small(count=12)
+    world.record_checkpoint(log)
+    record = len(world.registry.entries) - 1
+    world.now += 100
+    wishes = Wishes(sizes={log.origin: 9}, registry=frozenset([record]))
+    return made(build(world, whole_range(log), wishes))
+
+
+@forgery("asked-differs")
+def no_logs_sealed_when_it_was_asked_for() -> Made:
+    world, log = small()
+    export = world.uuid()
+    asked = world.ask(export, whole_range(log), approved=True, parts=ALL_PARTS)
+    entry = next(each for each in world.registry.entries if each.json["kind"] == "export.requested")
+    entry.data = entry.data.replace(b'"logs":', b'"lags":')
+    return made(build(world, whole_range(log), asked=asked, export=export))
+
+
+def beside(name: str, *codes: str, is_told: bool) -> None:
+    """A row about a second log of the same AI system that the bundle leaves out."""
+
+    def make() -> Made:
+        world, log = small()
+        second = world.open_system(log.system)
+        grown(world, second)
+        export = world.uuid()
+        asked = world.ask(export, whole_range(log), approved=True, parts=ALL_PARTS)
+        announced = [
+            at for at, each in enumerate(world.registry.entries) if each.json["body"].get("log") == second.name
+        ]
+        if is_told:
+            entry = next(each for each in world.registry.entries if each.json["kind"] == "export.requested")
+            said = entry.json
+            said["body"]["logs"] = said["body"]["logs"][:1]
+            entry.data = json.dumps(said, separators=(",", ":")).encode()
+        del world.logs[second.origin]
+        wishes = Wishes(registry=frozenset(announced if is_told else ()))
+        return made(build(world, whole_range(log), wishes, asked=asked, export=export))
+
+    make.__name__ = name
+    forgery(*codes)(make)
+
+
+beside("a_second_log_that_was_there_when_it_was_asked_for", "log-missing", is_told=False)
+beside("a_second_log_that_is_announced", "log-missing", is_told=True)
+
+
+@forgery("record-differs")
+def a_log_closed_twice_differently() -> Made:
+    world, log = small()
+    other = world.open_system()
+    world.decide(world.close(log))
+    closed = {"log": log.name, "origin": log.origin, "successor": other.origin}
+    world.say(world.registry, "log.closed", closed, about=log.name)
+    return made(build(world, whole_range(log)))
+
+
+@forgery("chain-broken")
+def a_closure_that_names_another_log() -> Made:
+    world, log = small()
+    successor = world.close(log)
+    world.decide(successor)
+    for entry in world.registry.entries:
+        if entry.json["kind"] == "log.closed":
+            entry.data = entry.data.replace(successor.origin.encode(), world.registry.origin.encode())
+    return made(build(world, whole_range(log)))

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable_verify import verify
+from answerable_verify.verify import microseconds
 from tests.bundles.building import ALL_PARTS, Bundle, Wishes, build
 from tests.bundles.cases import Made, as_request, check, made, small, whole_range
 from tests.bundles.javascript import JavaScript, with_node
@@ -66,6 +67,8 @@ def honest(seed: int) -> tuple[Bundle, list[str]]:
             world.close(world.registry)
         elif happens == 3 and log.entries:
             decisions += grow(world, world.open_system(), chance, 5)
+    # whoever asks does so after what is asked for: the clock may have been set back
+    world.now = max(microseconds(entry.json["at"]) for each in world.logs.values() for entry in each.entries) / 1e6 + 1
     return build(world, *_asked(chance, world, log, decisions), approved=chance.random() < 0.5), vkeys
 
 

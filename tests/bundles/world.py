@@ -222,10 +222,12 @@ class World:
 
     def ask(
         self, export: str, question: Json, *, approved: bool = False, parts: Sequence[str] = (),
-        sealed: Json | None = None,
+        sealed: Json | None = None, sizes: dict[str, int] | None = None,
     ) -> Json:  # fmt: skip
         """Ask for an export with these contents; the approval says `sealed` otherwise. Out: the manifest's `asked`."""
         said = {"question": question, "form": "bundle", "parts": list(parts)}
+        if question["kind"] == "range":
+            said["logs"] = [self._tree(log, (sizes or {}).get(log.origin)) for log in self.chain_of(question["system"])]
         at = timestamp(self.now)
         person = {"type": "person", "id": self.person}
         entry = self.say(self.registry, "export.requested", said, about=export, actor=person)
@@ -235,6 +237,13 @@ class World:
             approval = self.say(self.registry, "export.approved", said | (sealed or {}), about=export, actor=actor)
             asked |= {"approved_by": self.approver, "approval": approval}
         return asked
+
+    def chain_of(self, system: str) -> list[Log]:
+        return [log for log in self.logs.values() if log.system == system]
+
+    def _tree(self, log: Log, size: int | None) -> list[Any]:
+        leaves = log.leaves[:size]
+        return [log.origin, len(leaves), merkle.root(leaves).hex()]
 
     # --- what is signed -----------------------------------------------------------------------------------------------
     def checkpoint(self, log: Log, size: int | None = None, signers: list[Signer] | None = None) -> str:

@@ -246,6 +246,7 @@ WORDS: Dict[str, str] = {
     "n_case": "That these are the decisions of the case: the registry log holds how many were attached, and a digest.",
     "n_subject": "That these decisions are about the person who was asked for, where the refs parts are not disclosed.",
     "n_later": "That no later log of the AI system exists: ask for the registry log's newest state.",
+    "n_tail": "{log}: that nothing was added behind the tree that is here before the bundle was made. It holds what the log held when the bundle was asked for.",
     "n_unseen": "Anything against somebody who holds database, signing key and head store, for what nobody outside has seen: no witness or time-stamp that you trust has seen this.",
     "n_keys": "Who made the bundle. Without a key from elsewhere anybody could have.",
     "n_withheld": "What withheld entries and contents say. Withheld contents: {count}.",
@@ -3212,6 +3213,11 @@ def _is_tree(value: Json) -> bool:
     return is_count(value[0]) and isinstance(value[1], str) and HEX32.fullmatch(value[1]) is not None
 
 
+def _is_named_tree(value: Json) -> bool:
+    """Whether it is the origin of a log, with a size and a root hash."""
+    return isinstance(value, list) and len(value) == 3 and isinstance(value[0], str) and _is_tree(value[1:])
+
+
 def _weight(value: Json) -> int:
     """About how long a value is: of a text its UTF-16 units, so that a browser counts the same."""
     if isinstance(value, str):
@@ -3232,6 +3238,8 @@ class Reading:
         self.announced: Dict[str, Tuple[int, int, Json]] = {}  # by log: place in the registry logs, and what it says
         self.closed: Dict[str, str] = {}  # by origin: the successor's
         self.records: Dict[Tuple[int, str], Tuple[int, str]] = {}  # by registry log and origin: the largest tree
+        self.larger: Dict[str, Tuple[str, int]] = {}  # by origin: when a larger tree than this one was first recorded
+        self.besides: List[str] = []  # logs of the AI system that are announced, and are not in the manifest
         self.largest: Dict[str, int] = {}  # by origin: the size of the largest tree that was recorded at all
         self.outside: Dict[str, List[Tuple[int, str]]] = {}  # by origin: trees that others hold and that contradict it
         self.asked: Dict[str, Json] = {}  # by id: the entries that the manifest's `asked` names
@@ -3288,8 +3296,13 @@ class Reading:
 
     def _announcement(self, log: Log, index: int, entry: Json, place: str) -> None:
         body = entry["body"]
-        name = body.get("log")
-        if log.is_system or not isinstance(name, str) or name not in self.logs:
+        name, system = body.get("log"), body.get("system")
+        if log.is_system or not isinstance(name, str):
+            return
+        if name not in self.logs:
+            is_asked = is_uuid(system) and system == self.manifest["question"].get("system")
+            if is_asked and len(self.besides) < LIMITS["events"]:
+                self.besides.append(shown(body.get("origin")))
             return
         known = self.announced.setdefault(name, (log.number, index, brief_of(body, "system", "origin")))
         if any(_text(known[2].get(each)) != _text(body.get(each)) for each in ("system", "origin")):
@@ -3297,8 +3310,10 @@ class Reading:
 
     def _closure(self, log: Log, index: int, entry: Json, place: str) -> None:
         origin, successor = entry["body"].get("origin"), entry["body"].get("successor")
-        if not log.is_system and isinstance(successor, str) and isinstance(origin, str) and origin in self.by_origin:
-            self.closed.setdefault(origin, successor)
+        if log.is_system or not isinstance(successor, str) or not isinstance(origin, str):
+            return
+        if origin in self.by_origin and self.closed.setdefault(origin, successor) != successor:
+            log.report.add("record-differs", place, f"{origin} was closed twice, differently")
 
     def _record(self, log: Log, index: int, entry: Json, place: str) -> None:
         body = entry["body"]
@@ -3310,6 +3325,8 @@ class Reading:
             return
         about = self.by_origin[origin]
         self.largest[origin] = max(size, self.largest.get(origin, 0))
+        if size > about.size:
+            self.larger[origin] = min((entry["at"], size), self.larger.get(origin, (entry["at"], size)))
         if size == about.size and root != about.root.hex():
             log.report.add(
                 "record-differs", place, says(f"root of {origin} at {grouped(size)}", about.root.hex(), root)
@@ -3325,7 +3342,11 @@ class Reading:
         if not _is_tree(tree):
             log.report.add("entry-malformed", place, f"index {grouped(index)}: no tree")
             return
-        self.outside.setdefault(origin, []).append((tree[0], tree[1]))
+        trees = self.outside.setdefault(origin, [])
+        if len(trees) < LIMITS["events"]:
+            trees.append((tree[0], tree[1]))
+        else:
+            log.report.add("history-elsewhere", place, origin)
 
     def _asking(self, log: Log, index: int, entry: Json, place: str) -> None:
         if not log.is_system and entry["id"] in self._wanted:
@@ -3644,10 +3665,16 @@ class Check:
                     says("predecessor", log.said["predecessor"], self.systems[number - 1].origin),
                 )
             successor = self.reading.closed.get(log.origin)
-            if successor is not None and log.span[1] == log.size and successor not in self.by_origin:
+            if successor is not None and successor in self.by_origin:
+                after = self.by_origin[successor]
+                if not after.is_system or after.said["predecessor"] != log.origin:
+                    self.report.add("chain-broken", log.place, f"it was succeeded by {shown(successor)}")
+            elif successor is not None and log.span[1] == log.size:
                 self._lacks_log(log.place, f"it was succeeded by {shown(successor)}")
             if log.checkpoint is not None:
                 self._check_range(log)
+        for origin in self.reading.besides:
+            self._lacks_log("manifest.json", f"{origin} is announced as a log of the AI system")
 
     def _check_range(self, log: Log) -> None:
         since, until = self.answer.since, self.answer.until
@@ -3668,8 +3695,26 @@ class Check:
                 self.report.add("fence-missing", place, f"index {grouped(end)}")
             elif times[end] < until:
                 self.report.add("range-wrong", place, f"index {grouped(end)} was received before {until}")
+        self._check_end(log)
         if until is not None and end and times.get(end - 1, "") >= until:
             self.report.add("range-wrong", place, f"index {grouped(end - 1)} was received since {until}")
+
+    def _check_end(self, log: Log) -> None:
+        """A range that ends with its tree: no larger one was recorded before what was asked for was over."""
+        at, size = self.reading.larger.get(log.origin, ("", 0))
+        over = self.answer.until or moment(self.manifest["asked"]["at"])
+        if not at or over is None or log.span[1] < log.size or not self.manifest["whole"]:
+            return
+        if any(each.said["predecessor"] == log.origin for each in self.systems):
+            return  # what its successor states of it says more
+        if microseconds(at) + CLOCK_BACK <= microseconds(over):
+            self.report.add("range-wrong", log.place, f"a tree of {grouped(size)} entries was recorded at {at}")
+
+    def _has_fences(self) -> bool:
+        """Whether an entry beside a range shows where it begins or ends."""
+        begins = self.answer.since is not None and any(log.span[0] for log in self.systems)
+        ends = self.answer.until is not None and any(log.span[1] < log.size for log in self.systems)
+        return begins or ends
 
     def check_asked(self) -> None:
         """Who asked, when and for what is what the registry log holds."""
@@ -3683,6 +3728,8 @@ class Check:
             parts = self._check_wish("", entry["body"])
             for name in sorted(self.contents.names - set(parts)):
                 self.report.add("asked-differs", place, f"{name} was not asked for, and is disclosed")
+            if self.manifest["question"]["kind"] == "range":
+                self._check_as_asked(entry)
         if asked["approval"] is None:
             if self.contents.disclosed:
                 self.report.add("asked-differs", place, "contents are disclosed, and nobody approved it")
@@ -3696,6 +3743,29 @@ class Check:
                 self.report.add("asked-differs", place, "approval: of other contents")
             if approval["place"] < entry["place"]:
                 self.report.add("asked-differs", place, "approval: from before it was asked for")
+
+    def _check_as_asked(self, entry: Json) -> None:
+        """Each log that the AI system had when it was asked for is there, and no smaller where its range ends with it."""
+        place, trees = "manifest.json", entry["body"].get("logs")
+        if self.answer.until is not None and self.answer.until > entry["at"]:
+            self.report.add("range-wrong", place, "it ends after it was asked for")
+        if not isinstance(trees, list) or not all(map(_is_named_tree, trees)):
+            self.report.add("asked-differs", place, "no list of the AI system's logs was sealed")
+            return
+        for origin, size, root in trees:
+            log = self.by_origin.get(origin)
+            if log is None or not log.is_system:
+                self._lacks_log(place, f"{shown(origin)} was there when it was asked for")
+            elif log.checkpoint is not None and size > log.size:
+                if log.span[1] == log.size and self.manifest["whole"]:
+                    self.report.add("range-wrong", log.place, says("tree when it was asked for", size, log.size))
+            elif log.checkpoint is not None:
+                found = log.root_at(size)
+                if found is None:
+                    self.report.add("record-not-comparable", log.place, f"{origin} at {grouped(size)}")
+                elif found.hex() != root:
+                    said = says(f"root of {origin} at {grouped(size)}", found.hex(), root)
+                    self.report.add("record-differs", log.place, said)
 
     def _check_wish(self, name: str, body: Json) -> List[str]:
         """What was asked for, or approved, is the manifest's question as a bundle. Out: the contents that it names."""
@@ -3934,8 +4004,10 @@ class Check:
                 self._say("p_range", log=log.title, first=log.span[0], last=log.span[1] - 1)
             if log.disclosed:
                 self._say("p_disclosed", log=log.title, count=log.disclosed)
-        for name in ("p_times", "p_system") if is_range else ():
-            self._say(name)
+        if is_range and self._has_fences():
+            self._say("p_times")
+        if is_range:
+            self._say("p_system")
         self._say("p_answer")
         if is_range:
             sources = self.manifest["sources"]
@@ -3968,6 +4040,10 @@ class Check:
         for log in self.logs if self.options.heads else ():
             if log.number not in self.compared:
                 said.append(("n_head", {"log": log.title}))
+        followed = {log.said["predecessor"] for log in self.systems}
+        for log in self.systems if is_range else ():
+            if log.span[1] == log.size and log.origin not in followed:
+                said.append(("n_tail", {"log": log.title}))
         if withheld or self.report.counts.get("entries-withheld"):
             said.append(("n_withheld", {"count": withheld}))
         self.report.not_proven = said + self.report.not_proven

@@ -238,7 +238,7 @@ function brief(claimed, derived) {
 export class Reading {
   constructor(manifest, logs, contents, answer) {
     Object.assign(this, { manifest, contents, answer, announced: new Map(), closed: new Map(), records: new Map(), asked: new Map() });
-    Object.assign(this, { largest: new Map(), outside: new Map() });
+    Object.assign(this, { largest: new Map(), larger: new Map(), outside: new Map(), besides: [] });
     this.logs = new Map(logs.map((log) => [log.name, log]));
     this.byOrigin = new Map(logs.map((log) => [log.origin, log]));
     this.wanted = [manifest.asked.entry, manifest.asked.approval];
@@ -295,7 +295,7 @@ function predecessorOf(stated) {
 }
 
 /** Whether it is a size and a root hash. */
-function isTree(value) {
+export function isTree(value) {
   return Array.isArray(value) && value.length === 2 && isCount(value[0]) && isHex32(value[1]);
 }
 
@@ -333,19 +333,26 @@ function keepKey(reading, log, index, entry, place) {
 }
 
 function keepAnnouncement(reading, log, index, { body }, place) {
-  if (log.isSystem || typeof body.log !== "string" || !reading.logs.has(body.log)) return;
+  if (log.isSystem || typeof body.log !== "string") return;
+  if (!reading.logs.has(body.log)) {
+    const isAsked = isUuid(body.system) && body.system === reading.manifest.question.system;
+    if (isAsked && reading.besides.length < LIMITS.events) reading.besides.push(shown(body.origin ?? null));
+    return;
+  }
   if (!reading.announced.has(body.log)) reading.announced.set(body.log, { number: log.number, index, body: briefOf(body, "system", "origin") });
   const known = reading.announced.get(body.log).body;
   const isSame = ["system", "origin"].every((name) => typeof known[name] === "string" ? known[name] === body[name] : typeof body[name] !== "string");
   if (!isSame) log.report.add("log-unannounced", place, "announced twice, differently");
 }
 
-function keepClosure(reading, log, index, { body }) {
+function keepClosure(reading, log, index, { body }, place) {
   const { origin, successor } = body;
-  if (!log.isSystem && typeof successor === "string" && reading.byOrigin.has(origin) && !reading.closed.has(origin)) reading.closed.set(origin, successor);
+  if (log.isSystem || typeof successor !== "string" || !reading.byOrigin.has(origin)) return;
+  if (!reading.closed.has(origin)) reading.closed.set(origin, successor);
+  if (reading.closed.get(origin) !== successor) log.report.add("record-differs", place, `${origin} was closed twice, differently`);
 }
 
-function keepRecord(reading, log, index, { body }, place) {
+function keepRecord(reading, log, index, { body, at }, place) {
   const { origin, tree_size: size, root_hash: root } = body;
   if (log.isSystem || typeof origin !== "string" || !reading.byOrigin.has(origin)) return;
   if (!isCount(size) || !isHex32(root)) {
@@ -354,6 +361,8 @@ function keepRecord(reading, log, index, { body }, place) {
   }
   const about = reading.byOrigin.get(origin);
   const held = toHex(about.root);
+  const larger = reading.larger.get(origin);
+  if (size > about.size && (!larger || at < larger.at || (at === larger.at && size < larger.size))) reading.larger.set(origin, { at, size });
   reading.largest.set(origin, Math.max(size, reading.largest.get(origin) ?? 0));
   if (size === about.size && root !== held) log.report.add("record-differs", place, says(`root of ${origin} at ${grouped(size)}`, held, root));
   const key = `${String(log.number).padStart(8, "0")} ${origin}`;
@@ -363,8 +372,14 @@ function keepRecord(reading, log, index, { body }, place) {
 function keepContradiction(reading, log, index, { body }, place) {
   const { origin, tree_size: size, root_hash: root } = body;
   if (log.isSystem || typeof origin !== "string" || !reading.byOrigin.has(origin)) return;
-  if (!isTree([size, root])) log.report.add("entry-malformed", place, `index ${grouped(index)}: no tree`);
-  else reading.outside.set(origin, [...(reading.outside.get(origin) ?? []), [size, root]]);
+  if (!isTree([size, root])) {
+    log.report.add("entry-malformed", place, `index ${grouped(index)}: no tree`);
+    return;
+  }
+  const trees = reading.outside.get(origin) ?? [];
+  reading.outside.set(origin, trees);
+  if (trees.length < LIMITS.events) trees.push([size, root]);
+  else log.report.add("history-elsewhere", place, origin);
 }
 
 function keepAsking(reading, log, index, entry) {

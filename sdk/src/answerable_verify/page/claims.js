@@ -1,6 +1,8 @@
 /** What the manifest claims of logs, ranges and askers, against what the entries say. Twin of those steps of `Check`. */
 
-import { grouped, isCount, isObject, moment, says, shown, toHex } from "./basics.js";
+import { grouped, isCount, isObject, microseconds, moment, says, shown, toHex } from "./basics.js";
+import { isTree } from "./answer.js";
+import { CLOCK_BACK } from "./words.js";
 
 const PLACE = "manifest.json";
 
@@ -133,11 +135,15 @@ export class Claims {
       const before = number ? this.systems[number - 1].origin : null;
       if (number && log.said.predecessor !== before) this.report.add("chain-broken", log.place, says("predecessor", log.said.predecessor, before));
       const successor = this.reading.closed.get(log.origin);
-      if (successor !== undefined && log.span[1] === log.size && !this.byOrigin.has(successor)) {
+      if (successor !== undefined && this.byOrigin.has(successor)) {
+        const after = this.byOrigin.get(successor);
+        if (!after.isSystem || after.said.predecessor !== log.origin) this.report.add("chain-broken", log.place, `it was succeeded by ${shown(successor)}`);
+      } else if (successor !== undefined && log.span[1] === log.size) {
         this.lacksLog(log.place, `it was succeeded by ${shown(successor)}`);
       }
       if (log.checkpoint !== null) this.checkRange(log);
     });
+    for (const origin of this.reading.besides) this.lacksLog(PLACE, `${origin} is announced as a log of the AI system`);
   }
 
   checkRange(log) {
@@ -158,11 +164,28 @@ export class Claims {
       if (!times.has(end)) this.report.add("fence-missing", place, `index ${grouped(end)}`);
       else if (times.get(end) < until) wrong(`index ${grouped(end)} was received before ${until}`);
     }
+    this.checkEnd(log);
     if (until !== null && end && (times.get(end - 1) ?? "") >= until) wrong(`index ${grouped(end - 1)} was received since ${until}`);
   }
 
+  /** A range that ends with its tree: no larger one was recorded before what was asked for was over. */
+  checkEnd(log) {
+    const larger = this.reading.larger.get(log.origin);
+    const over = this.answer.until ?? moment(this.manifest.asked.at);
+    if (!larger || over === null || log.span[1] < log.size || !this.manifest.whole) return;
+    if (this.systems.some((each) => each.said.predecessor === log.origin)) return; // what its successor states of it says more
+    if (microseconds(larger.at) + CLOCK_BACK > microseconds(over)) return;
+    this.report.add("range-wrong", log.place, `a tree of ${grouped(larger.size)} entries was recorded at ${larger.at}`);
+  }
+
+  /** Whether an entry beside a range shows where it begins or ends. */
+  get hasFences() {
+    const begins = this.answer.since !== null && this.systems.some((log) => log.span[0]);
+    return begins || (this.answer.until !== null && this.systems.some((log) => log.span[1] < log.size));
+  }
+
   /** Who asked, when and for what is what the registry log holds. */
-  checkAsked() {
+  async checkAsked() {
     const { asked } = this.manifest;
     const differs = (detail) => this.report.add("asked-differs", PLACE, detail);
     this.checkAsking("asked", asked.entry, "export.requested", asked.by);
@@ -172,6 +195,7 @@ export class Claims {
       if (moment(asked.at) !== entry.at) differs(says("at", asked.at, entry.at));
       parts = this.checkWish("", entry.body);
       for (const name of [...this.contents.names].sort()) if (!parts.includes(name)) differs(`${name} was not asked for, and is disclosed`);
+      if (this.manifest.question.kind === "range") await this.checkAsAsked(entry);
     }
     if (asked.approval === null) {
       if (this.contents.disclosed) differs("contents are disclosed, and nobody approved it");
@@ -185,6 +209,29 @@ export class Claims {
       if (agreed.length !== parts.length || agreed.some((each, at) => each !== parts[at])) differs("approval: of other contents");
       const [one, other] = [approval.place, entry.place];
       if (one[0] < other[0] || (one[0] === other[0] && one[1] < other[1])) differs("approval: from before it was asked for");
+    }
+  }
+
+  /** Each log that the AI system had when it was asked for is there, and no smaller where its range ends with it. */
+  async checkAsAsked(entry) {
+    const trees = entry.body.logs;
+    if (this.answer.until !== null && this.answer.until > entry.at) this.report.add("range-wrong", PLACE, "it ends after it was asked for");
+    if (!Array.isArray(trees) || !trees.every((each) => Array.isArray(each) && each.length === 3 && typeof each[0] === "string" && isTree(each.slice(1)))) {
+      this.report.add("asked-differs", PLACE, "no list of the AI system's logs was sealed");
+      return;
+    }
+    for (const [origin, size, root] of trees) {
+      const log = this.byOrigin.get(origin);
+      if (!log?.isSystem) {
+        this.lacksLog(PLACE, `${shown(origin)} was there when it was asked for`);
+      } else if (log.checkpoint !== null && size > log.size) {
+        const isShort = log.span[1] === log.size && this.manifest.whole;
+        if (isShort) this.report.add("range-wrong", log.place, says("tree when it was asked for", size, log.size));
+      } else if (log.checkpoint !== null) {
+        const found = await log.rootAt(size);
+        if (found === null) this.report.add("record-not-comparable", log.place, `${origin} at ${grouped(size)}`);
+        else if (toHex(found) !== root) this.report.add("record-differs", log.place, says(`root of ${origin} at ${grouped(size)}`, toHex(found), root));
+      }
     }
   }
 

@@ -334,6 +334,7 @@ export const WORDS = {
   "n_case": "That these are the decisions of the case: the registry log holds how many were attached, and a digest.",
   "n_subject": "That these decisions are about the person who was asked for, where the refs parts are not disclosed.",
   "n_later": "That no later log of the AI system exists: ask for the registry log's newest state.",
+  "n_tail": "{log}: that nothing was added behind the tree that is here before the bundle was made. It holds what the log held when the bundle was asked for.",
   "n_unseen": "Anything against somebody who holds database, signing key and head store, for what nobody outside has seen: no witness or time-stamp that you trust has seen this.",
   "n_keys": "Who made the bundle. Without a key from elsewhere anybody could have.",
   "n_withheld": "What withheld entries and contents say. Withheld contents: {count}.",
