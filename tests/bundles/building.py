@@ -329,8 +329,10 @@ def _answer(
     bodies = [entry.json["body"] for entry in asked_for.values()]
     times = sorted(entry.json["at"] for entry in asked_for.values())
     said: dict[str, set[str]] = {kind: set() for kind in ABOUT}
-    for _, _, entry in seen:
+    for log, _, entry in seen:
         found = entry.json
+        if found["kind"] == "erasure.performed" and ("place" in found["body"] or not log.system):
+            continue
         if found["kind"] in ABOUT:
             said[found["kind"]].add(found["body"].get(ABOUT[found["kind"]]))
     spans = {origin: span for origin, span in ranges.items() if span}

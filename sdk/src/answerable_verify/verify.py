@@ -175,6 +175,7 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "part-malformed": ("tampering", "A line of disclosed contents is not one, or is out of order."),
     "part-unknown": ("tampering", "Contents are there that no disclosed entry has committed to."),
     "part-altered": ("tampering", "Contents are not those that the entry has committed to."),
+    "erased-disclosed": ("tampering", "Contents are disclosed of a decision whose contents were erased, as is sealed here."),
     # heads, witnesses, time
     "before-differs": ("tampering", "The earlier checkpoint in the bundle is not of an earlier tree of this log."),
     "before-unsigned": ("note", "The earlier checkpoint fits the log, and is not signed by a key that you gave."),
@@ -2563,7 +2564,7 @@ def render_verifying(manifest: Json) -> str:
 # ======================================================================================================================
 # 10  Logs: their tiles, their entries
 # ======================================================================================================================
-ERASED, OVERRIDDEN, ENTRY, DECISION = 1, 2, 4, 8
+ERASED, OVERRIDDEN, ENTRY, DECISION, DISCLOSED = 1, 2, 4, 8, 16
 
 
 class Book:
@@ -3104,14 +3105,16 @@ class Answer:
                     self.parts[name]["disclosed"] += 1
                 else:
                     absent |= 1 << bit
-        self.book.add(entry["id"], ENTRY | DECISION, absent)
+        self.book.add(entry["id"], ENTRY | DECISION | (DISCLOSED if disclosed else 0), absent)
 
     def settle(self, report: Report) -> None:
         """What is only known once every entry was read: ids that occur twice, what was erased, what was overridden."""
         for identifier, entries, said, absent in self.book.by_id():
+            parts = (identifier[:8], identifier[8:12], identifier[12:16], identifier[16:20], identifier[20:])
             if entries > 1:
-                parts = (identifier[:8], identifier[8:12], identifier[12:16], identifier[16:20], identifier[20:])
                 report.add("entry-repeated", "-".join(parts))
+            if said & ERASED and said & DISCLOSED:
+                report.add("erased-disclosed", "-".join(parts))
             if said & DECISION:
                 self.figures["overridden"] += bool(said & OVERRIDDEN)
                 for bit, name in enumerate(PARTS):
@@ -3269,13 +3272,15 @@ class Reading:
             if self.answer.asks_for(log, index, entry):
                 self.answer.count(entry, fit)
                 return
-        self.answer.book.add(entry["id"], ENTRY)
+        self.answer.book.add(entry["id"], ENTRY | (DISCLOSED if is_decision and fit else 0))
         keep = self._KEEP.get(entry["kind"])
         if keep is not None:
             keep(self, log, index, entry, place)
 
     def _about(self, log: Log, index: int, entry: Json, place: str) -> None:
         erased = entry["kind"] == "erasure.performed"
+        if erased and ("place" in entry["body"] or not log.is_system):
+            return  # of something else than a decision's contents
         about = entry["body"].get("about" if erased else "decision")
         if is_uuid(about):
             self.answer.book.add(about, ERASED if erased else OVERRIDDEN)

@@ -5,7 +5,7 @@ import { isEd25519Key } from "./ed25519.js";
 import { checkDecision, parseEntry } from "./logs.js";
 import { LIMITS, PARTS } from "./words.js";
 
-const [ERASED, OVERRIDDEN, ENTRY, DECISION, TWICE] = [1, 2, 4, 8, 16];
+const [ERASED, OVERRIDDEN, ENTRY, DECISION, TWICE, DISCLOSED] = [1, 2, 4, 8, 16, 32];
 
 // Whoever chose the ids does not know these, so that no choice makes the table slow.
 const MIX = Array.from({ length: 4 }, () => Math.floor(Math.random() * 2 ** 32) | 1);
@@ -145,21 +145,24 @@ export class Answer {
       if (disclosed.has(name)) this.parts[name].disclosed++;
       else absent |= 1 << bit;
     });
-    this.book.add(entry.id, ENTRY | DECISION, absent);
+    this.book.add(entry.id, ENTRY | DECISION | (disclosed.size ? DISCLOSED : 0), absent);
   }
 
   /** What is only known once every entry was read. */
   settle(report) {
     const twice = [];
+    const erased = [];
     for (const [words, said] of this.book.rows()) {
-      if (said & TWICE) twice.push(words.map((word) => word.toString(16).padStart(8, "0")).join(""));
+      if (said & TWICE) twice.push(inHex(words));
+      if (said & ERASED && said & DISCLOSED) erased.push(inHex(words));
       if (!(said & DECISION)) continue;
       this.figures.overridden += said & OVERRIDDEN ? 1 : 0;
       PARTS.forEach((name, bit) => {
         if ((said >> (8 + bit)) & 1) this.parts[name][said & ERASED ? "erased" : "withheld"]++;
       });
     }
-    for (const hex of twice.sort()) report.add("entry-repeated", hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"));
+    const twiceOrErased = [...twice.map((hex) => [hex, "entry-repeated"]), ...erased.map((hex) => [hex, "erased-disclosed"])].sort(([one, a], [other, b]) => (one + a < other + b ? -1 : 1));
+    for (const [hex, code] of twiceOrErased) report.add(code, hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"));
   }
 
   /** Compare the manifest's figures with those that were counted. */
@@ -273,7 +276,7 @@ export class Reading {
         return;
       }
     }
-    this.answer.book.add(entry.id, ENTRY);
+    this.answer.book.add(entry.id, ENTRY | (entry.kind === "decision.recorded" && fit.size ? DISCLOSED : 0));
     if (Object.hasOwn(KEEP, entry.kind)) KEEP[entry.kind](this, log, index, entry, place);
   }
 }
@@ -299,6 +302,8 @@ export function isTree(value) {
   return Array.isArray(value) && value.length === 2 && isCount(value[0]) && isHex32(value[1]);
 }
 
+const inHex = (words) => words.map((word) => word.toString(16).padStart(8, "0")).join("");
+
 /** About how long a value is: of a text its UTF-16 units. */
 function weight(value) {
   if (typeof value === "string") return value.length;
@@ -308,7 +313,8 @@ function weight(value) {
 
 const NOTHING = new Set();
 const KEEP = {
-  "erasure.performed": (reading, log, index, { body }) => isUuid(body.about) && reading.answer.book.add(body.about, ERASED),
+  // one with a place is of something else than a decision's contents
+  "erasure.performed": (reading, log, index, { body }) => log.isSystem && !("place" in body) && isUuid(body.about) && reading.answer.book.add(body.about, ERASED),
   "decision.overridden": (reading, log, index, { body }) => isUuid(body.decision) && reading.answer.book.add(body.decision, OVERRIDDEN),
   "key.announced": keepKey,
   "key.retired": keepKey,

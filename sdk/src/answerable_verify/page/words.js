@@ -237,6 +237,10 @@ export const FINDINGS = {
     "tampering",
     "Contents are not those that the entry has committed to."
   ],
+  "erased-disclosed": [
+    "tampering",
+    "Contents are disclosed of a decision whose contents were erased, as is sealed here."
+  ],
   "before-differs": [
     "tampering",
     "The earlier checkpoint in the bundle is not of an earlier tree of this log."
