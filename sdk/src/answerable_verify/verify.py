@@ -230,7 +230,7 @@ WORDS: Dict[str, str] = {
     "p_parts": "{count} disclosed contents are, to the byte, what was sealed.",
     "p_erased": "{count} contents were erased, and the log holds the entry that says so.",
     "p_answer": "The figures above, and those on the first page, are counted from the disclosed entries.",
-    "p_sources": "Numbers that sources gave and that are missing: {missing}. Each missing number is a decision that never arrived.",
+    "p_sources": "Numbers that sources gave and that are missing: {missing}. A missing number has no decision among these; of what a source sent before its first number here, or behind its last, they say nothing.",
     "p_asked": "Who asked for the bundle, and when, is sealed in the registry log.",
     "p_manifest": "The manifest, and with it each file of the bundle, is signed by the installation.",
     "p_before": "{log}: the tree of {size} entries that was signed before the range is the beginning of this one.",
@@ -2328,7 +2328,7 @@ def _sources_html(manifest: Json) -> str:
             ", ".join(gaps) + more, len(each["twice"]),
         ))  # fmt: skip
     heads = ("Source", "First number#", "Last number#", "Decisions#", "Missing#", "Which", "Twice#")
-    out = "<h2>Gaps</h2>\n<p>A source may number what it sends. A number that is missing is a decision that was made and never arrived.</p>\n"
+    out = "<h2>Gaps</h2>\n<p>A source may number what it sends. A number that is missing between the first and the last has no decision among these.</p>\n"
     if not rows:
         return out + "<p>No decision here bears a number.</p>\n"
     return out + _table("Numbers by source", heads, rows, len(manifest["sources"]))

@@ -322,7 +322,7 @@ export const WORDS = {
   "p_parts": "{count} disclosed contents are, to the byte, what was sealed.",
   "p_erased": "{count} contents were erased, and the log holds the entry that says so.",
   "p_answer": "The figures above, and those on the first page, are counted from the disclosed entries.",
-  "p_sources": "Numbers that sources gave and that are missing: {missing}. Each missing number is a decision that never arrived.",
+  "p_sources": "Numbers that sources gave and that are missing: {missing}. A missing number has no decision among these; of what a source sent before its first number here, or behind its last, they say nothing.",
   "p_asked": "Who asked for the bundle, and when, is sealed in the registry log.",
   "p_manifest": "The manifest, and with it each file of the bundle, is signed by the installation.",
   "p_before": "{log}: the tree of {size} entries that was signed before the range is the beginning of this one.",
