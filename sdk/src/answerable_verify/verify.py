@@ -2379,7 +2379,7 @@ Made at  {made_at}
 1. Get the organisation's verifier key from elsewhere than this bundle: from its web site, on paper, from an earlier audit. It
    looks like  {origin}/logs/registry+0123abcd+AbCd...=  . Without it anybody could have made this bundle.
 
-2. Get the verifier from elsewhere too, if you can: `pip install answerable` brings `answerable-verify`. verify.py in this bundle is
+2. Get the verifier from elsewhere too, if you can: the SDK package of this project (sdk/ of its source) brings `answerable-verify`. verify.py in this bundle is
    the same program, if nobody changed it: one file of Python 3.9 or later that you can read. Take it out of the zip; it needs no
    network and nothing that is installed.
 
