@@ -99,6 +99,8 @@ claimed("an_earlier_end_asked_for", ASKED, "range-wrong", path=("question", "unt
 claimed("a_later_end_asked_for", ASKED, "range-wrong", path=("question", "until"), value=NOON)
 claimed("no_end_asked_for", ASKED, "range-wrong", path=("question", "until"), value=None)
 
+claimed("made_before_it_was_asked_for", FIGURES, path=("made_at",), value="1999-12-31T23:59:59Z")
+
 
 @damage(ASKED)
 def approved_in_the_entry_of_the_asking(bundle: Bundle) -> None:

@@ -3724,6 +3724,7 @@ class Check:
     def check_asked(self) -> None:
         """Who asked, when and for what is what the registry log holds."""
         asked, place = self.manifest["asked"], "manifest.json"
+        self._check_made_at()
         self._check_asking("asked", asked["entry"], "export.requested", asked["by"])
         entry = self.reading.asked.get(asked["entry"])
         parts: List[str] = []
@@ -3771,6 +3772,14 @@ class Check:
                 elif found.hex() != root:
                     said = says(f"root of {origin} at {grouped(size)}", found.hex(), root)
                     self.report.add("record-differs", log.place, said)
+
+    def _check_made_at(self) -> None:
+        """It was made after it was asked for and approved, and after what it holds was received; clocks may differ a little."""
+        asked, made = self.manifest["asked"], moment(self.manifest["made_at"])
+        found = [self.reading.asked.get(asked[name] or "") for name in ("entry", "approval")]
+        times = [entry["at"] for entry in found if entry is not None] + [self.answer.last or ""]
+        if made is not None and max(times) and microseconds(max(times)) - microseconds(made) > CLOCK_BACK:
+            self.report.add("manifest-differs", "manifest.json", says("made_at", self.manifest["made_at"], max(times)))
 
     def _check_wish(self, name: str, body: Json) -> List[str]:
         """What was asked for, or approved, is the manifest's question as a bundle. Out: the contents that it names."""

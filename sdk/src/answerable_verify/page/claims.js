@@ -187,6 +187,7 @@ export class Claims {
   /** Who asked, when and for what is what the registry log holds. */
   async checkAsked() {
     const { asked } = this.manifest;
+    this.checkMadeAt();
     const differs = (detail) => this.report.add("asked-differs", PLACE, detail);
     this.checkAsking("asked", asked.entry, "export.requested", asked.by);
     const entry = this.reading.asked.get(asked.entry);
@@ -233,6 +234,15 @@ export class Claims {
         else if (toHex(found) !== root) this.report.add("record-differs", log.place, says(`root of ${origin} at ${grouped(size)}`, toHex(found), root));
       }
     }
+  }
+
+  /** It was made after it was asked for and approved, and after what it holds was received; clocks may differ a little. */
+  checkMadeAt() {
+    const { asked, made_at: said } = this.manifest;
+    const made = moment(said);
+    const found = [asked.entry, asked.approval].map((id) => this.reading.asked.get(id)?.at ?? "");
+    const last = [...found, this.answer.last ?? ""].sort().pop();
+    if (made !== null && last && microseconds(last) - microseconds(made) > CLOCK_BACK) this.report.add("manifest-differs", PLACE, says("made_at", said, last));
   }
 
   /** What was asked for, or approved, is the manifest's question as a bundle. Out: the contents that it names. */
