@@ -2379,8 +2379,8 @@ Made at  {made_at}
 1. Get the organisation's verifier key from elsewhere than this bundle: from its web site, on paper, from an earlier audit. It
    looks like  {origin}/logs/registry+0123abcd+AbCd...=  . Without it anybody could have made this bundle.
 
-2. Get the verifier from elsewhere too, if you can: the SDK package of this project (sdk/ of its source) brings `answerable-verify`. verify.py in this bundle is
-   the same program, if nobody changed it: one file of Python 3.9 or later that you can read. Take it out of the zip; it needs no
+2. Get the verifier from elsewhere too, if you can: the SDK package of this project (sdk/ of its source) brings
+   `answerable-verify`. verify.py in this bundle is the same program, if nobody changed it: one file of Python 3.9 or later that you can read. Take it out of the zip; it needs no
    network and nothing that is installed.
 
        python3 -I verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'
@@ -3624,7 +3624,8 @@ class Check:
         # where nothing is missing, the log before this one goes as far as it was signed
         first = first if first < end else max(size, end)
         is_within = log.said["range"] is not None and before.span[1] == before.size and log.span[0] == 0
-        for tree in map(tuple, stated["contradicted"]):
+        for held, hashed in stated["contradicted"]:
+            tree = (held, hashed)
             is_tail = before.size < tree[0] <= size and (not is_within or tree == (size, root))
             self._check_outside(log.place, before, tree, is_tail=is_tail)
         if len(stated["contradicted"]) < stated["contradictions"]:
