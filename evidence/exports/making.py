@@ -166,8 +166,10 @@ class Maker:
                     self.figures.count(read_decision(line))
             elif is_override(line):
                 self.overridden.add(_read_body(line).body.decision)
-            elif is_erasure(line):
-                self.erased.add(_read_body(line).body.about)
+            elif is_erasure(line) and not log.is_registry:
+                said = _read_body(line).body
+                if not said.place:  # else it is of something else than a decision's contents
+                    self.erased.add(said.about)
 
     def asks_for(self, log: PlannedLog, index: int, line: bytes) -> bool:
         """Whether a disclosed decision is one that the question asks for."""
@@ -203,6 +205,7 @@ DECISION_AT = 67 + len("decision.recorded")
 class _Named(msgspec.Struct):
     about: str = ""
     decision: str = ""
+    place: str = ""
 
 
 class _NamedSaid(msgspec.Struct):

@@ -28,15 +28,16 @@ from evidence.exports.anchors import (
     is_seen,
     reach_of,
 )
+from evidence.exports.as_asked import sizes_as_asked
 from evidence.exports.erasing import restricts, snapshot_now
 from evidence.exports.members import Members
 from evidence.exports.models import Export
 from evidence.exports.plans import Plan, PlannedLog
 from evidence.exports.ranges import index_range, received_before
 from evidence.exports.trails import Place, case_trail, places_about, places_of, trail_places
-from evidence.kinds import EXPORT_APPROVED, EXPORT_REQUESTED, LOG_CLOSED
+from evidence.kinds import CHECKPOINT_CONTRADICTED, EXPORT_APPROVED, EXPORT_REQUESTED, LOG_CLOSED
 from ledger.kinds import CHECKPOINT_RECORDED, KEY_ANNOUNCED, KEY_RETIRED, SYSTEM_LOG_OPENED
-from ledger.models import Checkpoint, Entry, Log
+from ledger.models import Checkpoint, Contradiction, Entry, Log
 from ledger.selectors import latest_head
 from overrides.selectors import JUDGEMENT_KINDS, hidden_from, judged_in_secret
 
@@ -131,6 +132,7 @@ class _Planner:
         if export.question == Question.RANGE:
             self._withhold_again(reaches)
         self._note_head(planned)
+        planned = _proving_as_asked(planned, asked)
         withheld = sum(self._withheld(log) for log in planned)
         plan = Plan(
             made_at=timezone.now(),
@@ -309,19 +311,22 @@ class _Planner:
         logs = list(Log.objects.filter(kind=Log.Kind.REGISTRY).order_by("sequence").select_related("predecessor"))
         own = {log.pk for log in logs}
         about = [*own, *(log.id for log in planned)]
-        kinds = (*KEYS, SYSTEM_LOG_OPENED.name, LOG_CLOSED.name)
+        about += _noted_outside(planned)
+        kinds = (*KEYS, SYSTEM_LOG_OPENED.name, LOG_CLOSED.name, CHECKPOINT_CONTRADICTED.name)
         places.put(self.export, (place for place in places_about(about, kinds) if place[0] in own))
         places.put(self.export, self._recorded(planned, own))
         found = [self._planned(_Reach(log, _size(log))) for log in logs]
         return [each for each in found if each is not None]
 
     def _recorded(self, planned: list[PlannedLog], registries: set[uuid.UUID]) -> Iterator[Place]:
-        """The newest checkpoint of each log that the registry log has, at or below the size that is proven."""
-        for log in planned:
+        """The newest checkpoint of each log that the registry log has, at or below the size that is proven; the tiles
+        are to suffice for it."""
+        for at, log in enumerate(planned):
             rows = Checkpoint.objects.filter(log_id=log.id, tree_size__lte=log.tree_size).order_by("-tree_size", "-id")
-            for checkpoint_id in rows.values_list("id", flat=True)[:20]:
+            for checkpoint_id, size in rows.values_list("id", "tree_size")[:20]:
                 entry = Entry.objects.filter(id=checkpoint_id, kind=CHECKPOINT_RECORDED.name).first()
                 if entry and entry.log_id in registries:
+                    planned[at] = _proving(log, size)
                     yield entry.log_id, entry.leaf_index
                     break
 
@@ -382,6 +387,24 @@ def _with_range(log: Log, planned: PlannedLog, found: tuple[int, int]) -> Planne
         return replace(planned, range=found)
     size = before.tree_size
     return replace(planned, range=found, before_size=size, before_note=before.note, proves=[size])
+
+
+def _noted_outside(planned: list[PlannedLog]) -> list[uuid.UUID]:
+    """What others hold against the logs, as far as it can be compared: the tiles are to suffice for it."""
+    found = list(Contradiction.objects.filter(log_id__in=[log.id for log in planned]))
+    for at, log in enumerate(planned):
+        for each in found:
+            if each.log_id == log.id and 0 < each.tree_size <= log.tree_size:
+                planned[at] = _proving(planned[at], each.tree_size)
+    return [each.pk for each in found]
+
+
+def _proving_as_asked(planned: list[PlannedLog], asked: Entry) -> list[PlannedLog]:
+    """The tiles are to suffice for what the entry of asking says of the logs."""
+    sizes = sizes_as_asked(asked)
+    return [
+        _proving(log, sizes[log.origin]) if 0 < sizes.get(log.origin, 0) <= log.tree_size else log for log in planned
+    ]
 
 
 def _proving(log: PlannedLog, size: int) -> PlannedLog:

@@ -20,6 +20,7 @@ from evidence.exports.access import (
     require_may_have,
     require_may_have_decision,
 )
+from evidence.exports.as_asked import logs_as_asked
 from evidence.exports.contents import PARTS, with_needed
 from evidence.exports.errors import ExportKeyTaken, ExportNotFound, ExportNotOpen, TooManyExports
 from evidence.exports.models import Export, ExportWork
@@ -93,7 +94,7 @@ def request_export(
         _refuse_too_many(export.asked_by_id)
         export.key, export.asked_at = key, timezone.now()
         export.status = Status.REQUESTED if export.parts else Status.QUEUED
-        write_export(seal, actor, EXPORT_REQUESTED, export)
+        write_export(seal, actor, EXPORT_REQUESTED, export, logs_as_asked(export))
         if export.parts:
             ask_approvers(
                 act=act_of(export),

@@ -27,6 +27,8 @@ class Wishes:
 
     discloses: Callable[[Log, int, Sealed], bool] = lambda log, index, entry: True
     shows: Callable[[Sealed, str], bool] = lambda entry, part: True
+    parts: tuple[str, ...] = ALL_PARTS
+    """Those that are asked for. Where there are any, somebody approves."""
     decisions: frozenset[str] = frozenset()
     """Of a question without a range."""
     before: dict[str, int] = field(default_factory=dict)
@@ -40,6 +42,10 @@ class Wishes:
     """The trees that the bundle is proven against, where they are not the newest."""
     signers: dict[str, list[Signer]] = field(default_factory=dict)
     """Who signs a log's checkpoint, by origin, where it is not who signs now."""
+    proves_records: bool = True
+    """Whether the tiles hold the roots of the trees that the registry log recorded."""
+    registry: frozenset[int] = frozenset()
+    """Entries of the registry log that are disclosed beside those that must be."""
     file_bytes: int = 64 << 20
     left_out: tuple[str, ...] = ()
 
@@ -112,20 +118,18 @@ class Bundle:
         return Bundle(self.world, manifest, dict(self.files), list(self.note_signers))
 
 
-def chain_of(world: World, system: str) -> list[Log]:
-    return [log for log in world.logs.values() if log.system == system]
-
-
 def build(
-    world: World, question: Json, wishes: Wishes | None = None, *, approved: bool = False, asked: Json | None = None
-) -> Bundle:
+    world: World, question: Json, wishes: Wishes | None = None, *, approved: bool = False, asked: Json | None = None,
+    export: str = "",
+) -> Bundle:  # fmt: skip
     """An honest bundle that answers a question, of the world as it is now."""
     wishes = wishes or Wishes()
-    export = world.uuid()
-    asked = asked or world.ask(export, question, approved=approved)
+    export = export or world.uuid()
+    approved = approved or bool(wishes.parts)
+    asked = asked or world.ask(export, question, approved=approved, parts=wishes.parts, sizes=wishes.sizes)
     is_range = question["kind"] == "range"
     everything = [log for log in world.logs.values() if log.system]
-    systems = chain_of(world, question["system"]) if is_range else everything
+    systems = world.chain_of(question["system"]) if is_range else everything
     if not is_range:
         systems = [log for log in systems if any(entry.json["id"] in wishes.decisions for entry in log.entries)]
     registries = [log for log in world.logs.values() if log.system is None]
@@ -133,7 +137,7 @@ def build(
     ranges = {log.origin: _range(entries[log.origin], question) if is_range else None for log in systems}
     asked_for = _asked_for(systems, entries, ranges, question, wishes)
     disclosed = {log.origin: _of_system(log, entries, ranges, asked_for, wishes) for log in systems}
-    disclosed |= {log.origin: _of_registry(log, entries, systems, export) for log in registries}
+    disclosed |= {log.origin: _of_registry(log, entries, systems, export, wishes) for log in registries}
     files: dict[str, bytes] = {}
     rows = [_log(log, entries, ranges, disclosed, world, wishes, files) for log in [*systems, *registries]]
     seen = [
@@ -203,8 +207,12 @@ def _of_system(
     return sorted(shown | ({0} if size else set()))
 
 
-def _of_registry(log: Log, entries: dict[str, list[Sealed]], systems: list[Log], export: str) -> list[int]:
+def _of_registry(
+    log: Log, entries: dict[str, list[Sealed]], systems: list[Log], export: str, wishes: Wishes
+) -> list[int]:
     shown, newest = {0}, {}
+    if log.name == "registry":
+        shown |= wishes.registry
     sizes = {each.origin: len(entries[each.origin]) for each in systems}
     names = {each.name for each in systems}
     for index, entry in enumerate(entries[log.origin]):
@@ -213,7 +221,7 @@ def _of_registry(log: Log, entries: dict[str, list[Sealed]], systems: list[Log],
         if (
             kind in ("key.announced", "key.retired")
             or (kind.startswith("export.") and body["about"] == export)
-            or (kind in ("log.announced", "log.closed") and body["log"] in names)
+            or (kind in ("log.announced", "log.closed", "checkpoint.contradicted") and body["log"] in names)
         ):
             shown.add(index)
         elif kind == "checkpoint.recorded" and body["tree_size"] <= sizes.get(body["origin"], -1):
@@ -239,6 +247,8 @@ def _log(
         files[f"{place}/timestamps/{number:06d}.tsr"] = token
     first, end = ranges.get(log.origin) or (0, 0)
     heads = [size for size in wishes.heads if size <= len(held) and log.system] + ([before] if before else [])
+    kinds = ("checkpoint.contradicted", "checkpoint.recorded")[: 1 + wishes.proves_records]
+    heads += [size for size in _told_of(log, entries, disclosed, kinds) if size <= len(held)]
     for path, data in merkle.tiles(leaves, [*range(first, end), *shown], heads).items():
         files[f"{place}/{path}"] = data
     files[f"{place}/disclosed"] = runs(shown)
@@ -248,6 +258,25 @@ def _log(
         "root_hash": merkle.root(leaves).hex(), "range": [first, end] if ranges.get(log.origin) else None,
         "disclosed": len(shown), "predecessor": log.predecessor, "before": before, "timestamps": len(stamps),
     }  # fmt: skip
+
+
+def _told_of(
+    log: Log, entries: dict[str, list[Sealed]], disclosed: dict[str, list[int]], kinds: Sequence[str]
+) -> list[int]:
+    """Sizes of trees of a log that were recorded, or that others hold, as is sealed in what is disclosed."""
+    found = []
+    for origin, indexes in disclosed.items():
+        for index in indexes:
+            said = entries[origin][index].json
+            body, stated = said["body"], said["body"].get("predecessor") if index == 0 else None
+            if said["kind"] == "export.requested" and isinstance(body.get("logs"), list):
+                found += [each[1] for each in body["logs"] if each[0] == log.origin]
+            if said["kind"] in kinds and body["origin"] == log.origin:
+                found.append(body["tree_size"])
+            elif isinstance(stated, dict) and stated["origin"] == log.origin:
+                trees = stated.get("contradicted", [])
+                found += [each[0] for each in trees] if isinstance(trees, list) else []
+    return [size for size in found if isinstance(size, int)]
 
 
 def runs(indexes: Iterable[int]) -> bytes:
@@ -300,8 +329,10 @@ def _answer(
     bodies = [entry.json["body"] for entry in asked_for.values()]
     times = sorted(entry.json["at"] for entry in asked_for.values())
     said: dict[str, set[str]] = {kind: set() for kind in ABOUT}
-    for _, _, entry in seen:
+    for log, _, entry in seen:
         found = entry.json
+        if found["kind"] == "erasure.performed" and ("place" in found["body"] or not log.system):
+            continue
         if found["kind"] in ABOUT:
             said[found["kind"]].add(found["body"].get(ABOUT[found["kind"]]))
     spans = {origin: span for origin, span in ranges.items() if span}

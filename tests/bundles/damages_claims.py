@@ -1,9 +1,10 @@
 """Bundles that say something else than what their entries show. All are signed by whoever holds the key."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.bundles.building import Bundle, Wishes, build
+from tests.bundles.building import ALL_PARTS, Bundle, Wishes, build
 from tests.bundles.cases import Made, damage, forgery, made, small, usual_world, whole_range
 from tests.bundles.world import Json, Log, World
 
@@ -98,6 +99,8 @@ claimed("an_earlier_end_asked_for", ASKED, "range-wrong", path=("question", "unt
 claimed("a_later_end_asked_for", ASKED, "range-wrong", path=("question", "until"), value=NOON)
 claimed("no_end_asked_for", ASKED, "range-wrong", path=("question", "until"), value=None)
 
+claimed("made_before_it_was_asked_for", FIGURES, path=("made_at",), value="1999-12-31T23:59:59Z")
+
 
 @damage(ASKED)
 def approved_in_the_entry_of_the_asking(bundle: Bundle) -> None:
@@ -111,6 +114,60 @@ def asked_for_another_export() -> Made:
     world, log = small()
     other = world.ask(world.uuid(), whole_range(log))
     return made(build(world, whole_range(log), asked=other))
+
+
+def wished(name: str, change: Callable[[World, str], None] = lambda world, export: None, **asking: Any) -> None:
+    """A row about a bundle with all contents for which something else was asked or approved."""
+
+    def make() -> Made:
+        world, log = small()
+        export = world.uuid()
+        asked = world.ask(export, asking.pop("question", whole_range(log)), **({"parts": ALL_PARTS} | asking))
+        change(world, export)
+        return made(build(world, whole_range(log), asked=asked, export=export))
+
+    make.__name__ = name
+    forgery(ASKED)(make)
+
+
+def resealed(kind: str, **values: object) -> Callable[[World, str], None]:
+    """The entry of a kind about the export says something else."""
+
+    def change(world: World, export: str) -> None:
+        entry = next(each for each in world.registry.entries if each.json["kind"] == kind)
+        said = entry.json
+        said["body"] = {name: value for name, value in (said["body"] | values).items() if value != "gone"}
+        entry.data = json.dumps(said, separators=(",", ":")).encode()
+
+    return change
+
+
+wished("contents_that_nobody_approved")
+wished("contents_that_were_not_asked_for", approved=True, parts=("input",))
+wished("contents_that_were_not_asked_for_at_all", parts=())
+wished("other_contents_approved", approved=True, sealed={"parts": ["input"]})
+wished("another_question_approved", approved=True, sealed={"question": {"kind": "subject"}})
+wished("asked_for_in_another_form", resealed("export.requested", form="csv"), approved=True)
+wished("asked_for_without_a_question", resealed("export.requested", question="gone"), approved=True)
+wished("asked_for_without_a_list_of_contents", resealed("export.requested", parts="gone"), approved=True)
+wished("approved_without_a_question", resealed("export.approved", question="gone"), approved=True)
+
+
+@forgery(ASKED)
+def approved_by_whoever_asked() -> Made:
+    world, log = small()
+    world.approver = world.person
+    return made(build(world, whole_range(log)))
+
+
+@forgery(ASKED)
+def approved_before_it_was_asked_for() -> Made:
+    world, log = small()
+    export = world.uuid()
+    asked = world.ask(export, whole_range(log), approved=True, parts=ALL_PARTS)
+    entries = world.registry.entries
+    entries[-2:] = entries[:-3:-1]
+    return made(build(world, whole_range(log), asked=asked, export=export))
 
 
 # --- the range --------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from tests.bundles.building import ALL_PARTS, Bundle, Wishes, build, part_line
-from tests.bundles.cases import Made, damage, forgery, made, usual_world, whole_range
+from tests.bundles.cases import Made, damage, forgery, made, small, usual_world, whole_range
 from tests.bundles.world import Json
 
 
@@ -165,3 +165,35 @@ def contents_of_an_erased_decision_made_up() -> Made:
     index = next(index for index, entry in enumerate(log.entries) if entry.json["id"] == at.decisions[20])
     bundle.files["parts/000000.ndjson"] = part_line(log.name, index, "input", bytes(32), b"nothing happened")
     return made(bundle.seal())
+
+
+@forgery("erased-disclosed")
+def contents_of_an_erased_decision() -> Made:
+    world, log = small()
+    entry = log.entries[2]
+    held = dict(entry.parts)
+    world.erase(log, entry.json["id"])
+    entry.parts = held
+    return made(build(world, whole_range(log)))
+
+
+def not_of_the_decision(name: str, *, in_registry: bool, body: Json) -> None:
+    """A row about an erasure of something else than the decision's contents, by which they are called erased."""
+
+    def make() -> Made:
+        world, log = small()
+        decision = log.entries[2]
+        world.say(world.registry if in_registry else log, "erasure.performed", body, about=decision.json["id"])
+        registry = frozenset(range(len(world.registry.entries)) if in_registry else ())
+        wishes = Wishes(shows=lambda entry, part: entry is not decision, registry=registry)
+        bundle = build(world, whole_range(log), wishes)
+        for row in bundle.manifest["parts"].values():
+            row |= {"withheld": 0, "erased": 1}
+        return made(bundle.put_manifest())
+
+    make.__name__ = name
+    forgery("manifest-differs")(make)
+
+
+not_of_the_decision("an_erasure_in_quarantine_taken_for_the_decisions", in_registry=False, body={"place": "quarantine"})
+not_of_the_decision("an_erasure_in_the_registry_log_taken_for_the_decisions", in_registry=True, body={})

@@ -8,9 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable_verify import verify
-from tests.bundles.building import Bundle, Wishes, build
+from answerable_verify.verify import microseconds
+from tests.bundles.building import ALL_PARTS, Bundle, Wishes, build
 from tests.bundles.cases import Made, as_request, check, made, small, whole_range
 from tests.bundles.javascript import JavaScript, with_node
+from tests.bundles.merkle import root
 from tests.bundles.world import Json, Log, World
 
 CONTENTS = [b"", b"{}", b'{"a":1}', "é€😀".encode(), b"\xff\xfe", b'"' * 300, b"\\u0000\n\r\t", b"\0"]
@@ -65,6 +67,8 @@ def honest(seed: int) -> tuple[Bundle, list[str]]:
             world.close(world.registry)
         elif happens == 3 and log.entries:
             decisions += grow(world, world.open_system(), chance, 5)
+    # whoever asks does so after what is asked for: the clock may have been set back
+    world.now = max(microseconds(entry.json["at"]) for each in world.logs.values() for entry in each.entries) / 1e6 + 1
     return build(world, *_asked(chance, world, log, decisions), approved=chance.random() < 0.5), vkeys
 
 
@@ -73,7 +77,11 @@ def _asked(chance: Random, world: World, log: Log, decisions: list[str]) -> tupl
     hidden = {name for name in ("input", "output", "refs", "state") if chance.random() < withheld}
     if "state" in hidden:
         hidden.add("particulars")  # what opens them is in the state
-    wishes = Wishes(shows=lambda entry, part: part not in hidden, file_bytes=chance.choice([2_000, 50_000, 64 << 20]))
+    asks = chance.random() < 0.8
+    parts = tuple(name for name in ALL_PARTS if asks and name not in hidden)
+    wishes = Wishes(
+        shows=lambda entry, part: part in parts, parts=parts, file_bytes=chance.choice([2_000, 50_000, 64 << 20])
+    )
     kind = chance.choice(["range", "range", "range", "case", "decision", "subject"])
     if kind == "range" or not decisions:
         times = sorted(entry.json["at"] for each in world.logs.values() for entry in each.entries)
@@ -158,6 +166,36 @@ def test_a_clock_that_was_set_back_is_told_and_no_fault() -> None:
     world.decide(log)
     report = check(made(build(world, whole_range(log))))
     assert (report["exit_code"], report["counts"]) == (verify.VERIFIED, {"clock-back": 1})
+
+
+@with_node
+@pytest.mark.parametrize("told", ["entry 0", "registry"])
+def test_what_others_hold_and_fits_is_no_fault(told: str, javascript: JavaScript) -> None:
+    """Also far behind: the tiles suffice for it."""
+    world, log = small(count=600)
+    tree = (300, root(log.leaves[:300]).hex())
+    if told == "registry":
+        world.contradict(log, *tree)
+    stated = {"contradicted": [tree]} if told == "entry 0" else {}
+    successor = world.close(log, **stated)
+    world.decide(successor)
+    question = whole_range(log) | {"since": log.entries[-2].json["at"]}
+    given = made(build(world, question))
+    assert check(given)["exit_code"] == verify.VERIFIED
+    assert javascript.ask(as_request(given))["exit_code"] == verify.VERIFIED
+
+
+@with_node
+def test_a_loss_is_told_where_it_touches_the_answer_alone(javascript: JavaScript) -> None:
+    world, log = small(count=12)
+    successor = world.close(log, lost=3, tail="unknown", contradicted=[[12, "ab" * 32]])
+    for _ in range(4):
+        world.decide(successor)
+    for index, expected in ((0, verify.INCOMPLETE), (2, verify.VERIFIED)):
+        question = whole_range(log) | {"since": successor.entries[index].json["at"]}
+        given = made(build(world, question))
+        assert check(given)["exit_code"] == expected
+        assert javascript.ask(as_request(given))["exit_code"] == expected
 
 
 def test_a_head_of_every_size_of_a_whole_log_is_its_beginning() -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -140,8 +141,8 @@ class World:
             self.signers.remove(old)
         return new
 
-    def close(self, log: Log, *, lost: int = 0) -> Log:
-        """Close a log that lost its last entries, and open its successor."""
+    def close(self, log: Log, *, lost: int = 0, **stated: Any) -> Log:
+        """Close a log that lost its last entries, and open its successor, which says `stated` otherwise or beside."""
         signed = log.leaves
         del log.entries[len(log.entries) - lost :]
         log.closed = True
@@ -152,7 +153,7 @@ class World:
             "predecessor": {
                 "origin": log.origin, "tree_size": len(signed), "root_hash": merkle.root(signed).hex(),
                 "found": found, "missing": [found, len(signed)],
-            },
+            } | stated,
         }  # fmt: skip
         if log.system is None:
             self.registry = successor
@@ -173,6 +174,11 @@ class World:
             "root_hash": merkle.root(log.leaves).hex(),
         }  # fmt: skip
         self.say(self.registry, "checkpoint.recorded", body, about=log.name)
+
+    def contradict(self, log: Log, size: int, root: str) -> None:
+        """The registry's word that somebody outside holds a signed tree that contradicts a log."""
+        body = {"log": log.name, "origin": log.origin, "tree_size": size, "root_hash": root}
+        self.say(self.registry, "checkpoint.contradicted", body, about=self.uuid())
 
     # --- what happens -------------------------------------------------------------------------------------------------
     def decide(self, log: Log, contents: dict[str, bytes] | None = None, **more: Any) -> str:
@@ -214,18 +220,30 @@ class World:
         actor = {"type": "person", "id": self.person}
         self.say(log, "decision.overridden", body, about=self.uuid(), actor=actor, parts=parts)
 
-    def ask(self, export: str, question: Json, *, approved: bool = False) -> Json:
-        """Ask for an export. Out: the manifest's `asked`."""
-        said = {name: value for name, value in question.items() if value is not None}
+    def ask(
+        self, export: str, question: Json, *, approved: bool = False, parts: Sequence[str] = (),
+        sealed: Json | None = None, sizes: dict[str, int] | None = None,
+    ) -> Json:  # fmt: skip
+        """Ask for an export with these contents; the approval says `sealed` otherwise. Out: the manifest's `asked`."""
+        said = {"question": question, "form": "bundle", "parts": list(parts)}
+        if question["kind"] == "range":
+            said["logs"] = [self._tree(log, (sizes or {}).get(log.origin)) for log in self.chain_of(question["system"])]
         at = timestamp(self.now)
         person = {"type": "person", "id": self.person}
-        entry = self.say(self.registry, "export.requested", {"question": said}, about=export, actor=person)
+        entry = self.say(self.registry, "export.requested", said, about=export, actor=person)
         asked: Json = {"by": self.person, "at": at, "entry": entry, "approved_by": None, "approval": None}
         if approved:
             actor = {"type": "person", "id": self.approver}
-            approval = self.say(self.registry, "export.approved", {}, about=export, actor=actor)
+            approval = self.say(self.registry, "export.approved", said | (sealed or {}), about=export, actor=actor)
             asked |= {"approved_by": self.approver, "approval": approval}
         return asked
+
+    def chain_of(self, system: str) -> list[Log]:
+        return [log for log in self.logs.values() if log.system == system]
+
+    def _tree(self, log: Log, size: int | None) -> list[Any]:
+        leaves = log.leaves[:size]
+        return [log.origin, len(leaves), merkle.root(leaves).hex()]
 
     # --- what is signed -----------------------------------------------------------------------------------------------
     def checkpoint(self, log: Log, size: int | None = None, signers: list[Signer] | None = None) -> str:

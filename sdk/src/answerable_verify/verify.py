@@ -163,6 +163,9 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "log-left-out": ("incomplete", "A log is not there that the answer needs; the bundle says that it is not whole."),
     "chain-broken": ("tampering", "The logs are not one chain, each naming the one before it."),
     "record-differs": ("tampering", "The registry log recorded another tree of this log: two histories of it were signed."),
+    "record-not-comparable": ("incomplete", "The registry log recorded a tree of this log that cannot be compared with the one that is here."),
+    "history-forked": ("tampering", "Two histories of a log were signed: somebody outside holds a tree of it that is no beginning of this one, as is sealed here."),
+    "history-elsewhere": ("incomplete", "Somebody outside holds a signed tree of a log, as is sealed here, that cannot be compared with this one."),
     "entries-lost": ("incomplete", "Entries were lost, as the log's successor states, or stand where this bundle does not reach."),
     "fence-missing": ("tampering", "The entry beside the range is not disclosed: nothing shows that the range goes as far as it must."),
     "range-wrong": ("tampering", "The range is not that of the times that were asked for."),
@@ -172,6 +175,7 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "part-malformed": ("tampering", "A line of disclosed contents is not one, or is out of order."),
     "part-unknown": ("tampering", "Contents are there that no disclosed entry has committed to."),
     "part-altered": ("tampering", "Contents are not those that the entry has committed to."),
+    "erased-disclosed": ("tampering", "Contents are disclosed of a decision whose contents were erased, as is sealed here."),
     # heads, witnesses, time
     "before-differs": ("tampering", "The earlier checkpoint in the bundle is not of an earlier tree of this log."),
     "before-unsigned": ("note", "The earlier checkpoint fits the log, and is not signed by a key that you gave."),
@@ -226,7 +230,7 @@ WORDS: Dict[str, str] = {
     "p_parts": "{count} disclosed contents are, to the byte, what was sealed.",
     "p_erased": "{count} contents were erased, and the log holds the entry that says so.",
     "p_answer": "The figures above, and those on the first page, are counted from the disclosed entries.",
-    "p_sources": "Numbers that sources gave and that are missing: {missing}. Each missing number is a decision that never arrived.",
+    "p_sources": "Numbers that sources gave and that are missing: {missing}. A missing number has no decision among these; of what a source sent before its first number here, or behind its last, they say nothing.",
     "p_asked": "Who asked for the bundle, and when, is sealed in the registry log.",
     "p_manifest": "The manifest, and with it each file of the bundle, is signed by the installation.",
     "p_before": "{log}: the tree of {size} entries that was signed before the range is the beginning of this one.",
@@ -243,6 +247,7 @@ WORDS: Dict[str, str] = {
     "n_case": "That these are the decisions of the case: the registry log holds how many were attached, and a digest.",
     "n_subject": "That these decisions are about the person who was asked for, where the refs parts are not disclosed.",
     "n_later": "That no later log of the AI system exists: ask for the registry log's newest state.",
+    "n_tail": "{log}: that nothing was added behind the tree that is here before the bundle was made. It holds what the log held when the bundle was asked for.",
     "n_unseen": "Anything against somebody who holds database, signing key and head store, for what nobody outside has seen: no witness or time-stamp that you trust has seen this.",
     "n_keys": "Who made the bundle. Without a key from elsewhere anybody could have.",
     "n_withheld": "What withheld entries and contents say. Withheld contents: {count}.",
@@ -2323,7 +2328,7 @@ def _sources_html(manifest: Json) -> str:
             ", ".join(gaps) + more, len(each["twice"]),
         ))  # fmt: skip
     heads = ("Source", "First number#", "Last number#", "Decisions#", "Missing#", "Which", "Twice#")
-    out = "<h2>Gaps</h2>\n<p>A source may number what it sends. A number that is missing is a decision that was made and never arrived.</p>\n"
+    out = "<h2>Gaps</h2>\n<p>A source may number what it sends. A number that is missing between the first and the last has no decision among these.</p>\n"
     if not rows:
         return out + "<p>No decision here bears a number.</p>\n"
     return out + _table("Numbers by source", heads, rows, len(manifest["sources"]))
@@ -2374,8 +2379,8 @@ Made at  {made_at}
 1. Get the organisation's verifier key from elsewhere than this bundle: from its web site, on paper, from an earlier audit. It
    looks like  {origin}/logs/registry+0123abcd+AbCd...=  . Without it anybody could have made this bundle.
 
-2. Get the verifier from elsewhere too, if you can: `pip install answerable` brings `answerable-verify`. verify.py in this bundle is
-   the same program, if nobody changed it: one file of Python 3.9 or later that you can read. Take it out of the zip; it needs no
+2. Get the verifier from elsewhere too, if you can: the SDK package of this project (sdk/ of its source) brings
+   `answerable-verify`. verify.py in this bundle is the same program, if nobody changed it: one file of Python 3.9 or later that you can read. Take it out of the zip; it needs no
    network and nothing that is installed.
 
        python3 -I verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'
@@ -2559,7 +2564,7 @@ def render_verifying(manifest: Json) -> str:
 # ======================================================================================================================
 # 10  Logs: their tiles, their entries
 # ======================================================================================================================
-ERASED, OVERRIDDEN, ENTRY, DECISION = 1, 2, 4, 8
+ERASED, OVERRIDDEN, ENTRY, DECISION, DISCLOSED = 1, 2, 4, 8, 16
 
 
 class Book:
@@ -2901,6 +2906,7 @@ class Contents:
         self.bundle, self.report = bundle, bundle.report
         self._numbers = {log.name: log.number for log in logs}
         self.disclosed = self._wrong = 0
+        self.names: set[str] = set()  # of the parts that are disclosed
         self._parts = self._read()
         self._next = next(self._parts, None)
 
@@ -2986,6 +2992,7 @@ class Contents:
                 fit.add(part.name)
                 state = part.data if part.name == "state" else state
         self.disclosed += len(fit)
+        self.names |= fit
         self.bundle.clock.enter(outer)
         return fit
 
@@ -3098,14 +3105,16 @@ class Answer:
                     self.parts[name]["disclosed"] += 1
                 else:
                     absent |= 1 << bit
-        self.book.add(entry["id"], ENTRY | DECISION, absent)
+        self.book.add(entry["id"], ENTRY | DECISION | (DISCLOSED if disclosed else 0), absent)
 
     def settle(self, report: Report) -> None:
         """What is only known once every entry was read: ids that occur twice, what was erased, what was overridden."""
         for identifier, entries, said, absent in self.book.by_id():
+            parts = (identifier[:8], identifier[8:12], identifier[12:16], identifier[16:20], identifier[20:])
             if entries > 1:
-                parts = (identifier[:8], identifier[8:12], identifier[12:16], identifier[16:20], identifier[20:])
                 report.add("entry-repeated", "-".join(parts))
+            if said & ERASED and said & DISCLOSED:
+                report.add("erased-disclosed", "-".join(parts))
             if said & DECISION:
                 self.figures["overridden"] += bool(said & OVERRIDDEN)
                 for bit, name in enumerate(PARTS):
@@ -3188,6 +3197,30 @@ def brief_of(body: Json, *names: str) -> Json:
     return {name: value if _weight(value) <= 1000 else "too long" for name, value in found.items()}
 
 
+def predecessor_of(stated: Json) -> Json:
+    """What an entry 0 says of the log before it: of the trees that others hold the first hundred, and how many they are."""
+    if not isinstance(stated, dict):
+        return "none"
+    found = brief_of(stated, "origin", "tree_size", "root_hash", "missing", "tail")
+    outside = stated.get("contradicted", [])
+    if not isinstance(outside, list) or not all(map(_is_tree, outside)):
+        return "none"
+    found["contradicted"], found["contradictions"] = outside[:100], len(outside)
+    return found
+
+
+def _is_tree(value: Json) -> bool:
+    """Whether it is a size and a root hash."""
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    return is_count(value[0]) and isinstance(value[1], str) and HEX32.fullmatch(value[1]) is not None
+
+
+def _is_named_tree(value: Json) -> bool:
+    """Whether it is the origin of a log, with a size and a root hash."""
+    return isinstance(value, list) and len(value) == 3 and isinstance(value[0], str) and _is_tree(value[1:])
+
+
 def _weight(value: Json) -> int:
     """About how long a value is: of a text its UTF-16 units, so that a browser counts the same."""
     if isinstance(value, str):
@@ -3208,6 +3241,10 @@ class Reading:
         self.announced: Dict[str, Tuple[int, int, Json]] = {}  # by log: place in the registry logs, and what it says
         self.closed: Dict[str, str] = {}  # by origin: the successor's
         self.records: Dict[Tuple[int, str], Tuple[int, str]] = {}  # by registry log and origin: the largest tree
+        self.larger: Dict[str, Tuple[str, int]] = {}  # by origin: when a larger tree than this one was first recorded
+        self.besides: List[str] = []  # logs of the AI system that are announced, and are not in the manifest
+        self.largest: Dict[str, int] = {}  # by origin: the size of the largest tree that was recorded at all
+        self.outside: Dict[str, List[Tuple[int, str]]] = {}  # by origin: trees that others hold and that contradict it
         self.asked: Dict[str, Json] = {}  # by id: the entries that the manifest's `asked` names
         self._wanted = {manifest["asked"]["entry"], manifest["asked"]["approval"]} - {None}
 
@@ -3224,8 +3261,10 @@ class Reading:
         if log.said["range"] is not None:
             log.saw(index, entry["at"], place)
         if index == 0:
-            names = ("origin", "about", "system", "registry", "predecessor")
-            log.opening = {"kind": entry["kind"], "body": brief_of(entry["body"], *names)}
+            body = brief_of(entry["body"], "origin", "about", "system", "registry")
+            if entry["body"].get("predecessor") is not None:
+                body["predecessor"] = predecessor_of(entry["body"]["predecessor"])
+            log.opening = {"kind": entry["kind"], "body": body}
         fit = self.contents.open(parts, entry["kind"], entry["body"]) if parts else set()
         if is_decision:
             if entry["body"]["system"] != log.said["system"]:
@@ -3233,13 +3272,15 @@ class Reading:
             if self.answer.asks_for(log, index, entry):
                 self.answer.count(entry, fit)
                 return
-        self.answer.book.add(entry["id"], ENTRY)
+        self.answer.book.add(entry["id"], ENTRY | (DISCLOSED if is_decision and fit else 0))
         keep = self._KEEP.get(entry["kind"])
         if keep is not None:
             keep(self, log, index, entry, place)
 
     def _about(self, log: Log, index: int, entry: Json, place: str) -> None:
         erased = entry["kind"] == "erasure.performed"
+        if erased and ("place" in entry["body"] or not log.is_system):
+            return  # of something else than a decision's contents
         about = entry["body"].get("about" if erased else "decision")
         if is_uuid(about):
             self.answer.book.add(about, ERASED if erased else OVERRIDDEN)
@@ -3260,8 +3301,13 @@ class Reading:
 
     def _announcement(self, log: Log, index: int, entry: Json, place: str) -> None:
         body = entry["body"]
-        name = body.get("log")
-        if log.is_system or not isinstance(name, str) or name not in self.logs:
+        name, system = body.get("log"), body.get("system")
+        if log.is_system or not isinstance(name, str):
+            return
+        if name not in self.logs:
+            is_asked = is_uuid(system) and system == self.manifest["question"].get("system")
+            if is_asked and len(self.besides) < LIMITS["events"]:
+                self.besides.append(shown(body.get("origin")))
             return
         known = self.announced.setdefault(name, (log.number, index, brief_of(body, "system", "origin")))
         if any(_text(known[2].get(each)) != _text(body.get(each)) for each in ("system", "origin")):
@@ -3269,8 +3315,10 @@ class Reading:
 
     def _closure(self, log: Log, index: int, entry: Json, place: str) -> None:
         origin, successor = entry["body"].get("origin"), entry["body"].get("successor")
-        if not log.is_system and isinstance(successor, str) and isinstance(origin, str) and origin in self.by_origin:
-            self.closed.setdefault(origin, successor)
+        if log.is_system or not isinstance(successor, str) or not isinstance(origin, str):
+            return
+        if origin in self.by_origin and self.closed.setdefault(origin, successor) != successor:
+            log.report.add("record-differs", place, f"{origin} was closed twice, differently")
 
     def _record(self, log: Log, index: int, entry: Json, place: str) -> None:
         body = entry["body"]
@@ -3281,6 +3329,9 @@ class Reading:
             log.report.add("entry-malformed", place, f"index {grouped(index)}: no tree")
             return
         about = self.by_origin[origin]
+        self.largest[origin] = max(size, self.largest.get(origin, 0))
+        if size > about.size:
+            self.larger[origin] = min((entry["at"], size), self.larger.get(origin, (entry["at"], size)))
         if size == about.size and root != about.root.hex():
             log.report.add(
                 "record-differs", place, says(f"root of {origin} at {grouped(size)}", about.root.hex(), root)
@@ -3288,9 +3339,23 @@ class Reading:
         if size <= about.size and self.records.get((log.number, origin), (-1, ""))[0] < size:
             self.records[log.number, origin] = (size, root)
 
+    def _contradiction(self, log: Log, index: int, entry: Json, place: str) -> None:
+        body = entry["body"]
+        origin, tree = body.get("origin"), [body.get("tree_size"), body.get("root_hash")]
+        if log.is_system or not isinstance(origin, str) or origin not in self.by_origin:
+            return
+        if not _is_tree(tree):
+            log.report.add("entry-malformed", place, f"index {grouped(index)}: no tree")
+            return
+        trees = self.outside.setdefault(origin, [])
+        if len(trees) < LIMITS["events"]:
+            trees.append((tree[0], tree[1]))
+        else:
+            log.report.add("history-elsewhere", place, origin)
+
     def _asking(self, log: Log, index: int, entry: Json, place: str) -> None:
         if not log.is_system and entry["id"] in self._wanted:
-            self.asked[entry["id"]] = entry
+            self.asked[entry["id"]] = {**entry, "place": (log.number, index)}
 
     _KEEP: ClassVar[Dict[str, Callable[[Reading, Log, int, Json, str], None]]] = {
         "erasure.performed": _about,
@@ -3300,6 +3365,7 @@ class Reading:
         "log.announced": _announcement,
         "log.closed": _closure,
         "checkpoint.recorded": _record,
+        "checkpoint.contradicted": _contradiction,
         "export.requested": _asking,
         "export.approved": _asking,
     }
@@ -3437,6 +3503,7 @@ class Check:
         given = [key.public for key in options.keys if self._is_ours(key)]
         self.trust = Trust(given)
         self.compared: set[int] = set()  # logs whose heads the caller kept
+        self._outside: set[Tuple[str, int, str]] = set()  # trees that others hold, and of which all is said
 
     def _is_ours(self, key: Key) -> bool:
         found = LOG_NAME.fullmatch(key.name)
@@ -3530,6 +3597,7 @@ class Check:
             return
         span = stated.get("missing") if isinstance(stated, dict) else None
         fits = isinstance(span, list) and len(span) == 2 and all(is_count(each) for each in span) and span[0] <= span[1]
+        fits = fits and stated.get("tail", "unknown") == "unknown"
         if not fits or not is_count(stated.get("tree_size")) or not isinstance(stated.get("root_hash"), str):
             self.report.add("log-differs", log.place, "entry 0 states no predecessor")
             return
@@ -3549,11 +3617,40 @@ class Check:
         size, root = stated["tree_size"], stated["root_hash"]
         if before.size > size or (before.size == size and before.root.hex() != root):
             self.report.add("record-differs", log.place, says(f"tree of {before.origin}", size, before.size))
+        recorded = self.reading.largest.get(before.origin, 0)
+        if recorded > size:
+            self.report.add("record-differs", log.place, says(f"tree of {before.origin}", size, recorded))
         first, end = stated["missing"]
-        if log.said["range"] is not None and before.span[1] == before.size and (first < end or before.size < first):
+        # where nothing is missing, the log before this one goes as far as it was signed
+        first = first if first < end else max(size, end)
+        is_within = log.said["range"] is not None and before.span[1] == before.size and log.span[0] == 0
+        for held, hashed in stated["contradicted"]:
+            tree = (held, hashed)
+            is_tail = before.size < tree[0] <= size and (not is_within or tree == (size, root))
+            self._check_outside(log.place, before, tree, is_tail=is_tail)
+        if len(stated["contradicted"]) < stated["contradictions"]:
+            more = stated["contradictions"] - len(stated["contradicted"])
+            self.report.add("history-elsewhere", log.place, f"{before.origin}: {grouped(more)} more")
+        if is_within and "tail" in stated:
+            said = f"{before.origin}: from {grouped(before.size)} on, nobody knows how many"
+            self.report.add("entries-lost", log.place, said)
+        elif is_within and (first < end or before.size < first):
             # from where this bundle ends to where the successor begins
             lost = f"{before.origin}: {grouped(min(first, before.size))} to {grouped(max(end, first) - 1)}"
             self.report.add("entries-lost", log.place, lost)
+
+    def _check_outside(self, place: str, log: Log, tree: Tuple[int, str], *, is_tail: bool = False) -> None:
+        """A tree of a log that somebody outside holds is its beginning; said once. `is_tail`: of what is said to be lost."""
+        size, root = tree
+        if (log.origin, size, root) in self._outside:
+            return
+        self._outside.add((log.origin, size, root))
+        found = None if is_tail else log.root_at(size)
+        if found is not None and found.hex() != root:
+            said = says(f"root of {log.origin} at {grouped(size)}", found.hex(), root)
+            self.report.add("history-forked", place, said)
+        elif found is None and not is_tail:
+            self.report.add("history-elsewhere", place, f"{log.origin} at {grouped(size)}: root {root}")
 
     def check_question(self) -> None:
         """The logs and the ranges are those of the question."""
@@ -3574,10 +3671,16 @@ class Check:
                     says("predecessor", log.said["predecessor"], self.systems[number - 1].origin),
                 )
             successor = self.reading.closed.get(log.origin)
-            if successor is not None and log.span[1] == log.size and successor not in self.by_origin:
+            if successor is not None and successor in self.by_origin:
+                after = self.by_origin[successor]
+                if not after.is_system or after.said["predecessor"] != log.origin:
+                    self.report.add("chain-broken", log.place, f"it was succeeded by {shown(successor)}")
+            elif successor is not None and log.span[1] == log.size:
                 self._lacks_log(log.place, f"it was succeeded by {shown(successor)}")
             if log.checkpoint is not None:
                 self._check_range(log)
+        for origin in self.reading.besides:
+            self._lacks_log("manifest.json", f"{origin} is announced as a log of the AI system")
 
     def _check_range(self, log: Log) -> None:
         since, until = self.answer.since, self.answer.until
@@ -3598,26 +3701,104 @@ class Check:
                 self.report.add("fence-missing", place, f"index {grouped(end)}")
             elif times[end] < until:
                 self.report.add("range-wrong", place, f"index {grouped(end)} was received before {until}")
+        self._check_end(log)
         if until is not None and end and times.get(end - 1, "") >= until:
             self.report.add("range-wrong", place, f"index {grouped(end - 1)} was received since {until}")
+
+    def _check_end(self, log: Log) -> None:
+        """A range that ends with its tree: no larger one was recorded before what was asked for was over."""
+        at, size = self.reading.larger.get(log.origin, ("", 0))
+        over = self.answer.until or moment(self.manifest["asked"]["at"])
+        if not at or over is None or log.span[1] < log.size or not self.manifest["whole"]:
+            return
+        if any(each.said["predecessor"] == log.origin for each in self.systems):
+            return  # what its successor states of it says more
+        if microseconds(at) + CLOCK_BACK <= microseconds(over):
+            self.report.add("range-wrong", log.place, f"a tree of {grouped(size)} entries was recorded at {at}")
+
+    def _has_fences(self) -> bool:
+        """Whether an entry beside a range shows where it begins or ends."""
+        begins = self.answer.since is not None and any(log.span[0] for log in self.systems)
+        ends = self.answer.until is not None and any(log.span[1] < log.size for log in self.systems)
+        return begins or ends
 
     def check_asked(self) -> None:
         """Who asked, when and for what is what the registry log holds."""
         asked, place = self.manifest["asked"], "manifest.json"
+        self._check_made_at()
         self._check_asking("asked", asked["entry"], "export.requested", asked["by"])
         entry = self.reading.asked.get(asked["entry"])
+        parts: List[str] = []
         if entry is not None:
             if moment(asked["at"]) != entry["at"]:
                 self.report.add("asked-differs", place, says("at", asked["at"], entry["at"]))
-            body, question = entry["body"], self.manifest["question"]
-            said = body.get("question")
-            whole = isinstance(said, dict)  # else its members may stand in the body, where `kind` is something else
-            for name in sorted(question):
-                sealed = said.get(name) if whole else body.get(name, question[name])
-                if (whole or name != "kind") and not _same(sealed, question[name]):
-                    self.report.add("asked-differs", place, says(f"question.{name}", question[name], sealed))
-        if asked["approval"] is not None:
-            self._check_asking("approval", asked["approval"], "export.approved", asked["approved_by"])
+            parts = self._check_wish("", entry["body"])
+            for name in sorted(self.contents.names - set(parts)):
+                self.report.add("asked-differs", place, f"{name} was not asked for, and is disclosed")
+            if self.manifest["question"]["kind"] == "range":
+                self._check_as_asked(entry)
+        if asked["approval"] is None:
+            if self.contents.disclosed:
+                self.report.add("asked-differs", place, "contents are disclosed, and nobody approved it")
+            return
+        self._check_asking("approval", asked["approval"], "export.approved", asked["approved_by"])
+        approval = self.reading.asked.get(asked["approval"])
+        if asked["approved_by"] == asked["by"]:
+            self.report.add("asked-differs", place, "approval: by whoever asked")
+        if approval is not None and entry is not None:
+            if self._check_wish("approval: ", approval["body"]) != parts:
+                self.report.add("asked-differs", place, "approval: of other contents")
+            if approval["place"] < entry["place"]:
+                self.report.add("asked-differs", place, "approval: from before it was asked for")
+
+    def _check_as_asked(self, entry: Json) -> None:
+        """Each log that the AI system had when it was asked for is there, and no smaller where its range ends with it."""
+        place, trees = "manifest.json", entry["body"].get("logs")
+        if self.answer.until is not None and self.answer.until > entry["at"]:
+            self.report.add("range-wrong", place, "it ends after it was asked for")
+        if not isinstance(trees, list) or not all(map(_is_named_tree, trees)):
+            self.report.add("asked-differs", place, "no list of the AI system's logs was sealed")
+            return
+        for origin, size, root in trees:
+            log = self.by_origin.get(origin)
+            if log is None or not log.is_system:
+                self._lacks_log(place, f"{shown(origin)} was there when it was asked for")
+            elif log.checkpoint is not None and size > log.size:
+                if log.span[1] == log.size and self.manifest["whole"]:
+                    self.report.add("range-wrong", log.place, says("tree when it was asked for", size, log.size))
+            elif log.checkpoint is not None:
+                found = log.root_at(size)
+                if found is None:
+                    self.report.add("record-not-comparable", log.place, f"{origin} at {grouped(size)}")
+                elif found.hex() != root:
+                    said = says(f"root of {origin} at {grouped(size)}", found.hex(), root)
+                    self.report.add("record-differs", log.place, said)
+
+    def _check_made_at(self) -> None:
+        """It was made after it was asked for and approved, and after what it holds was received; clocks may differ a little."""
+        asked, made = self.manifest["asked"], moment(self.manifest["made_at"])
+        found = [self.reading.asked.get(asked[name] or "") for name in ("entry", "approval")]
+        # a clock that was set back, which is told, says nothing of when it was made
+        last = "" if self.report.counts.get("clock-back") else self.answer.last or ""
+        times = [entry["at"] for entry in found if entry is not None] + [last]
+        if made is not None and max(times) and microseconds(max(times)) - microseconds(made) > CLOCK_BACK:
+            self.report.add("manifest-differs", "manifest.json", says("made_at", self.manifest["made_at"], max(times)))
+
+    def _check_wish(self, name: str, body: Json) -> List[str]:
+        """What was asked for, or approved, is the manifest's question as a bundle. Out: the contents that it names."""
+        place, question = "manifest.json", self.manifest["question"]
+        said, parts = body.get("question"), body.get("parts")
+        if not isinstance(said, dict):
+            self.report.add("asked-differs", place, f"{name}no question was sealed")
+        for each in sorted(question) if isinstance(said, dict) else ():
+            if not _same(said.get(each), question[each]):
+                self.report.add("asked-differs", place, name + says(f"question.{each}", question[each], said.get(each)))
+        if body.get("form") != "bundle":
+            self.report.add("asked-differs", place, name + says("form", "bundle", body.get("form")))
+        if not isinstance(parts, list) or not all(isinstance(each, str) for each in parts):
+            self.report.add("asked-differs", place, f"{name}no list of contents was sealed")
+            return []
+        return parts
 
     def _check_asking(self, name: str, identifier: str, kind: str, person: str) -> None:
         entry = self.reading.asked.get(identifier)
@@ -3778,11 +3959,19 @@ class Check:
         return False
 
     def check_records(self) -> None:
-        """What the registry logs recorded of a log is its beginning."""
+        """What the registry logs recorded of a log is its beginning, and so is what others hold of it."""
+        for origin, trees in sorted(self.reading.outside.items()):
+            for tree in trees:
+                self._check_outside(self.by_origin[origin].place, self.by_origin[origin], tree)
+        newest: Dict[str, int] = {}
+        for (_, origin), (size, _) in self.reading.records.items():
+            newest[origin] = max(size, newest.get(origin, 0))
         for (_, origin), (size, root) in sorted(self.reading.records.items()):
             log = self.by_origin[origin]
             found = log.root_at(size)
-            if found is not None and found.hex() != root and size != log.size:
+            if found is None and size == newest[origin]:
+                self.report.add("record-not-comparable", log.place, f"{origin} at {grouped(size)}")
+            elif found is not None and found.hex() != root and size != log.size:
                 said = says(f"root of {origin} at {grouped(size)}", found.hex(), root)
                 self.report.add("record-differs", log.place, said)
             elif found is not None and found.hex() == root:
@@ -3832,8 +4021,10 @@ class Check:
                 self._say("p_range", log=log.title, first=log.span[0], last=log.span[1] - 1)
             if log.disclosed:
                 self._say("p_disclosed", log=log.title, count=log.disclosed)
-        for name in ("p_times", "p_system") if is_range else ():
-            self._say(name)
+        if is_range and self._has_fences():
+            self._say("p_times")
+        if is_range:
+            self._say("p_system")
         self._say("p_answer")
         if is_range:
             sources = self.manifest["sources"]
@@ -3866,6 +4057,10 @@ class Check:
         for log in self.logs if self.options.heads else ():
             if log.number not in self.compared:
                 said.append(("n_head", {"log": log.title}))
+        followed = {log.said["predecessor"] for log in self.systems}
+        for log in self.systems if is_range else ():
+            if log.span[1] == log.size and log.origin not in followed:
+                said.append(("n_tail", {"log": log.title}))
         if withheld or self.report.counts.get("entries-withheld"):
             said.append(("n_withheld", {"count": withheld}))
         self.report.not_proven = said + self.report.not_proven

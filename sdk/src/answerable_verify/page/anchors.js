@@ -57,13 +57,22 @@ export class Anchors extends Claims {
     }
   }
 
-  /** What the registry logs recorded of a log is its beginning. */
+  /** What the registry logs recorded of a log is its beginning, and so is what others hold of it. */
   async checkRecords() {
+    for (const origin of [...this.reading.outside.keys()].sort()) {
+      const log = this.byOrigin.get(origin);
+      for (const tree of this.reading.outside.get(origin)) await this.checkOutside(log.place, log, tree);
+    }
+    const newest = new Map();
+    for (const { origin, size } of this.reading.records.values()) newest.set(origin, Math.max(size, newest.get(origin) ?? 0));
     for (const key of [...this.reading.records.keys()].sort()) {
       const { origin, size, root } = this.reading.records.get(key);
       const log = this.byOrigin.get(origin);
       const found = await log.rootAt(size);
-      if (found === null) continue;
+      if (found === null) {
+        if (size === newest.get(origin)) this.report.add("record-not-comparable", log.place, `${origin} at ${grouped(size)}`);
+        continue;
+      }
       if (toHex(found) === root) this.say("p_record", { log: log.title, size });
       else if (size !== log.size) this.report.add("record-differs", log.place, says(`root of ${origin} at ${grouped(size)}`, toHex(found), root));
     }

@@ -5,7 +5,7 @@ import { isEd25519Key } from "./ed25519.js";
 import { checkDecision, parseEntry } from "./logs.js";
 import { LIMITS, PARTS } from "./words.js";
 
-const [ERASED, OVERRIDDEN, ENTRY, DECISION, TWICE] = [1, 2, 4, 8, 16];
+const [ERASED, OVERRIDDEN, ENTRY, DECISION, TWICE, DISCLOSED] = [1, 2, 4, 8, 16, 32];
 
 // Whoever chose the ids does not know these, so that no choice makes the table slow.
 const MIX = Array.from({ length: 4 }, () => Math.floor(Math.random() * 2 ** 32) | 1);
@@ -145,21 +145,24 @@ export class Answer {
       if (disclosed.has(name)) this.parts[name].disclosed++;
       else absent |= 1 << bit;
     });
-    this.book.add(entry.id, ENTRY | DECISION, absent);
+    this.book.add(entry.id, ENTRY | DECISION | (disclosed.size ? DISCLOSED : 0), absent);
   }
 
   /** What is only known once every entry was read. */
   settle(report) {
     const twice = [];
+    const erased = [];
     for (const [words, said] of this.book.rows()) {
-      if (said & TWICE) twice.push(words.map((word) => word.toString(16).padStart(8, "0")).join(""));
+      if (said & TWICE) twice.push(inHex(words));
+      if (said & ERASED && said & DISCLOSED) erased.push(inHex(words));
       if (!(said & DECISION)) continue;
       this.figures.overridden += said & OVERRIDDEN ? 1 : 0;
       PARTS.forEach((name, bit) => {
         if ((said >> (8 + bit)) & 1) this.parts[name][said & ERASED ? "erased" : "withheld"]++;
       });
     }
-    for (const hex of twice.sort()) report.add("entry-repeated", hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"));
+    const twiceOrErased = [...twice.map((hex) => [hex, "entry-repeated"]), ...erased.map((hex) => [hex, "erased-disclosed"])].sort(([one, a], [other, b]) => (one + a < other + b ? -1 : 1));
+    for (const [hex, code] of twiceOrErased) report.add(code, hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"));
   }
 
   /** Compare the manifest's figures with those that were counted. */
@@ -238,6 +241,7 @@ function brief(claimed, derived) {
 export class Reading {
   constructor(manifest, logs, contents, answer) {
     Object.assign(this, { manifest, contents, answer, announced: new Map(), closed: new Map(), records: new Map(), asked: new Map() });
+    Object.assign(this, { largest: new Map(), larger: new Map(), outside: new Map(), besides: [] });
     this.logs = new Map(logs.map((log) => [log.name, log]));
     this.byOrigin = new Map(logs.map((log) => [log.origin, log]));
     this.wanted = [manifest.asked.entry, manifest.asked.approval];
@@ -260,7 +264,9 @@ export class Reading {
     }
     if (log.said.range !== null) log.saw(index, entry.at, place);
     if (index === 0) {
-      log.opening = { kind: entry.kind, body: briefOf(entry.body, "origin", "about", "system", "registry", "predecessor") };
+      const body = briefOf(entry.body, "origin", "about", "system", "registry");
+      if ((entry.body.predecessor ?? null) !== null) body.predecessor = predecessorOf(entry.body.predecessor);
+      log.opening = { kind: entry.kind, body };
     }
     const fit = parts.length ? this.contents.open(parts, entry.kind, entry.body) : NOTHING;
     if (entry.kind === "decision.recorded") {
@@ -270,7 +276,7 @@ export class Reading {
         return;
       }
     }
-    this.answer.book.add(entry.id, ENTRY);
+    this.answer.book.add(entry.id, ENTRY | (entry.kind === "decision.recorded" && fit.size ? DISCLOSED : 0));
     if (Object.hasOwn(KEEP, entry.kind)) KEEP[entry.kind](this, log, index, entry, place);
   }
 }
@@ -282,6 +288,22 @@ function briefOf(body, ...names) {
   return found;
 }
 
+/** What an entry 0 says of the log before it: of the trees that others hold the first hundred, and how many they are. */
+function predecessorOf(stated) {
+  if (!isObject(stated)) return "none";
+  const found = briefOf(stated, "origin", "tree_size", "root_hash", "missing", "tail");
+  const outside = "contradicted" in stated ? stated.contradicted : [];
+  if (!Array.isArray(outside) || !outside.every(isTree)) return "none";
+  return Object.assign(found, { contradicted: outside.slice(0, 100), contradictions: outside.length });
+}
+
+/** Whether it is a size and a root hash. */
+export function isTree(value) {
+  return Array.isArray(value) && value.length === 2 && isCount(value[0]) && isHex32(value[1]);
+}
+
+const inHex = (words) => words.map((word) => word.toString(16).padStart(8, "0")).join("");
+
 /** About how long a value is: of a text its UTF-16 units. */
 function weight(value) {
   if (typeof value === "string") return value.length;
@@ -291,13 +313,15 @@ function weight(value) {
 
 const NOTHING = new Set();
 const KEEP = {
-  "erasure.performed": (reading, log, index, { body }) => isUuid(body.about) && reading.answer.book.add(body.about, ERASED),
+  // one with a place is of something else than a decision's contents
+  "erasure.performed": (reading, log, index, { body }) => log.isSystem && !("place" in body) && isUuid(body.about) && reading.answer.book.add(body.about, ERASED),
   "decision.overridden": (reading, log, index, { body }) => isUuid(body.decision) && reading.answer.book.add(body.decision, OVERRIDDEN),
   "key.announced": keepKey,
   "key.retired": keepKey,
   "log.announced": keepAnnouncement,
   "log.closed": keepClosure,
   "checkpoint.recorded": keepRecord,
+  "checkpoint.contradicted": keepContradiction,
   "export.requested": keepAsking,
   "export.approved": keepAsking,
 };
@@ -315,19 +339,26 @@ function keepKey(reading, log, index, entry, place) {
 }
 
 function keepAnnouncement(reading, log, index, { body }, place) {
-  if (log.isSystem || typeof body.log !== "string" || !reading.logs.has(body.log)) return;
+  if (log.isSystem || typeof body.log !== "string") return;
+  if (!reading.logs.has(body.log)) {
+    const isAsked = isUuid(body.system) && body.system === reading.manifest.question.system;
+    if (isAsked && reading.besides.length < LIMITS.events) reading.besides.push(shown(body.origin ?? null));
+    return;
+  }
   if (!reading.announced.has(body.log)) reading.announced.set(body.log, { number: log.number, index, body: briefOf(body, "system", "origin") });
   const known = reading.announced.get(body.log).body;
   const isSame = ["system", "origin"].every((name) => typeof known[name] === "string" ? known[name] === body[name] : typeof body[name] !== "string");
   if (!isSame) log.report.add("log-unannounced", place, "announced twice, differently");
 }
 
-function keepClosure(reading, log, index, { body }) {
+function keepClosure(reading, log, index, { body }, place) {
   const { origin, successor } = body;
-  if (!log.isSystem && typeof successor === "string" && reading.byOrigin.has(origin) && !reading.closed.has(origin)) reading.closed.set(origin, successor);
+  if (log.isSystem || typeof successor !== "string" || !reading.byOrigin.has(origin)) return;
+  if (!reading.closed.has(origin)) reading.closed.set(origin, successor);
+  if (reading.closed.get(origin) !== successor) log.report.add("record-differs", place, `${origin} was closed twice, differently`);
 }
 
-function keepRecord(reading, log, index, { body }, place) {
+function keepRecord(reading, log, index, { body, at }, place) {
   const { origin, tree_size: size, root_hash: root } = body;
   if (log.isSystem || typeof origin !== "string" || !reading.byOrigin.has(origin)) return;
   if (!isCount(size) || !isHex32(root)) {
@@ -336,12 +367,28 @@ function keepRecord(reading, log, index, { body }, place) {
   }
   const about = reading.byOrigin.get(origin);
   const held = toHex(about.root);
+  const larger = reading.larger.get(origin);
+  if (size > about.size && (!larger || at < larger.at || (at === larger.at && size < larger.size))) reading.larger.set(origin, { at, size });
+  reading.largest.set(origin, Math.max(size, reading.largest.get(origin) ?? 0));
   if (size === about.size && root !== held) log.report.add("record-differs", place, says(`root of ${origin} at ${grouped(size)}`, held, root));
   const key = `${String(log.number).padStart(8, "0")} ${origin}`;
   if (size <= about.size && (reading.records.get(key)?.size ?? -1) < size) reading.records.set(key, { number: log.number, origin, size, root });
 }
 
+function keepContradiction(reading, log, index, { body }, place) {
+  const { origin, tree_size: size, root_hash: root } = body;
+  if (log.isSystem || typeof origin !== "string" || !reading.byOrigin.has(origin)) return;
+  if (!isTree([size, root])) {
+    log.report.add("entry-malformed", place, `index ${grouped(index)}: no tree`);
+    return;
+  }
+  const trees = reading.outside.get(origin) ?? [];
+  reading.outside.set(origin, trees);
+  if (trees.length < LIMITS.events) trees.push([size, root]);
+  else log.report.add("history-elsewhere", place, origin);
+}
+
 function keepAsking(reading, log, index, entry) {
-  if (!log.isSystem && reading.wanted.includes(entry.id)) reading.asked.set(entry.id, entry);
+  if (!log.isSystem && reading.wanted.includes(entry.id)) reading.asked.set(entry.id, { ...entry, place: [log.number, index] });
 }
 

@@ -17,7 +17,7 @@ const MANIFEST_PLACE = "manifest.json";
 class Check extends Anchors {
   static async begin(bundle, manifest, options) {
     const check = new Check();
-    Object.assign(check, { bundle, report: bundle.report, manifest, options, compared: new Set() });
+    Object.assign(check, { bundle, report: bundle.report, manifest, options, compared: new Set(), outside: new Set() });
     check.logs = manifest.logs.map((said, number) => new Log(bundle, said, number));
     check.systems = check.logs.filter((log) => log.isSystem);
     check.registries = check.logs.filter((log) => !log.isSystem);
@@ -129,7 +129,8 @@ class Check extends Anchors {
     report.proven = [];
     const isRange = answer.question.kind === "range";
     for (const log of this.logs) this.sayLog(log);
-    if (isRange) ["p_times", "p_system"].forEach((name) => this.say(name));
+    if (isRange && this.hasFences) this.say("p_times");
+    if (isRange) this.say("p_system");
     this.say("p_answer");
     if (isRange) this.say("p_sources", { missing: manifest.sources.reduce((total, each) => total + BigInt(each.missing_count), 0n) });
     if (this.contents.disclosed) this.say("p_parts", { count: this.contents.disclosed });
@@ -150,6 +151,10 @@ class Check extends Anchors {
     }
     for (const log of this.options.heads.length ? this.logs : []) if (!this.compared.has(log.number)) not.push(["n_head", { log: log.title }]);
     const withheld = total("withheld");
+    const followed = this.systems.map((log) => log.said.predecessor);
+    for (const log of isRange ? this.systems : []) {
+      if (log.span[1] === log.size && !followed.includes(log.origin)) not.push(["n_tail", { log: log.title }]);
+    }
     if (withheld || report.counts["entries-withheld"]) not.push(["n_withheld", { count: withheld }]);
     report.notProven = [...not, ...report.notProven];
   }
@@ -191,9 +196,9 @@ export async function checkBundle(container, options, progress = async () => {})
     await check.readLogs();
     check.answer.settle(report);
     check.answer.compare(report, check.logs);
-    check.checkOpenings();
+    await check.checkOpenings();
     check.checkQuestion();
-    check.checkAsked();
+    await check.checkAsked();
     check.checkWhole();
     await check.checkSignatures();
     await check.checkBefore();

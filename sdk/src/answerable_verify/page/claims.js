@@ -1,13 +1,15 @@
 /** What the manifest claims of logs, ranges and askers, against what the entries say. Twin of those steps of `Check`. */
 
-import { grouped, isCount, isObject, moment, says, shown, toHex } from "./basics.js";
+import { grouped, isCount, isObject, microseconds, moment, says, shown, toHex } from "./basics.js";
+import { isTree } from "./answer.js";
+import { CLOCK_BACK } from "./words.js";
 
 const PLACE = "manifest.json";
 
 /** Steps that need nothing but what was read: `Check` has the members that they use. */
 export class Claims {
   /** Entry 0 of each log says that it is this log, and the registry log announces it. */
-  checkOpenings() {
+  async checkOpenings() {
     const registries = this.registries.map((log) => log.origin);
     for (const log of this.logs) {
       if (log.checkpoint === null || (log.size === 0 && log.isSystem)) continue;
@@ -22,7 +24,7 @@ export class Claims {
       if (log.isSystem && (body.system !== log.said.system || !isRegistry)) {
         this.report.add("log-differs", log.place, "entry 0 names another AI system or registry log");
       }
-      this.checkPredecessor(log, body.predecessor ?? null);
+      await this.checkPredecessor(log, body.predecessor ?? null);
     }
     for (const log of this.systems) {
       const told = this.reading.announced.get(log.name);
@@ -50,7 +52,7 @@ export class Claims {
     }
   }
 
-  checkPredecessor(log, stated) {
+  async checkPredecessor(log, stated) {
     const claimed = log.said.predecessor;
     if (stated === null) {
       if (claimed !== null) this.report.add("chain-broken", log.place, says("predecessor", claimed, null));
@@ -58,7 +60,8 @@ export class Claims {
     }
     const span = isObject(stated) ? stated.missing : null;
     const fits = Array.isArray(span) && span.length === 2 && span.every((each) => isCount(each)) && span[0] <= span[1];
-    if (!fits || !isCount(stated.tree_size) || typeof stated.root_hash !== "string") {
+    const isTail = fits && (!("tail" in stated) || stated.tail === "unknown");
+    if (!isTail || !isCount(stated.tree_size) || typeof stated.root_hash !== "string") {
       this.report.add("log-differs", log.place, "entry 0 states no predecessor");
       return;
     }
@@ -67,7 +70,7 @@ export class Claims {
       return;
     }
     const before = this.byOrigin.get(claimed);
-    if (before) this.checkSuccession(log, before, stated);
+    if (before) await this.checkSuccession(log, before, stated);
     else if (!log.isSystem || (log.said.range !== null && log.span[0] === 0)) this.lacksLog(log.place, shown(claimed));
   }
 
@@ -80,7 +83,7 @@ export class Claims {
     this.report.add(this.manifest.whole ? "log-missing" : "log-left-out", place, detail);
   }
 
-  checkSuccession(log, before, stated) {
+  async checkSuccession(log, before, stated) {
     if (before.number >= log.number || before.said.system !== log.said.system) {
       this.report.add("chain-broken", log.place, "its predecessor is another AI system's, or comes after it");
     }
@@ -88,11 +91,35 @@ export class Claims {
     if (before.size > size || (before.size === size && toHex(before.root) !== root)) {
       this.report.add("record-differs", log.place, says(`tree of ${before.origin}`, size, before.size));
     }
-    const [first, end] = stated.missing;
-    if (log.said.range !== null && before.span[1] === before.size && (first < end || before.size < first)) {
+    const recorded = this.reading.largest.get(before.origin) ?? 0;
+    if (recorded > size) this.report.add("record-differs", log.place, says(`tree of ${before.origin}`, size, recorded));
+    const [from, end] = stated.missing;
+    // where nothing is missing, the log before this one goes as far as it was signed
+    const first = from < end ? from : Math.max(size, end);
+    const isWithin = log.said.range !== null && before.span[1] === before.size && log.span[0] === 0;
+    for (const tree of stated.contradicted) {
+      const isTail = before.size < tree[0] && tree[0] <= size && (!isWithin || (tree[0] === size && tree[1] === root));
+      await this.checkOutside(log.place, before, tree, isTail);
+    }
+    const more = stated.contradictions - stated.contradicted.length;
+    if (more) this.report.add("history-elsewhere", log.place, `${before.origin}: ${grouped(more)} more`);
+    if (isWithin && "tail" in stated) {
+      this.report.add("entries-lost", log.place, `${before.origin}: from ${grouped(before.size)} on, nobody knows how many`);
+    } else if (isWithin && (first < end || before.size < first)) {
       const lost = `${before.origin}: ${grouped(Math.min(first, before.size))} to ${grouped(Math.max(end, first) - 1)}`;
       this.report.add("entries-lost", log.place, lost);
     }
+  }
+
+  /** A tree of a log that somebody outside holds is its beginning; said once. `isTail`: of what is said to be lost. */
+  async checkOutside(place, log, [size, root], isTail = false) {
+    const key = `${log.origin} ${size} ${root}`;
+    if (this.outside.has(key)) return;
+    this.outside.add(key);
+    if (isTail) return;
+    const found = await log.rootAt(size);
+    if (found === null) this.report.add("history-elsewhere", place, `${log.origin} at ${grouped(size)}: root ${root}`);
+    else if (toHex(found) !== root) this.report.add("history-forked", place, says(`root of ${log.origin} at ${grouped(size)}`, toHex(found), root));
   }
 
   /** The logs and the ranges are those of the question. */
@@ -108,11 +135,15 @@ export class Claims {
       const before = number ? this.systems[number - 1].origin : null;
       if (number && log.said.predecessor !== before) this.report.add("chain-broken", log.place, says("predecessor", log.said.predecessor, before));
       const successor = this.reading.closed.get(log.origin);
-      if (successor !== undefined && log.span[1] === log.size && !this.byOrigin.has(successor)) {
+      if (successor !== undefined && this.byOrigin.has(successor)) {
+        const after = this.byOrigin.get(successor);
+        if (!after.isSystem || after.said.predecessor !== log.origin) this.report.add("chain-broken", log.place, `it was succeeded by ${shown(successor)}`);
+      } else if (successor !== undefined && log.span[1] === log.size) {
         this.lacksLog(log.place, `it was succeeded by ${shown(successor)}`);
       }
       if (log.checkpoint !== null) this.checkRange(log);
     });
+    for (const origin of this.reading.besides) this.lacksLog(PLACE, `${origin} is announced as a log of the AI system`);
   }
 
   checkRange(log) {
@@ -133,25 +164,102 @@ export class Claims {
       if (!times.has(end)) this.report.add("fence-missing", place, `index ${grouped(end)}`);
       else if (times.get(end) < until) wrong(`index ${grouped(end)} was received before ${until}`);
     }
+    this.checkEnd(log);
     if (until !== null && end && (times.get(end - 1) ?? "") >= until) wrong(`index ${grouped(end - 1)} was received since ${until}`);
   }
 
+  /** A range that ends with its tree: no larger one was recorded before what was asked for was over. */
+  checkEnd(log) {
+    const larger = this.reading.larger.get(log.origin);
+    const over = this.answer.until ?? moment(this.manifest.asked.at);
+    if (!larger || over === null || log.span[1] < log.size || !this.manifest.whole) return;
+    if (this.systems.some((each) => each.said.predecessor === log.origin)) return; // what its successor states of it says more
+    if (microseconds(larger.at) + CLOCK_BACK > microseconds(over)) return;
+    this.report.add("range-wrong", log.place, `a tree of ${grouped(larger.size)} entries was recorded at ${larger.at}`);
+  }
+
+  /** Whether an entry beside a range shows where it begins or ends. */
+  get hasFences() {
+    const begins = this.answer.since !== null && this.systems.some((log) => log.span[0]);
+    return begins || (this.answer.until !== null && this.systems.some((log) => log.span[1] < log.size));
+  }
+
   /** Who asked, when and for what is what the registry log holds. */
-  checkAsked() {
-    const { asked, question } = this.manifest;
+  async checkAsked() {
+    const { asked } = this.manifest;
+    this.checkMadeAt();
+    const differs = (detail) => this.report.add("asked-differs", PLACE, detail);
     this.checkAsking("asked", asked.entry, "export.requested", asked.by);
     const entry = this.reading.asked.get(asked.entry);
+    let parts = [];
     if (entry) {
-      if (moment(asked.at) !== entry.at) this.report.add("asked-differs", PLACE, says("at", asked.at, entry.at));
-      const isWhole = isObject(entry.body.question); // else its members may stand in the body, where `kind` is something else
-      for (const name of Object.keys(question).sort()) {
-        const sealed = isWhole ? (entry.body.question[name] ?? null) : name in entry.body ? entry.body[name] : question[name];
-        if ((isWhole || name !== "kind") && !isSame(sealed, question[name])) {
-          this.report.add("asked-differs", PLACE, says(`question.${name}`, question[name], sealed));
-        }
+      if (moment(asked.at) !== entry.at) differs(says("at", asked.at, entry.at));
+      parts = this.checkWish("", entry.body);
+      for (const name of [...this.contents.names].sort()) if (!parts.includes(name)) differs(`${name} was not asked for, and is disclosed`);
+      if (this.manifest.question.kind === "range") await this.checkAsAsked(entry);
+    }
+    if (asked.approval === null) {
+      if (this.contents.disclosed) differs("contents are disclosed, and nobody approved it");
+      return;
+    }
+    this.checkAsking("approval", asked.approval, "export.approved", asked.approved_by);
+    const approval = this.reading.asked.get(asked.approval);
+    if (asked.approved_by === asked.by) differs("approval: by whoever asked");
+    if (approval && entry) {
+      const agreed = this.checkWish("approval: ", approval.body);
+      if (agreed.length !== parts.length || agreed.some((each, at) => each !== parts[at])) differs("approval: of other contents");
+      const [one, other] = [approval.place, entry.place];
+      if (one[0] < other[0] || (one[0] === other[0] && one[1] < other[1])) differs("approval: from before it was asked for");
+    }
+  }
+
+  /** Each log that the AI system had when it was asked for is there, and no smaller where its range ends with it. */
+  async checkAsAsked(entry) {
+    const trees = entry.body.logs;
+    if (this.answer.until !== null && this.answer.until > entry.at) this.report.add("range-wrong", PLACE, "it ends after it was asked for");
+    if (!Array.isArray(trees) || !trees.every((each) => Array.isArray(each) && each.length === 3 && typeof each[0] === "string" && isTree(each.slice(1)))) {
+      this.report.add("asked-differs", PLACE, "no list of the AI system's logs was sealed");
+      return;
+    }
+    for (const [origin, size, root] of trees) {
+      const log = this.byOrigin.get(origin);
+      if (!log?.isSystem) {
+        this.lacksLog(PLACE, `${shown(origin)} was there when it was asked for`);
+      } else if (log.checkpoint !== null && size > log.size) {
+        const isShort = log.span[1] === log.size && this.manifest.whole;
+        if (isShort) this.report.add("range-wrong", log.place, says("tree when it was asked for", size, log.size));
+      } else if (log.checkpoint !== null) {
+        const found = await log.rootAt(size);
+        if (found === null) this.report.add("record-not-comparable", log.place, `${origin} at ${grouped(size)}`);
+        else if (toHex(found) !== root) this.report.add("record-differs", log.place, says(`root of ${origin} at ${grouped(size)}`, toHex(found), root));
       }
     }
-    if (asked.approval !== null) this.checkAsking("approval", asked.approval, "export.approved", asked.approved_by);
+  }
+
+  /** It was made after it was asked for and approved, and after what it holds was received; clocks may differ a little. */
+  checkMadeAt() {
+    const { asked, made_at: said } = this.manifest;
+    const made = moment(said);
+    const found = [asked.entry, asked.approval].map((id) => this.reading.asked.get(id)?.at ?? "");
+    // a clock that was set back, which is told, says nothing of when it was made
+    const received = this.report.counts["clock-back"] ? "" : (this.answer.last ?? "");
+    const last = [...found, received].sort().pop();
+    if (made !== null && last && microseconds(last) - microseconds(made) > CLOCK_BACK) this.report.add("manifest-differs", PLACE, says("made_at", said, last));
+  }
+
+  /** What was asked for, or approved, is the manifest's question as a bundle. Out: the contents that it names. */
+  checkWish(name, body) {
+    const { question } = this.manifest;
+    const { question: said, parts } = body;
+    const differs = (detail) => this.report.add("asked-differs", PLACE, name + detail);
+    if (!isObject(said)) differs("no question was sealed");
+    for (const each of isObject(said) ? Object.keys(question).sort() : []) {
+      if (!isSame(said[each] ?? null, question[each])) differs(says(`question.${each}`, question[each], said[each] ?? null));
+    }
+    if (body.form !== "bundle") differs(says("form", "bundle", body.form ?? null));
+    if (Array.isArray(parts) && parts.every((each) => typeof each === "string")) return parts;
+    differs("no list of contents was sealed");
+    return [];
   }
 
   checkAsking(name, identifier, kind, person) {

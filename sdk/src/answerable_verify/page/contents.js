@@ -8,7 +8,7 @@ import { ALL_PARTS, LIMITS, PARTS } from "./words.js";
 export class Contents {
   static async open(bundle, logs) {
     const contents = new Contents();
-    Object.assign(contents, { bundle, report: bundle.report, disclosed: 0, wrong: 0 });
+    Object.assign(contents, { bundle, report: bundle.report, disclosed: 0, names: new Set(), wrong: 0 });
     contents.numbers = new Map(logs.map((log) => [log.name, log.number]));
     contents.parts = contents.read();
     await contents.advance();
@@ -105,6 +105,7 @@ export class Contents {
       }
     }
     this.disclosed += fit.size;
+    for (const name of fit) this.names.add(name);
     return fit;
   }
 }

@@ -101,7 +101,7 @@ function sourcesHtml({ sources }) {
     return [each.source, each.first_seq, each.last_seq, each.decisions, each.missing_count, which, each.twice.length];
   });
   const heads = ["Source", "First number#", "Last number#", "Decisions#", "Missing#", "Which", "Twice#"];
-  const out = "<h2>Gaps</h2>\n<p>A source may number what it sends. A number that is missing is a decision that was made and never arrived.</p>\n";
+  const out = "<h2>Gaps</h2>\n<p>A source may number what it sends. A number that is missing between the first and the last has no decision among these.</p>\n";
   return out + (rows.length ? table("Numbers by source", heads, rows, sources.length) : "<p>No decision here bears a number.</p>\n");
 }
 

@@ -193,6 +193,18 @@ export const FINDINGS = {
     "tampering",
     "The registry log recorded another tree of this log: two histories of it were signed."
   ],
+  "record-not-comparable": [
+    "incomplete",
+    "The registry log recorded a tree of this log that cannot be compared with the one that is here."
+  ],
+  "history-forked": [
+    "tampering",
+    "Two histories of a log were signed: somebody outside holds a tree of it that is no beginning of this one, as is sealed here."
+  ],
+  "history-elsewhere": [
+    "incomplete",
+    "Somebody outside holds a signed tree of a log, as is sealed here, that cannot be compared with this one."
+  ],
   "entries-lost": [
     "incomplete",
     "Entries were lost, as the log's successor states, or stand where this bundle does not reach."
@@ -224,6 +236,10 @@ export const FINDINGS = {
   "part-altered": [
     "tampering",
     "Contents are not those that the entry has committed to."
+  ],
+  "erased-disclosed": [
+    "tampering",
+    "Contents are disclosed of a decision whose contents were erased, as is sealed here."
   ],
   "before-differs": [
     "tampering",
@@ -306,7 +322,7 @@ export const WORDS = {
   "p_parts": "{count} disclosed contents are, to the byte, what was sealed.",
   "p_erased": "{count} contents were erased, and the log holds the entry that says so.",
   "p_answer": "The figures above, and those on the first page, are counted from the disclosed entries.",
-  "p_sources": "Numbers that sources gave and that are missing: {missing}. Each missing number is a decision that never arrived.",
+  "p_sources": "Numbers that sources gave and that are missing: {missing}. A missing number has no decision among these; of what a source sent before its first number here, or behind its last, they say nothing.",
   "p_asked": "Who asked for the bundle, and when, is sealed in the registry log.",
   "p_manifest": "The manifest, and with it each file of the bundle, is signed by the installation.",
   "p_before": "{log}: the tree of {size} entries that was signed before the range is the beginning of this one.",
@@ -322,6 +338,7 @@ export const WORDS = {
   "n_case": "That these are the decisions of the case: the registry log holds how many were attached, and a digest.",
   "n_subject": "That these decisions are about the person who was asked for, where the refs parts are not disclosed.",
   "n_later": "That no later log of the AI system exists: ask for the registry log's newest state.",
+  "n_tail": "{log}: that nothing was added behind the tree that is here before the bundle was made. It holds what the log held when the bundle was asked for.",
   "n_unseen": "Anything against somebody who holds database, signing key and head store, for what nobody outside has seen: no witness or time-stamp that you trust has seen this.",
   "n_keys": "Who made the bundle. Without a key from elsewhere anybody could have.",
   "n_withheld": "What withheld entries and contents say. Withheld contents: {count}.",
