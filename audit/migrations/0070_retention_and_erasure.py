@@ -189,6 +189,7 @@ class Migration(migrations.Migration):
                 ("place", models.CharField(max_length=40)),
                 ("row_id", models.UUIDField()),
                 ("is_chosen", models.BooleanField(default=True)),
+                ("system_id", models.UUIDField(null=True)),
             ],
         ),
         migrations.CreateModel(

@@ -131,6 +131,8 @@ class ErasureFind(models.Model):
     """Which place of `evidence.erasure.places` it was found by."""
     row_id = models.UUIDField()
     is_chosen = models.BooleanField(default=True)
+    system_id = models.UUIDField(null=True)
+    """Whose words they are: of which AI system; None: of the organisation."""
 
     def __str__(self) -> str:
         return f"{self.place} {self.item_id}"
@@ -151,7 +153,9 @@ class ErasureScan(models.Model):
 
 
 class ErasureConsent(GovernedRow):
-    """The second person's word on a request: of each AI system that it is about, whoever is accountable there."""
+    """The second person's word on a request: of each AI system that it is about, whoever is accountable there; of what
+    belongs to none, one for the organisation.
+    """
 
     class Status(models.TextChoices):
         WAITING = "waiting", "waits for an answer"
@@ -170,6 +174,7 @@ class ErasureConsent(GovernedRow):
     decisions = models.PositiveIntegerField(default=0)
     decisions_digest = models.CharField(max_length=64, blank=True)
     texts_digest = models.CharField(max_length=64, blank=True)
+    """Over what was found of this AI system, or of the organisation; of a former member of staff over all of it."""
     answer = models.TextField(blank=True, max_length=MAX_TEXT)
 
     class Meta:

@@ -39,7 +39,7 @@ def finds_shown(actor: Actor, request: ErasureRequest) -> list[ShownFind]:
     if not is_officer(actor, request):
         raise Forbidden("What was found is shown to data protection officers alone.")
     finds = list(request.finds.order_by("place", "item_id")[:SHOWN])
-    pattern, words, labels = Pattern.of(request), _words(finds), _labels(finds)
+    pattern, words, labels = Pattern.of(request), _words(finds), labels_of(finds)
     return [
         ShownFind(
             find=find,
@@ -57,7 +57,8 @@ def _words(finds: Sequence[ErasureFind]) -> dict[uuid.UUID, str]:
     return {row.pk: plain(bytes(row.data or b"")) for row in rows}
 
 
-def _labels(finds: Sequence[ErasureFind]) -> dict[uuid.UUID, str]:
+def labels_of(finds: Sequence[ErasureFind]) -> dict[uuid.UUID, str]:
+    """Of finds by their item what each is, in words."""
     named = {words.name: words.label for words in WORDS} | {QUARANTINE_PLACE: "a record in quarantine"}
     labels = {find.item_id: named[find.place] for find in finds if find.place in named}
     texts = [find for find in finds if find.place == TEXT_PLACE]

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from audit.case_kinds import CASE_UPDATED
+from audit.erasing import staff_floor_ends, staff_held
 from audit.errors import PayloadRestricted
 from audit.filters import DecisionFilter
 from audit.models import Case, ErasureConsent, ErasureRequest, LegalHold, Payload, Restriction
@@ -18,13 +19,13 @@ from audit.search_terms import Terms
 from audit.selectors import SealedDecision, decision_by_id
 from audit.services.disclosure import may_read_payload, view_payload
 from audit.services.holds import approve_lift, place_hold, place_span_hold, request_lift
+from audit.services.investigating import add_note
 from audit.services.searching import search_decisions
 from config.errors import Forbidden, InvalidInput
 from evidence.erasure.documents import document_about
 from evidence.erasure.errors import (
     ErasureNotFound,
     ErasureNotOpen,
-    NameStillNeeded,
     NothingToErase,
     PersonStillHere,
     StillSearching,
@@ -35,19 +36,35 @@ from evidence.services.erasure_runs import run_erasures, search_for_finds
 from evidence.services.erasures import ask_erasure, choose_finds, prepare_erasure, withdraw_erasure
 from evidence.services.leaving import leave
 from evidence.verification import verify_everything
+from governance.acts import Role
 from governance.changes import write
 from governance.errors import ApprovalForbidden
 from governance.models import AISystem, Person
+from governance.scopes import Scope
+from ledger.entries import timestamp
 from ledger.models import Entry, Particulars
 from ledger.sealing import sealing
 from ledger.selectors import registry_log
 from ledger.signing import verifier_keys
 from ledger.tlog import Verifier, open_note
 from notices.models import Message
+from overrides.models import Override
+from overrides.services.case_leads import lead_case
+from overrides.services.overriding import override_decision
 from tests.factories.cases import make_led_case
-from tests.factories.erasing import SECONDS, agreed, agreeing, erased, long_ago, no_floor, officer, prepared
+from tests.factories.erasing import (
+    SECONDS,
+    agreed,
+    agreeing,
+    erased,
+    long_ago,
+    no_floor,
+    officer,
+    prepared,
+    put_in_force,
+)
 from tests.factories.record import record_decision
-from tests.factories.register import actor_of, make_person, make_system
+from tests.factories.register import actor_of, give_role, make_person, make_system
 
 pytestmark = pytest.mark.django_db
 
@@ -396,7 +413,8 @@ def test_what_names_somebody_else_is_left_out(system: AISystem) -> None:
     choose_finds(actor=actor_of(officer()), request_id=request.pk, left_out=[finds[other.pk]])
     with long_ago():
         ask_erasure(actor=actor_of(officer()), request_id=request.pk)
-        approve_erasure(actor=actor_of(agreeing(system)), consent_id=request.consents.get().pk)
+        for consent in request.consents.all():  # of the AI system's decisions, and of words that belong to none
+            approve_erasure(actor=actor_of(agreeing(system)), consent_id=consent.pk)
     run_erasures(seconds=SECONDS)
     case.refresh_from_db()
     other.refresh_from_db()
@@ -432,11 +450,91 @@ def test_the_name_of_somebody_who_is_here_is_not_erased(dpo: Person) -> None:
         )
 
 
-def test_a_name_is_kept_as_long_as_the_last_floor_that_needs_it(dpo: Person) -> None:
+def test_a_name_is_asked_for_at_once_and_goes_after_the_last_floor_that_needs_it(system: AISystem, dpo: Person) -> None:
+    person = gone()
+    request = erased(kind="person", person_id=person.pk)
+    ends = staff_floor_ends(person.pk)
+    assert request.status == "scheduled" and ends is not None
+    assert standing_of(request).waits_until == ends
+    assert [body.get("until") for body in said("erasure.scheduled")] == [timestamp(ends)]
+    person.refresh_from_db()
+    assert person.name == "Grace Hopper"
+    no_floor(system)
+    put_in_force("staff")
+    go_on(request)
+    person.refresh_from_db()
+    request.refresh_from_db()
+    assert (person.name, request.status) == ("", "performed")
+    assert list(verify_everything()) == []
+
+
+@pytest.mark.parametrize("kind", ["people_said", "letters", "quarantine", "cases", "searches"])
+def test_a_name_is_kept_by_the_floor_of_every_kind(system: AISystem, kind: str) -> None:
+    person = gone()
+    no_floor(system)
+    put_in_force("staff")
+    before = staff_floor_ends(person.pk)
+    put_in_force(kind, None if kind in ("cases", "searches") else system, floor=300)
+    ends = staff_floor_ends(person.pk)
+    assert before is not None and ends is not None and ends - before == timedelta(days=300)
+    assert erased(kind="person", person_id=person.pk).status == "scheduled"
+    person.refresh_from_db()
+    assert person.name == "Grace Hopper"
+
+
+@pytest.mark.parametrize("way", ["lead", "note", "accountable", "override"])
+def test_a_name_is_kept_as_long_as_a_hold_covers_what_it_stands_under(system: AISystem, way: str) -> None:
+    owner, decision = agreeing(system), record_decision(system)
+    no_floor(system)
+    put_in_force("staff")
+    case, lead = make_led_case(system, decisions=[decision])
+    person = {"lead": lead, "accountable": owner}.get(way) or make_person(name="Grace Hopper")
+    if way == "note":
+        give_role(person, Role.INVESTIGATOR)
+        add_note(actor=actor_of(person), case_id=case.pk, text="Asked the branch.")
+    elif way == "override":
+        made = override_decision(
+            actor=actor_of(owner), decision_id=decision.id, outcome="refused", reason_code="other", note="No."
+        )
+        Override.objects.filter(pk=made.pk).update(person_id=person.pk)
+    if way == "lead":
+        give_role(investigator := make_person(), Role.INVESTIGATOR)
+        lead_case(actor=actor_of(lead), case_id=case.pk, person_id=investigator.pk)
+        lead = investigator
+    hold = place_hold(actor=actor_of(lead), case_id=case.pk, reason="Evidence.")
+    if way == "accountable":
+        give_role(make_person(), Role.ACCOUNTABLE, Scope.system(system.pk))
+    leave(actor=actor_of(make_person(administrator=True)), person_id=person.pk)
+    assert staff_held(person.pk)
+    request = erased(kind="person", person_id=person.pk)
+    person.refresh_from_db()
+    assert (request.status, bool(person.name)) == ("scheduled", True)
+    request_lift(actor=actor_of(make_person(investigator=True)), hold_id=hold.pk, reason="Settled.")
+    approve_lift(actor=actor_of(officer()), hold_id=hold.pk)
+    go_on(request)
+    person.refresh_from_db()
+    assert person.name == ""
+
+
+def test_a_hold_on_what_others_did_keeps_no_name(system: AISystem) -> None:
+    person = gone()
+    hold_over(system)
+    assert not staff_held(person.pk)
+
+
+def gone() -> Person:
+    """Somebody who has left."""
     person = make_person(name="Grace Hopper")
     leave(actor=actor_of(make_person(administrator=True)), person_id=person.pk)
-    with pytest.raises(NameStillNeeded):
-        prepare_erasure(actor=actor_of(dpo), kind="person", person_id=person.pk, basis="not_needed", reason="Gone.")
+    return person
+
+
+def go_on(request: ErasureRequest) -> None:
+    """What waited is looked at again, announced, and its day has come."""
+    ErasureRequest.objects.filter(pk=request.pk).update(looked_at=None)
+    with long_ago():
+        run_erasures(seconds=SECONDS)
+    run_erasures(seconds=SECONDS)
 
 
 # --- documents --------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from evidence.services.erasures import ask_erasure, prepare_erasure
 from evidence.services.retention import approve_rule, register_class, request_rule
 from governance.acts import Role
 from governance.models import AISystem, Assignment, Person
+from ledger.models import Particulars
 from tests.factories.register import actor_of, make_person
 
 TELL_THE_TIME = (
@@ -50,6 +51,14 @@ def arrived(**ago: float) -> Iterator[datetime]:
     """What is sent in it arrives that long ago."""
     past = timezone.now() - timedelta(**ago)
     with patch("django.utils.timezone.now", lambda: past):
+        yield past
+
+
+@contextmanager
+def written(**ago: float) -> Iterator[datetime]:
+    """What people write in it stands there since so long ago. (The rows themselves are of now.)"""
+    past = timezone.now() - timedelta(**ago)
+    with patch.object(Particulars._meta.get_field("created_at"), "_get_default", lambda: past):
         yield past
 
 
