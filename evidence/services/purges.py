@@ -15,6 +15,7 @@ from django.utils import timezone
 from audit.erasing import database_now, erase_payloads, erase_texts, forget_statistics, lock_holds
 from audit.models import Case, DataKind, Purge
 from audit.patient_statements import as_long_as_it_takes
+from audit.retention import terms_in_force
 from audit.services.case_writing import text_of
 from config.errors import Forbidden
 from evidence.erasure.documents import sign_report
@@ -151,10 +152,13 @@ def _run_part(actor: Actor, purge_id: uuid.UUID, part: dict[str, Any], until: fl
 
 
 def _slice(actor: Actor, purge_id: uuid.UUID, part: dict[str, Any], walk: _Walk) -> tuple[int, bool]:
-    """Take some of what may go of the next rows. Returns how many, and whether there was nothing left."""
+    """Take some of what may go of the next rows. Returns how many, and whether there was nothing left.
+
+    Of a place where two people put another class in force since it was announced: nothing more.
+    """
     with sealing() as seal:
         purge = _locked(purge_id)
-        if purge.status != Status.RUNNING:
+        if purge.status != Status.RUNNING or _is_replaced(part):
             return 0, True
         kind = DataKind(part["kind"])
         tables = list(candidates(kind, _system_of(part), _moment(part["since"]), _before(part)))
@@ -243,12 +247,19 @@ def _over(part: dict[str, Any], count: int, digest: str) -> dict[str, Any]:
     # what is kept back now is looked at again by the next one
     swept = part["before"] if not kept else part["since"]
     said = {name: part[name] for name in ("kind", "system", "class", "before")}
+    said |= {"replaced": True} if _is_replaced(part) else {}
     return said | {"count": count, "digest": digest, "kept": kept, "swept_to": swept}
 
 
 # --- parts of the above -----------------------------------------------------------------------------------------------
 def _locked(purge_id: uuid.UUID) -> Purge:
     return Purge.objects.select_for_update(no_key=True).get(pk=purge_id)
+
+
+def _is_replaced(part: dict[str, Any]) -> bool:
+    """Whether two people chose another class there since it was announced: what they agreed to by then holds."""
+    found = terms_in_force().get((DataKind(part["kind"]), _system_of(part)))
+    return found is None or found.rule is None or str(found.rule.retention_class_id) != part["class"]
 
 
 def _system_of(part: dict[str, Any]) -> uuid.UUID | None:
