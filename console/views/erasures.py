@@ -123,7 +123,7 @@ SAID = {
     "finds": "Kept as you chose.",
     "withdraw": "It is taken back.",
     "hold": "It is stopped. Nothing more is erased.",
-    "approve": "You agreed. Those who may stop it are told; it runs in a day.",
+    "approve": "You agreed. Once everybody has answered, those who may stop it are told; it runs a day later.",
     "refuse": "You said no. Nothing is erased there.",
 }
 
