@@ -176,7 +176,8 @@ def _written(rows: QuerySet[Any], column: str, before: datetime) -> QuerySet[Any
     """With when somebody last wrote into a row: what came later is kept as long as if the row had been made then."""
     versions = Particulars.objects.filter(row_id=OuterRef("pk")).order_by()
     last = versions.values("row_id").annotate(last=Max("created_at")).values("last")
-    return rows.filter(**{f"{column}__lt": before}).annotate(written=Greatest(column, Subquery(last)))
+    old: QuerySet[Any] = rows.filter(**{f"{column}__lt": before}).annotate(written=Greatest(column, Subquery(last)))
+    return old
 
 
 def _between(rows: QuerySet[Any], column: str, since: datetime | None, before: datetime) -> QuerySet[Any]:

@@ -89,7 +89,7 @@ def test_what_somebody_refused_stays_and_the_rest_goes(credit: AISystem, hiring:
     refused = hiring.pk if says_no == "hiring" else None
     for system_id, consent in consents.items():
         if system_id != refused:
-            agree(consent, AISystem.objects.filter(pk=system_id).first())
+            agree(consent, AISystem.objects.get(pk=system_id) if system_id else None)
     person = agreeing(hiring) if refused else agreeing(credit)
     with long_ago():
         refuse_erasure(actor=actor_of(person), consent_id=consents[refused].pk)
