@@ -20,6 +20,7 @@ from audit.case_kinds import (
     HOLD_LIFTED,
     HOLD_PLACED,
 )
+from audit.erasing import held_decisions
 from audit.models import (
     Case,
     CaseDecision,
@@ -44,15 +45,11 @@ NO_TIME = datetime.max.replace(tzinfo=UTC)
 
 # --- legal holds ------------------------------------------------------------------------------------------------------
 def held(decision_ids: Collection[uuid.UUID]) -> frozenset[uuid.UUID]:
-    """Of these decisions those that a legal hold covers: they must not be erased. Two queries, whatever the number."""
-    in_force = LegalHold.objects.exclude(status=LegalHold.Status.LIFTED)
-    # also those that were taken out of the case again: what was evidence once is not let go by one person alone
-    by_case = CaseDecision.objects.filter(decision_id__in=decision_ids, case_id__in=in_force.values("case_id"))
-    spans = in_force.filter(
-        system_id=OuterRef("system_id"), since__lte=OuterRef("recorded_at"), until__gt=OuterRef("recorded_at")
-    )
-    by_span = Decision.objects.filter(Exists(spans), id__in=decision_ids)
-    return frozenset(by_case.values_list("decision_id", flat=True)) | frozenset(by_span.values_list("id", flat=True))
+    """Of these decisions those that a legal hold covers: they must not be erased. One query, whatever the number.
+
+    Also those that were taken out of the case again: what was evidence once is not let go by one person alone.
+    """
+    return held_decisions(decision_ids)
 
 
 def holds_for(actor: Actor) -> QuerySet[LegalHold]:

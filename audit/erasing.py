@@ -36,6 +36,22 @@ def staff_floor_ends(person_id: uuid.UUID) -> datetime | None:
     return found
 
 
+def staff_held(person_id: uuid.UUID) -> bool:
+    """Whether a legal hold covers something that somebody answered for, or wrote: then their name is kept with it."""
+    found: bool = _ask("SELECT evidence_staff_held(%s)", [person_id])[0][0]
+    return found
+
+
+def held_decisions(ids: Ids) -> frozenset[uuid.UUID]:
+    """Of these decisions those that a legal hold covers, by what is sealed of holds; records they were made of, too."""
+    return _ids_of("SELECT evidence_held(%s)", ids)
+
+
+def systems_of(row_ids: Ids) -> dict[uuid.UUID, uuid.UUID | None]:
+    """Of rows the AI system whose words they hold; None: the organisation's."""
+    return dict(_ask("SELECT row_id, system_id FROM evidence_systems_of(%s)", [list(row_ids)])) if row_ids else {}
+
+
 def held_texts(row_ids: Ids) -> frozenset[uuid.UUID]:
     """Of these rows those whose texts a legal hold covers."""
     return _ids_of("SELECT evidence_held_texts(%s)", row_ids)

@@ -106,7 +106,7 @@ QUARANTINE_BYTES_PER_KEY = env.int("QUARANTINE_BYTES_PER_KEY", 1 << 30, validate
 """Bytes of refused records kept for one key, likewise."""
 SOURCE_SILENCE_SECONDS = env.int("SOURCE_SILENCE_SECONDS", 900, validate=validate.Range(60))
 """A source that sends heartbeats and is not heard from for this long raises an alert."""
-QUARANTINE_DAYS = env.int("QUARANTINE_DAYS", 90, validate=validate.Range(1))
+QUARANTINE_DAYS = env.int("QUARANTINE_DAYS", 90, validate=validate.Range(30))
 """Refused records older than this are erased, whatever became of them."""
 PURGE_NOTICE_DAYS = env.int("PURGE_NOTICE_DAYS", 14, validate=validate.Range(1, 90))
 """So many days before a purge those are told who may stop it."""

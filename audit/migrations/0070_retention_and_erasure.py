@@ -190,6 +190,7 @@ class Migration(migrations.Migration):
                 ("row_id", models.UUIDField()),
                 ("is_chosen", models.BooleanField(default=True)),
                 ("is_shown", models.BooleanField(default=False)),
+                ("system_id", models.UUIDField(null=True)),
             ],
         ),
         migrations.CreateModel(

@@ -136,6 +136,8 @@ class ErasureFind(models.Model):
     is_chosen = models.BooleanField(default=True)
     is_shown = models.BooleanField(default=False)
     """Whether it was shown to a data protection officer: nothing is asked for that nobody has seen."""
+    system_id = models.UUIDField(null=True)
+    """Whose words they are: of which AI system; None: of the organisation."""
 
     def __str__(self) -> str:
         return f"{self.place} {self.item_id}"
@@ -160,7 +162,9 @@ class ErasureScan(models.Model):
 
 
 class ErasureConsent(GovernedRow):
-    """The second person's word on a request: of each AI system that it is about, whoever is accountable there."""
+    """The second person's word on a request: of each AI system that it is about, whoever is accountable there; of what
+    belongs to none, one for the organisation.
+    """
 
     class Status(models.TextChoices):
         WAITING = "waiting", "waits for an answer"
@@ -179,6 +183,7 @@ class ErasureConsent(GovernedRow):
     decisions = models.PositiveIntegerField(default=0)
     decisions_digest = models.CharField(max_length=64, blank=True)
     texts_digest = models.CharField(max_length=64, blank=True)
+    """Over what was found of this AI system, or of the organisation; of a former member of staff over all of it."""
     answer = models.TextField(blank=True, max_length=MAX_TEXT)
 
     class Meta:

@@ -19,6 +19,7 @@ from console.erasure.forms import FORMS, AnswerForm, StopForm, TakeBackForm
 from console.erasure.story import story_of
 from console.pages import page, show, viewer
 from console.views.decision import download
+from evidence.erasure.counting import counted_finds
 from evidence.erasure.documents import came_since
 from evidence.erasure.errors import ErasureNotFound
 from evidence.erasure.reading import act_of, is_officer, may_stop, place_of, standing_of, visible_erasures
@@ -126,7 +127,7 @@ SAID = {
     "finds": "Kept as you chose.",
     "withdraw": "It is taken back.",
     "hold": "It is stopped. Nothing more is erased.",
-    "approve": "You agreed. Those who may stop it are told; it runs in a day.",
+    "approve": "You agreed. Once everybody has answered, those who may stop it are told; it runs a day later.",
     "refuse": "You said no. Nothing is erased there.",
 }
 
@@ -258,6 +259,7 @@ def _consents(person: Person, row: ErasureRequest) -> list[dict[str, Any]]:
             "consent": each,
             "system": systems.get(each.system_id) if reach is None or each.system_id in reach else None,
             "decided_by": people.get(each.decided_by_id),
+            "finds": counted_finds(each),
             "may_answer": each.status == ErasureConsent.Status.WAITING
             and rights.may_approve(person, act_of(row), place_of(each), requested_by=each.asked_by_id),
             **AnswerForm.pair(each.pk),

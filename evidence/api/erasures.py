@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +17,7 @@ from audit.models.cases import MAX_TEXT
 from config.pagination import limit_of
 from evidence.api.cases import ForPeople
 from evidence.api.paged import PAGED, page_of, paged
+from evidence.erasure.counting import counted_finds
 from evidence.erasure.errors import ErasureNotFound
 from evidence.erasure.reading import is_officer, standing_of, visible_erasures
 from evidence.erasure.showing import finds_shown, receipt_of
@@ -38,8 +39,15 @@ from ledger.entries import Actor
 TAGS = ["erasures"]
 
 
+class CountedOutput(serializers.Serializer[Any]):
+    """So many texts of one kind."""
+
+    what = serializers.CharField()
+    count = serializers.IntegerField()
+
+
 class ConsentOutput(serializers.Serializer[Any]):
-    """What the accountable person of one AI system says."""
+    """What the accountable person of one AI system says; of what belongs to none, whoever is accountable anywhere."""
 
     id = serializers.UUIDField()
     system_id = serializers.UUIDField(allow_null=True, help_text="Null: what was found belongs to no one AI system.")
@@ -47,9 +55,14 @@ class ConsentOutput(serializers.Serializer[Any]):
     decisions = serializers.IntegerField()
     decisions_digest = serializers.CharField(allow_blank=True)
     texts_digest = serializers.CharField(allow_blank=True)
+    finds = serializers.SerializerMethodField(help_text="What was found by its words there: kinds and counts.")
     decided_by_id = serializers.UUIDField(allow_null=True)
     decided_at = serializers.DateTimeField(allow_null=True)
     answer = serializers.CharField(allow_blank=True)
+
+    @extend_schema_field(CountedOutput(many=True))
+    def get_finds(self, consent: ErasureConsent) -> Any:
+        return CountedOutput(counted_finds(consent), many=True).data
 
 
 class StandingOutput(serializers.Serializer[Any]):

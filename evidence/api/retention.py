@@ -77,6 +77,9 @@ class PartOutput(serializers.Serializer[Any]):
     before = serializers.DateTimeField(help_text="What is older goes.")
     count = serializers.IntegerField(help_text="Above 50,000: so many at least.")
     kept = serializers.IntegerField(help_text="Kept back by a legal hold, or still worked on, as far as looked.")
+    replaced = serializers.BooleanField(
+        default=False, help_text="Another class holds there since it was announced: the rest was left."
+    )
     holds = serializers.ListField(
         child=serializers.UUIDField(), help_text="Which legal holds keep some of it, of those that you may know of."
     )

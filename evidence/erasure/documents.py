@@ -133,6 +133,8 @@ def _report(purge: Purge) -> Iterator[str]:
     for part in purge.done:
         place = part["system"] or "the organisation"
         yield f"took: {part['kind']} of {place}: {part['count']}, kept back {part['kept']}, digest {part['digest']}"
+        if part.get("replaced"):
+            yield f"replaced: {part['kind']} of {place}: another class holds there since it was announced"
     yield "files: no export that is kept here holds any of it"
     yield from _unreached(purge.done_at)
 

@@ -53,13 +53,6 @@ class PersonStillHere(Conflict):
     default_detail = "Only the name of somebody who has left can be erased. Let them leave first."
 
 
-class NameStillNeeded(Conflict):
-    code = "name-still-needed"
-    title = "The name must still be kept"
-    meaning = "Whoever answered for decisions is named as long as anything they answered for must be kept."
-    default_detail = "The floor that needs this name is not over yet."
-
-
 class RetentionNotFound(NotFound):
     code = "retention-not-found"
     title = "There is no such class, rule or purge"

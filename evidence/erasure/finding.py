@@ -1,11 +1,14 @@
 """Finding what names somebody: their decisions by subject, and texts, drafts and records by their words.
 
 In slices of a table's ids, each a statement of bounded time, so that a task can stop and go on. What is found is kept
-by id alone; whoever prepares the erasure looks at it, and leaves out what names somebody else of the same name.
+by id, and by the AI system whose words they are, for its accountable person agrees to them; what belongs to none is the
+organisation's. A request of one AI system looks for that one's words alone. Whoever prepares the erasure looks at what
+was found, and leaves out what names somebody else of the same name.
 """
 
 import json
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from psycopg import sql
 
+from audit.erasing import systems_of
 from audit.models import Decision, ErasureFind, ErasureRequest, ErasureScan, ErasureTarget, Payload
 from audit.text_scanning import PARTS, escapes, folding, spellings
 from evidence.erasure.places import DECISION_PLACE, PAYLOAD_PLACE, QUARANTINE_PLACE, TEXT_PLACE, TEXTS, WORDS, Words
@@ -193,8 +197,26 @@ def _rows(
 
 
 def _keep(request: ErasureRequest, place: str, found: Found) -> None:
-    made = [ErasureFind(request=request, item_id=item, place=place, row_id=row) for item, row in found]
+    whose = systems_of_finds((place, row) for _, row in found)
+    made = [
+        ErasureFind(request=request, item_id=item, place=place, row_id=row, system_id=whose[place, row])
+        for item, row in found
+        if request.system_id is None or whose[place, row] == request.system_id
+    ]
     ErasureFind.objects.bulk_create(made, ignore_conflicts=True, batch_size=1_000)
+
+
+def systems_of_finds(places: Iterable[tuple[str, uuid.UUID]]) -> dict[tuple[str, uuid.UUID], uuid.UUID | None]:
+    """Of rows by their place the AI system whose words they hold; None: the organisation's."""
+    by_place: dict[str, set[uuid.UUID]] = defaultdict(set)
+    for place, row_id in places:
+        by_place[place].add(row_id)
+    known = {words.name: words for words in WORDS}
+    found = dict[tuple[str, uuid.UUID], uuid.UUID | None]()
+    for place, rows in by_place.items():
+        whose = known[place].systems_of(rows) if place in known else systems_of(rows)
+        found |= {(place, row): whose.get(row) for row in rows}
+    return found
 
 
 def _foreign(request: ErasureRequest, found: Found) -> Found:

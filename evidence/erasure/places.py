@@ -112,6 +112,21 @@ class Words:
     kept: Q = field(default_factory=Q)
     emptied: Mapping[str, Any] | None = None
     """What its columns hold afterwards; None: the row is deleted."""
+    system: str = ""
+    """The path to the AI system whose words they are; empty: they are the organisation's."""
+    decision: str = ""
+    """The column of the decision that they are about, where that says which AI system's they are."""
+
+    def systems_of(self, ids: Ids) -> dict[uuid.UUID, uuid.UUID | None]:
+        """Of these rows the AI system whose words they are; None: the organisation's."""
+        rows = self.model._default_manager.filter(pk__in=ids)
+        if self.system:
+            return dict(rows.values_list("pk", self.system))
+        if self.decision:
+            about = dict(rows.values_list("pk", self.decision))
+            known = dict(Decision.objects.filter(pk__in=about.values()).values_list("pk", "system_id"))
+            return {pk: known.get(of) for pk, of in about.items()}
+        return dict.fromkeys(ids)
 
     def forget(self, ids: Ids) -> int:
         rows = self.model._default_manager.filter(pk__in=ids)
@@ -121,13 +136,16 @@ class Words:
 WORDS = (
     Words("saved_filters", "a saved filter", SavedFilter, ("name", "conditions", "terms")),
     Words("searches", "a search of the last day", SearchRun, ("terms", "question")),
-    Words("letters_begun", "the draft of a letter", LetterDraft, ("addressee", "text", "facts")),
+    Words(
+        "letters_begun", "the draft of a letter", LetterDraft, ("addressee", "text", "facts"), decision="decision_id"
+    ),
     Words(
         "cards_begun",
         "the draft of a system card",
         CardSave,
         ("content",),
         emptied={"content": canonical({}).decode()},  # a draft always has a last save
+        system="card__system_id",
     ),
     Words(
         "reviews_begun",
@@ -136,6 +154,7 @@ WORDS = (
         ("draft",),
         kept=Q(draft__isnull=False),
         emptied={"draft": None, "draft_saved_at": None},
+        system="review__system_id",
     ),
 )
 """Work that leaves no trail. Texts of governed rows, searches and quarantine stand in erasable rows of their own."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from audit.case_selectors import held
-from audit.erasing import floor_ends, held_texts
+from audit.erasing import floor_ends, held_texts, staff_floor_ends
 from audit.models import ErasureConsent, ErasureFind, ErasureRequest
 from audit.restrictions import in_force
 from evidence.kinds import RETENTION_PURGED
@@ -56,6 +56,27 @@ def agreed_systems(request: ErasureRequest) -> list[uuid.UUID]:
     """The AI systems whose accountable person has agreed."""
     agreed = request.consents.filter(status=Consent.APPROVED, system_id__isnull=False)
     return sorted(each for each in agreed.values_list("system_id", flat=True) if each)
+
+
+def agreed_finds(request: ErasureRequest) -> QuerySet[ErasureFind]:
+    """What was found by its words and goes: chosen, and agreed to by whoever answers for those words.
+
+    Of a former member of staff one word is for all of them.
+    """
+    agreed = request.consents.filter(status=Consent.APPROVED)
+    found = request.finds.filter(is_chosen=True)
+    if request.kind == ErasureRequest.Kind.PERSON:
+        return found if agreed.exists() else found.none()
+    of_organisation = Q(system_id=None) if agreed.filter(system_id=None).exists() else Q(pk__in=[])
+    return found.filter(Q(system_id__in=agreed_systems(request)) | of_organisation)
+
+
+def finds_of(consent: ErasureConsent) -> QuerySet[ErasureFind]:
+    """What was found by its words that one consent is about."""
+    found = consent.request.finds.filter(is_chosen=True)
+    if consent.request.kind == ErasureRequest.Kind.PERSON:
+        return found
+    return found.filter(system_id=consent.system_id)
 
 
 def is_officer(actor: Actor, request: ErasureRequest) -> bool:
@@ -115,7 +136,9 @@ def standing_of(request: ErasureRequest) -> Standing:
     """Counts for a page. What is left is looked at as far as a page can wait."""
     done = set(request.steps.values_list("item_id", flat=True))
     left = [each for each in _decisions(request) if each not in done][:LOOKED_AT]
-    ends = floor_ends(left)
+    ends = list(floor_ends(left).values())
+    if request.person_id and request.person_id not in done and (name_ends := staff_floor_ends(request.person_id)):
+        ends.append(name_ends)
     texts = request.finds.filter(is_chosen=True)
     finds = list(texts.exclude(item_id__in=done)[:LOOKED_AT])
     kept = len(held(left)) + len({each.item_id for each in finds if each.row_id in _held_rows(finds)})
@@ -126,7 +149,7 @@ def standing_of(request: ErasureRequest) -> Standing:
         texts_erased=request.steps.filter(item_id__in=texts.values("item_id")).count(),
         restricted=in_force().filter(request=request).exclude(decision_id__in=done).count(),
         held=None if len(left) == LOOKED_AT else kept,
-        waits_until=min(ends.values(), default=None),
+        waits_until=min(ends, default=None),
     )
 
 

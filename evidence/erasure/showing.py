@@ -58,7 +58,7 @@ def finds_shown(actor: Actor, request: ErasureRequest, *, cursor: str | None = N
     if request.status == ErasureRequest.Status.DRAFT:
         unseen = request.finds.filter(item_id__in=[find.item_id for find in finds], is_shown=False)
         unseen.update(is_shown=True)
-    pattern, words, labels = Pattern.of(request), _words(finds), _labels(finds)
+    pattern, words, labels = Pattern.of(request), _words(finds), labels_of(finds)
     items = [
         ShownFind(
             find=find,
@@ -83,7 +83,8 @@ def _words(finds: Sequence[ErasureFind]) -> dict[uuid.UUID, str]:
     return {row.pk: plain(bytes(row.data or b"")) for row in rows}
 
 
-def _labels(finds: Sequence[ErasureFind]) -> dict[uuid.UUID, str]:
+def labels_of(finds: Sequence[ErasureFind]) -> dict[uuid.UUID, str]:
+    """Of finds by their item what each is, in words."""
     named = {words.name: words.label for words in WORDS} | {QUARANTINE_PLACE: "a record in quarantine"}
     labels = {find.item_id: named[find.place] for find in finds if find.place in named}
     texts = [find for find in finds if find.place == TEXT_PLACE]

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Greatest
 
 from audit.case_selectors import held
 from audit.erasing import held_texts, in_process
@@ -143,10 +144,10 @@ def candidates(
         case DataKind.PEOPLE_SAID:
             for place in said():
                 found = place.model._base_manager.filter(_has_words(), **{_system_of(place): system_id})
-                yield _between(found, "created_at", since, before)
+                yield _between(_written(found, "created_at", before), "written", since, before)
         case DataKind.LETTERS:
             issued = ExplanationLetter.objects.filter(_has_words(), **mine)
-            yield _between(issued, "issued_at", since, before)
+            yield _between(_written(issued, "issued_at", before), "written", since, before)
         case DataKind.CASES:
             # newer words may be written of a case that is closed: a cursor would pass them by
             for model, path in IN_CASES.items():
@@ -169,6 +170,14 @@ def _system_of(place: Texts) -> str:
 
 def _has_words() -> Q:
     return Q(Exists(Particulars.objects.filter(row_id=OuterRef("pk"), secret__isnull=False)))
+
+
+def _written(rows: QuerySet[Any], column: str, before: datetime) -> QuerySet[Any]:
+    """With when somebody last wrote into a row: what came later is kept as long as if the row had been made then."""
+    versions = Particulars.objects.filter(row_id=OuterRef("pk")).order_by()
+    last = versions.values("row_id").annotate(last=Max("created_at")).values("last")
+    old: QuerySet[Any] = rows.filter(**{f"{column}__lt": before}).annotate(written=Greatest(column, Subquery(last)))
+    return old
 
 
 def _between(rows: QuerySet[Any], column: str, since: datetime | None, before: datetime) -> QuerySet[Any]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from audit.models import ErasureFind, ErasureRequest, ErasureScan, ErasureStep, ErasureTarget, Payload
 from config.errors import ServiceError
 from evidence.erasure.errors import MemoryUnavailable, NothingToErase
-from evidence.erasure.finding import target
+from evidence.erasure.finding import systems_of_finds, target
 from evidence.erasure.memory import Asked, ErasureMemory, Gone, batched, erasure_memory
 from evidence.erasure.places import DECISION_PLACE, QUARANTINE_PLACE, TEXT_PLACE, WORDS
 from evidence.erasure.writing import write_erasure
@@ -222,10 +222,17 @@ def _prepare(actor: Actor, asked: Asked, left: list[Gone]) -> ErasureRequest:
         write_erasure(seal, actor, ERASURE_PREPARED, request, {"again": str(asked.id)})
         ErasureScan.objects.create(request=request, finished_at=timezone.now())
         target(request, [each.item_id for each in left if each.place == DECISION_PLACE])
+        words = [each for each in left if each.place not in (DECISION_PLACE, PERSON_PLACE)]
+        whose = systems_of_finds((each.place, each.row_id) for each in words)
         rows = [
-            ErasureFind(request=request, item_id=each.item_id, place=each.place, row_id=each.row_id)
-            for each in left
-            if each.place not in (DECISION_PLACE, PERSON_PLACE)
+            ErasureFind(
+                request=request,
+                item_id=each.item_id,
+                place=each.place,
+                row_id=each.row_id,
+                system_id=whose[each.place, each.row_id],
+            )
+            for each in words
         ]
         ErasureFind.objects.bulk_create(rows, batch_size=1_000)
     return request

@@ -45,6 +45,13 @@ def refuse_erasure(*, actor: Actor, consent_id: uuid.UUID, answer: str = "") -> 
     return _answer(actor, consent_id, ErasureConsent.Status.REFUSED, ERASURE_REFUSED, answer)
 
 
+def agreed_to(consent: ErasureConsent) -> dict[str, str]:
+    """What the second person's entry binds, as the database compares it: what goes, of which kind, and whose name."""
+    whose = {"person": str(consent.request.person_id)} if consent.request.person_id else {}
+    digests = {"decisions_digest": consent.decisions_digest, "texts_digest": consent.texts_digest}
+    return {"erases": str(consent.request.kind)} | whose | digests
+
+
 def hold_erasure(*, actor: Actor, request_id: uuid.UUID, reason: str) -> ErasureRequest:
     """Stop it: a data protection officer, or whoever agrees to such things there. What is erased stays erased, and
     what is restricted stays restricted until it is taken back or refused.
@@ -82,8 +89,7 @@ def _answer(
         rights.require_asker(consent.asked_by_id, act)
         consent.status, consent.decided_by_id = status, person_id_of(actor)
         consent.decided_at, consent.answer = timezone.now(), answer
-        digests = {"decisions_digest": consent.decisions_digest, "texts_digest": consent.texts_digest}
-        write_consent(seal, actor, kind, consent, digests)
+        write_consent(seal, actor, kind, consent, agreed_to(consent))
         _settle(seal, actor, request)
     return consent
 

@@ -24,6 +24,7 @@ from audit.erasing import (
     lock_holds,
     open_warrant,
     staff_floor_ends,
+    staff_held,
     texts_within_floor,
 )
 from audit.models import Case, Decision, ErasureConsent, ErasureFind, ErasureRequest, ErasureScan, Payload
@@ -34,7 +35,7 @@ from evidence.erasure.files import forget_files
 from evidence.erasure.finding import Pattern, search_on
 from evidence.erasure.performing import erase_decisions, erase_finds, erase_own_words, erase_person
 from evidence.erasure.places import STATISTICS
-from evidence.erasure.reading import agreed_systems
+from evidence.erasure.reading import agreed_finds, agreed_systems
 from evidence.erasure.since import look_for_newer
 from evidence.erasure.telling import tell_of_erasure
 from evidence.erasure.writing import write_erasure
@@ -93,9 +94,14 @@ def _go_on(actor: Actor, request_id: uuid.UUID, until: float) -> int:
             return 0
         return _run(actor, request_id, until)
     except DatabaseError as error:
-        if isinstance(error.__cause__, InsufficientPrivilege):
+        if _is_refusal(error):
             _tell_of_refusal(request)
         raise
+
+
+def _is_refusal(error: DatabaseError) -> bool:
+    """Whether the database itself found that something may not be erased."""
+    return isinstance(error.__cause__, InsufficientPrivilege)
 
 
 def _tell_of_refusal(request: ErasureRequest) -> None:
@@ -126,7 +132,7 @@ def _start(actor: Actor, request_id: uuid.UUID) -> bool:
 def _run(actor: Actor, request_id: uuid.UUID, until: float) -> int:
     erased, scan = 0, ErasureScan.objects.get(request_id=request_id)
     for part in _parts(request_id, scan.walk):
-        erased += part(actor)
+        erased += _take(actor, part)
         _walk_on(scan, scan.walk | part.place)
         if time.monotonic() > until:
             return erased
@@ -141,12 +147,28 @@ def _walk_on(scan: ErasureScan, walk: dict[str, str]) -> None:
     scan.save(update_fields=["walk"])
 
 
+def _take(actor: Actor, part: "Part") -> int:
+    """A slice; where the database refuses it, each of it by itself: one row that may not go holds up no other."""
+    try:
+        return part(actor)
+    except DatabaseError as error:
+        if not _is_refusal(error):
+            raise
+        _tell_of_refusal(ErasureRequest.objects.get(pk=part.request_id))
+        logger.warning("evidence.erasure_refused", erasure=str(part.request_id), rows=len(part.ids))
+    return sum(_take(actor, one) for one in part.one_by_one())
+
+
 class _Decisions:
     """A slice of decisions on their way out."""
 
     def __init__(self, request_id: uuid.UUID, ids: Sequence[uuid.UUID]) -> None:
         self.request_id, self.ids = request_id, ids
         self.place = {"decisions": str(ids[-1])}
+
+    def one_by_one(self) -> Iterator["_Decisions"]:
+        """Nothing where it is one already."""
+        return (_Decisions(self.request_id, [each]) for each in self.ids if len(self.ids) > 1)
 
     def __call__(self, actor: Actor) -> int:
         with sealing() as seal:
@@ -163,19 +185,23 @@ class _Decisions:
 class _Finds:
     """A slice of what was found by its words."""
 
-    def __init__(self, request_id: uuid.UUID, items: Sequence[uuid.UUID]) -> None:
-        self.request_id, self.items = request_id, items
-        self.place = {"finds": str(items[-1])}
+    def __init__(self, request_id: uuid.UUID, ids: Sequence[uuid.UUID]) -> None:
+        self.request_id, self.ids = request_id, ids
+        self.place = {"finds": str(ids[-1])}
+
+    def one_by_one(self) -> Iterator["_Finds"]:
+        """Nothing where it is one already."""
+        return (_Finds(self.request_id, [each]) for each in self.ids if len(self.ids) > 1)
 
     def __call__(self, actor: Actor) -> int:
         with sealing() as seal:
             request = _running(self.request_id)
             if request is None:
                 return 0
-            found = request.finds.filter(item_id__in=self.items)
+            found = agreed_finds(request).filter(item_id__in=self.ids)
             lock_cases(found.values("row_id"))
             lock_holds()
-            done = _done(request, self.items)
+            done = _done(request, self.ids)
             finds = [each for each in found if each.item_id not in done]
             free = free_finds(finds)
             if free:
@@ -186,9 +212,12 @@ class _Finds:
 class _Somebody:
     """The person whose name goes."""
 
-    def __init__(self, request_id: uuid.UUID) -> None:
-        self.request_id = request_id
+    def __init__(self, request_id: uuid.UUID, person_id: uuid.UUID) -> None:
+        self.request_id, self.ids = request_id, [person_id]
         self.place: dict[str, str] = {}
+
+    def one_by_one(self) -> Iterator["_Somebody"]:
+        return iter(())
 
     def __call__(self, actor: Actor) -> int:
         with sealing() as seal:
@@ -196,9 +225,9 @@ class _Somebody:
             if request is None or request.person_id is None or _done(request, [request.person_id]):
                 return 0
             person = Person.objects.select_for_update(no_key=True).get(pk=request.person_id)
+            lock_holds()
             if not _is_free(person):
                 return 0
-            lock_holds()
             erase_person(seal, actor, request, person)
         return 1
 
@@ -216,12 +245,12 @@ def _parts(request_id: uuid.UUID, walk: Mapping[str, str] | None = None) -> Iter
     left = [each for each in rows.values_list("decision_id", flat=True) if each not in done]
     for start in range(0, len(left), DECISIONS_AT_ONCE):
         yield _Decisions(request_id, left[start : start + DECISIONS_AT_ONCE])
-    finds = request.finds.filter(is_chosen=True, item_id__gt=walk.get("finds", first)).order_by("item_id")
-    found = [each for each in finds.values_list("item_id", flat=True) if each not in done]
+    items = agreed_finds(request).filter(item_id__gt=walk.get("finds", first)).order_by("item_id")
+    found = [each for each in items.values_list("item_id", flat=True) if each not in done]
     for start in range(0, len(found), FINDS_AT_ONCE):
         yield _Finds(request_id, found[start : start + FINDS_AT_ONCE])
     if request.person_id and request.person_id not in done:
-        yield _Somebody(request_id)
+        yield _Somebody(request_id, request.person_id)
 
 
 def free_decisions(ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
@@ -238,8 +267,9 @@ def free_finds(finds: Sequence[ErasureFind]) -> list[ErasureFind]:
 
 
 def _is_free(person: Person) -> bool:
+    """Whether the last floor that needs a name is over, and no hold covers what it stands under."""
     ends = staff_floor_ends(person.pk)
-    return not person.is_active and ends is not None and ends <= now_by_both()
+    return not person.is_active and ends is not None and ends <= now_by_both() and not staff_held(person.pk)
 
 
 # --- its end, for now or for good -------------------------------------------------------------------------------------
@@ -297,7 +327,8 @@ def _waits(request: ErasureRequest) -> dict[str, object]:
     done = request.steps.values("item_id")
     left = request.targets.exclude(decision_id__in=done).order_by("decision_id")
     ids = list(left.values_list("decision_id", flat=True)[:LOOKED_AT])
-    ends = min(floor_ends(ids).values(), default=None)
+    name_ends = staff_floor_ends(request.person_id) if request.person_id else None
+    ends = min([*floor_ends(ids).values(), *([name_ends] if name_ends else [])], default=None)
     return {"left": left.count()} | ({"until": timestamp(ends)} if ends and ends > timezone.now() else {})
 
 
@@ -317,7 +348,7 @@ def _has_free(part: Part) -> bool:
     if isinstance(part, _Decisions):
         return bool(free_decisions(part.ids))
     if isinstance(part, _Finds):
-        return bool(free_finds(list(ErasureFind.objects.filter(request_id=part.request_id, item_id__in=part.items))))
+        return bool(free_finds(list(ErasureFind.objects.filter(request_id=part.request_id, item_id__in=part.ids))))
     person = Person.objects.filter(pk__in=ErasureRequest.objects.filter(pk=part.request_id).values("person_id")).get()
     return _is_free(person)
 

@@ -9,13 +9,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from audit.erasing import database_now, staff_floor_ends
 from audit.models import ErasureConsent, ErasureRequest, ErasureScan
 from audit.services.case_writing import one_of, text_of
 from config.errors import FieldProblem, InvalidInput
-from evidence.erasure.errors import FindsUnseen, NameStillNeeded, NothingToErase, PersonStillHere, StillSearching
+from evidence.erasure.errors import FindsUnseen, NothingToErase, PersonStillHere, StillSearching
 from evidence.erasure.finding import SHORTEST, target
-from evidence.erasure.reading import act_of, place_of
+from evidence.erasure.reading import act_of, finds_of, place_of
 from evidence.erasure.since import forget_newer
 from evidence.erasure.writing import locked_erasure, require_state, write_consent, write_erasure
 from evidence.kinds import ERASURE_PREPARED, ERASURE_REQUESTED, ERASURE_WITHDRAWN
@@ -52,7 +51,8 @@ def prepare_erasure(
 
     `subject`: as callers name them, to the letter, spaces too; one of less than three letters is not looked for in
     texts. `identifiers`: what else names them in texts; `system_id`: of one AI system alone.
-    Errors: `Forbidden`, `InvalidInput`, `PersonStillHere`, `NameStillNeeded`.
+    The name of somebody who has left may be asked for at once; it goes after the last floor that needs it.
+    Errors: `Forbidden`, `InvalidInput`, `PersonStillHere`.
     """
     rights.require(actor, Act.PERSON_ERASE if kind == Kinds.PERSON else Act.ERASE)
     one_of("kind", kind, Kinds.values)
@@ -103,10 +103,10 @@ def choose_finds(
 
 
 def ask_erasure(*, actor: Actor, request_id: uuid.UUID) -> ErasureRequest:
-    """Ask for it as it was prepared, or anew after somebody stopped it: of each AI system its accountable person.
+    """Ask for it as it was prepared, or anew after somebody stopped it: of each AI system its accountable person, and
+    of what belongs to none whoever is accountable anywhere.
 
-    Errors: `ErasureNotFound`, `ErasureNotOpen`, `StillSearching`, `FindsUnseen`, `NothingToErase`, `PersonStillHere`,
-    `NameStillNeeded`.
+    Errors: `ErasureNotFound`, `ErasureNotOpen`, `StillSearching`, `FindsUnseen`, `NothingToErase`, `PersonStillHere`.
     """
     with sealing() as seal:
         request = _own(actor, request_id)
@@ -183,16 +183,12 @@ def _refuse_incomplete(
 
 
 def refuse_person(person_id: uuid.UUID) -> None:
-    """Errors: `InvalidInput`, `PersonStillHere`, `NameStillNeeded`."""
+    """Errors: `InvalidInput`, `PersonStillHere`."""
     person = Person.objects.filter(pk=person_id).first()
     if person is None:
         raise InvalidInput(errors=[FieldProblem(pointer="/person", detail="There is nobody of this id.")])
     if person.is_active:
         raise PersonStillHere()
-    ends = staff_floor_ends(person_id)
-    if ends is None or ends > min(timezone.now(), database_now()):
-        day = f"{ends:%Y-%m-%d}" if ends else "a day that is not known"
-        raise NameStillNeeded(f"What this person answered for must be kept until {day}, and their name as long.")
 
 
 def _names_of(person_id: uuid.UUID) -> list[str]:
@@ -220,23 +216,30 @@ def _count(request: ErasureRequest) -> None:
 
 
 def _consents(request: ErasureRequest, actor: Actor) -> list[ErasureConsent]:
-    """One of each AI system; one for all, where what was found belongs to none."""
-    systems: list[uuid.UUID | None] = [*sorted(set(request.targets.values_list("system_id", flat=True)))]
+    """One of each AI system that has decisions or words in it; one of the organisation for what belongs to none."""
     asked = []
-    for system_id in systems or [request.system_id]:
+    for system_id in _whose(request):
         mine = request.targets.filter(system_id=system_id) if system_id else request.targets.none()
         ids = list(mine.values_list("decision_id", flat=True))
-        asked.append(
-            ErasureConsent(
-                request=request,
-                system_id=system_id,
-                asked_by_id=person_id_of(actor),
-                decisions=len(ids),
-                decisions_digest=digest_of(ids),
-                texts_digest=request.texts_digest,
-            )
+        consent = ErasureConsent(
+            request=request,
+            system_id=system_id,
+            asked_by_id=person_id_of(actor),
+            decisions=len(ids),
+            decisions_digest=digest_of(ids),
         )
+        consent.texts_digest = digest_of(finds_of(consent).values_list("item_id", flat=True))
+        asked.append(consent)
     return asked
+
+
+def _whose(request: ErasureRequest) -> list[uuid.UUID | None]:
+    """Whoever is asked: AI systems in the order of their ids, then the organisation."""
+    if request.person_id:
+        return [None]
+    words = set(request.finds.filter(is_chosen=True).values_list("system_id", flat=True))
+    systems = {each for each in words if each} | set(request.targets.values_list("system_id", flat=True))
+    return [*sorted(systems), *([None] if None in words else [])]
 
 
 def _ask(seal: Seal, actor: Actor, request: ErasureRequest, consent: ErasureConsent) -> None:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from audit.erasing import database_now, erase_payloads, erase_texts, forget_statistics, lock_holds
 from audit.models import Case, DataKind, Purge
 from audit.patient_statements import as_long_as_it_takes
+from audit.retention import terms_in_force
 from audit.services.case_writing import text_of
 from config.errors import Forbidden
 from evidence.erasure.documents import sign_report
@@ -197,15 +198,19 @@ def _run_part(actor: Actor, purge_id: uuid.UUID, number: int, until: float) -> t
 
 
 def _slice(actor: Actor, purge_id: uuid.UUID, number: int) -> tuple[int, bool]:
-    """Take some of what may go of the next rows. Returns how many, and whether there was nothing left."""
+    """Take some of what may go of the next rows. Returns how many, and whether there was nothing left.
+
+    Of a place where two people put another class in force since it was announced: nothing more.
+    """
     with sealing() as seal:
         purge = _locked(purge_id)
         if purge.status != Status.RUNNING:
             return 0, True
         part, walk = purge.parts[number], _Walk.of(purge, number)
+        is_kept = part["system"] in purge.stopped or _is_replaced(part)
         kind = DataKind(part["kind"])
         tables = list(candidates(kind, _system_of(part), _moment(part["since"]), _before(part)))
-        found = [] if part["system"] in purge.stopped else walk.step(tables)
+        found = [] if is_kept else walk.step(tables)
         if not found:
             walk.is_over = True
             walk.keep(purge, number)
@@ -293,6 +298,7 @@ def _over(part: dict[str, Any], count: int, digest: str) -> dict[str, Any]:
     # what is kept back now is looked at again by the next one, which begins with the oldest of it
     swept = part["before"] if not kept else _oldest(left, part["since"])
     said = {name: part[name] for name in ("kind", "system", "class", "before")}
+    said |= {"replaced": True} if _is_replaced(part) else {}
     return said | {"count": count, "digest": digest, "kept": kept, "swept_to": swept}
 
 
@@ -306,6 +312,12 @@ def _oldest(left: Sequence[QuerySet[Any]], since: str | None) -> str | None:
 # --- parts of the above -----------------------------------------------------------------------------------------------
 def _locked(purge_id: uuid.UUID) -> Purge:
     return Purge.objects.select_for_update(no_key=True).get(pk=purge_id)
+
+
+def _is_replaced(part: dict[str, Any]) -> bool:
+    """Whether two people chose another class there since it was announced: what they agreed to by then holds."""
+    found = terms_in_force().get((DataKind(part["kind"]), _system_of(part)))
+    return found is None or found.rule is None or str(found.rule.retention_class_id) != part["class"]
 
 
 def _system_of(part: dict[str, Any]) -> uuid.UUID | None:

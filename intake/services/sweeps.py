@@ -10,8 +10,8 @@ from operator import attrgetter
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
-from audit.erasing import erase_quarantined, erase_texts, lock_holds
-from audit.models import DataKind, LegalHold
+from audit.erasing import erase_quarantined, erase_texts, held_texts, lock_holds
+from audit.models import CaseDecision, DataKind, Decision, LegalHold
 from audit.retention import Terms, terms_in_force, terms_of
 from governance.locks import hold
 from intake.kinds import QUARANTINE_EXPIRED, QUARANTINE_RECEIVED
@@ -75,7 +75,9 @@ def expire_quarantine() -> int:
     """Erase records past their ceiling, whatever became of them, but what a legal hold covers; returns how many."""
     with sealing() as seal:
         lock_holds()
-        ids = list(_past_their_time(timezone.now())[:EXPIRED_AT_ONCE])
+        found = list(_past_their_time(timezone.now())[:EXPIRED_AT_ONCE])
+        kept = held_texts(found)  # as entries say it, not the rows of holds alone
+        ids = [each for each in found if each not in kept]
         if ids:
             hold(*map(lock_name, ids))
             texts = kept_versions(list(QuarantineCase.objects.filter(record__in=ids).values_list("pk", flat=True)))
@@ -97,11 +99,25 @@ def _past_their_time(now: datetime) -> QuerySet[QuarantinedRecord, uuid.UUID]:
     old = over & ~Q(system_id__in=systems) | over & Q(system_id=None) if systems else over
     for system_id in systems:
         old |= Q(system_id=system_id) & _older(known[DataKind.QUARANTINE, system_id], now)
-    held = LegalHold.objects.exclude(status=LegalHold.Status.LIFTED).filter(
+    kept = QuarantinedRecord.objects.filter(old, original__isnull=False).exclude(_held())
+    return kept.order_by("id").values_list("id", flat=True)
+
+
+def _held() -> Q:
+    """A hold on when it came, or on the decision that it became: by its case, or by when that was recorded."""
+    in_force = LegalHold.objects.exclude(status=LegalHold.Status.LIFTED)
+    came = in_force.filter(
         system_id=OuterRef("system_id"), since__lte=OuterRef("received_at"), until__gt=OuterRef("received_at")
     )
-    kept = QuarantinedRecord.objects.filter(~Exists(held), old, original__isnull=False)
-    return kept.order_by("id").values_list("id", flat=True)
+    recorded = in_force.filter(
+        system_id=OuterRef("system_id"), since__lte=OuterRef("recorded_at"), until__gt=OuterRef("recorded_at")
+    )
+    became = Q(id=OuterRef("id")) | Q(id=OuterRef("case__decision_id"))
+    decisions = Decision.objects.filter(became, Exists(recorded))
+    # also those that were taken out of the case again
+    of_case = Q(decision_id=OuterRef("id")) | Q(decision_id=OuterRef("case__decision_id"))
+    cases = CaseDecision.objects.filter(of_case, case_id__in=in_force.values("case_id"))
+    return Q(Exists(came)) | Q(Exists(decisions)) | Q(Exists(cases))
 
 
 def _older(terms: Terms, now: datetime) -> Q:

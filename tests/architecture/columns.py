@@ -236,7 +236,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         person="person_id requested_by_id held_by_id",
     ),
     "audit.ErasureTarget": {PLAIN: "request_id decision_id system_id"},
-    "audit.ErasureFind": {PLAIN: "request_id item_id place row_id is_chosen is_shown"},
+    "audit.ErasureFind": {PLAIN: "request_id item_id place row_id is_chosen is_shown system_id"},
     "audit.ErasureScan": {PLAIN: "request_id place cursor finished_at newer walk"},
     "audit.ErasureConsent": {
         PLAIN: f"{ROW} request_id system_id status decided_at decisions decisions_digest texts_digest",

@@ -88,10 +88,12 @@ def test_from_the_wish_to_the_receipt_by_keys_alone(sign_in: SignIn, system: AIS
     owner = sign_in("owner", "/admin/mine/", "credit-limits")
     owner.press(owner.page.get_by_role("link", name="Erase", exact=False).first)
     owner.look("Who agrees")
-    owner.press(owner.page.locator("summary", has_text="Agree"))
-    with long_ago():
-        owner.press(owner.page.get_by_role("button", name="Agree: it is performed in a day"))
-        owner.look("You agreed. Those who may stop it are told; it runs in a day.")
+    for number, _ in enumerate(("of the AI system's decision", "of a case, which belongs to none"), start=1):
+        owner.press(owner.page.locator("summary", has_text="Agree").first)
+        with long_ago():
+            owner.press(owner.page.get_by_role("button", name="Agree: it is performed in a day").first)
+            owner.look("You agreed. Once everybody has answered, those who may stop it are told")
+            expect(owner.page.locator(".a-pill", has_text="Approved")).to_have_count(number)
     owner.leave()
 
     run_erasures(seconds=SECONDS)

@@ -1,26 +1,23 @@
 """What the application's own database role cannot do: erase without two people, before its time, or against a hold."""
 
-import json
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any
 
 import psycopg
 import pytest
 from django.utils import timezone
 
-from audit.models import ErasureRequest, Payload, Purge
+from audit.models import ErasureRequest, Payload
 from audit.services.holds import place_span_hold
 from config.ids import new_id
 from evidence.services.erasure_answers import approve_erasure
 from evidence.services.erasures import ask_erasure
-from evidence.services.purges import announce_purge
 from evidence.verification import verify_everything
 from governance.models import AISystem
 from ledger.models import Particulars
-from tests.factories.erasing import agreed, agreeing, erased, long_ago, no_floor, officer, prepared, put_in_force
+from tests.factories.erasing import agreed, agreeing, erased, long_ago, no_floor, officer, prepared
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 
@@ -95,39 +92,6 @@ def test_a_request_that_nobody_agreed_to_erases_nothing_whatever_its_row_says(
             "INSERT INTO audit_erasurewarrant VALUES (%s, %s, %s, now(), now())", [consent.pk, request.pk, system.pk]
         )
     assert is_kept(decision.id)
-
-
-def test_an_entry_that_was_slipped_in_is_none(app: psycopg.Connection, system: AISystem) -> None:
-    """It does not hash to its leaf hash; one that does would stop the log, and be found."""
-    no_floor(system)
-    record_decision(system, subject="c-1")
-    request = prepared(kind="subject", subject="c-1")
-    with long_ago():
-        ask_erasure(actor=actor_of(officer()), request_id=request.pk)
-    consent = request.consents.get()
-    app.execute(
-        "UPDATE audit_erasureconsent SET status = 'approved', decided_by_id = %s, decided_at = now() WHERE id = %s",
-        [agreeing(system).pk, consent.pk],
-    )
-    said = {
-        "actor": {"type": "person", "id": str(agreeing(system).pk)},
-        "at": "2020-01-01T00:00:00.000000Z",
-        "body": {"decisions_digest": consent.decisions_digest, "texts_digest": consent.texts_digest},
-    }
-    data = json.dumps(said).encode()
-    place = app.execute("SELECT log_id, max(leaf_index) + 1 FROM ledger_entry GROUP BY 1 ORDER BY 2 DESC LIMIT 1")
-    log_id, index = place.fetchone() or (None, None)
-    for leaf_hash, verdict in ((bytes(32), False), (sha256(b"\0" + data).digest(), True)):
-        app.execute(
-            "INSERT INTO ledger_entry (log_id, leaf_index, id, kind, about_id, data, leaf_hash)"
-            " VALUES (%s, %s, %s, 'erasure.approved', %s, %s, %s)",
-            [log_id, index, new_id(), consent.pk, data, leaf_hash],
-        )
-        index += 1
-        if not verdict:
-            with pytest.raises(REFUSED):
-                app.execute("SELECT evidence_open_warrant(%s)", [consent.pk])
-    assert "entry-beyond-head" in {finding.code for finding in verify_everything()}
 
 
 def test_what_was_agreed_to_yesterday_is_not_what_was_added_since(app: psycopg.Connection, system: AISystem) -> None:
@@ -210,53 +174,6 @@ def test_a_text_of_no_decision_and_no_find_is_not_part_of_it(app: psycopg.Connec
     with pytest.raises(REFUSED, match="held, within its floor"):
         erase(app, request.pk, other.pk, by=TEXTS)
     assert Particulars.objects.get(pk=other.pk).secret is not None
-
-
-def test_a_purge_takes_only_what_was_announced_and_is_that_old(app: psycopg.Connection, system: AISystem) -> None:
-    put_in_force("payloads", system, floor=0, ceiling=30)
-    old, young = record_decision(system, at=timezone.now() - timedelta(days=60)), record_decision(system)
-    with long_ago(days=20):
-        purge = announce_purge()
-    assert purge is not None
-    with pytest.raises(REFUSED, match="its time has not come"):
-        erase(app, purge.pk, old.id)
-    app.execute("UPDATE audit_purge SET status = 'running' WHERE id = %s", [purge.pk])
-    with pytest.raises(REFUSED, match="held, within its floor"):
-        erase(app, purge.pk, young.id)
-    app.execute("UPDATE audit_retentionclass SET floor_days = 100, ceiling_days = 200")
-    with pytest.raises(REFUSED, match="held, within its floor"):
-        erase(app, purge.pk, old.id)
-    assert is_kept(old.id) and is_kept(young.id)
-    assert Purge.objects.count() == 1
-
-
-def test_a_purge_of_a_place_without_two_people_behind_it_takes_nothing(
-    app: psycopg.Connection, system: AISystem
-) -> None:
-    rule = put_in_force("payloads", system, floor=0, ceiling=30)
-    old = record_decision(system, at=timezone.now() - timedelta(days=60))
-    with long_ago(days=20):
-        purge = announce_purge()
-    assert purge is not None
-    app.execute("UPDATE audit_purge SET status = 'running' WHERE id = %s", [purge.pk])
-    app.execute("UPDATE audit_retentionrule SET status = 'superseded' WHERE id = %s", [rule.pk])
-    app.execute(
-        "INSERT INTO audit_retentionrule (id, created_at, revision, kind, system_id, status, requested_at, reason,"
-        " answer, retention_class_id, requested_by_id, decided_by_id, decided_at)"
-        " SELECT %s, created_at, 1, kind, system_id, 'in_force', requested_at, reason, answer,"
-        " retention_class_id, requested_by_id, decided_by_id, decided_at"
-        " FROM audit_retentionrule WHERE id = %s",
-        [new_id(), rule.pk],
-    )
-    with pytest.raises(REFUSED, match="held, within its floor"):
-        erase(app, purge.pk, old.id)
-    assert is_kept(old.id)
-
-
-def test_quarantine_is_emptied_by_nobody_before_a_day_is_over(app: psycopg.Connection, system: AISystem) -> None:
-    for warrant in (None, new_id()):
-        with pytest.raises(REFUSED):
-            erase(app, warrant, new_id(), by=RECORDS)
 
 
 @pytest.mark.parametrize("statement", [PAYLOADS, TEXTS, RECORDS])

@@ -9,13 +9,13 @@ from django.utils import timezone
 
 from audit.errors import PayloadRestricted
 from audit.filters import DecisionFilter
-from audit.models import ErasureRequest, ErasureScan, LegalHold, Payload, Restriction
+from audit.models import ErasureRequest, ErasureScan, Payload, Restriction
 from audit.reach import Reach
 from audit.restrictions import restricted_among
 from audit.search_terms import Terms
 from audit.selectors import SealedDecision
 from audit.services.disclosure import may_read_payload, view_payload
-from audit.services.holds import approve_lift, place_hold, place_span_hold, request_lift
+from audit.services.holds import approve_lift, place_hold, request_lift
 from audit.services.searching import search_decisions
 from config.errors import Forbidden
 from evidence.erasure.reading import standing_of
@@ -25,6 +25,7 @@ from governance.models import AISystem
 from ledger.models import Entry
 from tests.factories.cases import make_led_case
 from tests.factories.erasing import SECONDS, agreed, agreeing, erased, long_ago, no_floor, officer
+from tests.factories.purging import hold_over
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 
@@ -119,17 +120,6 @@ def test_of_some_inside_and_some_outside_the_floor_those_outside_go(system: AISy
 
 
 # --- legal holds ------------------------------------------------------------------------------------------------------
-def hold_over(system: AISystem) -> LegalHold:
-    now = timezone.now()
-    return place_span_hold(
-        actor=actor_of(make_person(investigator=True)),
-        system_id=system.pk,
-        since=now - timedelta(days=1),
-        until=now + timedelta(days=1),
-        reason="A claim.",
-    )
-
-
 def test_what_a_hold_covers_waits_and_is_not_restricted(system: AISystem) -> None:
     no_floor(system)
     decision = record_decision(system, subject="c-1907")

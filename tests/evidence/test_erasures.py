@@ -18,7 +18,6 @@ from config.errors import Forbidden, InvalidInput
 from evidence.erasure.errors import (
     ErasureNotFound,
     ErasureNotOpen,
-    NameStillNeeded,
     NothingToErase,
     PersonStillHere,
     StillSearching,
@@ -27,7 +26,6 @@ from evidence.erasure.reading import standing_of
 from evidence.services.erasure_answers import approve_erasure, hold_erasure, refuse_erasure
 from evidence.services.erasure_runs import run_erasures, search_for_finds
 from evidence.services.erasures import ask_erasure, choose_finds, prepare_erasure, withdraw_erasure
-from evidence.services.leaving import leave
 from evidence.verification import verify_everything
 from governance.changes import write
 from governance.errors import ApprovalForbidden
@@ -36,7 +34,16 @@ from ledger.models import Entry, Particulars
 from ledger.sealing import sealing
 from notices.models import Message
 from tests.factories.cases import make_led_case
-from tests.factories.erasing import SECONDS, agreed, agreeing, erased, long_ago, no_floor, officer, prepared
+from tests.factories.erasing import (
+    SECONDS,
+    agreed,
+    agreeing,
+    erased,
+    long_ago,
+    no_floor,
+    officer,
+    prepared,
+)
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 
@@ -305,7 +312,8 @@ def test_what_names_somebody_else_is_left_out(system: AISystem) -> None:
     choose_finds(actor=actor_of(officer()), request_id=request.pk, left_out=[finds[other.pk]])
     with long_ago():
         ask_erasure(actor=actor_of(officer()), request_id=request.pk)
-        approve_erasure(actor=actor_of(agreeing(system)), consent_id=request.consents.get().pk)
+        for consent in request.consents.all():  # of the AI system's decisions, and of words that belong to none
+            approve_erasure(actor=actor_of(agreeing(system)), consent_id=consent.pk)
     run_erasures(seconds=SECONDS)
     case.refresh_from_db()
     other.refresh_from_db()
@@ -359,10 +367,3 @@ def test_the_name_of_somebody_who_is_here_is_not_erased(dpo: Person) -> None:
         prepare_erasure(
             actor=actor_of(dpo), kind="person", person_id=make_person().pk, basis="not_needed", reason="Gone."
         )
-
-
-def test_a_name_is_kept_as_long_as_the_last_floor_that_needs_it(dpo: Person) -> None:
-    person = make_person(name="Grace Hopper")
-    leave(actor=actor_of(make_person(administrator=True)), person_id=person.pk)
-    with pytest.raises(NameStillNeeded):
-        prepare_erasure(actor=actor_of(dpo), kind="person", person_id=person.pk, basis="not_needed", reason="Gone.")

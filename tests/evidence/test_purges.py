@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from audit.erasing import erase_payloads
+from audit.erasing import erase_payloads, floor_ends, texts_within_floor
 from audit.filters import DecisionFilter
 from audit.models import (
     Case,
@@ -42,7 +42,7 @@ from overrides.models import Override
 from overrides.services.overriding import override_decision
 from tests.factories import letters
 from tests.factories.cases import make_led_case
-from tests.factories.erasing import SECONDS, agreeing, officer, put_in_force
+from tests.factories.erasing import SECONDS, agreeing, no_floor, officer, put_in_force, written
 from tests.factories.purging import announced, hold, is_kept, old, purged, said
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
@@ -295,9 +295,10 @@ def test_what_people_wrote_goes_by_its_own_class(system: AISystem) -> None:
     owner = agreeing(system)
     put_in_force("people_said", system, ceiling=30)
     decision = old(system, outcome="approved")
-    made = override_decision(
-        actor=actor_of(owner), decision_id=decision.id, outcome="refused", reason_code="other", note="Ada said so."
-    )
+    with written(days=60):
+        made = override_decision(
+            actor=actor_of(owner), decision_id=decision.id, outcome="refused", reason_code="other", note="Ada said so."
+        )
     Override.objects.filter(pk=made.pk).update(created_at=timezone.now() - timedelta(days=60))
     purged()
     made.refresh_from_db()
@@ -305,11 +306,46 @@ def test_what_people_wrote_goes_by_its_own_class(system: AISystem) -> None:
     assert not Particulars.objects.filter(row_id=made.pk, data__isnull=False).exists()
 
 
+def test_what_was_written_into_an_old_row_later_is_kept_from_then_on(system: AISystem) -> None:
+    owner = agreeing(system)
+    no_floor(system)
+    put_in_force("people_said", system, floor=30, ceiling=30)
+    decision = old(system, outcome="approved")
+    with written(days=10) as last:
+        made = override_decision(
+            actor=actor_of(owner), decision_id=decision.id, outcome="refused", reason_code="other", note="Ada said so."
+        )
+    Override.objects.filter(pk=made.pk).update(created_at=timezone.now() - timedelta(days=60))
+    ahead = timedelta(days=settings.PURGE_NOTICE_DAYS + 2)
+    assert due_at(last + timedelta(days=30) - ahead) == [], "it would be past its time by the row's own age"
+    assert [due.count for due in due_at(last + timedelta(days=30, seconds=1))] == [1]
+    assert floor_ends([decision.id])[decision.id] == last + timedelta(days=30)
+    assert texts_within_floor([made.pk], last + timedelta(days=29)) == {made.pk}
+    assert texts_within_floor([made.pk], last + timedelta(days=31)) == frozenset()
+
+
+def test_a_purge_leaves_what_another_class_holds_for_by_now(system: AISystem) -> None:
+    put_in_force("payloads", system, ceiling=30)
+    decision = old(system)
+    purge = announced()
+    put_in_force("payloads", system, ceiling=30)
+    run_purges(seconds=SECONDS)
+    purge.refresh_from_db()
+    (part,) = purge.done
+    assert (purge.status, part["replaced"], part["count"], part["kept"]) == ("done", True, 0, 1)
+    assert is_kept(decision)
+    assert swept_to(DataKind.PAYLOADS, system.pk) is None, "the next one looks at all of it again"
+    document = document_about(purge.pk)
+    assert document is not None and f"\nreplaced: payloads of {system.pk}: another class holds there" in document.note
+    assert list(verify_everything()) == []
+
+
 def test_letters_go_by_theirs(system: AISystem) -> None:
     owner = agreeing(system)
     letters.publish(system, by=owner)
     put_in_force("letters", system, ceiling=30)
-    letter = letters.issue(old(system), owner, addressee="Ada")
+    with written(days=60):
+        letter = letters.issue(old(system), owner, addressee="Ada")
     ExplanationLetter.objects.filter(pk=letter.pk).update(issued_at=timezone.now() - timedelta(days=60))
     purged()
     letter.refresh_from_db()

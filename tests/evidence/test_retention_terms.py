@@ -24,6 +24,7 @@ from governance.models import AISystem
 from overrides.models import Override
 from overrides.services.overriding import override_decision
 from tests.factories.erasing import erased, no_floor, put_in_force
+from tests.factories.erasing import written as words_of
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 
@@ -146,10 +147,11 @@ def test_of_several_floors_the_latest_counts(payload: int, said: int, later: int
     put_in_force("payloads", system, floor=payload)
     put_in_force("people_said", system, floor=said)
     decision = record_decision(system, at=timezone.now() - timedelta(days=300))
-    override_decision(
-        actor=actor_of(owner), decision_id=decision.id, outcome="refused", reason_code="other", note="No."
-    )
-    written = decision.recorded_at + timedelta(days=later)
+    with words_of(days=301):
+        override_decision(
+            actor=actor_of(owner), decision_id=decision.id, outcome="refused", reason_code="other", note="No."
+        )
+    written = decision.recorded_at + timedelta(days=later)  # later than any of its words
     mine = Override.objects.filter(decision_id=decision.id)
     mine.update(created_at=written)
     found = floor_ends([decision.id])[decision.id]

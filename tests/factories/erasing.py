@@ -10,7 +10,8 @@ from unittest.mock import patch
 
 from django.utils import timezone
 
-from audit.models import DataKind, Decision, ErasureConsent, ErasureRequest, RetentionRule
+from audit.case_kinds import HOLD_LIFT_REQUESTED, HOLD_LIFTED
+from audit.models import DataKind, Decision, ErasureConsent, ErasureRequest, LegalHold, RetentionRule
 from audit.models.retention import OF_THE_ORGANISATION
 from evidence.erasure.showing import finds_shown
 from evidence.services.erasure_answers import approve_erasure
@@ -18,7 +19,10 @@ from evidence.services.erasure_runs import run_erasures, search_for_finds
 from evidence.services.erasures import ask_erasure, prepare_erasure
 from evidence.services.retention import approve_rule, register_class, request_rule
 from governance.acts import Role
+from governance.changes import write
 from governance.models import AISystem, Assignment, Person
+from ledger.models import Particulars
+from ledger.sealing import sealing
 from tests.factories.register import actor_of, make_person
 
 TELL_THE_TIME = (
@@ -54,6 +58,14 @@ def arrived(**ago: float) -> Iterator[datetime]:
         yield past
 
 
+@contextmanager
+def written(**ago: float) -> Iterator[datetime]:
+    """What people write in it stands there since so long ago. (The rows themselves are of now.)"""
+    past = timezone.now() - timedelta(**ago)
+    with patch.object(Particulars._meta.get_field("created_at"), "_get_default", lambda: past):
+        yield past
+
+
 def officer() -> Person:
     """A data protection officer."""
     held = Assignment.objects.filter(role=Role.DPO, status="accepted", person__is_active=True).order_by("pk").first()
@@ -81,6 +93,18 @@ def put_in_force(
         place = None if DataKind(kind) in OF_THE_ORGANISATION or system is None else system.pk
         rule = request_rule(actor=actor_of(asks), class_id=made.pk, system_id=place, reason="A test.")
         return approve_rule(actor=actor_of(agrees), rule_id=rule.pk)
+
+
+def lift_all_holds(asks: Person, agrees: Person) -> None:
+    """Each legal hold is lifted by two people's entries, whatever rights they have and whichever law keeps it."""
+    for hold in LegalHold.objects.exclude(status=LegalHold.Status.LIFTED).order_by("pk"):
+        hold.lift_requested_by_id, hold.lift_requested_at, hold.lift_reason = asks.pk, timezone.now(), "Settled."
+        hold.status = LegalHold.Status.LIFT_REQUESTED
+        with sealing() as seal:
+            write(seal, actor=actor_of(asks), kind=HOLD_LIFT_REQUESTED, row=hold, facts={"status": "lift_requested"})
+        hold.status, hold.lifted_by_id, hold.lifted_at = LegalHold.Status.LIFTED, agrees.pk, timezone.now()
+        with sealing() as seal:
+            write(seal, actor=actor_of(agrees), kind=HOLD_LIFTED, row=hold, facts={"status": "lifted"})
 
 
 def no_floor(*systems: AISystem) -> None:

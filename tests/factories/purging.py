@@ -49,6 +49,18 @@ def hold(system: AISystem, *decisions: SealedDecision) -> LegalHold:
     )  # fmt: skip
 
 
+def hold_over(system: AISystem) -> LegalHold:
+    """A legal hold over everything of today."""
+    now = timezone.now()
+    return place_span_hold(
+        actor=actor_of(make_person(investigator=True)),
+        system_id=system.pk,
+        since=now - timedelta(days=1),
+        until=now + timedelta(days=1),
+        reason="A claim.",
+    )
+
+
 def said(kind: str) -> list[dict[str, Any]]:
     """The bodies of all entries of a kind, the oldest first."""
     return [json.loads(bytes(row.data))["body"] for row in Entry.objects.filter(kind=kind).order_by("id")]

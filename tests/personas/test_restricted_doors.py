@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from django.utils import timezone
 
-from audit.models import Decision, LegalHold
+from audit.models import Decision
 from audit.restrictions import restricted_among
-from tests.factories.erasing import agreed
+from tests.factories.erasing import agreed, lift_all_holds
 from tests.personas.crawling import Visitor, Way
 from tests.personas.people import make_persona
 from tests.personas.questions import addresses, posted
@@ -40,11 +39,7 @@ def shown(visitor: Visitor, world: World, far: World) -> Iterator[str]:
 
 def restrict_all(world: World) -> None:
     """An erasure of all decisions of the world, agreed to inside their floor."""
-    asked, lifted = world.staff.lead, world.staff.owner
-    LegalHold.objects.exclude(status="lifted").update(
-        status="lifted", lift_requested_by_id=asked.pk, lift_requested_at=timezone.now(), lifted_by_id=lifted.pk,
-        lifted_at=timezone.now(),
-    )  # fmt: skip
+    lift_all_holds(world.staff.lead, world.staff.owner)
     ids = list(Decision.objects.filter(system_id=world.system.pk).values_list("pk", flat=True))
     agreed(kind="decision", decision_ids=ids)
     assert restricted_among(ids) == set(ids)
