@@ -105,7 +105,7 @@ class DueOutput(serializers.Serializer[Any]):
 
 
 def told(request: Request, purge: Purge) -> dict[str, Any]:
-    names = [str(name) for name in PurgeOutput().fields if name != "kept_out"]
+    names = [name for name in map(str, PurgeOutput().fields) if name != "kept_out"]
     parts = shown(request, purge.parts)
     kept_out = sorted({part["system"] for part in parts} & set(purge.stopped))
     said = {name: getattr(purge, name) for name in names}

@@ -71,7 +71,7 @@ def _texts(request: ErasureRequest, since: uuid.UUID, pattern: Pattern, after: u
     """
     rows = Particulars.objects.filter(pk__gt=after or since, data__isnull=False)
     slice_ = list(rows.order_by("pk").values_list("pk", "row_id", "data")[:AT_ONCE])
-    named = {pk: row for pk, row, data in slice_ if pattern.names_in([plain(bytes(data))])}
+    named = {pk: row for pk, row, data in slice_ if pattern.names_in([plain(bytes(data or b""))])}
     own = {request.pk, *request.consents.values_list("pk", flat=True)}
     for model in NAMING if named else ():
         own |= set(model._base_manager.filter(pk__in=named.values()).values_list("pk", flat=True))
@@ -86,7 +86,9 @@ def _records(since: uuid.UUID, pattern: Pattern, after: uuid.UUID | None) -> Sli
     rows = QuarantinedRecord.objects.filter(pk__gt=after or since, original__isnull=False)
     slice_ = list(rows.order_by("pk").values_list("pk", "original", "problems")[:AT_ONCE])
     named = {
-        pk for pk, original, problems in slice_ if pattern.names_in([plain(bytes(original)), _strung(problems or {})])
+        pk
+        for pk, original, problems in slice_
+        if pattern.names_in([plain(bytes(original or b"")), _strung(problems or {})])
     }
     return named, _end(pk for pk, _, _ in slice_)
 

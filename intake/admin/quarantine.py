@@ -176,8 +176,9 @@ class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Opening the page shows what was sent, so it is sealed that somebody looked; not where nothing is shown."""
         record = super().get_object(request, object_id, from_field)
-        is_shown = record is not None and not record.is_barred
-        if is_shown and request.method == "GET" and self.may(request, "view", record):
+        if record is None or record.is_barred:
+            return record
+        if request.method == "GET" and self.may(request, "view", record):
             note_view(actor=rights.as_actor(viewer(request)), record=record)
         return record
 

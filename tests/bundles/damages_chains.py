@@ -1,6 +1,7 @@
 """What a successor, or the registry log, says against the log that stands in the bundle."""
 
 import json
+from typing import Any
 
 from tests.bundles.building import ALL_PARTS, Wishes, build
 from tests.bundles.cases import Made, forgery, made, small, whole_range
@@ -57,7 +58,7 @@ def a_record_of_a_larger_tree_than_the_successor_states() -> Made:
     world, log = small(count=12)
     world.record_checkpoint(log)
     del log.entries[9:]
-    stated = {"tree_size": 9, "root_hash": root(log.leaves).hex(), "missing": [9, 9]}
+    stated: dict[str, Any] = {"tree_size": 9, "root_hash": root(log.leaves).hex(), "missing": [9, 9]}
     grown(world, world.close(log, **stated))
     record = next(each for each in world.registry.entries if each.json["kind"] == "checkpoint.recorded")
     index = world.registry.entries.index(record)

@@ -176,7 +176,7 @@ def test_what_others_hold_and_fits_is_no_fault(told: str, javascript: JavaScript
     tree = (300, root(log.leaves[:300]).hex())
     if told == "registry":
         world.contradict(log, *tree)
-    stated = {"contradicted": [tree]} if told == "entry 0" else {}
+    stated: dict[str, Any] = {"contradicted": [tree]} if told == "entry 0" else {}
     successor = world.close(log, **stated)
     world.decide(successor)
     question = whole_range(log) | {"since": log.entries[-2].json["at"]}

@@ -225,7 +225,7 @@ class World:
         sealed: Json | None = None, sizes: dict[str, int] | None = None,
     ) -> Json:  # fmt: skip
         """Ask for an export with these contents; the approval says `sealed` otherwise. Out: the manifest's `asked`."""
-        said = {"question": question, "form": "bundle", "parts": list(parts)}
+        said: Json = {"question": question, "form": "bundle", "parts": list(parts)}
         if question["kind"] == "range":
             said["logs"] = [self._tree(log, (sizes or {}).get(log.origin)) for log in self.chain_of(question["system"])]
         at = timestamp(self.now)

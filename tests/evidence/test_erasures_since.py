@@ -1,6 +1,7 @@
 """What came after an erasure was looked for: nobody agreed to erase it, and whoever asked is told of it."""
 
 import json
+import uuid
 
 import pytest
 from django.test import Client
@@ -38,7 +39,7 @@ def performed(request: ErasureRequest) -> ErasureRequest:
     return request
 
 
-def named(row_id: object) -> int:
+def named(row_id: uuid.UUID) -> int:
     """How many versions of a row's texts name her."""
     rows = Particulars.objects.filter(row_id=row_id, data__isnull=False)
     return sum(b"Lovelace" in bytes(row.data or b"") for row in rows)

@@ -166,6 +166,7 @@ def test_one_that_is_begun_anew_again_and_again_waits_longer_says_so_and_ends(
     monkeypatch.setattr(running, "why_it_goes", lambda _: "erased")
     for _ in range(running.ANEW + 1):
         made, work = make(export), ExportWork.objects.get(export=export)
+        assert work.not_before is not None and work.worked_at is not None
         pauses.append(round((work.not_before - work.worked_at).total_seconds()))
         assert (made.status, work.trouble, work.plan) == (Status.QUEUED, "begun_anew", None)
         ExportWork.objects.update(not_before=timezone.now())
@@ -197,7 +198,7 @@ def test_what_was_made_so_far_of_one_that_is_begun_anew_is_deleted_at_once(
 def move_to_another_cluster(*exports: Export) -> None:
     """As a restore does: transactions are numbered anew, so what is erased now seems long past to the plan."""
     for work in ExportWork.objects.filter(export__in=exports):
-        assert work.plan["cluster"] > 0
+        assert work.plan is not None and work.plan["cluster"] > 0
         work.plan |= {"cluster": work.plan["cluster"] + 1, "snapshot": f"{2**40}:{2**40}:"}
         work.save(update_fields=["plan"])
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from evidence import tasks
-from evidence.exports import places, sweeping
+from evidence.exports import erasing, places, sweeping
 from evidence.exports.models import Export, ExportPlace, ExportWork
 from evidence.exports.sweeping import clear_up, forget_erased
 from governance.models import AISystem, Person
@@ -50,7 +50,7 @@ def test_however_little_time_there_is_each_file_has_its_turn(
     system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = {export_of(auditor, system, parts=["input"]).pk for _ in range(3)}
-    looked, why = list[Any](), sweeping.why_it_goes
+    looked, why = list[Any](), erasing.why_it_goes
 
     def noted(work: ExportWork) -> str:
         looked.append(work.pk)

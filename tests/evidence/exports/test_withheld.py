@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.models import Payload
 from audit.selectors import decision_by_id
-from evidence.exports import planning
+from evidence.exports import anchors, planning
 from evidence.exports.anchors import Anchored
 from evidence.exports.models import Export
 from governance.acts import Role
@@ -102,7 +102,7 @@ def test_what_became_secret_while_it_was_planned(
     queue = make_queue(auditor, system=system)
     blind = open_review(system, rule=make_rule(system, queue, is_blind=True), at=now - 2 * HOUR)
     record_decision(system, at=now + HOUR)
-    sign, judged = planning.best_checkpoint, list[Review]()
+    sign, judged = anchors.best_checkpoint, list[Review]()
 
     def judge_then_sign(log: Log, at_least: int) -> Anchored:
         if not judged:
