@@ -100,10 +100,10 @@ def hold_purge(*, actor: Actor, purge_id: uuid.UUID, reason: str) -> Purge:
         purge = visible_purges(actor).select_for_update(no_key=True).filter(pk=purge_id).first()
         if purge is None:
             raise RetentionNotFound()
-        if not may_stop_purge(actor, purge):
-            raise Forbidden()
         if purge.status not in (Status.ANNOUNCED, Status.RUNNING):
             raise RetentionNotOpen()
+        if not may_stop_purge(actor, purge):
+            raise Forbidden()
         systems = [] if stops_all(actor) else stoppable_systems(actor, purge)
         now, by = timezone.now(), person_id_of(actor)
         purge.stopped = purge.stopped | dict.fromkeys(systems, timestamp(now))

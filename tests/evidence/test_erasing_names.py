@@ -13,8 +13,9 @@ from evidence.services.erasure_runs import run_erasures
 from evidence.services.leaving import leave
 from evidence.verification import verify_everything
 from governance.acts import Role
-from governance.models import AISystem, Person
+from governance.models import AISystem, Assignment, Person
 from governance.scopes import Scope
+from governance.services.assignments import end_assignment
 from ledger.entries import timestamp
 from overrides.models import Override
 from overrides.services.case_leads import lead_case
@@ -86,7 +87,7 @@ def test_a_name_is_kept_as_long_as_a_hold_covers_what_it_stands_under(system: AI
     case, lead = make_led_case(system, decisions=[decision])
     person = {"lead": lead, "accountable": owner}.get(way) or make_person(name="Grace Hopper")
     if way == "note":
-        give_role(person, Role.INVESTIGATOR)
+        give_role(person, Role.INVESTIGATOR, Scope.case(case.pk))
         add_note(actor=actor_of(person), case_id=case.pk, text="Asked the branch.")
     elif way == "override":
         made = override_decision(
@@ -99,6 +100,8 @@ def test_a_name_is_kept_as_long_as_a_hold_covers_what_it_stands_under(system: AI
         lead = investigator
     hold = place_hold(actor=actor_of(lead), case_id=case.pk, reason="Evidence.")
     if way == "accountable":
+        answered = Assignment.objects.get(person=owner, role=Role.ACCOUNTABLE)
+        end_assignment(actor=actor_of(owner), assignment_id=answered.pk, accepts_gap=True, reason="Gone.")
         give_role(make_person(), Role.ACCOUNTABLE, Scope.system(system.pk))
     leave(actor=actor_of(make_person(administrator=True)), person_id=person.pk)
     assert staff_held(person.pk)
