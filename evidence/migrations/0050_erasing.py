@@ -1,8 +1,9 @@
 """Functions by which alone something is erased: each looks for itself at holds, floors and what two people agreed to.
 
-The role `app` has no right to change what is erasable, so whoever has its password, or slips a statement into it,
-erases nothing that two people did not agree to, nothing within a floor, and nothing under a legal hold. What they
-agreed to is read from the sealed entry, never from a row alone: a row can be changed.
+The role `app` has no right to change what is erasable, so a mistake of ours, or a statement slipped in, erases nothing
+that two people did not agree to, nothing within a floor, and nothing under a legal hold. What they agreed to is read
+from the sealed entry, never from a row alone. Holds and floors are rows: whoever changes those, or seals false entries,
+gets past this.
 """
 
 from django.db import migrations
