@@ -161,7 +161,7 @@ def by_chain(**more: Any) -> Stamp:
 
 WRONG, UNPROVEN = "timestamp-invalid", "timestamp-unproven"
 OLD = datetime(2025, 1, 1, tzinfo=UTC)
-for _kind in ("rsa", "pss", "p256", "p384", "ed25519"):
+for _kind in ("rsa", "pss", "p256", "p384", "p521", "ed25519"):
     stamped(
         f"stamped_with_{_kind}",
         exit_code=0,
@@ -185,6 +185,24 @@ stamped(
     UNPROVEN,
     exit_code=3,
     stamp=lambda: Stamp(number=3, certificate=stamping.certificate("p256", "Time of p256", number=3)),
+)
+UNSUPPORTED, QC_STATEMENTS = "timestamp-unsupported", "1.3.6.1.5.5.7.1.3"
+stamped(
+    "stamped_by_an_authority_that_says_it_is_qualified",
+    exit_code=0,
+    stamp=lambda: Stamp(extensions=[stamping.extension(QC_STATEMENTS), stamping.extension("1.2.3")]),
+)
+stamped("stamped_in_a_later_version", exit_code=0, stamp=lambda: Stamp(version=5))
+for _name, _how in {
+    "with_a_critical_extension": lambda: Stamp(extensions=[stamping.extension("1.2.3", critical=True)]),
+    "on_a_curve_that_nobody_uses": lambda: Stamp(kind="k1"),
+    "over_a_hash_that_is_broken": lambda: Stamp(imprint_oid="1.3.14.3.2.26", imprint=bytes(20)),
+    "in_a_version_that_is_none": lambda: Stamp(version=9),
+}.items():
+    stamped(f"stamped_{_name}", UNSUPPORTED, exit_code=0, stamp=_how, given=nobody)
+    stamped(f"stamped_{_name}_where_one_was_asked_for", UNSUPPORTED, UNPROVEN, exit_code=3, stamp=_how)
+stamped(
+    "stamped_with_an_extension_twice", WRONG, stamp=lambda: Stamp(extensions=[stamping.extension(QC_STATEMENTS)] * 2)
 )
 stamped("stamped_over_something_else", WRONG, stamp=lambda: Stamp(imprint=bytes(32)))
 stamped("stamped_under_the_name_of_another_hash", WRONG, stamp=lambda: Stamp(imprint_oid=stamping.HASHES["sha384"]))

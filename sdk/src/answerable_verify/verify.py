@@ -126,6 +126,7 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "manifest-differs": ("tampering", "The manifest says something else than what the entries show."),
     "file-missing": ("tampering", "A file that belongs to the bundle is not there."),
     "file-extra": ("tampering", "A file is there that does not belong to the bundle."),
+    "file-beside": ("note", "A file lies in the folder that belongs to no bundle. It was not looked at."),
     "file-altered": ("tampering", "A file is not the one that the manifest lists."),
     "sums-differ": ("tampering", "SHA256SUMS is not the list of the files that are there."),
     "first-page-differs": ("tampering", "README.html is not the page that follows from the manifest."),
@@ -186,6 +187,7 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "quorum-not-met": ("incomplete", "The witnesses that the policy asks for have not cosigned."),
     "timestamp-invalid": ("tampering", "A time-stamp is not one of this checkpoint."),
     "timestamp-unknown": ("note", "A time-stamp fits, and its authority is not one whose certificate you gave."),
+    "timestamp-unsupported": ("note", "A time-stamp is of a kind that this verifier cannot check: it counts for nothing."),
     "timestamp-unproven": ("incomplete", "No time-stamp in the bundle is by an authority whose certificate you gave."),
 }  # fmt: skip
 
@@ -350,6 +352,10 @@ class UsageError(Exception):
 
 class Malformed(ValueError):
     """A text that is not of the form it must have; whoever reads it knows which finding that is."""
+
+
+class Unsupported(Malformed):
+    """Something of a kind that this program does not know: it says nothing for or against anybody."""
 
 
 def says(name: str, claimed: Json, derived: Json) -> str:
@@ -896,6 +902,13 @@ CURVES = {
         0x3617DE4A96262C6F5D9E98BF9292DC29F8F41DBD289A147CE9DA3113B5F0B8C00A60B1CE1D7E819D7A431D7C90EA0E5F,
         0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
     ),
+    "1.3.132.0.35": Curve(
+        2**521 - 1,
+        0x0051953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF109E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF451FD46B503F00,
+        0x00C6858E06B70404E9CD9E3ECB662395B4429C648139053FB521F828AF606B4D3DBAA14B5E77EFE75928FE1DC127A2FFA8DE3348B3C1856A429BF97E7E31C2E5BD66,
+        0x011839296A789A3BC0045C8A5FB42C7D1BD998F54449579B446817AFBD17273E662C97EE72995EF42640C550B9013FAD0761353C7086A272C24088BE94769FD16650,
+        0x01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409,
+    ),
 }
 
 
@@ -990,8 +1003,10 @@ def _algorithm(element: Der) -> Tuple[str, Optional[Der]]:
 
 def _hash_of(element: Der) -> str:
     name, parameters = _algorithm(element)
-    if name not in HASHES or not (parameters is None or parameters.whole == b"\x05\0"):
-        raise Malformed("not a hash that is supported")
+    if name not in HASHES:
+        raise Unsupported("not a hash that is supported")
+    if not (parameters is None or parameters.whole == b"\x05\0"):
+        raise Malformed("not a hash")
     return HASHES[name]
 
 
@@ -1018,14 +1033,14 @@ class Certificate(NamedTuple):
         """RFC 3161 section 2.3: one extended key usage, time-stamping, critical. A key usage must let it sign."""
         critical, usage = self.extensions.get(EXTENDED_KEY_USAGE, (False, b""))
         purposes = [der_oid(each) for each in Fields(_one(usage)).left] if usage else []
-        return critical and purposes == [TIME_STAMPING] and self._may(0b1100_0000, otherwise=True) and self._known()
+        return critical and purposes == [TIME_STAMPING] and self._may(0b1100_0000, otherwise=True)
 
     @property
     def issues(self) -> bool:
         """Whether it may sign certificates (RFC 5280 sections 4.2.1.3 and 4.2.1.9)."""
         _, constraints = self.extensions.get(BASIC_CONSTRAINTS, (False, b""))
         is_authority = constraints[2:5] == b"\x01\x01\xff" and constraints[:1] == b"\x30"
-        return is_authority and self._may(0b0000_0100, otherwise=True) and self._known()
+        return is_authority and self._may(0b0000_0100, otherwise=True) and self.is_known
 
     def _may(self, bits: int, *, otherwise: bool) -> bool:
         if KEY_USAGE not in self.extensions:
@@ -1033,7 +1048,9 @@ class Certificate(NamedTuple):
         usage = self.extensions[KEY_USAGE][1]
         return len(usage) >= 4 and usage[0] == BITS and bool(usage[3] & bits)
 
-    def _known(self) -> bool:
+    @property
+    def is_known(self) -> bool:
+        """Whether it has no critical extension but those whose meaning is known here (RFC 5280 section 4.2)."""
         known = (KEY_USAGE, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_IDENTIFIER, "2.5.29.32")
         return all(name in known for name, (critical, _) in self.extensions.items() if critical)
 
@@ -1061,9 +1078,13 @@ def parse_certificate(element: Der) -> Certificate:
 
 
 def _extensions(element: Optional[Der]) -> Dict[str, Tuple[bool, bytes]]:
-    found: Dict[str, Tuple[bool, bytes]] = {}
     lists = element.items() if element else []
-    for each in Fields(lists[0]).left if len(lists) == 1 else []:
+    return _extension_list(Fields(lists[0]).left if len(lists) == 1 else [])
+
+
+def _extension_list(elements: Sequence[Der]) -> Dict[str, Tuple[bool, bytes]]:
+    found: Dict[str, Tuple[bool, bytes]] = {}
+    for each in elements:
         fields = Fields(each)
         name, critical = der_oid(fields.take(OID)), fields.maybe(BOOLEAN)
         value = fields.take(OCTETS).body
@@ -1078,7 +1099,7 @@ def signature_verifies(key: Der, algorithm: Der, digest: str, message: bytes, si
     """Whether a signature verifies under a SubjectPublicKeyInfo.
 
     In: the algorithm of the signature; the hash to use where the algorithm names none. RSA of 2,048 to 8,192 bits with
-    PKCS #1 v1.5 or PSS, ECDSA on P-256 and P-384, Ed25519; SHA-2. Errors: Malformed for anything else.
+    PKCS #1 v1.5 or PSS, ECDSA on P-256, P-384 and P-521, Ed25519; SHA-2. Errors: Unsupported for anything else, Malformed.
     """
     fields = Fields(key)
     (key_type, key_parameters), bits = _algorithm(fields.take(SEQUENCE)), fields.take(BITS)
@@ -1095,7 +1116,7 @@ def signature_verifies(key: Der, algorithm: Der, digest: str, message: bytes, si
         return _pss_verifies(_rsa_key(material), parameters, message, signature)
     if key_type == RSA and RSA_WITH.get(name, digest if name == RSA else "") in DIGEST_INFO:
         return _pkcs1_verifies(_rsa_key(material), RSA_WITH.get(name, digest), message, signature)
-    raise Malformed("not an algorithm that is supported")
+    raise Unsupported("not an algorithm that is supported")
 
 
 def _rsa_key(material: bytes) -> Tuple[int, int]:
@@ -1103,7 +1124,7 @@ def _rsa_key(material: bytes) -> Tuple[int, int]:
     modulus, exponent = der_integer(fields.take(INTEGER)), der_integer(fields.take(INTEGER))
     fields.end()
     if not 2048 <= modulus.bit_length() <= 8192 or modulus % 2 == 0 or not 3 <= exponent < 2**33 or exponent % 2 == 0:
-        raise Malformed("not an RSA key that is supported")
+        raise Unsupported("not an RSA key that is supported")
     return modulus, exponent
 
 
@@ -1141,9 +1162,9 @@ def _pss_verifies(key: Tuple[int, int], parameters: Der, message: bytes, signatu
     fields.end()
     salt_length = der_integer(_one(salted.body)) if salted else 20
     if name != "1.2.840.113549.1.1.8" or mask_hash is None or _hash_of(mask_hash) != digest:
-        raise Malformed("not PSS parameters that are supported")
+        raise Unsupported("not PSS parameters that are supported")
     if trailer and der_integer(_one(trailer.body)) != 1:
-        raise Malformed("not PSS parameters that are supported")
+        raise Unsupported("not PSS parameters that are supported")
     hashed, size = hashlib.new(digest, message).digest(), hashlib.new(digest).digest_size
     bits = key[0].bit_length() - 1
     length = (bits + 7) // 8
@@ -1167,8 +1188,8 @@ def _pss_verifies(key: Tuple[int, int], parameters: Der, message: bytes, signatu
 def _ecdsa_verifies(name: str, material: bytes, hashed: Any, signature: bytes) -> bool:
     # FIPS 186-4 section 6.4, with the point uncompressed
     curve = CURVES.get(name)
-    if curve is None:
-        raise Malformed("not a curve that is supported")
+    if curve is None or material[:1] in (b"\2", b"\3"):
+        raise Unsupported("not a curve that is supported")
     size = (curve.p.bit_length() + 7) // 8
     x, y = int.from_bytes(material[1 : 1 + size], "big"), int.from_bytes(material[1 + size :], "big")
     on_curve = (y * y - x * x * x + 3 * x - curve.b) % curve.p == 0
@@ -1224,7 +1245,7 @@ class Timestamp(NamedTuple):
 
 
 def check_timestamp(token: bytes, text: bytes) -> Timestamp:
-    """Check that a TimeStampResp is of this text and signed by the certificate it names. Errors: Malformed."""
+    """Check that a TimeStampResp is of this text and signed by the certificate it names. Errors: Unsupported, Malformed."""
     response = Fields(_one(token))
     status = Fields(response.take(SEQUENCE))
     if der_integer(status.take(INTEGER)) not in (0, 1):
@@ -1232,8 +1253,8 @@ def check_timestamp(token: bytes, text: bytes) -> Timestamp:
     content = Fields(response.take(SEQUENCE))
     response.end()
     signed = _explicit(content, SIGNED_DATA)
-    if der_integer(signed.take(INTEGER)) != 3:
-        raise Malformed("not a version that is supported")
+    if der_integer(signed.take(INTEGER)) not in (3, 4, 5):
+        raise Unsupported("not a version that is supported")
     signed.take(SET)
     inner = Fields(signed.take(SEQUENCE))
     if der_oid(inner.take(OID)) != TST_INFO:
@@ -1251,6 +1272,8 @@ def check_timestamp(token: bytes, text: bytes) -> Timestamp:
     signer = _check_signer(Fields(signers[0]), stated, certificates)
     if not signer.stamps_time or not signer.is_in_force(at):
         raise Malformed("the certificate is not for time-stamps, or was not in force")
+    if not signer.is_known:
+        raise Unsupported("a critical extension of the certificate that is not supported")
     return Timestamp(at, signer, certificates)
 
 
@@ -1266,7 +1289,7 @@ def _stated_time(stated: bytes, text: bytes) -> str:
     """RFC 3161 section 2.4.2: what the token says of the text, and when."""
     info = Fields(_one(stated))
     if der_integer(info.take(INTEGER)) != 1:
-        raise Malformed("not a version that is supported")
+        raise Unsupported("not a version that is supported")
     info.take(OID)
     imprint = Fields(info.take(SEQUENCE))
     digest, hashed = _hash_of(imprint.take(SEQUENCE)), imprint.take(OCTETS).body
@@ -1275,11 +1298,13 @@ def _stated_time(stated: bytes, text: bytes) -> str:
     at = der_time(info.take(0x18), fraction=True)
     for tag in (SEQUENCE, BOOLEAN, INTEGER, 0xA0):
         info.maybe(tag)
-    if info.maybe(0xA1):
-        raise Malformed("an extension that is not supported")
+    extended = info.maybe(0xA1)  # eIDAS authorities say here that they are qualified
+    extensions = _extension_list(extended.items() if extended else [])
     info.end()
     if digest != "sha256" or hashed != sha256(text).digest():
         raise Malformed("the time-stamp is of something else")
+    if any(critical for critical, _ in extensions.values()):
+        raise Unsupported("a critical extension that is not supported")
     return at
 
 
@@ -1529,6 +1554,7 @@ class Container:
     """Files by name. `sizes` has each name; `chunks` reads a file from beginning to end in pieces of at most 1 MiB."""
 
     sizes: Dict[str, int]
+    beside: Sequence[str] = ()  # of a folder: what lies in it and belongs to no bundle
 
     def chunks(self, name: str) -> Iterator[bytes]:
         raise NotImplementedError
@@ -1729,11 +1755,16 @@ class ZipContainer(Container):
 
 
 class FolderContainer(Container):
-    """A folder with the files of a bundle; nothing in it is followed out of it. Errors: Damage, OSError."""
+    """A folder with the files of a bundle; nothing in it is followed out of it. Errors: Damage, OSError.
+
+    Whoever follows VERIFYING.txt, or opens the folder, may leave something in it: what no bundle can have there is noted,
+    and not looked at. Below `logs` and `parts` nothing is passed over.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.sizes = {}
+        self.beside: List[str] = []
         self._walk("")
         check_names(self.sizes)
 
@@ -1741,7 +1772,10 @@ class FolderContainer(Container):
         with os.scandir(os.path.join(self.path, inside)) as found:
             for each in sorted(found, key=lambda entry: entry.name):
                 name = inside + each.name
-                if each.is_dir(follow_symlinks=False) and len(name) <= LIMITS["name"]:
+                if not inside and each.name.lower() not in _TOP_NAMES:
+                    if len(self.beside) <= LIMITS["events"]:
+                        self.beside.append(name)
+                elif each.is_dir(follow_symlinks=False) and len(name) <= LIMITS["name"]:
                     self._walk(name + "/")
                 elif each.is_file(follow_symlinks=False):
                     self.sizes[name] = each.stat(follow_symlinks=False).st_size
@@ -1817,6 +1851,7 @@ FIXED_FILES = (
     "verify.html",
     "verify.py",
 )
+_TOP_NAMES = {"logs", "parts", *map(str.lower, FIXED_FILES)}
 UNLISTED = ("README.html", "SHA256SUMS", "manifest.json", "manifest.note")
 LOG_FILE = re.compile(
     r"logs/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|registry)/"
@@ -2118,6 +2153,8 @@ def check_files(bundle: Bundle, manifest: Json) -> None:
     report, sizes = bundle.report, bundle.container.sizes
     bundle.listed = {each["path"]: (each["size"], each["sha256"]) for each in manifest["files"]}
     expected = _expected_files(bundle, manifest)
+    for name in bundle.container.beside:
+        report.add("file-beside", shown(name))
     for name in sorted(set(UNLISTED) | set(bundle.listed) | expected):
         if name not in sizes:
             report.add("file-missing", shown(name))
@@ -3988,6 +4025,9 @@ class Check:
                 try:
                     stamp = check_timestamp(self.bundle.read(place), log.checkpoint.note.text.encode())
                     known = is_by_authority(stamp, self.options.certificates)
+                except Unsupported as error:
+                    self.report.add("timestamp-unsupported", place, str(error))
+                    continue
                 except Malformed as error:
                     self.report.add("timestamp-invalid", place, str(error))
                     continue
@@ -4360,9 +4400,7 @@ def tell(report: Report, arguments: argparse.Namespace, kept: Sequence[str]) -> 
 def verify_proof(arguments: argparse.Namespace) -> int:
     """The command for one entry and its `.tlog-proof` (C2SP tlog-proof v1)."""
     data, entry = read_given(arguments.file), read_given(arguments.entry)
-    keys = [_given_key(text) for text in arguments.vkey]
-    if len({key.name for key in keys}) > 1:
-        raise UsageError("--vkey: these are keys of different logs.")
+    given = [_given_key(text) for text in arguments.vkey]
     try:
         index, path, note = parse_proof(data)
     except Malformed as error:
@@ -4373,12 +4411,15 @@ def verify_proof(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"NOT VERIFIED. The checkpoint in it is none: {error}.\n")
         return TAMPERED
     place = f"{shown(checkpoint.origin)}, index {grouped(index)} of {grouped(checkpoint.size)}"
+    keys = sorted({_key_under(key, checkpoint.origin) for key in given})
+    if len({key.name for key in keys}) > 1:
+        raise UsageError("--vkey: these are keys of different installations.")
     signed = [_proof_signed(key, checkpoint) for key in keys]
     wrong = ""
     if not check_inclusion(leaf_hashes([entry])[0], index, checkpoint.size, path, checkpoint.root):
         wrong = "The checkpoint's tree does not hold this entry where the proof says."
     elif keys and checkpoint.origin != keys[0].name:
-        wrong = "The checkpoint is of another log than the key."
+        wrong = "The checkpoint is of another installation's log than the key."
     elif False in signed:
         wrong = "A signature by a known key does not verify."
     elif keys and True not in signed:
@@ -4393,6 +4434,12 @@ def verify_proof(arguments: argparse.Namespace) -> int:
         return INCOMPLETE
     sys.stdout.write(f"VERIFIED. The log holds exactly this entry: {place}.\n")
     return VERIFIED
+
+
+def _key_under(key: Key, origin: str) -> Key:
+    """A key under a log's name: of an installation, one key signs for all logs."""
+    known, asked = LOG_NAME.fullmatch(key.name), LOG_NAME.fullmatch(origin)
+    return key._replace(name=origin) if known and asked and known[1] == asked[1] else key
 
 
 def _proof_signed(key: Key, checkpoint: Checkpoint) -> Optional[bool]:
@@ -4442,7 +4489,9 @@ def proof_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="verify.py proof", description="Verify that a log holds an entry.")
     parser.add_argument("file", metavar="FILE", help="the .tlog-proof")
     parser.add_argument("--entry", required=True, help="the file with the exact bytes of the entry")
-    parser.add_argument("--vkey", action="append", default=[], help="a verifier key of the log, from elsewhere")
+    parser.add_argument(
+        "--vkey", action="append", default=[], help="a verifier key of the installation, from elsewhere"
+    )
     return parser
 
 

@@ -1,6 +1,6 @@
 /** What others have seen of the logs: heads that were kept, witnesses, time-stamp authorities. Twin of those steps of `Check`. */
 
-import { Damage, Malformed, equal, expect, grouped, inWords, says, shown, toHex, utf8 } from "./basics.js";
+import { Damage, Malformed, Unsupported, equal, expect, grouped, inWords, says, shown, toHex, utf8 } from "./basics.js";
 import { Claims } from "./claims.js";
 import { fingerprint } from "./hashes.js";
 import { COSIGNATURE, cosignedAt, parseCheckpoint, signs } from "./notes.js";
@@ -136,7 +136,8 @@ export class Anchors extends Claims {
           stamp = await checkTimestamp(data, utf8(log.checkpoint.note.text));
           isKnown = await isByAuthority(stamp, this.options.certificates);
         } catch (error) {
-          this.report.add("timestamp-invalid", place, expect(error, Malformed).message);
+          const code = error instanceof Unsupported ? "timestamp-unsupported" : "timestamp-invalid";
+          this.report.add(code, place, expect(error, Malformed).message);
           continue;
         }
         const facts = { log: log.title, at: stamp.at, fingerprint: fingerprint(stamp.signer.whole) };

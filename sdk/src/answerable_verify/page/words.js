@@ -61,6 +61,10 @@ export const FINDINGS = {
     "tampering",
     "A file is there that does not belong to the bundle."
   ],
+  "file-beside": [
+    "note",
+    "A file lies in the folder that belongs to no bundle. It was not looked at."
+  ],
   "file-altered": [
     "tampering",
     "A file is not the one that the manifest lists."
@@ -276,6 +280,10 @@ export const FINDINGS = {
   "timestamp-unknown": [
     "note",
     "A time-stamp fits, and its authority is not one whose certificate you gave."
+  ],
+  "timestamp-unsupported": [
+    "note",
+    "A time-stamp is of a kind that this verifier cannot check: it counts for nothing."
   ],
   "timestamp-unproven": [
     "incomplete",
