@@ -288,7 +288,7 @@ def test_the_key_of_any_log_of_the_installation_verifies_a_proof(tmp_path: Path)
     leaves = log.leaves
     path = tlog.prove_inclusion(ListReader(leaves), 3, len(leaves))
     checkpoint = world.checkpoint(log)
-    (tmp_path / "proof").write_bytes(tlog.encode_tlog_proof(tlog.TlogProof(3, tuple(path), checkpoint)))
+    (tmp_path / "proof").write_text(tlog.encode_tlog_proof(tlog.TlogProof(3, tuple(path), checkpoint)))
     (tmp_path / "entry").write_bytes(log.entries[3].data)
     signer = world.signers[0]
     for keys, expected in (
