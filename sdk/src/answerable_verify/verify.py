@@ -139,6 +139,7 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "signature-retired": ("tampering", "A checkpoint is signed only by a key that was not in force for this tree."),
     "origin-foreign": ("tampering", "The bundle is of another installation than every key that was given."),
     "announcement-invalid": ("tampering", "A key was announced, and no key in force has signed for it."),
+    "signature-lacking": ("incomplete", "A newer key was announced in this log, and has not signed its checkpoint: was the key that did retired?"),
     "key-not-given": ("incomplete", "A log is signed only by an earlier key of the installation: give that verifier key too."),
     "no-key": ("incomplete", "No verifier key from elsewhere was given: anybody could have made this bundle. Compare the fingerprint."),
     # tiles and tree
@@ -181,6 +182,7 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "before-differs": ("tampering", "The earlier checkpoint in the bundle is not of an earlier tree of this log."),
     "before-unsigned": ("note", "The earlier checkpoint fits the log, and is not signed by a key that you gave."),
     "head-forked": ("tampering", "A head that you kept is not of this log's history: the log was rewritten."),
+    "head-elsewhere": ("note", "A head that you kept is of a log that is not in this bundle: nothing was compared with it."),
     "head-not-comparable": ("incomplete", "A head that you kept cannot be compared with this bundle."),
     "cosignature-invalid": ("tampering", "A known witness's cosignature does not verify."),
     "cosignature-ignored": ("note", "A witness's cosignature counts for nothing."),
@@ -3489,6 +3491,19 @@ class Trust:
             return False
         return public in self.given or announced is None or size > announced
 
+    def lacks_newer(self, by: Sequence[bytes], log: Log, size: int) -> bool:
+        """Whether a key that was announced in the log after those that signed a tree of it should have signed it too.
+
+        From its announcement on a newer key signs beside the older one. So an older one alone, of which it is withheld that
+        it was retired, does not do.
+        """
+        newest = max(log.announced.get(public, -1) for public in by)
+        for public, index in log.announced.items():
+            retired = public in self.retired if log.is_system else log.retired.get(public, size) < size
+            if public in self.known and newest < index < size and not retired:
+                return True
+        return False
+
     def signers(self, note: Note, log: Log, opened: Optional[Place], size: int, place: str) -> Tuple[str, List[bytes]]:
         """Who of the log's keys has signed a note: a word for it, and the keys. A known key's bad signature is a finding.
 
@@ -3877,6 +3892,8 @@ class Check:
                 log.signed = "unknown"
             if log.signed in words:
                 self.report.add(words[log.signed], place)
+            elif log.signed == "trusted" and self.trust.lacks_newer(keys, log, log.size):
+                self.report.add("signature-lacking", place)
             if log is self.registries[-1]:
                 newest = keys
         self._check_manifest_note()
@@ -3936,9 +3953,11 @@ class Check:
         """The heads that the caller kept are of the beginning of their logs."""
         for path, head in self.options.heads:
             log, place = self.by_origin.get(head.origin), f"--head {shown(path)}"
-            if log is None or log.checkpoint is None:
-                self.report.add("head-not-comparable", place, f"no log {shown(head.origin)} here")
+            if log is None:
+                self.report.add("head-elsewhere", place, shown(head.origin))
                 continue
+            if log.checkpoint is None:
+                continue  # that it lacks one is said
             root = log.root_at(head.size)
             if root is None:
                 why = "it is of a larger tree" if head.size > log.size else "the tiles do not suffice"

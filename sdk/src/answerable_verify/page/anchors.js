@@ -40,10 +40,11 @@ export class Anchors extends Claims {
     for (const [path, head] of this.options.heads) {
       const log = this.byOrigin.get(head.origin);
       const place = `--head ${shown(path)}`;
-      if (!log?.checkpoint) {
-        this.report.add("head-not-comparable", place, `no log ${shown(head.origin)} here`);
+      if (!log) {
+        this.report.add("head-elsewhere", place, shown(head.origin));
         continue;
       }
+      if (!log.checkpoint) continue; // that it lacks one is said
       const root = await log.rootAt(head.size);
       if (root === null) {
         const why = head.size > log.size ? "it is of a larger tree" : "the tiles do not suffice";

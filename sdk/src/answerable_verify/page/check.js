@@ -81,6 +81,7 @@ class Check extends Anchors {
       log.signed = word;
       if (word === "earlier" && this.newest.signed !== "trusted") log.signed = "unknown";
       if (Object.hasOwn(words, log.signed)) this.report.add(words[log.signed], place);
+      else if (log.signed === "trusted" && this.trust.lacksNewer(keys, log, log.size)) this.report.add("signature-lacking", place);
       if (log === this.newest) newest = keys;
     }
     await this.checkManifestNote();

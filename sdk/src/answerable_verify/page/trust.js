@@ -68,6 +68,16 @@ export class Trust {
     return this.given.has(hex) || announced === undefined || size > announced;
   }
 
+  /** Whether a key that was announced in the log after those that signed a tree of it should have signed it too. */
+  lacksNewer(by, log, size) {
+    const newest = Math.max(...by.map((hex) => log.announced.get(hex) ?? -1));
+    for (const [hex, index] of log.announced) {
+      const isRetired = log.isSystem ? this.retired.has(hex) : (log.retired.get(hex) ?? size) < size;
+      if (this.isKnown(hex) && newest < index && index < size && !isRetired) return true;
+    }
+    return false;
+  }
+
   /**
    * Who of the log's keys has signed a note: a word for it, and the keys. A known key's bad signature is a finding.
    * The words: `trusted`, `earlier` (a key of the chain that was not given), `retired`, `unknown`, `invalid`.

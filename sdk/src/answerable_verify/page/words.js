@@ -109,6 +109,10 @@ export const FINDINGS = {
     "tampering",
     "A key was announced, and no key in force has signed for it."
   ],
+  "signature-lacking": [
+    "incomplete",
+    "A newer key was announced in this log, and has not signed its checkpoint: was the key that did retired?"
+  ],
   "key-not-given": [
     "incomplete",
     "A log is signed only by an earlier key of the installation: give that verifier key too."
@@ -256,6 +260,10 @@ export const FINDINGS = {
   "head-forked": [
     "tampering",
     "A head that you kept is not of this log's history: the log was rewritten."
+  ],
+  "head-elsewhere": [
+    "note",
+    "A head that you kept is of a log that is not in this bundle: nothing was compared with it."
   ],
   "head-not-comparable": [
     "incomplete",
