@@ -25,7 +25,7 @@ from tests.bundles.cases import (
 )
 from tests.bundles.merkle import Signer
 from tests.bundles.stamping import Stamp
-from tests.bundles.world import Log
+from tests.bundles.world import START, Log, timestamp
 
 SECOND = Signer(bytes([78]) * 32)
 
@@ -92,6 +92,48 @@ witnessed(
     after=3,
 )
 witnessed("the_systems_log_alone_cosigned", NOT_MET, exit_code=3, only=lambda log: log.system is not None)
+
+
+CONTRADICTED = "clock-contradicted"
+witnessed(
+    "cosigned_before_what_it_holds_was_received",
+    NOT_MET,
+    CONTRADICTED,
+    exit_code=3,
+    by=((WITNESS_NAME, WITNESS, START - 3_700),),
+)
+witnessed("cosigned_by_a_clock_that_is_a_little_behind", exit_code=0, by=((WITNESS_NAME, WITNESS, START - 3_000),))
+
+
+def seen_before(name: str, *codes: str, at: int, is_given: bool = False, **more: int) -> None:
+    """A row whose log a witness saw when it was smaller: in the bundle, or as the auditor kept it."""
+
+    def make() -> Made:
+        world, log = small()
+        earlier = world.checkpoint(log)
+        text = earlier.partition("\n\n")[0] + "\n"
+        earlier += WITNESS.cosignature(WITNESS_NAME, text, at)
+        size = len(log.entries)
+        since = timestamp(world.now)
+        for _ in range(5):
+            world.decide(log)
+        question = {"kind": "range", "system": log.system, "since": since, "until": None}
+        bundle = build(
+            world, question, Wishes(witnesses=((WITNESS_NAME, WITNESS, NOW - 5),), before={log.origin: size})
+        )
+        bundle.files[f"logs/{log.name}/checkpoint.before"] = (
+            world.checkpoint(log, size) if is_given else earlier
+        ).encode()
+        return made(bundle.seal(), policy=policy("quorum w"), heads=(earlier.encode(),) if is_given else ())
+
+    make.__name__ = name
+    forgery(*codes, exit_code=0)(make)
+
+
+seen_before("an_earlier_tree_that_was_seen_in_time", at=START + 10)
+seen_before("an_earlier_tree_that_was_seen_after_what_stands_behind_it", CONTRADICTED, at=START + 90_000)
+seen_before("a_head_that_was_seen_in_time", at=START + 10, is_given=True)
+seen_before("a_head_that_was_seen_after_what_stands_behind_it", CONTRADICTED, at=START + 90_000, is_given=True)
 
 
 @forgery("cosignature-invalid")
@@ -240,6 +282,14 @@ stamped(
     ),
 )
 stamped("stamped_before_its_certificate_began", WRONG, stamp=lambda: Stamp(at="20250101120000Z"))
+stamped(
+    "stamped_before_what_it_holds_was_received",
+    "clock-contradicted",
+    UNPROVEN,
+    exit_code=3,
+    stamp=lambda: Stamp(at="20260228225900Z"),
+)
+stamped("stamped_by_a_clock_that_is_a_little_behind", exit_code=0, stamp=lambda: Stamp(at="20260228231000Z"))
 stamped("stamped_at_a_time_that_is_none", WRONG, stamp=lambda: Stamp(at="20260231120000Z"))
 stamped("stamped_with_fractions", exit_code=0, stamp=lambda: Stamp(at="20260302120000.123456789Z"))
 stamped("stamped_with_a_trailing_zero", WRONG, stamp=lambda: Stamp(at="20260302120000.10Z"))

@@ -104,6 +104,7 @@ LIMITS = {
 CHUNK = 1 << 20
 CLOCK_SLACK = 86_400  # seconds that a witness's clock may be ahead of this machine's
 CLOCK_BACK = 60_000_000  # microseconds that receipt times may go back without being reported
+CLOCKS_APART = 3_600_000_000  # microseconds that the server's clock and one outside may differ without being reported
 
 TAMPERING, INCOMPLETE_LEVEL, NOTE_LEVEL = "tampering", "incomplete", "note"
 
@@ -186,6 +187,7 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "head-not-comparable": ("incomplete", "A head that you kept cannot be compared with this bundle."),
     "cosignature-invalid": ("tampering", "A known witness's cosignature does not verify."),
     "cosignature-ignored": ("note", "A witness's cosignature counts for nothing."),
+    "clock-contradicted": ("note", "A witness or a time-stamp authority saw the log at a time that its receipt times contradict by more than an hour: one of the clocks was wrong, and what this one says counts for nothing."),
     "quorum-not-met": ("incomplete", "The witnesses that the policy asks for have not cosigned."),
     "timestamp-invalid": ("tampering", "A time-stamp is not one of this checkpoint."),
     "timestamp-unknown": ("note", "A time-stamp fits, and its authority is not one whose certificate you gave."),
@@ -2699,6 +2701,8 @@ class Log:
         self.retired: Dict[bytes, int] = {}
         self.signed = ""
         self._latest = ""
+        self.newest_at = ""  # of the disclosed entries
+        self.behind: Dict[int, str] = {}  # by size of a tree that somebody saw: the earliest time of an entry behind it
         self._tiles: Dict[Tuple[int, int], Optional[bytes]] = {}
         self._missing: set[str] = set()
 
@@ -2871,6 +2875,23 @@ class Log:
         for offset, line in enumerate(lines):
             read(self, index + offset, line, f"{name}:{number + offset}")
         self.bundle.clock.enter(outer)
+
+    def heard(self, index: int, at: str) -> None:
+        """Note when an entry was received, to be compared with clocks outside."""
+        self.newest_at = max(self.newest_at, at)
+        for size, earliest in self.behind.items():
+            if index >= size and (not earliest or at < earliest):
+                self.behind[size] = at
+
+    def contradicts(self, at: int, size: int) -> str:
+        """Which receipt time says that nobody can have seen the tree of this size at these microseconds; empty: none does.
+
+        Of the whole tree, one that is later; of an earlier one, that of an entry behind it which is earlier.
+        """
+        if size >= self.size and self.newest_at and microseconds(self.newest_at) - at > CLOCKS_APART:
+            return self.newest_at
+        earliest = self.behind.get(size, "")
+        return earliest if earliest and at - microseconds(earliest) > CLOCKS_APART else ""
 
     def saw(self, index: int, at: str, place: str) -> None:
         """Note when an entry was received: the ends of the range, and a clock that goes back in it."""
@@ -3297,6 +3318,7 @@ class Reading:
         except Malformed as error:
             log.report.add("entry-malformed", place, f"index {grouped(index)}: {error}")
             return
+        log.heard(index, entry["at"])
         if log.said["range"] is not None:
             log.saw(index, entry["at"], place)
         if index == 0:
@@ -3554,6 +3576,11 @@ class Check:
         self.reading = Reading(manifest, self.logs, self.contents, self.answer)
         given = [key.public for key in options.keys if self._is_ours(key)]
         self.trust = Trust(given)
+        for log in self.logs if options.policy else ():
+            sizes = {head.size for _, head in options.heads if head.origin == log.origin} | {log.said["before"]} - {
+                None
+            }
+            log.behind = dict.fromkeys(sorted(sizes)[: LIMITS["timestamps"]], "")
         self.compared: set[int] = set()  # logs whose heads the caller kept
         self._outside: set[Tuple[str, int, str]] = set()  # trees that others hold, and of which all is said
 
@@ -3943,6 +3970,7 @@ class Check:
             if root != found.root:
                 self.report.add("tile-missing" if root is None else "before-differs", place)
                 continue
+            self._check_seen(log, found, place)
             word, _ = self.trust.signers(found.note, log, self.opened(log), found.size, place)
             if word != "trusted":
                 self.report.add("before-unsigned", place)
@@ -3966,7 +3994,23 @@ class Check:
                 self.report.add("head-forked", place, f"{log.origin} at {grouped(head.size)}")
             else:
                 self.compared.add(log.number)
+                self._check_seen(log, head, place)
                 self.report.proven.append(("p_head", {"log": log.title, "size": head.size}))
+
+    def _check_seen(self, log: Log, seen: Checkpoint, place: str) -> None:
+        """What stands behind an earlier tree was not received long before a witness of the policy saw that tree."""
+        for line in seen.note.signatures if self.options.policy else ():
+            for key in self.options.policy.witnesses.values() if self.options.policy else ():
+                is_key = (line.name, line.id, key.type) == (key.name, key.id, COSIGNATURE)
+                if is_key and cosigned_at(line) <= self.options.now + CLOCK_SLACK and signs(key, seen.note, line):
+                    self._is_contradicted(log, cosigned_at(line) * 1_000_000, seen.size, f"{place}: {shown(key.name)}")
+
+    def _is_contradicted(self, log: Log, at: int, size: int, place: str) -> bool:
+        """Whether receipt times in the log contradict that somebody saw its tree at these microseconds; it is noted."""
+        received = log.contradicts(at, size)
+        if received:
+            self.report.add("clock-contradicted", place, f"{in_words(at // 1_000_000)}, and {received}")
+        return bool(received)
 
     def check_witnesses(self) -> bool:
         """The policy's quorum has cosigned each log, or a registry log that recorded it. Out: whether it has."""
@@ -3998,7 +4042,7 @@ class Check:
                     self.report.add("cosignature-invalid", place, shown(key.name))
                 elif key.public in self.trust.known or at == 0 or at > self.options.now + CLOCK_SLACK:
                     self.report.add("cosignature-ignored", place, shown(key.name))
-                else:
+                elif not self._is_contradicted(log, at * 1_000_000, log.size, f"{place}: {shown(key.name)}"):
                     names.append(name)
                     facts = {"log": log.title, "witness": key.name, "at": in_words(at)}
                     self.report.proven.append(("p_witness", facts))
@@ -4049,6 +4093,8 @@ class Check:
                     continue
                 except Malformed as error:
                     self.report.add("timestamp-invalid", place, str(error))
+                    continue
+                if self._is_contradicted(log, microseconds(stamp.at), log.size, place):
                     continue
                 facts = {"log": log.title, "at": stamp.at, "fingerprint": fingerprint(stamp.signer.whole)}
                 if known:

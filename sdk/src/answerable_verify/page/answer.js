@@ -262,6 +262,7 @@ export class Reading {
       log.report.add("entry-malformed", place, `index ${grouped(index)}: ${expect(error, Malformed).message}`);
       return;
     }
+    log.heard(index, entry.at);
     if (log.said.range !== null) log.saw(index, entry.at, place);
     if (index === 0) {
       const body = briefOf(entry.body, "origin", "about", "system", "registry");

@@ -23,6 +23,11 @@ class Check extends Anchors {
     check.registries = check.logs.filter((log) => !log.isSystem);
     check.newest = check.registries[check.registries.length - 1];
     check.byOrigin = new Map(check.logs.map((log) => [log.origin, log]));
+    for (const log of options.policy ? check.logs : []) {
+      const sizes = [...options.heads.filter(([, head]) => head.origin === log.origin).map(([, head]) => head.size), log.said.before];
+      const known = [...new Set(sizes.filter((size) => size !== null))].sort((one, other) => one - other);
+      log.behind = new Map(known.slice(0, LIMITS.timestamps).map((size) => [size, ""]));
+    }
     check.answer = new Answer(manifest);
     check.contents = await Contents.open(bundle, check.logs);
     check.reading = new Reading(manifest, check.logs, check.contents, check.answer);

@@ -277,6 +277,10 @@ export const FINDINGS = {
     "note",
     "A witness's cosignature counts for nothing."
   ],
+  "clock-contradicted": [
+    "note",
+    "A witness or a time-stamp authority saw the log at a time that its receipt times contradict by more than an hour: one of the clocks was wrong, and what this one says counts for nothing."
+  ],
   "quorum-not-met": [
     "incomplete",
     "The witnesses that the policy asks for have not cosigned."
@@ -598,6 +602,8 @@ export const REPORT_FORMAT = "answerable-verification/1";
 export const CLOCK_SLACK = 86400;
 
 export const CLOCK_BACK = 60000000;
+
+export const CLOCKS_APART = 3600000000;
 
 export const MOST_ROWS = 100;
 
