@@ -235,6 +235,7 @@ WORDS: Dict[str, str] = {
     "p_system": "The registry log announces these logs as those of the AI system.",
     "p_parts": "{count} disclosed contents are, to the byte, what was sealed.",
     "p_erased": "{count} contents were erased, and the log holds the entry that says so.",
+    "p_case": "These are the decisions of the case: the registry log holds how many were put into it, and their digest.",
     "p_answer": "The figures above, and those on the first page, are counted from the disclosed entries.",
     "p_sources": "Numbers that sources gave and that are missing: {missing}. A missing number has no decision among these; of what a source sent before its first number here, or behind its last, they say nothing.",
     "p_asked": "Who asked for the bundle, and when, is sealed in the registry log.",
@@ -250,7 +251,7 @@ WORDS: Dict[str, str] = {
     "n_sent": "That everything was sent. A decision that never arrived is in no log; numbers of sources make gaps visible, where a source gives them.",
     "n_time": "The times inside the log: they are the server's clock at receipt.",
     "n_rest": "That there are no other entries than the disclosed ones: this question has no range.",
-    "n_case": "That these are the decisions of the case: the registry log holds how many were attached, and a digest.",
+    "n_case": "That these are the very decisions of the case: they are as many as were put into it and not taken out, as the registry log holds, which has a digest of each of these acts alone.",
     "n_subject": "That these decisions are about the person who was asked for, where the refs parts are not disclosed.",
     "n_later": "That no later log of the AI system exists: ask for the registry log's newest state.",
     "n_tail": "{log}: that nothing was added behind the tree that is here before the bundle was made. It holds what the log held when the bundle was asked for.",
@@ -3125,6 +3126,7 @@ class Answer:
         self.others: set[str] = set()
         self.sources = {each["source"]: Source() for each in manifest["sources"] or ()}
         self.parts = {name: {"disclosed": 0, "withheld": 0, "erased": 0} for name in PARTS}
+        self.digest = ""  # of the ids of a case's decisions, in order
 
     def asks_for(self, log: Log, index: int, entry: Json) -> bool:
         """Whether a decision's entry is one that the question asks for."""
@@ -3169,6 +3171,7 @@ class Answer:
 
     def settle(self, report: Report) -> None:
         """What is only known once every entry was read: ids that occur twice, what was erased, what was overridden."""
+        decisions = sha256()
         for identifier, entries, said, absent in self.book.by_id():
             parts = (identifier[:8], identifier[8:12], identifier[12:16], identifier[16:20], identifier[20:])
             if entries > 1:
@@ -3176,10 +3179,12 @@ class Answer:
             if said & ERASED and said & DISCLOSED:
                 report.add("erased-disclosed", "-".join(parts))
             if said & DECISION:
+                decisions.update(bytes.fromhex(identifier))
                 self.figures["overridden"] += bool(said & OVERRIDDEN)
                 for bit, name in enumerate(PARTS):
                     if absent >> bit & 1:
                         self.parts[name]["erased" if said & ERASED else "withheld"] += 1
+        self.digest = decisions.hexdigest()
 
     def compare(self, report: Report, logs: Sequence[Log]) -> None:
         """Compare the manifest's figures with those that were counted."""
@@ -3305,6 +3310,8 @@ class Reading:
         self.besides: List[str] = []  # logs of the AI system that are announced, and are not in the manifest
         self.largest: Dict[str, int] = {}  # by origin: the size of the largest tree that was recorded at all
         self.outside: Dict[str, List[Tuple[int, str]]] = {}  # by origin: trees that others hold and that contradict it
+        self.case: Optional[str] = None  # the reference of the case that is asked for
+        self.in_cases: Dict[str, Tuple[int, int, str]] = {}  # by reference: decisions, acts, digest of the last one
         self.asked: Dict[str, Json] = {}  # by id: the entries that the manifest's `asked` names
         self._wanted = {manifest["asked"]["entry"], manifest["asked"]["approval"]} - {None}
 
@@ -3414,6 +3421,23 @@ class Reading:
         else:
             log.report.add("history-elsewhere", place, origin)
 
+    def _in_case(self, log: Log, index: int, entry: Json, place: str) -> None:
+        body, kind = entry["body"], entry["kind"]
+        reference, count, digest = body.get("case"), body.get("count"), body.get("digest")
+        if log.is_system or not isinstance(reference, str) or len(reference) > LIMITS["name"]:
+            return
+        if kind == "case.opened":
+            if body.get("about") == self.manifest["question"].get("case") and self.case is None:
+                self.case = reference
+            return
+        if not is_count(count) or not isinstance(digest, str) or not HEX32.fullmatch(digest):
+            log.report.add("entry-malformed", place, f"index {grouped(index)}: no count and digest")
+            return
+        decisions, acts, _ = self.in_cases.get(reference, (0, 0, ""))
+        if reference in self.in_cases or len(self.in_cases) < LIMITS["events"]:
+            more = count if kind == "case.attached" else -count
+            self.in_cases[reference] = (decisions + more, acts + 1, digest)
+
     def _asking(self, log: Log, index: int, entry: Json, place: str) -> None:
         if not log.is_system and entry["id"] in self._wanted:
             self.asked[entry["id"]] = {**entry, "place": (log.number, index)}
@@ -3427,6 +3451,9 @@ class Reading:
         "log.closed": _closure,
         "checkpoint.recorded": _record,
         "checkpoint.contradicted": _contradiction,
+        "case.opened": _in_case,
+        "case.attached": _in_case,
+        "case.detached": _in_case,
         "export.requested": _asking,
         "export.approved": _asking,
     }
@@ -3581,6 +3608,7 @@ class Check:
                 None
             }
             log.behind = dict.fromkeys(sorted(sizes)[: LIMITS["timestamps"]], "")
+        self.is_case_proven = False  # that its decisions are the very ones
         self.compared: set[int] = set()  # logs whose heads the caller kept
         self._outside: set[Tuple[str, int, str]] = set()  # trees that others hold, and of which all is said
 
@@ -3736,6 +3764,8 @@ class Check:
         question = self.manifest["question"]
         if question["kind"] == "decision" and self.manifest["whole"] and not self.answer.figures["decisions"]:
             self.report.add("whole-claimed", "manifest.json", "the decision is not there")
+        if question["kind"] == "case" and self.manifest["whole"]:
+            self._check_case()
         if question["kind"] != "range":
             return
         if not self.systems:
@@ -3760,6 +3790,19 @@ class Check:
                 self._check_range(log)
         for origin in self.reading.besides:
             self._lacks_log("manifest.json", f"{origin} is announced as a log of the AI system")
+
+    def _check_case(self) -> None:
+        """The decisions are as many as were put into the case; where that was one act, the very ones."""
+        if self.reading.case is None:
+            self.report.add("whole-claimed", "manifest.json", "that the case was opened is not disclosed")
+            return
+        decisions, acts, digest = self.reading.in_cases.get(self.reading.case, (0, 0, ""))
+        found = self.answer.figures["decisions"]
+        if decisions != found:
+            self.report.add("whole-claimed", "manifest.json", says("decisions of the case", found, decisions))
+        elif acts == 1 and digest != self.answer.digest:
+            self.report.add("whole-claimed", "manifest.json", "other decisions than those of the case")
+        self.is_case_proven = acts <= 1
 
     def _check_range(self, log: Log) -> None:
         since, until = self.answer.since, self.answer.until
@@ -4126,11 +4169,9 @@ class Check:
                 self._say("p_range", log=log.title, first=log.span[0], last=log.span[1] - 1)
             if log.disclosed:
                 self._say("p_disclosed", log=log.title, count=log.disclosed)
-        if is_range and self._has_fences():
-            self._say("p_times")
-        if is_range:
-            self._say("p_system")
-        self._say("p_answer")
+        facts = {"p_times": is_range and self._has_fences(), "p_system": is_range, "p_case": self.is_case_proven}
+        for name in [name for name, holds in facts.items() if holds] + ["p_answer"]:
+            self._say(name)
         if is_range:
             sources = self.manifest["sources"]
             self._say("p_sources", missing=sum(each["missing_count"] for each in sources))
@@ -4150,7 +4191,9 @@ class Check:
     def _say_not(self, is_range: bool, seen: bool, stamped: set[int]) -> None:
         names = [] if self.trust.has_key else ["n_keys"]
         names += ["n_true", "n_sent", "n_time", "n_later" if is_range else "n_rest"]
-        names += {"case": ["n_case"], "subject": ["n_subject"]}.get(self.manifest["question"]["kind"], [])
+        asks_for = self.manifest["question"]["kind"]
+        names += ["n_case"] if asks_for == "case" and not self.is_case_proven else []
+        names += ["n_subject"] if asks_for == "subject" else []
         names += [] if seen or stamped else ["n_unseen"]
         names += [] if self.options.heads else ["n_heads"]
         names += ["n_revoked"] if stamped else []

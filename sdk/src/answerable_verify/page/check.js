@@ -17,7 +17,7 @@ const MANIFEST_PLACE = "manifest.json";
 class Check extends Anchors {
   static async begin(bundle, manifest, options) {
     const check = new Check();
-    Object.assign(check, { bundle, report: bundle.report, manifest, options, compared: new Set(), outside: new Set() });
+    Object.assign(check, { bundle, report: bundle.report, manifest, options, isCaseProven: false, compared: new Set(), outside: new Set() });
     check.logs = manifest.logs.map((said, number) => new Log(bundle, said, number));
     check.systems = check.logs.filter((log) => log.isSystem);
     check.registries = check.logs.filter((log) => !log.isSystem);
@@ -137,6 +137,7 @@ class Check extends Anchors {
     for (const log of this.logs) this.sayLog(log);
     if (isRange && this.hasFences) this.say("p_times");
     if (isRange) this.say("p_system");
+    if (this.isCaseProven) this.say("p_case");
     this.say("p_answer");
     if (isRange) this.say("p_sources", { missing: manifest.sources.reduce((total, each) => total + BigInt(each.missing_count), 0n) });
     if (this.contents.disclosed) this.say("p_parts", { count: this.contents.disclosed });
@@ -148,7 +149,7 @@ class Check extends Anchors {
     if (seen) this.say("p_quorum");
     const not = [
       ...(this.trust.hasKey ? [] : ["n_keys"]), "n_true", "n_sent", "n_time", isRange ? "n_later" : "n_rest",
-      ...({ case: ["n_case"], subject: ["n_subject"] }[answer.question.kind] ?? []),
+      ...(answer.question.kind === "case" && !this.isCaseProven ? ["n_case"] : []), ...(answer.question.kind === "subject" ? ["n_subject"] : []),
       ...(seen || stamped.length ? [] : ["n_unseen"]), ...(this.options.heads.length ? [] : ["n_heads"]), ...(stamped.length ? ["n_revoked"] : []), "n_verifier",
     ].map((name) => [name, {}]);
     for (const log of stamped.length && !seen ? this.logs : []) {
