@@ -136,7 +136,7 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "checkpoint-malformed": ("tampering", "A checkpoint is not one."),
     "checkpoint-differs": ("tampering", "A checkpoint is of another log or of another tree than the manifest says."),
     "signature-invalid": ("tampering", "A signature by a known key does not verify: text or signature were changed."),
-    "signature-untrusted": ("tampering", "A checkpoint is not signed by a key that may be trusted."),
+    "signature-untrusted": ("tampering", "A checkpoint is not signed by a key that may be trusted. Of a bundle from before a key was replaced, give the earlier key too."),
     "signature-retired": ("tampering", "A checkpoint is signed only by a key that was not in force for this tree."),
     "origin-foreign": ("tampering", "The bundle is of another installation than every key that was given."),
     "announcement-invalid": ("tampering", "A key was announced, and no key in force has signed for it."),
@@ -231,7 +231,7 @@ WORDS: Dict[str, str] = {
     "p_range": "{log}: entries {first} to {last} are all there is between them. None was left out, put in, changed or moved.",
     "p_range_none": "{log}: no entry of this log was received in these times.",
     "p_disclosed": "{log}: {count} disclosed entries stand in the log, at their places, as they are here.",
-    "p_times": "The ranges reach as far as the times asked for: the entries beside them were received before and after.",
+    "p_times": "The ranges reach as far as the times asked for: the entries directly beside them were received before and after.",
     "p_system": "The registry log announces these logs as those of the AI system.",
     "p_parts": "{count} disclosed contents are, to the byte, what was sealed.",
     "p_erased": "{count} contents were erased, and the log holds the entry that says so.",
@@ -250,6 +250,7 @@ WORDS: Dict[str, str] = {
     "n_true": "That what was sent is true: a log holds what a service reported, when it arrived, and that nobody touched it since.",
     "n_sent": "That everything was sent. A decision that never arrived is in no log; numbers of sources make gaps visible, where a source gives them.",
     "n_time": "The times inside the log: they are the server's clock at receipt.",
+    "n_beside": "That no entry farther outside the ranges was received in these times: where the server's clock was set back, times do not follow the order.",
     "n_rest": "That there are no other entries than the disclosed ones: this question has no range.",
     "n_case": "That these are the very decisions of the case: they are as many as were put into it and not taken out, as the registry log holds, which has a digest of each of these acts alone.",
     "n_subject": "That these decisions are about the person who was asked for, where the refs parts are not disclosed.",
@@ -258,6 +259,8 @@ WORDS: Dict[str, str] = {
     "n_unseen": "Anything against somebody who holds database, signing key and head store, for what nobody outside has seen: no witness or time-stamp that you trust has seen this.",
     "n_keys": "Who made the bundle. Without a key from elsewhere anybody could have.",
     "n_withheld": "What withheld entries and contents say. Withheld contents: {count}.",
+    "n_purged": "What withheld entries and contents say. Withheld contents: {count}, or fewer: retention has purged contents, as the log says, without saying of which decisions.",
+    "n_registry": "{log}: what stood in entries of it that were lost, as its successor states. They may have announced or closed logs of the AI system.",
     "n_heads": "That the log is the one you saw before: you gave no head. Keep this one (--save-head) and give it next time.",
     "n_unstamped": "{log}: that it existed at the time of a time-stamp. None that you trust is of this tree, or of a registry log that recorded all of it that is here.",
     "n_head": "{log}: that it is the one you saw before. You gave no head of it.",
@@ -2612,21 +2615,25 @@ ERASED, OVERRIDDEN, ENTRY, DECISION, DISCLOSED = 1, 2, 4, 8, 16
 class Book:
     """What is known of ids, kept on disk where it grows: which entries there are, and what later entries say of them.
 
-    A record is 16 bytes of id, one of what (`ENTRY`, `DECISION`, `ERASED`, `OVERRIDDEN`), one of the decision's parts that
-    are not disclosed. Runs of sorted records are merged at the end, so that all records of one id come together.
+    A record is 16 bytes of id, five of its place in the order of reading, one of what (`ENTRY`, `DECISION`, `ERASED`,
+    `OVERRIDDEN`), one of the decision's parts that are not disclosed. Runs of sorted records are merged at the end, so that
+    all records of one id come together, in the order in which they were read.
     """
 
     RUN = 1 << 18
-    RECORD = 18
+    RECORD = 23
 
     def __init__(self) -> None:
         self._new: List[bytes] = []
+        self._count = 0
         self._runs: List[Tuple[int, int]] = []
         self._spool = tempfile.SpooledTemporaryFile(max_size=16 << 20)
 
     def add(self, identifier: str, what: int, absent: int = 0) -> None:
         """Note something of an id, which is a uuid."""
-        self._new.append(bytes.fromhex(identifier.replace("-", "")) + bytes((what, absent)))
+        self._count += 1
+        place = self._count.to_bytes(5, "big")
+        self._new.append(bytes.fromhex(identifier.replace("-", "")) + place + bytes((what, absent)))
         if len(self._new) >= self.RUN:
             self._flush()
 
@@ -2647,7 +2654,10 @@ class Book:
                 yield data[offset : offset + self.RECORD]
 
     def by_id(self) -> Iterator[Tuple[str, int, int, int]]:
-        """Each id once, in order: how many entries have it, all that is said of it, and its decision's absent parts."""
+        """Each id once, in order: how many entries have it, all that is said of it, and its decision's absent parts.
+
+        What was erased was there before: an erasure that stands before the decision is none of it.
+        """
         self._flush()
         current, entries, said, absent = b"", 0, 0, 0
         for record in heapq.merge(*(self._run(*run) for run in self._runs)):
@@ -2655,9 +2665,10 @@ class Book:
                 if current:
                     yield current.hex(), entries, said, absent
                 current, entries, said, absent = record[:16], 0, 0, 0
-            entries += 1 if record[16] & ENTRY else 0
-            said |= record[16]
-            absent |= record[17]
+            what = record[21]
+            entries += 1 if what & ENTRY else 0
+            said |= what if entries or what != ERASED else 0
+            absent |= record[22]
         if current:
             yield current.hex(), entries, said, absent
         self._spool.close()
@@ -3312,6 +3323,7 @@ class Reading:
         self.outside: Dict[str, List[Tuple[int, str]]] = {}  # by origin: trees that others hold and that contradict it
         self.case: Optional[str] = None  # the reference of the case that is asked for
         self.in_cases: Dict[str, Tuple[int, int, str]] = {}  # by reference: decisions, acts, digest of the last one
+        self.has_purged = False  # whether an AI system's log says that retention has purged something
         self.asked: Dict[str, Json] = {}  # by id: the entries that the manifest's `asked` names
         self._wanted = {manifest["asked"]["entry"], manifest["asked"]["approval"]} - {None}
 
@@ -3352,6 +3364,9 @@ class Reading:
         about = entry["body"].get("about" if erased else "decision")
         if is_uuid(about):
             self.answer.book.add(about, ERASED if erased else OVERRIDDEN)
+
+    def _purge(self, log: Log, index: int, entry: Json, place: str) -> None:
+        self.has_purged = self.has_purged or log.is_system
 
     def _key(self, log: Log, index: int, entry: Json, place: str) -> None:
         body = entry["body"]
@@ -3445,6 +3460,7 @@ class Reading:
     _KEEP: ClassVar[Dict[str, Callable[[Reading, Log, int, Json, str], None]]] = {
         "erasure.performed": _about,
         "decision.overridden": _about,
+        "retention.purged": _purge,
         "key.announced": _key,
         "key.retired": _key,
         "log.announced": _announcement,
@@ -3608,6 +3624,7 @@ class Check:
                 None
             }
             log.behind = dict.fromkeys(sorted(sizes)[: LIMITS["timestamps"]], "")
+        self.lost: List[Log] = []  # registry logs of which entries were lost
         self.is_case_proven = False  # that its decisions are the very ones
         self.compared: set[int] = set()  # logs whose heads the caller kept
         self._outside: set[Tuple[str, int, str]] = set()  # trees that others hold, and of which all is said
@@ -3738,6 +3755,8 @@ class Check:
         if len(stated["contradicted"]) < stated["contradictions"]:
             more = stated["contradictions"] - len(stated["contradicted"])
             self.report.add("history-elsewhere", log.place, f"{before.origin}: {grouped(more)} more")
+        if not log.is_system and ("tail" in stated or first < end or before.size < first):
+            self.lost.append(before)
         if is_within and "tail" in stated:
             said = f"{before.origin}: from {grouped(before.size)} on, nobody knows how many"
             self.report.add("entries-lost", log.place, said)
@@ -4190,7 +4209,8 @@ class Check:
 
     def _say_not(self, is_range: bool, seen: bool, stamped: set[int]) -> None:
         names = [] if self.trust.has_key else ["n_keys"]
-        names += ["n_true", "n_sent", "n_time", "n_later" if is_range else "n_rest"]
+        names += ["n_true", "n_sent", "n_time", *(["n_beside"] if is_range and self._has_fences() else [])]
+        names += ["n_later" if is_range else "n_rest"]
         asks_for = self.manifest["question"]["kind"]
         names += ["n_case"] if asks_for == "case" and not self.is_case_proven else []
         names += ["n_subject"] if asks_for == "subject" else []
@@ -4209,8 +4229,9 @@ class Check:
         for log in self.systems if is_range else ():
             if log.span[1] == log.size and log.origin not in followed:
                 said.append(("n_tail", {"log": log.title}))
+        said += [("n_registry", {"log": log.title}) for log in self.lost]
         if withheld or self.report.counts.get("entries-withheld"):
-            said.append(("n_withheld", {"count": withheld}))
+            said.append(("n_purged" if withheld and self.reading.has_purged else "n_withheld", {"count": withheld}))
         self.report.not_proven = said + self.report.not_proven
 
     def _say(self, name: str, **facts: Json) -> None:

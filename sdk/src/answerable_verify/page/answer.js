@@ -23,6 +23,7 @@ class Book {
   add(identifier, what, absent = 0) {
     if (this.count * 5 > this.said.length * 3) this.grow();
     const hex = identifier.replaceAll("-", "");
+    // what was erased was there before: an erasure that stands before the decision is none of it
     this.put([0, 8, 16, 24].map((at) => parseInt(hex.slice(at, at + 8), 16)), what | (absent << 8));
   }
 
@@ -35,10 +36,11 @@ class Book {
       const place = 4 * at;
       if (words.every((word, n) => this.ids[place + n] === word)) {
         if (said & ENTRY && this.said[at] & ENTRY) said |= TWICE;
-        this.said[at] |= said;
+        if (said !== ERASED || this.said[at] & ENTRY) this.said[at] |= said;
         return;
       }
     }
+    if (said === ERASED) return;
     this.ids.set(words, 4 * at);
     this.said[at] = said;
     this.count++;
@@ -247,7 +249,7 @@ function brief(claimed, derived) {
 export class Reading {
   constructor(manifest, logs, contents, answer) {
     Object.assign(this, { manifest, contents, answer, announced: new Map(), closed: new Map(), records: new Map(), asked: new Map() });
-    Object.assign(this, { case: null, inCases: new Map() });
+    Object.assign(this, { case: null, inCases: new Map(), hasPurged: false });
     Object.assign(this, { largest: new Map(), larger: new Map(), outside: new Map(), besides: [] });
     this.logs = new Map(logs.map((log) => [log.name, log]));
     this.byOrigin = new Map(logs.map((log) => [log.origin, log]));
@@ -323,6 +325,7 @@ const NOTHING = new Set();
 const KEEP = {
   // one with a place is of something else than a decision's contents
   "erasure.performed": (reading, log, index, { body }) => log.isSystem && !("place" in body) && isUuid(body.about) && reading.answer.book.add(body.about, ERASED),
+  "retention.purged": (reading, log) => (reading.hasPurged ||= log.isSystem),
   "decision.overridden": (reading, log, index, { body }) => isUuid(body.decision) && reading.answer.book.add(body.decision, OVERRIDDEN),
   "key.announced": keepKey,
   "key.retired": keepKey,

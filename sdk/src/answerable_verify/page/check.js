@@ -17,7 +17,7 @@ const MANIFEST_PLACE = "manifest.json";
 class Check extends Anchors {
   static async begin(bundle, manifest, options) {
     const check = new Check();
-    Object.assign(check, { bundle, report: bundle.report, manifest, options, isCaseProven: false, compared: new Set(), outside: new Set() });
+    Object.assign(check, { bundle, report: bundle.report, manifest, options, lost: [], isCaseProven: false, compared: new Set(), outside: new Set() });
     check.logs = manifest.logs.map((said, number) => new Log(bundle, said, number));
     check.systems = check.logs.filter((log) => log.isSystem);
     check.registries = check.logs.filter((log) => !log.isSystem);
@@ -148,7 +148,7 @@ class Check extends Anchors {
     report.proven.push(...anchors);
     if (seen) this.say("p_quorum");
     const not = [
-      ...(this.trust.hasKey ? [] : ["n_keys"]), "n_true", "n_sent", "n_time", isRange ? "n_later" : "n_rest",
+      ...(this.trust.hasKey ? [] : ["n_keys"]), "n_true", "n_sent", "n_time", ...(isRange && this.hasFences ? ["n_beside"] : []), isRange ? "n_later" : "n_rest",
       ...(answer.question.kind === "case" && !this.isCaseProven ? ["n_case"] : []), ...(answer.question.kind === "subject" ? ["n_subject"] : []),
       ...(seen || stamped.length ? [] : ["n_unseen"]), ...(this.options.heads.length ? [] : ["n_heads"]), ...(stamped.length ? ["n_revoked"] : []), "n_verifier",
     ].map((name) => [name, {}]);
@@ -162,7 +162,8 @@ class Check extends Anchors {
     for (const log of isRange ? this.systems : []) {
       if (log.span[1] === log.size && !followed.includes(log.origin)) not.push(["n_tail", { log: log.title }]);
     }
-    if (withheld || report.counts["entries-withheld"]) not.push(["n_withheld", { count: withheld }]);
+    for (const log of this.lost) not.push(["n_registry", { log: log.title }]);
+    if (withheld || report.counts["entries-withheld"]) not.push([withheld && this.reading.hasPurged ? "n_purged" : "n_withheld", { count: withheld }]);
     report.notProven = [...not, ...report.notProven];
   }
 

@@ -103,6 +103,7 @@ export class Claims {
     }
     const more = stated.contradictions - stated.contradicted.length;
     if (more) this.report.add("history-elsewhere", log.place, `${before.origin}: ${grouped(more)} more`);
+    if (!log.isSystem && ("tail" in stated || first < end || before.size < first)) this.lost.push(before);
     if (isWithin && "tail" in stated) {
       this.report.add("entries-lost", log.place, `${before.origin}: from ${grouped(before.size)} on, nobody knows how many`);
     } else if (isWithin && (first < end || before.size < first)) {

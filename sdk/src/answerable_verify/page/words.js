@@ -95,7 +95,7 @@ export const FINDINGS = {
   ],
   "signature-untrusted": [
     "tampering",
-    "A checkpoint is not signed by a key that may be trusted."
+    "A checkpoint is not signed by a key that may be trusted. Of a bundle from before a key was replaced, give the earlier key too."
   ],
   "signature-retired": [
     "tampering",
@@ -337,7 +337,7 @@ export const WORDS = {
   "p_range": "{log}: entries {first} to {last} are all there is between them. None was left out, put in, changed or moved.",
   "p_range_none": "{log}: no entry of this log was received in these times.",
   "p_disclosed": "{log}: {count} disclosed entries stand in the log, at their places, as they are here.",
-  "p_times": "The ranges reach as far as the times asked for: the entries beside them were received before and after.",
+  "p_times": "The ranges reach as far as the times asked for: the entries directly beside them were received before and after.",
   "p_system": "The registry log announces these logs as those of the AI system.",
   "p_parts": "{count} disclosed contents are, to the byte, what was sealed.",
   "p_erased": "{count} contents were erased, and the log holds the entry that says so.",
@@ -355,6 +355,7 @@ export const WORDS = {
   "n_true": "That what was sent is true: a log holds what a service reported, when it arrived, and that nobody touched it since.",
   "n_sent": "That everything was sent. A decision that never arrived is in no log; numbers of sources make gaps visible, where a source gives them.",
   "n_time": "The times inside the log: they are the server's clock at receipt.",
+  "n_beside": "That no entry farther outside the ranges was received in these times: where the server's clock was set back, times do not follow the order.",
   "n_rest": "That there are no other entries than the disclosed ones: this question has no range.",
   "n_case": "That these are the very decisions of the case: they are as many as were put into it and not taken out, as the registry log holds, which has a digest of each of these acts alone.",
   "n_subject": "That these decisions are about the person who was asked for, where the refs parts are not disclosed.",
@@ -363,6 +364,8 @@ export const WORDS = {
   "n_unseen": "Anything against somebody who holds database, signing key and head store, for what nobody outside has seen: no witness or time-stamp that you trust has seen this.",
   "n_keys": "Who made the bundle. Without a key from elsewhere anybody could have.",
   "n_withheld": "What withheld entries and contents say. Withheld contents: {count}.",
+  "n_purged": "What withheld entries and contents say. Withheld contents: {count}, or fewer: retention has purged contents, as the log says, without saying of which decisions.",
+  "n_registry": "{log}: what stood in entries of it that were lost, as its successor states. They may have announced or closed logs of the AI system.",
   "n_heads": "That the log is the one you saw before: you gave no head. Keep this one (--save-head) and give it next time.",
   "n_unstamped": "{log}: that it existed at the time of a time-stamp. None that you trust is of this tree, or of a registry log that recorded all of it that is here.",
   "n_head": "{log}: that it is the one you saw before. You gave no head of it.",
