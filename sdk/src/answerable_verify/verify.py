@@ -3493,6 +3493,7 @@ class Trust:
         self.trusted = set(given)
         self.chain: set[bytes] = set()
         self.retired: Dict[bytes, Place] = {}
+        self.places: Dict[bytes, Place] = {}  # where each was announced first
 
     @property
     def has_key(self) -> bool:
@@ -3511,7 +3512,9 @@ class Trust:
                 if kind == "key.retired":
                     if public in self.known:
                         self.retired.setdefault(public, (order, index))
-                elif not self._announce(log, public, body):
+                elif self._announce(log, public, body):
+                    self.places.setdefault(public, (order, index))
+                else:
                     log.report.add("announcement-invalid", place, f"index {grouped(index)}")
 
     def _announce(self, log: Log, public: bytes, body: Json) -> bool:
@@ -3557,17 +3560,16 @@ class Trust:
         return public in self.given or announced is None or size > announced
 
     def lacks_newer(self, by: Sequence[bytes], log: Log, size: int) -> bool:
-        """Whether a key that was announced in the log after those that signed a tree of it should have signed it too.
+        """Whether a key that was announced in the log, after those that signed a tree of it, should have signed it too.
 
         From its announcement on a newer key signs beside the older one. So an older one alone, of which it is withheld that
         it was retired, does not do.
         """
-        newest = max(log.announced.get(public, -1) for public in by)
-        for public, index in log.announced.items():
-            retired = public in self.retired if log.is_system else log.retired.get(public, size) < size
-            if public in self.known and newest < index < size and not retired:
-                return True
-        return False
+        newest = max(self.places.get(public, (-1, 0)) for public in by)
+        return any(
+            index < size and newest < self.places.get(public, newest) and public not in self.retired
+            for public, index in log.announced.items()
+        )
 
     def signers(self, note: Note, log: Log, opened: Optional[Place], size: int, place: str) -> Tuple[str, List[bytes]]:
         """Who of the log's keys has signed a note: a word for it, and the keys. A known key's bad signature is a finding.

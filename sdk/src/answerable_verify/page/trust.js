@@ -12,7 +12,7 @@ export const keyUnder = (origin, hex) => new Key(origin, ED25519, fromHex(hex));
 
 export class Trust {
   constructor(given) {
-    Object.assign(this, { given: new Set(given), trusted: new Set(given), chain: new Set(), retired: new Map() });
+    Object.assign(this, { given: new Set(given), trusted: new Set(given), chain: new Set(), retired: new Map(), places: new Map() });
   }
 
   get hasKey() {
@@ -35,7 +35,9 @@ export class Trust {
         const hex = body.public_key;
         if (kind === "key.retired") {
           if (this.isKnown(hex) && !this.retired.has(hex)) this.retired.set(hex, [order, index]);
-        } else if (!(await this.announce(log, hex, body))) {
+        } else if (await this.announce(log, hex, body)) {
+          if (!this.places.has(hex)) this.places.set(hex, [order, index]);
+        } else {
           log.report.add("announcement-invalid", place, `index ${grouped(index)}`);
         }
       }
@@ -70,12 +72,9 @@ export class Trust {
 
   /** Whether a key that was announced in the log after those that signed a tree of it should have signed it too. */
   lacksNewer(by, log, size) {
-    const newest = Math.max(...by.map((hex) => log.announced.get(hex) ?? -1));
-    for (const [hex, index] of log.announced) {
-      const isRetired = log.isSystem ? this.retired.has(hex) : (log.retired.get(hex) ?? size) < size;
-      if (this.isKnown(hex) && newest < index && index < size && !isRetired) return true;
-    }
-    return false;
+    const isBefore = (one, other) => one[0] < other[0] || (one[0] === other[0] && one[1] < other[1]);
+    const newest = by.map((hex) => this.places.get(hex) ?? [-1, 0]).reduce((one, other) => (isBefore(one, other) ? other : one));
+    return [...log.announced].some(([hex, index]) => index < size && isBefore(newest, this.places.get(hex) ?? newest) && !this.retired.has(hex));
   }
 
   /**
