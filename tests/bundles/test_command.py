@@ -98,6 +98,17 @@ def test_a_policy_whose_witness_is_the_given_key_is_refused(zipped: Path, tmp_pa
     assert result.returncode == 2 and "a witness has the key of a log" in result.stderr
 
 
+def test_it_says_what_a_code_means() -> None:
+    every = run("--explain")
+    assert every.returncode == 0 and all(words in every.stdout for _, words in verify.FINDINGS.values())
+    one = run("--explain", "head-forked", "n_true")
+    assert one.returncode == 0 and one.stdout.startswith("tampering: ")
+    assert verify.FINDINGS["head-forked"][1] in one.stdout and verify.WORDS["n_true"] in one.stdout
+    assert "head-elsewhere" not in one.stdout
+    unknown = run("--explain", "no-such\x1bcode")
+    assert (unknown.returncode, unknown.stdout) == (2, "") and "There is no code no-such\\u001bcode." in unknown.stderr
+
+
 @pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt(), RuntimeError("a fault")], ids=repr)
 def test_what_fails_here_is_never_called_tampering(
     error: BaseException, zipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

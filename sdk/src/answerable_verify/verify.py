@@ -3,6 +3,7 @@
 
     python3 verify.py BUNDLE --vkey VKEY [--policy FILE] [--head FILE] [--save-head DIR] [--tsa CERT.pem] [--json]
     python3 verify.py proof FILE --entry FILE --vkey VKEY
+    python3 verify.py --explain [CODE...]
 
 BUNDLE is the zip, or a folder with the same files. One file, Python 3.9 or later, the standard library alone: nothing
 is installed, nothing is asked over a network. docs/bundle-format.md is the format, docs/verifying-a-bundle.md the guide.
@@ -2411,6 +2412,20 @@ to do it with other people's tools.</p>
 <li>Anything against somebody who holds database, signing key and head store, for what nobody outside has seen.</li>
 <li>Outside a range: that there are no other entries than the disclosed ones.</li>
 </ul>
+<h3>Words</h3>
+<ul>
+<li><strong>Entry</strong>: one line of a log: what happened, when the server received it, and by whom. It never changes.</li>
+<li><strong>Log</strong>: the entries of one AI system, in the order of receipt. The registry log is the organisation's own.</li>
+<li><strong>Origin</strong>: the name of a log, or of the installation: what its signatures are made under.</li>
+<li><strong>Checkpoint</strong>, or <strong>head</strong>: how many entries a log had, and one hash over them all, signed.</li>
+<li><strong>Root hash</strong>: that hash. With another entry anywhere it would be another one.</li>
+<li><strong>Tile</strong>: a file of hashes, by which an entry is found in the root hash without the other entries.</li>
+<li><strong>Range</strong>: all entries of a log within the times that were asked for.</li>
+<li><strong>Fence</strong>: the entry directly before or behind a range. Its time shows that the range goes as far as it must.</li>
+<li><strong>Contents</strong>: what a decision was made of and what came out. A log holds only a commitment to each.</li>
+<li><strong>Refs</strong>: the content that says whom or what a decision is about.</li>
+<li><strong>Witness</strong>: somebody else, who signs the heads that they saw.</li>
+</ul>
 """
 
 VERIFYING = """How to verify this evidence bundle
@@ -2425,8 +2440,8 @@ Made at  {made_at}
    looks like  {origin}/logs/registry+0123abcd+AbCd...=  . Without it anybody could have made this bundle.
 
 2. Get the verifier from elsewhere too, if you can: the SDK package of this project (sdk/ of its source) brings
-   `answerable-verify`. verify.py in this bundle is the same program, if nobody changed it: one file of Python 3.9 or later that you can read. Take it out of the zip; it needs no
-   network and nothing that is installed.
+   `answerable-verify`. verify.py in this bundle is the same program, if nobody changed it: one file of Python 3.9 or later
+   that you can read. Take it out of the zip; it needs no network and nothing that is installed.
 
        python3 -I verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'
 
@@ -2439,21 +2454,32 @@ Made at  {made_at}
    Witnesses whom you trust (C2SP tlog-policy):  --policy FILE
    A time-stamp authority that you trust:        --tsa CERT.pem
 
-3. Or with other people's tools. Unpack the bundle and go into its folder.
+   What a word in brackets means, and what to do then, the verifier says itself:
+
+       python3 -I verify.py --explain
+
+3. Or with other people's tools. Unpack the bundle into a folder, and work in one of your own beside it, so that nothing is added to
+   the bundle. BUNDLE is where you unpacked it, LOG one of its logs:
+
+       mkdir check
+       cd check
+       BUNDLE=../bundle
+       LOG="$BUNDLE/logs/{log}"
 
    The files are those that were listed:
 
-       sha256sum -c SHA256SUMS
+       (cd "$BUNDLE" && sha256sum -c SHA256SUMS)
 
-   Below, LOG is a log of this bundle:
-
-       LOG=logs/{log}
-
-   Its checkpoint is signed, and each disclosed entry stands in its tree, at its index: with Go's golang.org/x/mod (sumdb/note and
-   sumdb/tlog). Save the program below as check.go; the first line gets the module, once, from the network or from a mirror.
+   The log's checkpoint is signed, and each disclosed entry stands in its tree, at its index: with Go's golang.org/x/mod
+   (sumdb/note and sumdb/tlog). Save the program below as check.go. With a network, or a mirror of Go modules, its first line gets
+   the module, once:
 
        go mod init check && go get golang.org/x/mod@v0.20.0
        go run check.go "$LOG" 'THE VERIFIER KEY'
+
+   Without one, where Debian's packages golang-go and golang-golang-x-mod-dev are installed:
+
+       GO111MODULE=off GOPATH=/usr/share/gocode go run check.go "$LOG" 'THE VERIFIER KEY'
 
    A time-stamp, where there is one, is of the checkpoint's text, which is all before the blank line: with OpenSSL.
 
@@ -2466,12 +2492,20 @@ Made at  {made_at}
    Everything is a public format: LOG/checkpoint is a C2SP tlog-checkpoint, LOG/tile are the C2SP tlog-tiles that the proof takes,
    LOG/entries/*.ndjson are the entries (SHA-256 of a zero byte and a line without its newline is a leaf hash), at the indexes that
    LOG/disclosed lists as "first count". One key signs for all logs of the organisation, under the name of each (first line of its
-   checkpoint). Any other client of these formats will do, such as the Python package sigstore.
+   checkpoint). Any other client of these formats will do.
 
 ---------------------------------------------------------------- check.go
 {go}----------------------------------------------------------------
 
-What a verdict means, and what no log can prove: docs/verifying-a-bundle.md and docs/what-is-proven.md of Answerable.
+What a verdict means
+
+0, verified: everything fits, under a key from elsewhere. 1, evidence of tampering: something contradicts something; that is a
+fact, and who did it, and whether on purpose, is not in it. Ask for the bundle again, and compare. 3, incomplete: nothing
+contradicts, and something that a verdict needs is not there.
+
+What no log proves: that what was sent to it is true, or that everything was sent; its times, which are the server's clock; and
+anything against somebody who holds database, signing key and head store, for what nobody outside has seen. So keep checkpoints
+(--save-head), and have witnesses.
 """
 
 GO_PROGRAM = r"""// Checks a log of an evidence bundle with golang.org/x/mod alone: go run check.go FOLDER VKEY
@@ -4596,7 +4630,8 @@ def parse_proof(data: bytes) -> Tuple[int, List[bytes], bytes]:
 def bundle_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="verify.py",
-        description="Verify an evidence bundle of Answerable, offline. `verify.py proof` verifies one entry.",
+        description="Verify an evidence bundle of Answerable, offline. `verify.py proof` verifies one entry, `verify.py "
+        "--explain [CODE...]` says what a code means.",
         epilog="Exit codes: 0 verified, 1 evidence of tampering, 2 wrong usage, 3 incomplete (also: no key was given).",
     )
     parser.add_argument("bundle", metavar="BUNDLE", help="the zip, or a folder with the same files")
@@ -4616,6 +4651,32 @@ def bundle_parser() -> argparse.ArgumentParser:
     return parser
 
 
+ADVICE = {
+    TAMPERING: "Something contradicts something: exit code 1. A file may be damaged on its way, edited by hand, or of a log that was rewritten. "
+    "Keep the bundle, ask for it again by another way, and compare; then ask what this finding names.",
+    INCOMPLETE_LEVEL: "Nothing contradicts, and something that a verdict needs is missing: exit code 3, unless something else is worse. "
+    "Give it to the verifier, or ask the organisation for it.",
+    NOTE_LEVEL: "It changes no verdict. Know of it when you rely on times, heads or time-stamps.",
+}  # fmt: skip
+
+
+def explain(codes: Sequence[str]) -> int:
+    """Say what codes mean; all, where none is named. Out: the exit code."""
+    unknown = [code for code in codes if code not in FINDINGS and code not in WORDS]
+    if unknown:
+        raise UsageError(f"There is no code {', '.join(map(shown, unknown))}.")
+    findings = [code for code in codes if code in FINDINGS] if codes else list(FINDINGS)
+    for level, advice in ADVICE.items():
+        named = [code for code in findings if FINDINGS[code][0] == level]
+        if named:
+            sys.stdout.write(
+                f"{level}: {advice}\n\n" + "".join(f"  {code}\n      {FINDINGS[code][1]}\n" for code in named)
+            )
+            sys.stdout.write("\n")
+    sys.stdout.write("".join(f"{code}: {WORDS[code]}\n" for code in codes if code not in FINDINGS))
+    return VERIFIED
+
+
 def proof_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="verify.py proof", description="Verify that a log holds an entry.")
     parser.add_argument("file", metavar="FILE", help="the .tlog-proof")
@@ -4630,6 +4691,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run the command. In: its arguments, else the process's. Out: the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        if given[:1] == ["--explain"]:
+            return explain(given[1:])
         if given[:1] == ["proof"]:
             return verify_proof(proof_parser().parse_args(given[1:]))
         return verify_bundle(bundle_parser().parse_args(given))
