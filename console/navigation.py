@@ -134,9 +134,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """What unfold draws: groups of items with links."""
     person = request.user if isinstance(request.user, Person) else None
     held = held_by(person) if person else None
-    groups = ((title, [_item(request, each) for each in entries if _is_for(held, each)]) for title, entries in GROUPS)
+    groups = [(title, [_item(request, each) for each in entries if _is_for(held, each)]) for title, entries in GROUPS]
     shown = [{"title": title, "separator": bool(title), "items": items} for title, items in groups if items]
-    _mark_where_they_are(request.path, [item for group in shown for item in group["items"]])
+    _mark_where_they_are(request.path, [item for _, items in groups for item in items])
     return shown
 
 

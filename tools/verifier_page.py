@@ -20,7 +20,7 @@ MODULES = (
 )  # fmt: skip
 CONSTANTS = (
     "FINDINGS", "WORDS", "LIMITS", "MANIFEST", "FIXED_FILES", "UNLISTED", "PARTS", "ALL_PARTS", "REPORT_FORMAT",
-    "CLOCK_SLACK", "CLOCK_BACK", "MOST_ROWS", "STYLE", "PAGE_PROOF",
+    "CLOCK_SLACK", "CLOCK_BACK", "CLOCKS_APART", "MOST_ROWS", "STYLE", "PAGE_PROOF",
 )  # fmt: skip
 _IMPORT = re.compile(r"^import\s[^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=const|let|function|class|async)", re.MULTILINE)

@@ -61,10 +61,10 @@ def vouch(request: CustodyRequest) -> None:
 
 def require_consent(request: CustodyRequest) -> None:
     """That one person asked for this and another one agreed. Errors: `ConsentNotProven`, `SigningKeyUnavailable`."""
-    people = (request.requested_by_id, request.decided_by_id)
-    if people[1] is None or people[0] == people[1]:
+    asked, agreed = request.requested_by_id, request.decided_by_id
+    if agreed is None or asked == agreed:
         raise ConsentNotProven("One person alone is named in it.")
-    for status, person_id in zip(STEPS, people, strict=True):
+    for status, person_id in zip(STEPS, (asked, agreed), strict=True):
         if not (_is_sealed(request, status, person_id) or _is_vouched_for(request, status)):
             raise ConsentNotProven(f"Neither an entry nor this installation's key says who took the step {status}.")
 

@@ -344,8 +344,8 @@ def _keep_unsealed(request: CustodyRequest) -> None:
         request.revision, request.particulars_id = 0, None
         CustodyRequest.objects.bulk_create([request])
         return
-    columns = ("status", "answer", "decided_by_id", "decided_at", "expires_at", "carried_out_at")
-    columns += ("seal_pending", "vouched")
+    columns = ["status", "answer", "decided_by_id", "decided_at", "expires_at", "carried_out_at"]
+    columns += ["seal_pending", "vouched"]
     CustodyRequest.objects.filter(pk=request.pk).update(**{name: getattr(request, name) for name in columns})
 
 

@@ -22,6 +22,7 @@ from rfc3161_client import (
 )
 
 from evidence.anchor_models import Outcome
+from evidence.exports.verifier import verifier
 from evidence.witnessing import der
 from evidence.witnessing.asking import CLOCKS_DIFFER, NoAnswer, post
 from evidence.witnessing.configured import Authority
@@ -87,7 +88,18 @@ def _verified(authority: Authority, request: TimeStampRequest, body: bytes, text
     # it answers this very request (the nonce), so it is from now; a certificate that has expired stamps in its past
     if abs(stamped_at - timezone.now()) > CLOCKS_DIFFER:
         raise Unstamped(Outcome.UNVERIFIED, f"By its clock it is {stamped_at:%Y-%m-%d %H:%M} UTC.")
+    _require_checkable(data, text)
     return Stamp(data, stamped_at)
+
+
+def _require_checkable(data: bytes, text: bytes) -> None:
+    """Whoever is handed it in a bundle can check it: with the program that they will use. Errors: `Unstamped`."""
+    program = verifier()
+    try:
+        program.check_timestamp(data, text)
+    except program.Malformed as error:
+        said = f"The verifier of evidence bundles cannot check it: {error}."
+        raise Unstamped(Outcome.UNVERIFIED, _clipped(said)) from error
 
 
 def _decoded(body: bytes) -> tuple[TimeStampResponse, bytes]:

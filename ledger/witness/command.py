@@ -3,7 +3,7 @@
     init FOLDER --name NAME      make a new witness; prints its verifier key
     serve FOLDER                 answer `add-checkpoint`, until it is told to stop
     watch FOLDER                 fetch checkpoints and tiles of logs that have an address; alarm on forks and rollbacks
-    status FOLDER                the key, what was cosigned, what was refused, alarms
+    status FOLDER                the key, what was cosigned, what was refused, alarms; --acknowledge: looked at
 
 Exit codes: 0 all continues, 1 an alarm (a fork or a rollback), 2 wrong usage, 3 a log could not be seen.
 """
@@ -30,6 +30,7 @@ from ledger.witness.watching import ALARM, OK, UNSEEN, USAGE, Seen, look_at_all
 DEFAULT_LISTEN = "127.0.0.1:8010"
 EVERY_SECONDS = 60.0
 LONGEST_PAUSE = 7 * 24 * 3600.0
+LONGEST_STALE = 366 * 24.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key-file", help="watch: file with the bearer key that may read the logs (ledger:read)")
     parser.add_argument("--ca-file", help="watch: certificates that the servers' are checked against")
     parser.add_argument("--every", type=_seconds, default=EVERY_SECONDS, help="watch: seconds between looks (60)")
+    parser.add_argument(
+        "--stale",
+        type=_hours,
+        metavar="HOURS",
+        help="watch: a log without a new entry for so long counts as not seen (a registry log: 24)",
+    )
+    parser.add_argument("--acknowledge", action="store_true", help="status: every alarm there is was looked at")
     parser.add_argument("--once", action="store_true", help="watch: look once and end, as cron wants it")
 
 
@@ -61,6 +69,16 @@ def _seconds(text: str) -> float:
     if not 1 <= seconds <= LONGEST_PAUSE:
         raise argparse.ArgumentTypeError(f"from 1 to {LONGEST_PAUSE:.0f} seconds")
     return seconds
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
+    if not 0 < hours <= LONGEST_STALE:
+        raise argparse.ArgumentTypeError(f"up to {LONGEST_STALE:.0f} hours")
+    return hours
 
 
 def run(given: argparse.Namespace) -> int:
@@ -117,7 +135,7 @@ def _watch(given: argparse.Namespace) -> int:
     fetcher, worst, ended = Fetcher(key, given.ca_file), OK, threading.Event()
     _at_end(ended.set)
     while not ended.is_set():
-        seen = [_told(each) for each in look_at_all(judge, fetcher, now=int(time.time()))]
+        seen = [_told(each) for each in look_at_all(judge, fetcher, now=int(time.time()), stale=given.stale)]
         codes = {each.code for each in seen}
         if given.once:
             return next(code for code in (ALARM, UNSEEN, OK) if code in codes | {OK})
@@ -143,10 +161,12 @@ def _status(given: argparse.Namespace) -> int:
         _say(
             f"{_moment(refusal.at)} refused ({refusal.status}) {refusal.origin} from {refusal.old_size}\n{refusal.note}"
         )
+    if given.acknowledge:
+        judge.memory.acknowledge(at=int(time.time()))
     alarms = judge.memory.alarms()
-    for origin, at, what in alarms:
-        _say(f"{_moment(at)} ALARM {origin} {what}")
-    return ALARM if alarms else OK
+    for origin, at, what, is_acknowledged in alarms:
+        _say(f"{_moment(at)} {'acknowledged' if is_acknowledged else 'ALARM'} {origin} {what}")
+    return OK if all(is_acknowledged for *_, is_acknowledged in alarms) else ALARM
 
 
 def _at_end(act: Callable[[], object]) -> None:

@@ -1,6 +1,7 @@
 """A log's checkpoint and tiles over HTTP, as C2SP tlog-tiles serves them. Nothing that comes back is believed here."""
 
 import json
+import re
 import socket
 import ssl
 import threading
@@ -22,6 +23,8 @@ LONGEST_ANSWER = 60.0
 LARGEST_NOTE = 64 * 1024
 LARGEST_TILE = 8192
 LARGEST_LIST = 16 * 1024 * 1024
+LISTED = re.compile(r"/logs/(?!\.{1,2}$)[A-Za-z0-9._~-]+")
+"""Where an installation says that a log of it is served: nothing that leads to another server."""
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -131,7 +134,7 @@ class Fetcher:
         """The logs that an Answerable installation lists for this key."""
         try:
             rows = json.loads(self._get(f"{site}/api/v1/logs", LARGEST_LIST))
-            return [Listed(str(row["origin"]), f"{site}{row['path']}", bool(row["is_closed"])) for row in rows]
+            return [Listed(str(row["origin"]), _below(site, row["path"]), bool(row["is_closed"])) for row in rows]
         except (ValueError, KeyError, TypeError) as error:
             raise Unreachable(f"{site}/api/v1/logs is no list of logs") from error
 
@@ -168,3 +171,12 @@ class Fetcher:
             if deadline.is_over:  # what was cut off looks like a short answer
                 raise TimeoutError("the answer does not end")
         return bytes(data)
+
+
+def _below(site: str, path: str) -> str:
+    """The address of a log that a site lists: on this very server. Errors: `Unreachable`, `TypeError` for no text."""
+    url = f"{site}{path}"
+    one, other = urlsplit(site), urlsplit(url)
+    if not LISTED.fullmatch(path) or (one.scheme, one.netloc) != (other.scheme, other.netloc):
+        raise Unreachable(f"{site}/api/v1/logs names a log that is not served below {site}/logs")
+    return url

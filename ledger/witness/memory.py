@@ -31,6 +31,10 @@ SCHEMA = """
         id INTEGER PRIMARY KEY, origin TEXT NOT NULL, at INTEGER NOT NULL, what TEXT NOT NULL,
         known TEXT NOT NULL, found TEXT NOT NULL, UNIQUE (origin, what, found)
     );
+    CREATE TABLE IF NOT EXISTS acknowledged (alarm INTEGER PRIMARY KEY, at INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS grown (
+        origin TEXT PRIMARY KEY, tree_size INTEGER NOT NULL, since INTEGER NOT NULL
+    ) WITHOUT ROWID;
 """
 
 
@@ -77,6 +81,7 @@ class Memory:
         found = self._db.execute("SELECT vkey FROM witness").fetchone()
         if found is None or found[0] != vkey:
             raise MemoryLost(f"{path} is the memory of another witness than the key's.")
+        self._db.executescript(SCHEMA)  # of an earlier version of this program
 
     @staticmethod
     def create(path: Path, *, vkey: str) -> None:
@@ -128,6 +133,18 @@ class Memory:
             " note = excluded.note, cosigned_at = excluded.cosigned_at",
             (origin, known.tree_size, known.root_hash, known.note, known.cosigned_at),
         )
+        # a log that has the same tree cosigned again has not grown
+        self._db.execute(
+            "INSERT INTO grown VALUES (?, ?, ?) ON CONFLICT (origin) DO UPDATE"
+            " SET tree_size = excluded.tree_size, since = excluded.since WHERE excluded.tree_size > grown.tree_size",
+            (origin, known.tree_size, known.cosigned_at),
+        )
+
+    def since(self, origin: str) -> int | None:
+        """When a log had the tree that is known for the first time, in POSIX seconds; None where nobody knows."""
+        with self._turn:
+            row = self._db.execute("SELECT since FROM grown WHERE origin = ?", (origin,)).fetchone()
+        return int(row[0]) if row else None
 
     def refuse(self, refusal: Refusal) -> None:
         """Keep a refused checkpoint; the newest thousand are kept."""
@@ -158,7 +175,26 @@ class Memory:
             rows = self._db.execute("SELECT origin, at, status, old_size, note FROM refusals ORDER BY id DESC")
             return [Refusal(*row) for row in rows]
 
-    def alarms(self) -> list[tuple[str, int, str]]:
-        """What was found by watching, the newest first: log, when, what."""
+    def alarms(self) -> list[tuple[str, int, str, bool]]:
+        """What was found by watching, the newest first: log, when, what, whether somebody has acknowledged it."""
         with self._turn:
-            return self._db.execute("SELECT origin, at, what FROM alarms ORDER BY id DESC").fetchall()
+            rows = self._db.execute(
+                "SELECT origin, a.at, what, k.at IS NOT NULL FROM alarms a LEFT JOIN acknowledged k ON k.alarm = a.id"
+                " ORDER BY a.id DESC"
+            ).fetchall()
+        return [(origin, at, what, bool(is_known)) for origin, at, what, is_known in rows]
+
+    def acknowledge(self, *, at: int) -> None:
+        """Note that somebody has looked at every alarm there is."""
+        with self.changing():
+            self._db.execute("INSERT OR IGNORE INTO acknowledged SELECT id, ? FROM alarms", (at,))
+
+    def is_acknowledged(self, origin: str, what: str, found: str) -> bool:
+        """Whether somebody has looked at an alarm."""
+        with self._turn:
+            row = self._db.execute(
+                "SELECT 1 FROM alarms a JOIN acknowledged k ON k.alarm = a.id"
+                " WHERE a.origin = ? AND a.what = ? AND a.found = ?",
+                (origin, what, found),
+            ).fetchone()
+        return row is not None

@@ -3,6 +3,7 @@
 What was seen is kept, and cosigned, as if the log had asked: so `serve` answers with it, and the log's owner finds it.
 """
 
+import datetime
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ OK, ALARM, USAGE, UNSEEN = range(4)
 
 LINE_SECONDS = 300.0
 """For all logs of one installation: it must not keep its watcher from the others by answering slowly."""
+REGISTRY, REGISTRY_HOURS = "/logs/registry", 24.0
+"""In the registry log something happens at least once a day."""
 ROLLED_BACK = "rolled back: an older tree is served than was seen before"
 FORKED = "forked: the tree that is served does not continue the one that was seen before"
 VANISHED = "vanished: it is not listed any more"
@@ -44,13 +47,16 @@ class Seen:
     text: str
 
 
-def look_at_all(judge: Judge, fetcher: Fetcher, *, now: int) -> Iterator[Seen]:
-    """Look once at every log that has an address. Logs that have none are the log's to send."""
+def look_at_all(judge: Judge, fetcher: Fetcher, *, now: int, stale: float | None = None) -> Iterator[Seen]:
+    """Look once at every log that has an address. Logs that have none are the log's to send.
+
+    `stale`: after so many hours without a new entry a log counts as not seen; None: a registry log after a day.
+    """
     for line in judge.watched.lines:
         if not line.url:
             continue
         if not line.is_installation:
-            yield look(judge, fetcher, Listed(line.verifier.name, line.url, is_closed=False), now=now)
+            yield look(judge, fetcher, Listed(line.verifier.name, line.url, is_closed=False), now=now, stale=stale)
             continue
         try:
             listed = [each for each in fetcher.logs(line.url) if line.key_for(each.origin)]
@@ -65,14 +71,14 @@ def look_at_all(judge: Judge, fetcher: Fetcher, *, now: int) -> Iterator[Seen]:
                 left = f"{len(listed) - number:,} of its logs were not looked at: it answers too slowly"
                 yield Seen(line.prefix, UNSEEN, left)
                 break
-            yield look(judge, fetcher, each, now=now)
+            yield look(judge, fetcher, each, now=now, stale=stale)
         there = {each.origin for each in listed}
         for origin in judge.memory.origins():
             if line.key_for(origin) and origin not in there:
                 yield _alarm(judge, origin, VANISHED, judge.memory.known(origin), "", now=now)
 
 
-def look(judge: Judge, fetcher: Fetcher, log: Listed, *, now: int) -> Seen:
+def look(judge: Judge, fetcher: Fetcher, log: Listed, *, now: int, stale: float | None = None) -> Seen:
     """Fetch the newest checkpoint of a log, compare it with the last one, and keep it if it continues that."""
     known = judge.memory.known(log.origin)
     try:
@@ -82,6 +88,8 @@ def look(judge: Judge, fetcher: Fetcher, log: Listed, *, now: int) -> Seen:
             return _alarm(judge, log.origin, FORGED, known, note, now=now)
         if what := _contradiction(fetcher, log, known, checkpoint):
             return _alarm(judge, log.origin, what, known, note, now=now, is_declared=log.is_closed)
+        if known.note and checkpoint.tree_size == known.tree_size:
+            return unchanged(log, checkpoint.tree_size, judge.memory.since(log.origin), now=now, stale=stale)
         return _keep(judge, fetcher, log, known, checkpoint, note, now=now)
     except Unreachable as error:
         return Seen(log.origin, UNSEEN, str(error))
@@ -123,12 +131,23 @@ def _proof(fetcher: Fetcher, log: Listed, known: Known, checkpoint: Checkpoint) 
         raise Unreachable(f"a tile of it is not one: {error}") from error
 
 
+def unchanged(log: Listed, size: int, since: int | None, *, now: int, stale: float | None) -> Seen:
+    """What is said of a log that is as it was: whoever shows an old tree to some, and a new one to others, signs
+    nothing that they must not. So that it goes on for long is no alarm, and is not called seen either."""
+    words = f"{size:,} entries, as before"
+    if since is None:
+        return Seen(log.origin, OK, words)
+    words += f": none more since {datetime.datetime.fromtimestamp(since, datetime.UTC).isoformat(timespec='seconds')}"
+    hours = stale if stale is not None else REGISTRY_HOURS if log.origin.endswith(REGISTRY) else None
+    if log.is_closed or hours is None or now - since <= hours * 3600:
+        return Seen(log.origin, OK, words)
+    return Seen(log.origin, UNSEEN, f"{words}. Ask its owner, or somebody else who watches it, for a newer checkpoint")
+
+
 def _keep(
     judge: Judge, fetcher: Fetcher, log: Listed, known: Known, checkpoint: Checkpoint, note: str, *, now: int
 ) -> Seen:
     words = f"{checkpoint.tree_size:,} entries"
-    if known.note and checkpoint.tree_size == known.tree_size:
-        return Seen(log.origin, OK, f"{words}, as before")
     proof = tuple(_proof(fetcher, log, known, checkpoint))
     try:
         judge.cosign(checkpoint, AddCheckpoint(known.tree_size, proof, note), now=now)
@@ -142,8 +161,9 @@ def _keep(
 def _alarm(
     judge: Judge, origin: str, what: str, known: Known, found: str, *, now: int, is_declared: bool = False
 ) -> Seen:
-    """Keep both notes and say so. Of a log that its owner has closed, a loss is said once: its successor states it."""
-    is_new = judge.memory.alarm(origin, at=now, what=what, known=known.note, found=found)
-    if is_declared and not is_new:
-        return Seen(origin, OK, f"closed by its owner; known: {what}")
+    """Keep both notes and say so. Of a log that its owner says is closed a loss is said until somebody has acknowledged
+    it: that it is closed is no more than a word of whoever serves it."""
+    judge.memory.alarm(origin, at=now, what=what, known=known.note, found=found)
+    if is_declared and judge.memory.is_acknowledged(origin, what, found):
+        return Seen(origin, OK, f"closed by its owner; acknowledged: {what}")
     return Seen(origin, ALARM, what)

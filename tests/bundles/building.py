@@ -220,6 +220,7 @@ def _of_registry(
         kind, body = said["kind"], said["body"]
         if (
             kind in ("key.announced", "key.retired")
+            or kind.startswith("case.")
             or (kind.startswith("export.") and body["about"] == export)
             or (kind in ("log.announced", "log.closed", "checkpoint.contradicted") and body["log"] in names)
         ):

@@ -451,3 +451,48 @@ def a_log_of_which_nothing_is_there(bundle: Bundle) -> None:
     row = bundle.manifest["logs"][0] | {"log": UUID, "origin": f"answerable.example.com/logs/{UUID}"}
     bundle.manifest["logs"].insert(0, row)
     bundle.seal()
+
+
+# --- the decisions of a case ------------------------------------------------------------------------------------------
+def of_case(
+    name: str, *codes: str, exit_code: int = 1, shown: slice = slice(6), taken: int = 0, acts: int = 1, **said: Any
+) -> None:
+    """A row whose case has six decisions, put in by some acts, of which some were taken out, and some are shown."""
+
+    def make() -> Made:
+        world, log = small(count=2)
+        decisions = [world.decide(log) for _ in range(8)]
+        case = world.open_case(*(decisions[:6][at::acts] for at in range(acts)))
+        if taken:
+            world.put_into(case, decisions[:taken], takes_out=True, **said)
+        wishes = Wishes(decisions=frozenset(decisions[shown]))
+        return made(build(world, {"kind": "case", "case": case}, wishes))
+
+    make.__name__ = name
+    forgery(*codes, exit_code=exit_code)(make)
+
+
+of_case("all_decisions_of_a_case", exit_code=0)
+of_case("all_decisions_of_a_case_that_were_put_in_twice", exit_code=0, acts=2)
+of_case("all_decisions_of_a_case_but_those_that_were_taken_out", exit_code=0, taken=2, shown=slice(2, 6))
+of_case("two_of_six_decisions_of_a_case", "whole-claimed", shown=slice(2))
+of_case("two_of_six_decisions_of_a_case_that_were_put_in_twice", "whole-claimed", shown=slice(2), acts=2)
+of_case("more_decisions_than_a_case_has", "whole-claimed", shown=slice(8))
+of_case("other_decisions_than_those_of_a_case", "whole-claimed", shown=slice(1, 7))
+of_case("decisions_of_a_case_that_were_taken_out", "whole-claimed", taken=2)
+of_case("a_case_that_counts_nothing", "entry-malformed", taken=2, count="2")
+
+
+@forgery("whole-claimed")
+def a_case_of_which_nothing_is_told() -> Made:
+    world, log = small()
+    wishes = Wishes(decisions=frozenset([world.decide(log)]))
+    return made(build(world, {"kind": "case", "case": world.uuid()}, wishes))
+
+
+@forgery("whole-claimed")
+def another_case_than_the_one_that_was_asked_for() -> Made:
+    world, log = small()
+    decision = world.decide(log)
+    world.open_case([decision])
+    return made(build(world, {"kind": "case", "case": world.uuid()}, Wishes(decisions=frozenset([decision]))))

@@ -197,3 +197,11 @@ def not_of_the_decision(name: str, *, in_registry: bool, body: Json) -> None:
 
 not_of_the_decision("an_erasure_in_quarantine_taken_for_the_decisions", in_registry=False, body={"place": "quarantine"})
 not_of_the_decision("an_erasure_in_the_registry_log_taken_for_the_decisions", in_registry=True, body={})
+
+
+@forgery("manifest-differs")
+def an_erasure_from_before_the_decision() -> Made:
+    world, log = small()
+    world.erase(log, world.decide(log))
+    log.entries[-2:] = reversed(log.entries[-2:])
+    return made(build(world, whole_range(log)))

@@ -77,6 +77,39 @@ def the_name_and_id_of_the_key_under_another_signature() -> Made:
     return made(bundle.seal())
 
 
+@forgery("signature-lacking", exit_code=3)
+def a_tree_that_announces_a_newer_key_signed_by_the_older_one_alone() -> Made:
+    """Whoever found a retired key withholds that it was retired."""
+    world, log = small()
+    given, old = world.vkey(), world.signers[0]
+    world.rotate(finish=False)
+    world.decide(log)
+    alone = {world.registry.origin: [old], log.origin: [old]}
+    return made(build(world, whole_range(log), Wishes(signers=alone)), given)
+
+
+@forgery(exit_code=0)
+def a_tree_that_announces_a_newer_key_signed_by_both() -> Made:
+    world, log = small()
+    given = world.vkey()
+    world.rotate(finish=False)
+    world.decide(log)
+    return made(build(world, whole_range(log)), given)
+
+
+@forgery(exit_code=0)
+def a_newer_key_that_was_withdrawn() -> Made:
+    """Announced, lost, and retired: the older one goes on alone."""
+    world, log = small()
+    given, old = world.vkey(), world.signers[0]
+    new = world.rotate(finish=False)
+    for each in world.open_logs:
+        world.say(each, "key.retired", world.named(new, each), about=world._about(each))
+    world.signers = [old]
+    world.decide(log)
+    return made(build(world, whole_range(log)), given)
+
+
 # --- the note of the manifest -----------------------------------------------------------------------------------------
 def renoted(
     name: str, *codes: str, change: Callable[[Bundle, str], str], signer: Signer | None = None, under: str = ""

@@ -25,7 +25,7 @@ from tests.bundles.cases import (
 )
 from tests.bundles.merkle import Signer
 from tests.bundles.stamping import Stamp
-from tests.bundles.world import Log
+from tests.bundles.world import START, Log, timestamp
 
 SECOND = Signer(bytes([78]) * 32)
 
@@ -92,6 +92,48 @@ witnessed(
     after=3,
 )
 witnessed("the_systems_log_alone_cosigned", NOT_MET, exit_code=3, only=lambda log: log.system is not None)
+
+
+CONTRADICTED = "clock-contradicted"
+witnessed(
+    "cosigned_before_what_it_holds_was_received",
+    NOT_MET,
+    CONTRADICTED,
+    exit_code=3,
+    by=((WITNESS_NAME, WITNESS, START - 3_700),),
+)
+witnessed("cosigned_by_a_clock_that_is_a_little_behind", exit_code=0, by=((WITNESS_NAME, WITNESS, START - 3_000),))
+
+
+def seen_before(name: str, *codes: str, at: int, is_given: bool = False, **more: int) -> None:
+    """A row whose log a witness saw when it was smaller: in the bundle, or as the auditor kept it."""
+
+    def make() -> Made:
+        world, log = small()
+        earlier = world.checkpoint(log)
+        text = earlier.partition("\n\n")[0] + "\n"
+        earlier += WITNESS.cosignature(WITNESS_NAME, text, at)
+        size = len(log.entries)
+        since = timestamp(world.now)
+        for _ in range(5):
+            world.decide(log)
+        question = {"kind": "range", "system": log.system, "since": since, "until": None}
+        bundle = build(
+            world, question, Wishes(witnesses=((WITNESS_NAME, WITNESS, NOW - 5),), before={log.origin: size})
+        )
+        bundle.files[f"logs/{log.name}/checkpoint.before"] = (
+            world.checkpoint(log, size) if is_given else earlier
+        ).encode()
+        return made(bundle.seal(), policy=policy("quorum w"), heads=(earlier.encode(),) if is_given else ())
+
+    make.__name__ = name
+    forgery(*codes, exit_code=0)(make)
+
+
+seen_before("an_earlier_tree_that_was_seen_in_time", at=START + 10)
+seen_before("an_earlier_tree_that_was_seen_after_what_stands_behind_it", CONTRADICTED, at=START + 90_000)
+seen_before("a_head_that_was_seen_in_time", at=START + 10, is_given=True)
+seen_before("a_head_that_was_seen_after_what_stands_behind_it", CONTRADICTED, at=START + 90_000, is_given=True)
 
 
 @forgery("cosignature-invalid")
@@ -161,7 +203,7 @@ def by_chain(**more: Any) -> Stamp:
 
 WRONG, UNPROVEN = "timestamp-invalid", "timestamp-unproven"
 OLD = datetime(2025, 1, 1, tzinfo=UTC)
-for _kind in ("rsa", "pss", "p256", "p384", "ed25519"):
+for _kind in ("rsa", "pss", "p256", "p384", "p521", "ed25519"):
     stamped(
         f"stamped_with_{_kind}",
         exit_code=0,
@@ -185,6 +227,24 @@ stamped(
     UNPROVEN,
     exit_code=3,
     stamp=lambda: Stamp(number=3, certificate=stamping.certificate("p256", "Time of p256", number=3)),
+)
+UNSUPPORTED, QC_STATEMENTS = "timestamp-unsupported", "1.3.6.1.5.5.7.1.3"
+stamped(
+    "stamped_by_an_authority_that_says_it_is_qualified",
+    exit_code=0,
+    stamp=lambda: Stamp(extensions=[stamping.extension(QC_STATEMENTS), stamping.extension("1.2.3")]),
+)
+stamped("stamped_in_a_later_version", exit_code=0, stamp=lambda: Stamp(version=5))
+for _name, _how in {
+    "with_a_critical_extension": lambda: Stamp(extensions=[stamping.extension("1.2.3", critical=True)]),
+    "on_a_curve_that_nobody_uses": lambda: Stamp(kind="k1"),
+    "over_a_hash_that_is_broken": lambda: Stamp(imprint_oid="1.3.14.3.2.26", imprint=bytes(20)),
+    "in_a_version_that_is_none": lambda: Stamp(version=9),
+}.items():
+    stamped(f"stamped_{_name}", UNSUPPORTED, exit_code=0, stamp=_how, given=nobody)
+    stamped(f"stamped_{_name}_where_one_was_asked_for", UNSUPPORTED, UNPROVEN, exit_code=3, stamp=_how)
+stamped(
+    "stamped_with_an_extension_twice", WRONG, stamp=lambda: Stamp(extensions=[stamping.extension(QC_STATEMENTS)] * 2)
 )
 stamped("stamped_over_something_else", WRONG, stamp=lambda: Stamp(imprint=bytes(32)))
 stamped("stamped_under_the_name_of_another_hash", WRONG, stamp=lambda: Stamp(imprint_oid=stamping.HASHES["sha384"]))
@@ -222,6 +282,14 @@ stamped(
     ),
 )
 stamped("stamped_before_its_certificate_began", WRONG, stamp=lambda: Stamp(at="20250101120000Z"))
+stamped(
+    "stamped_before_what_it_holds_was_received",
+    "clock-contradicted",
+    UNPROVEN,
+    exit_code=3,
+    stamp=lambda: Stamp(at="20260228225900Z"),
+)
+stamped("stamped_by_a_clock_that_is_a_little_behind", exit_code=0, stamp=lambda: Stamp(at="20260228231000Z"))
 stamped("stamped_at_a_time_that_is_none", WRONG, stamp=lambda: Stamp(at="20260231120000Z"))
 stamped("stamped_with_fractions", exit_code=0, stamp=lambda: Stamp(at="20260302120000.123456789Z"))
 stamped("stamped_with_a_trailing_zero", WRONG, stamp=lambda: Stamp(at="20260302120000.10Z"))

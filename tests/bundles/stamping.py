@@ -1,7 +1,7 @@
 """RFC 3161 authorities in memory: certificates, and tokens that a test can make wrong in any way."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -50,10 +50,16 @@ def algorithm(name: str, *parameters: bytes) -> bytes:
 
 
 NULL = b"\x05\0"
+CURVES: dict[str, Callable[[], ec.EllipticCurve]] = {
+    "p256": ec.SECP256R1,
+    "p384": ec.SECP384R1,
+    "p521": ec.SECP521R1,
+    "k1": ec.SECP256K1,
+}
 
 
 def private_key(kind: str, number: int = 0) -> Any:
-    """A key of a kind: rsa, pss, p256, p384, ed25519. The same one for the same number."""
+    """A key of a kind: rsa, pss, ed25519, or of a curve. The same one for the same number."""
     return _private_key(kind, number)
 
 
@@ -63,8 +69,7 @@ def _private_key(kind: str, number: int) -> Any:
         return rsa.generate_private_key(65537, 2048)
     if kind == "ed25519":
         return ed25519.Ed25519PrivateKey.from_private_bytes(bytes([number + 1]) * 32)
-    curve = ec.SECP256R1() if kind == "p256" else ec.SECP384R1()
-    return ec.derive_private_key(number + 12_345, curve)
+    return ec.derive_private_key(number + 12_345, CURVES[kind]())
 
 
 def certificate(
@@ -117,6 +122,9 @@ class Stamp:
     flip: bool = False
     """Whether a bit of the signature is another one."""
     after: bytes = b""
+    extensions: Sequence[bytes] = ()
+    """Of what is stamped, each as `extension` makes it."""
+    version: int = 3
     unsigned_signer: Any = None
     """The key that signs, where it is not the certificate's."""
 
@@ -126,7 +134,7 @@ class Stamp:
         imprint = self.imprint if self.imprint is not None else hashlib.sha256(text).digest()
         info = sequence(
             integer(1), oid("1.2.3.4"), sequence(algorithm(self.imprint_oid, NULL), der(4, imprint)), integer(99),
-            der(0x18, self.at.encode()),
+            der(0x18, self.at.encode()), *([der(0xA1, *self.extensions)] if self.extensions else []),
         )  # fmt: skip
         whole = signer.public_bytes(Encoding.DER)
         attributes = self._attributes(info, whole, signer)
@@ -139,7 +147,7 @@ class Stamp:
         )  # fmt: skip
         brought = [each.public_bytes(Encoding.DER) for each in (self.brings or (signer,))]
         signed = sequence(
-            integer(3), der(0x31, algorithm(HASHES[self.digest], NULL)),
+            integer(self.version), der(0x31, algorithm(HASHES[self.digest], NULL)),
             sequence(oid(self.content), der(0xA0, der(4, info))), der(0xA0, *brought), der(0x31, row),
         )  # fmt: skip
         return sequence(sequence(integer(self.status)), sequence(oid(SIGNED_DATA), der(0xA0, signed))) + self.after
@@ -187,6 +195,11 @@ class Stamp:
         if self.kind == "ed25519":
             return bytes(key.sign(message))
         return bytes(key.sign(message, ec.ECDSA(hashed)))
+
+
+def extension(name: str, *, critical: bool = False) -> bytes:
+    """An extension that says nothing."""
+    return sequence(oid(name), *([der(1, b"\xff")] if critical else []), der(4, sequence()))
 
 
 def pem(found: x509.Certificate) -> str:

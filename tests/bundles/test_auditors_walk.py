@@ -12,6 +12,7 @@ import pytest
 
 from answerable_verify import verify
 from tests.bundles.cases import usual
+from tests.interop import verifiers
 
 ALONE = ["unshare", "--map-root-user", "--net"]
 
@@ -55,7 +56,7 @@ def test_there_is_no_network(desk: Path) -> None:
 
 
 def test_the_command_in_the_bundle_reaches_a_verdict(desk: Path) -> None:
-    (command,) = [each for each in commands(desk) if each.startswith("python3 ")]
+    (command,) = [each for each in commands(desk) if each.startswith("python3 ") and "--vkey" in each]
     command = command.replace("BUNDLE.zip", "evidence.zip").replace("'THE VERIFIER KEY'", shlex.quote(usual().vkey))
     done = alone(command, desk)
     assert (done.returncode, done.stderr) == (0, "")
@@ -71,8 +72,46 @@ def test_without_the_key_it_prints_what_to_compare_and_is_incomplete(desk: Path)
 
 def test_the_unpacked_folder_is_a_bundle_too_and_sha256sum_accepts_it(desk: Path) -> None:
     assert alone(f"python3 -I verify.py unpacked --vkey {shlex.quote(usual().vkey)}", desk).returncode == 0
-    assert "sha256sum -c SHA256SUMS" in commands(desk)
-    assert alone("sha256sum -c SHA256SUMS", desk / "unpacked").returncode == 0
+    assert '(cd "$BUNDLE" && sha256sum -c SHA256SUMS)' in commands(desk)
+    done = recipe(desk, "(cd ")
+    assert (done.returncode, done.stdout.count(": OK")) == (0, len(usual().files) - 1)
+    (desk / "unpacked" / "README.html").write_bytes(b"changed")
+    assert alone("cd check; (cd ../unpacked && sha256sum -c SHA256SUMS)", desk).returncode == 1
+
+
+def recipe(desk: Path, *wanted: str) -> subprocess.CompletedProcess[str]:
+    """The commands that lead there and those that begin so, in their order, in one shell as an auditor has it."""
+    before = ("mkdir ", "cd ", "BUNDLE=", "LOG=")
+    lines = [each for each in commands(desk) if each.startswith((*before, *wanted))]
+    assert len(lines) >= len(before) + len(wanted)
+    lines[lines.index("BUNDLE=../bundle")] = "BUNDLE=../unpacked"
+    return alone("\n".join(["set -e", *lines]).replace("'THE VERIFIER KEY'", shlex.quote(usual().vkey)), desk)
+
+
+@pytest.mark.skipif(not verifiers.go_available(), reason="needs the packages golang-go and golang-golang-x-mod-dev")
+def test_the_go_program_runs_without_a_network_by_the_command_in_the_bundle(desk: Path) -> None:
+    text = (desk / "unpacked" / "VERIFYING.txt").read_text(encoding="ascii")
+    found = re.search(r"-+ check\.go\n(.*?)\n-{20,}\n", text, re.DOTALL)
+    assert found
+    (desk / "check").mkdir()
+    (desk / "check" / "check.go").write_text(found[1] + "\n")
+    lines = [each for each in commands(desk) if each.startswith(("cd ", "BUNDLE=", "LOG=", "GO111MODULE="))]
+    lines[lines.index("BUNDLE=../bundle")] = "BUNDLE=../unpacked"
+    script = "\n".join(["set -e", "export HOME=$PWD", *lines]).replace("'THE VERIFIER KEY'", shlex.quote(usual().vkey))
+    done = alone(script, desk)
+    assert done.returncode == 0 and done.stdout.startswith("verified: "), done.stderr
+
+
+def test_nothing_that_the_text_says_is_added_to_the_bundle(desk: Path) -> None:
+    assert recipe(desk, "(cd ", "sed ").returncode == 0
+    done = alone(f"python3 -I verify.py unpacked --vkey {shlex.quote(usual().vkey)} --json", desk)
+    assert done.returncode == 0 and '"file-beside"' not in done.stdout
+
+
+def test_the_meaning_of_a_code_is_there_without_a_network(desk: Path) -> None:
+    (command,) = [each for each in commands(desk) if each.endswith("--explain")]
+    done = alone(command, desk)
+    assert done.returncode == 0 and [code for code in verify.FINDINGS if f"  {code}\n" not in done.stdout] == []
 
 
 def test_a_changed_entry_is_named_to_the_auditor(desk: Path) -> None:
@@ -84,10 +123,8 @@ def test_a_changed_entry_is_named_to_the_auditor(desk: Path) -> None:
 
 
 def test_the_recipe_for_the_time_stamp_is_of_the_text_that_was_stamped(desk: Path) -> None:
-    recipe = [each for each in commands(desk) if each.startswith(("LOG=", "sed "))]
-    assert len(recipe) == 2
-    assert alone("; ".join(recipe), desk / "unpacked").returncode == 0
-    text = (desk / "unpacked" / "text").read_bytes()
+    assert recipe(desk, "sed ").returncode == 0
+    text = (desk / "check" / "text").read_bytes()
     token = min(desk.glob("unpacked/logs/*/timestamps/000000.tsr")).read_bytes()
     assert verify.check_timestamp(token, text).at
 

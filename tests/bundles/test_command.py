@@ -98,6 +98,17 @@ def test_a_policy_whose_witness_is_the_given_key_is_refused(zipped: Path, tmp_pa
     assert result.returncode == 2 and "a witness has the key of a log" in result.stderr
 
 
+def test_it_says_what_a_code_means() -> None:
+    every = run("--explain")
+    assert every.returncode == 0 and all(words in every.stdout for _, words in verify.FINDINGS.values())
+    one = run("--explain", "head-forked", "n_true")
+    assert one.returncode == 0 and one.stdout.startswith("tampering: ")
+    assert verify.FINDINGS["head-forked"][1] in one.stdout and verify.WORDS["n_true"] in one.stdout
+    assert "head-elsewhere" not in one.stdout
+    unknown = run("--explain", "no-such\x1bcode")
+    assert (unknown.returncode, unknown.stdout) == (2, "") and "There is no code no-such\\u001bcode." in unknown.stderr
+
+
 @pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt(), RuntimeError("a fault")], ids=repr)
 def test_what_fails_here_is_never_called_tampering(
     error: BaseException, zipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -146,7 +157,10 @@ def test_a_folder_with_the_same_files_is_the_same_bundle(tmp_path: Path) -> None
     assert result.returncode == 1 and "[file-altered]" in result.stdout
 
 
-@pytest.mark.parametrize("kind", ["link", "folder link", "pipe", "hidden file", "other case"])
+REFUSED = ["link", "folder link", "pipe", "hidden file", "other case", "a log that nobody lists"]
+
+
+@pytest.mark.parametrize("kind", REFUSED)
 def test_a_folder_with_something_else_in_it_is_refused(kind: str, tmp_path: Path) -> None:
     folder = usual().write(tmp_path / "bundle")
     outside = tmp_path / "outside"
@@ -155,16 +169,39 @@ def test_a_folder_with_something_else_in_it_is_refused(kind: str, tmp_path: Path
         (folder / "VERIFYING.txt").unlink()
         (folder / "VERIFYING.txt").symlink_to(outside)
     elif kind == "folder link":
-        (folder / "more").symlink_to(tmp_path, target_is_directory=True)
+        (folder / "parts" / "more").symlink_to(tmp_path, target_is_directory=True)
     elif kind == "pipe":
-        os.mkfifo(folder / "pipe")
+        os.mkfifo(folder / "logs" / "pipe")
     elif kind == "hidden file":
-        (folder / ".DS_Store").write_bytes(b"x")
+        (folder / "logs" / ".DS_Store").write_bytes(b"x")
+    elif kind == "a log that nobody lists":
+        (folder / "logs" / "more").mkdir()
+        (folder / "logs" / "more" / "checkpoint").write_bytes(b"x")
     else:
         (folder / "Verify.py").write_bytes(b"x")
     result = run(folder, "--vkey", usual().vkey)
-    expected = {"hidden file": "file-extra", "other case": "name-repeated"}.get(kind, "name-refused")
+    extra = {"hidden file": "file-extra", "a log that nobody lists": "file-extra"}
+    expected = {**extra, "other case": "name-repeated"}.get(kind, "name-refused")
     assert result.returncode == 1 and f"[{expected}]" in result.stdout
+
+
+def test_what_an_auditor_leaves_beside_the_bundle_is_noted_and_not_looked_at(tmp_path: Path) -> None:
+    folder = usual().write(tmp_path / "bundle")
+    (folder / ".DS_Store").write_bytes(b"x")
+    (folder / "check.go").write_text("package main\n")
+    (folder / "heads").mkdir()
+    (folder / "heads" / "a b\x1b[2J").write_bytes(b"x")
+    (folder / "elsewhere").symlink_to(tmp_path, target_is_directory=True)
+    result = run(folder, "--vkey", usual().vkey, "--json")
+    report = json.loads(result.stdout)
+    assert (result.returncode, report["counts"]["file-beside"]) == (0, 4)
+    assert [each["place"] for each in report["findings"] if each["code"] == "file-beside"] == [
+        ".DS_Store", "check.go", "elsewhere", "heads",
+    ]  # fmt: skip
+    only = tmp_path / "only"
+    only.mkdir()
+    (only / "check.go").write_text("package main\n")
+    assert run(only).returncode == verify.USAGE
 
 
 def test_a_file_that_grows_while_it_is_read_is_found(tmp_path: Path) -> None:
@@ -254,6 +291,29 @@ def test_a_proof_is_verified_as_the_product_verifies_it(tmp_path: Path) -> None:
     proof.write_text(text)
     entry.write_text(trial["entry"] + " ")
     assert run("proof", proof, "--entry", entry, "--vkey", trial["vkey"]).returncode == 1
+
+
+def test_the_key_of_any_log_of_the_installation_verifies_a_proof(tmp_path: Path) -> None:
+    """One key signs for all logs: a bundle is checked with it as it is published, and so is a proof."""
+    world, log = small()
+    leaves = log.leaves
+    path = tlog.prove_inclusion(ListReader(leaves), 3, len(leaves))
+    checkpoint = world.checkpoint(log)
+    (tmp_path / "proof").write_text(tlog.encode_tlog_proof(tlog.TlogProof(3, tuple(path), checkpoint)))
+    (tmp_path / "entry").write_bytes(log.entries[3].data)
+    signer = world.signers[0]
+    for keys, expected in (
+        ([world.vkey()], 0),
+        ([signer.vkey(log.origin)], 0),
+        ([signer.vkey(log.origin), world.vkey()], 0),
+        ([world.vkey(merkle.Signer(bytes(32))), world.vkey()], 0),
+        ([world.vkey(merkle.Signer(bytes(32)))], 1),
+        ([signer.vkey("another.example.com/logs/registry")], 1),
+        ([signer.vkey("another.example.com/logs/registry"), world.vkey()], 2),
+    ):
+        arguments = [each for key in keys for each in ("--vkey", key)]
+        result = run("proof", tmp_path / "proof", "--entry", tmp_path / "entry", *arguments)
+        assert result.returncode == expected, (keys, result.stdout + result.stderr)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 100])

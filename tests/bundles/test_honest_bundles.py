@@ -90,7 +90,9 @@ def _asked(chance: Random, world: World, log: Log, decisions: list[str]) -> tupl
         return {"kind": "range", "system": log.system, "since": since, "until": until}, wishes
     chosen = decisions[:1] if kind == "decision" else chance.sample(decisions, chance.randrange(len(decisions)) + 1)
     wishes.decisions = frozenset(chosen)
-    about = {"case": world.uuid()} if kind == "case" else {"decision": chosen[0]} if kind == "decision" else {}
+    cut = chance.randrange(len(chosen) + 1) or len(chosen)
+    case = world.open_case(*filter(None, (chosen[:cut], chosen[cut:]))) if kind == "case" else ""
+    about = {"case": case} if kind == "case" else {"decision": chosen[0]} if kind == "decision" else {}
     return {"kind": kind, **about}, wishes
 
 

@@ -10,6 +10,7 @@ from tests.bundles.building import Wishes, build
 from tests.bundles.cases import Made, as_request, authority, check, made, options_of, small, usual_made, whole_range
 from tests.bundles.cases import usual as usual_bundle
 from tests.bundles.javascript import JavaScript, with_node
+from tests.bundles.world import Log, World
 
 
 def codes(report: dict[str, object], member: str) -> list[str]:
@@ -60,8 +61,43 @@ def test_a_log_without_a_head_is_named_where_others_have_one() -> None:
     assert codes(check(made(bundle)), "not_proven").count("n_heads") == 1
 
 
+def test_what_retention_purged_is_not_called_withheld_for_sure() -> None:
+    world, log = small(count=2)
+    without = codes(check(_withheld(world, log)), "not_proven")
+    assert "n_withheld" in without and "n_purged" not in without
+    world.say(log, "retention.purged", {"count": 1, "digest": "0" * 64}, about=world.uuid())
+    said = codes(check(_withheld(world, log)), "not_proven")
+    assert "n_purged" in said and "n_withheld" not in said
+
+
+def _withheld(world: World, log: Log) -> Made:
+    return made(build(world, whole_range(log), Wishes(shows=lambda entry, part: False)))
+
+
+def _with_a_registry_log_that_lost_entries() -> Made:
+    world, log = small(count=2)
+    world.record_checkpoint(log)
+    world.close(world.registry, lost=1)
+    return made(build(world, whole_range(log)))
+
+
+def test_a_tail_that_the_registry_log_lost_is_said() -> None:
+    report = check(_with_a_registry_log_that_lost_entries())
+    assert (report["exit_code"], codes(report, "not_proven").count("n_registry")) == (verify.VERIFIED, 1)
+    world, log = small(count=2)
+    world.close(world.registry)
+    assert "n_registry" not in codes(check(made(build(world, whole_range(log)))), "not_proven")
+
+
+def test_times_are_proven_by_the_entries_directly_beside_them() -> None:
+    said = codes(check(usual_made(usual_bundle())), "not_proven")
+    assert "n_beside" in said
+    world, log = small(count=2)
+    assert "n_beside" not in codes(check(made(build(world, whole_range(log)))), "not_proven")
+
+
 @with_node
-@pytest.mark.parametrize("number", range(9))
+@pytest.mark.parametrize("number", range(12))
 def test_the_page_says_it_in_the_same_words(number: int, javascript: JavaScript, tmp_path: Path) -> None:
     world, log = small(count=2)
     bundle = build(world, whole_range(log))
@@ -75,11 +111,27 @@ def test_the_page_says_it_in_the_same_words(number: int, javascript: JavaScript,
         made(build(world, whole_range(log), Wishes(left_out=("a <b>file</b>",)))),
         made(build(world, {"kind": "subject"}, Wishes(decisions=frozenset(entry.json["id"] for entry in log.entries)))),
         _with_many_outcomes(),
+        _with_a_registry_log_that_lost_entries(),
+        _of_a_case(),
+        _withheld(*_purged()),
     ]
     given = cases[number]
     report, theirs = _report(given, tmp_path / "bundle.zip"), javascript.ask(as_request(given))["words"]
     ours = [[heading, lines] for heading, lines in verify.compose(report)]
     assert theirs == [*ours, verify.verdict_line(report)]
+
+
+def _of_a_case() -> Made:
+    world, log = small(count=2)
+    decision = world.decide(log)
+    case = world.open_case([decision])
+    return made(build(world, {"kind": "case", "case": case}, Wishes(decisions=frozenset([decision]))))
+
+
+def _purged() -> tuple[World, Log]:
+    world, log = small(count=2)
+    world.say(log, "retention.purged", {"count": 1, "digest": "0" * 64}, about=world.uuid())
+    return world, log
 
 
 def _with_many_outcomes() -> Made:

@@ -180,6 +180,21 @@ class World:
         body = {"log": log.name, "origin": log.origin, "tree_size": size, "root_hash": root}
         self.say(self.registry, "checkpoint.contradicted", body, about=self.uuid())
 
+    # --- cases --------------------------------------------------------------------------------------------------------
+    def open_case(self, *attached: Sequence[str]) -> str:
+        """A case into which decisions were put, each time some. Out: its id."""
+        case = self.uuid()
+        self.say(self.registry, "case.opened", {"case": f"C-{case[:4]}", "status": "open"}, about=case)
+        for decisions in attached:
+            self.put_into(case, decisions)
+        return case
+
+    def put_into(self, case: str, decisions: Sequence[str], *, takes_out: bool = False, **said: Any) -> None:
+        """Put decisions into a case, or take them out; the entry says `said` otherwise."""
+        ids = b"".join(sorted(bytes.fromhex(each.replace("-", "")) for each in decisions))
+        body = {"case": f"C-{case[:4]}", "count": len(decisions), "digest": sha256(ids).hexdigest()} | said
+        self.say(self.registry, "case.detached" if takes_out else "case.attached", body, about=self.uuid())
+
     # --- what happens -------------------------------------------------------------------------------------------------
     def decide(self, log: Log, contents: dict[str, bytes] | None = None, **more: Any) -> str:
         """A decision. Out: its id."""

@@ -3,6 +3,7 @@
 
     python3 verify.py BUNDLE --vkey VKEY [--policy FILE] [--head FILE] [--save-head DIR] [--tsa CERT.pem] [--json]
     python3 verify.py proof FILE --entry FILE --vkey VKEY
+    python3 verify.py --explain [CODE...]
 
 BUNDLE is the zip, or a folder with the same files. One file, Python 3.9 or later, the standard library alone: nothing
 is installed, nothing is asked over a network. docs/bundle-format.md is the format, docs/verifying-a-bundle.md the guide.
@@ -104,6 +105,7 @@ LIMITS = {
 CHUNK = 1 << 20
 CLOCK_SLACK = 86_400  # seconds that a witness's clock may be ahead of this machine's
 CLOCK_BACK = 60_000_000  # microseconds that receipt times may go back without being reported
+CLOCKS_APART = 3_600_000_000  # microseconds that the server's clock and one outside may differ without being reported
 
 TAMPERING, INCOMPLETE_LEVEL, NOTE_LEVEL = "tampering", "incomplete", "note"
 
@@ -126,6 +128,7 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "manifest-differs": ("tampering", "The manifest says something else than what the entries show."),
     "file-missing": ("tampering", "A file that belongs to the bundle is not there."),
     "file-extra": ("tampering", "A file is there that does not belong to the bundle."),
+    "file-beside": ("note", "A file lies in the folder that belongs to no bundle. It was not looked at."),
     "file-altered": ("tampering", "A file is not the one that the manifest lists."),
     "sums-differ": ("tampering", "SHA256SUMS is not the list of the files that are there."),
     "first-page-differs": ("tampering", "README.html is not the page that follows from the manifest."),
@@ -134,10 +137,11 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "checkpoint-malformed": ("tampering", "A checkpoint is not one."),
     "checkpoint-differs": ("tampering", "A checkpoint is of another log or of another tree than the manifest says."),
     "signature-invalid": ("tampering", "A signature by a known key does not verify: text or signature were changed."),
-    "signature-untrusted": ("tampering", "A checkpoint is not signed by a key that may be trusted."),
+    "signature-untrusted": ("tampering", "A checkpoint is not signed by a key that may be trusted. Of a bundle from before a key was replaced, give the earlier key too."),
     "signature-retired": ("tampering", "A checkpoint is signed only by a key that was not in force for this tree."),
     "origin-foreign": ("tampering", "The bundle is of another installation than every key that was given."),
     "announcement-invalid": ("tampering", "A key was announced, and no key in force has signed for it."),
+    "signature-lacking": ("incomplete", "A newer key was announced in this log, and has not signed its checkpoint: was the key that did retired?"),
     "key-not-given": ("incomplete", "A log is signed only by an earlier key of the installation: give that verifier key too."),
     "no-key": ("incomplete", "No verifier key from elsewhere was given: anybody could have made this bundle. Compare the fingerprint."),
     # tiles and tree
@@ -180,12 +184,15 @@ FINDINGS: Dict[str, Tuple[str, str]] = {
     "before-differs": ("tampering", "The earlier checkpoint in the bundle is not of an earlier tree of this log."),
     "before-unsigned": ("note", "The earlier checkpoint fits the log, and is not signed by a key that you gave."),
     "head-forked": ("tampering", "A head that you kept is not of this log's history: the log was rewritten."),
+    "head-elsewhere": ("note", "A head that you kept is of a log that is not in this bundle: nothing was compared with it."),
     "head-not-comparable": ("incomplete", "A head that you kept cannot be compared with this bundle."),
     "cosignature-invalid": ("tampering", "A known witness's cosignature does not verify."),
     "cosignature-ignored": ("note", "A witness's cosignature counts for nothing."),
+    "clock-contradicted": ("note", "A witness or a time-stamp authority saw the log at a time that its receipt times contradict by more than an hour: one of the clocks was wrong, and what this one says counts for nothing."),
     "quorum-not-met": ("incomplete", "The witnesses that the policy asks for have not cosigned."),
     "timestamp-invalid": ("tampering", "A time-stamp is not one of this checkpoint."),
     "timestamp-unknown": ("note", "A time-stamp fits, and its authority is not one whose certificate you gave."),
+    "timestamp-unsupported": ("note", "A time-stamp is of a kind that this verifier cannot check: it counts for nothing."),
     "timestamp-unproven": ("incomplete", "No time-stamp in the bundle is by an authority whose certificate you gave."),
 }  # fmt: skip
 
@@ -225,10 +232,11 @@ WORDS: Dict[str, str] = {
     "p_range": "{log}: entries {first} to {last} are all there is between them. None was left out, put in, changed or moved.",
     "p_range_none": "{log}: no entry of this log was received in these times.",
     "p_disclosed": "{log}: {count} disclosed entries stand in the log, at their places, as they are here.",
-    "p_times": "The ranges reach as far as the times asked for: the entries beside them were received before and after.",
+    "p_times": "The ranges reach as far as the times asked for: the entries directly beside them were received before and after.",
     "p_system": "The registry log announces these logs as those of the AI system.",
     "p_parts": "{count} disclosed contents are, to the byte, what was sealed.",
     "p_erased": "{count} contents were erased, and the log holds the entry that says so.",
+    "p_case": "These are the decisions of the case: the registry log holds how many were put into it, and their digest.",
     "p_answer": "The figures above, and those on the first page, are counted from the disclosed entries.",
     "p_sources": "Numbers that sources gave and that are missing: {missing}. A missing number has no decision among these; of what a source sent before its first number here, or behind its last, they say nothing.",
     "p_asked": "Who asked for the bundle, and when, is sealed in the registry log.",
@@ -243,14 +251,17 @@ WORDS: Dict[str, str] = {
     "n_true": "That what was sent is true: a log holds what a service reported, when it arrived, and that nobody touched it since.",
     "n_sent": "That everything was sent. A decision that never arrived is in no log; numbers of sources make gaps visible, where a source gives them.",
     "n_time": "The times inside the log: they are the server's clock at receipt.",
+    "n_beside": "That no entry farther outside the ranges was received in these times: where the server's clock was set back, times do not follow the order.",
     "n_rest": "That there are no other entries than the disclosed ones: this question has no range.",
-    "n_case": "That these are the decisions of the case: the registry log holds how many were attached, and a digest.",
+    "n_case": "That these are the very decisions of the case: they are as many as were put into it and not taken out, as the registry log holds, which has a digest of each of these acts alone.",
     "n_subject": "That these decisions are about the person who was asked for, where the refs parts are not disclosed.",
     "n_later": "That no later log of the AI system exists: ask for the registry log's newest state.",
     "n_tail": "{log}: that nothing was added behind the tree that is here before the bundle was made. It holds what the log held when the bundle was asked for.",
     "n_unseen": "Anything against somebody who holds database, signing key and head store, for what nobody outside has seen: no witness or time-stamp that you trust has seen this.",
     "n_keys": "Who made the bundle. Without a key from elsewhere anybody could have.",
     "n_withheld": "What withheld entries and contents say. Withheld contents: {count}.",
+    "n_purged": "What withheld entries and contents say. Withheld contents: {count}, or fewer: retention has purged contents, as the log says, without saying of which decisions.",
+    "n_registry": "{log}: what stood in entries of it that were lost, as its successor states. They may have announced or closed logs of the AI system.",
     "n_heads": "That the log is the one you saw before: you gave no head. Keep this one (--save-head) and give it next time.",
     "n_unstamped": "{log}: that it existed at the time of a time-stamp. None that you trust is of this tree, or of a registry log that recorded all of it that is here.",
     "n_head": "{log}: that it is the one you saw before. You gave no head of it.",
@@ -350,6 +361,10 @@ class UsageError(Exception):
 
 class Malformed(ValueError):
     """A text that is not of the form it must have; whoever reads it knows which finding that is."""
+
+
+class Unsupported(Malformed):
+    """Something of a kind that this program does not know: it says nothing for or against anybody."""
 
 
 def says(name: str, claimed: Json, derived: Json) -> str:
@@ -896,6 +911,13 @@ CURVES = {
         0x3617DE4A96262C6F5D9E98BF9292DC29F8F41DBD289A147CE9DA3113B5F0B8C00A60B1CE1D7E819D7A431D7C90EA0E5F,
         0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
     ),
+    "1.3.132.0.35": Curve(
+        2**521 - 1,
+        0x0051953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF109E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF451FD46B503F00,
+        0x00C6858E06B70404E9CD9E3ECB662395B4429C648139053FB521F828AF606B4D3DBAA14B5E77EFE75928FE1DC127A2FFA8DE3348B3C1856A429BF97E7E31C2E5BD66,
+        0x011839296A789A3BC0045C8A5FB42C7D1BD998F54449579B446817AFBD17273E662C97EE72995EF42640C550B9013FAD0761353C7086A272C24088BE94769FD16650,
+        0x01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409,
+    ),
 }
 
 
@@ -990,8 +1012,10 @@ def _algorithm(element: Der) -> Tuple[str, Optional[Der]]:
 
 def _hash_of(element: Der) -> str:
     name, parameters = _algorithm(element)
-    if name not in HASHES or not (parameters is None or parameters.whole == b"\x05\0"):
-        raise Malformed("not a hash that is supported")
+    if name not in HASHES:
+        raise Unsupported("not a hash that is supported")
+    if not (parameters is None or parameters.whole == b"\x05\0"):
+        raise Malformed("not a hash")
     return HASHES[name]
 
 
@@ -1018,14 +1042,14 @@ class Certificate(NamedTuple):
         """RFC 3161 section 2.3: one extended key usage, time-stamping, critical. A key usage must let it sign."""
         critical, usage = self.extensions.get(EXTENDED_KEY_USAGE, (False, b""))
         purposes = [der_oid(each) for each in Fields(_one(usage)).left] if usage else []
-        return critical and purposes == [TIME_STAMPING] and self._may(0b1100_0000, otherwise=True) and self._known()
+        return critical and purposes == [TIME_STAMPING] and self._may(0b1100_0000, otherwise=True)
 
     @property
     def issues(self) -> bool:
         """Whether it may sign certificates (RFC 5280 sections 4.2.1.3 and 4.2.1.9)."""
         _, constraints = self.extensions.get(BASIC_CONSTRAINTS, (False, b""))
         is_authority = constraints[2:5] == b"\x01\x01\xff" and constraints[:1] == b"\x30"
-        return is_authority and self._may(0b0000_0100, otherwise=True) and self._known()
+        return is_authority and self._may(0b0000_0100, otherwise=True) and self.is_known
 
     def _may(self, bits: int, *, otherwise: bool) -> bool:
         if KEY_USAGE not in self.extensions:
@@ -1033,7 +1057,9 @@ class Certificate(NamedTuple):
         usage = self.extensions[KEY_USAGE][1]
         return len(usage) >= 4 and usage[0] == BITS and bool(usage[3] & bits)
 
-    def _known(self) -> bool:
+    @property
+    def is_known(self) -> bool:
+        """Whether it has no critical extension but those whose meaning is known here (RFC 5280 section 4.2)."""
         known = (KEY_USAGE, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_IDENTIFIER, "2.5.29.32")
         return all(name in known for name, (critical, _) in self.extensions.items() if critical)
 
@@ -1061,9 +1087,13 @@ def parse_certificate(element: Der) -> Certificate:
 
 
 def _extensions(element: Optional[Der]) -> Dict[str, Tuple[bool, bytes]]:
-    found: Dict[str, Tuple[bool, bytes]] = {}
     lists = element.items() if element else []
-    for each in Fields(lists[0]).left if len(lists) == 1 else []:
+    return _extension_list(Fields(lists[0]).left if len(lists) == 1 else [])
+
+
+def _extension_list(elements: Sequence[Der]) -> Dict[str, Tuple[bool, bytes]]:
+    found: Dict[str, Tuple[bool, bytes]] = {}
+    for each in elements:
         fields = Fields(each)
         name, critical = der_oid(fields.take(OID)), fields.maybe(BOOLEAN)
         value = fields.take(OCTETS).body
@@ -1078,7 +1108,7 @@ def signature_verifies(key: Der, algorithm: Der, digest: str, message: bytes, si
     """Whether a signature verifies under a SubjectPublicKeyInfo.
 
     In: the algorithm of the signature; the hash to use where the algorithm names none. RSA of 2,048 to 8,192 bits with
-    PKCS #1 v1.5 or PSS, ECDSA on P-256 and P-384, Ed25519; SHA-2. Errors: Malformed for anything else.
+    PKCS #1 v1.5 or PSS, ECDSA on P-256, P-384 and P-521, Ed25519; SHA-2. Errors: Unsupported for anything else, Malformed.
     """
     fields = Fields(key)
     (key_type, key_parameters), bits = _algorithm(fields.take(SEQUENCE)), fields.take(BITS)
@@ -1095,7 +1125,7 @@ def signature_verifies(key: Der, algorithm: Der, digest: str, message: bytes, si
         return _pss_verifies(_rsa_key(material), parameters, message, signature)
     if key_type == RSA and RSA_WITH.get(name, digest if name == RSA else "") in DIGEST_INFO:
         return _pkcs1_verifies(_rsa_key(material), RSA_WITH.get(name, digest), message, signature)
-    raise Malformed("not an algorithm that is supported")
+    raise Unsupported("not an algorithm that is supported")
 
 
 def _rsa_key(material: bytes) -> Tuple[int, int]:
@@ -1103,7 +1133,7 @@ def _rsa_key(material: bytes) -> Tuple[int, int]:
     modulus, exponent = der_integer(fields.take(INTEGER)), der_integer(fields.take(INTEGER))
     fields.end()
     if not 2048 <= modulus.bit_length() <= 8192 or modulus % 2 == 0 or not 3 <= exponent < 2**33 or exponent % 2 == 0:
-        raise Malformed("not an RSA key that is supported")
+        raise Unsupported("not an RSA key that is supported")
     return modulus, exponent
 
 
@@ -1141,9 +1171,9 @@ def _pss_verifies(key: Tuple[int, int], parameters: Der, message: bytes, signatu
     fields.end()
     salt_length = der_integer(_one(salted.body)) if salted else 20
     if name != "1.2.840.113549.1.1.8" or mask_hash is None or _hash_of(mask_hash) != digest:
-        raise Malformed("not PSS parameters that are supported")
+        raise Unsupported("not PSS parameters that are supported")
     if trailer and der_integer(_one(trailer.body)) != 1:
-        raise Malformed("not PSS parameters that are supported")
+        raise Unsupported("not PSS parameters that are supported")
     hashed, size = hashlib.new(digest, message).digest(), hashlib.new(digest).digest_size
     bits = key[0].bit_length() - 1
     length = (bits + 7) // 8
@@ -1167,8 +1197,8 @@ def _pss_verifies(key: Tuple[int, int], parameters: Der, message: bytes, signatu
 def _ecdsa_verifies(name: str, material: bytes, hashed: Any, signature: bytes) -> bool:
     # FIPS 186-4 section 6.4, with the point uncompressed
     curve = CURVES.get(name)
-    if curve is None:
-        raise Malformed("not a curve that is supported")
+    if curve is None or material[:1] in (b"\2", b"\3"):
+        raise Unsupported("not a curve that is supported")
     size = (curve.p.bit_length() + 7) // 8
     x, y = int.from_bytes(material[1 : 1 + size], "big"), int.from_bytes(material[1 + size :], "big")
     on_curve = (y * y - x * x * x + 3 * x - curve.b) % curve.p == 0
@@ -1224,7 +1254,7 @@ class Timestamp(NamedTuple):
 
 
 def check_timestamp(token: bytes, text: bytes) -> Timestamp:
-    """Check that a TimeStampResp is of this text and signed by the certificate it names. Errors: Malformed."""
+    """Check that a TimeStampResp is of this text and signed by the certificate it names. Errors: Unsupported, Malformed."""
     response = Fields(_one(token))
     status = Fields(response.take(SEQUENCE))
     if der_integer(status.take(INTEGER)) not in (0, 1):
@@ -1232,8 +1262,8 @@ def check_timestamp(token: bytes, text: bytes) -> Timestamp:
     content = Fields(response.take(SEQUENCE))
     response.end()
     signed = _explicit(content, SIGNED_DATA)
-    if der_integer(signed.take(INTEGER)) != 3:
-        raise Malformed("not a version that is supported")
+    if der_integer(signed.take(INTEGER)) not in (3, 4, 5):
+        raise Unsupported("not a version that is supported")
     signed.take(SET)
     inner = Fields(signed.take(SEQUENCE))
     if der_oid(inner.take(OID)) != TST_INFO:
@@ -1251,6 +1281,8 @@ def check_timestamp(token: bytes, text: bytes) -> Timestamp:
     signer = _check_signer(Fields(signers[0]), stated, certificates)
     if not signer.stamps_time or not signer.is_in_force(at):
         raise Malformed("the certificate is not for time-stamps, or was not in force")
+    if not signer.is_known:
+        raise Unsupported("a critical extension of the certificate that is not supported")
     return Timestamp(at, signer, certificates)
 
 
@@ -1266,7 +1298,7 @@ def _stated_time(stated: bytes, text: bytes) -> str:
     """RFC 3161 section 2.4.2: what the token says of the text, and when."""
     info = Fields(_one(stated))
     if der_integer(info.take(INTEGER)) != 1:
-        raise Malformed("not a version that is supported")
+        raise Unsupported("not a version that is supported")
     info.take(OID)
     imprint = Fields(info.take(SEQUENCE))
     digest, hashed = _hash_of(imprint.take(SEQUENCE)), imprint.take(OCTETS).body
@@ -1275,11 +1307,13 @@ def _stated_time(stated: bytes, text: bytes) -> str:
     at = der_time(info.take(0x18), fraction=True)
     for tag in (SEQUENCE, BOOLEAN, INTEGER, 0xA0):
         info.maybe(tag)
-    if info.maybe(0xA1):
-        raise Malformed("an extension that is not supported")
+    extended = info.maybe(0xA1)  # eIDAS authorities say here that they are qualified
+    extensions = _extension_list(extended.items() if extended else [])
     info.end()
     if digest != "sha256" or hashed != sha256(text).digest():
         raise Malformed("the time-stamp is of something else")
+    if any(critical for critical, _ in extensions.values()):
+        raise Unsupported("a critical extension that is not supported")
     return at
 
 
@@ -1529,6 +1563,7 @@ class Container:
     """Files by name. `sizes` has each name; `chunks` reads a file from beginning to end in pieces of at most 1 MiB."""
 
     sizes: Dict[str, int]
+    beside: Sequence[str] = ()  # of a folder: what lies in it and belongs to no bundle
 
     def chunks(self, name: str) -> Iterator[bytes]:
         raise NotImplementedError
@@ -1729,11 +1764,16 @@ class ZipContainer(Container):
 
 
 class FolderContainer(Container):
-    """A folder with the files of a bundle; nothing in it is followed out of it. Errors: Damage, OSError."""
+    """A folder with the files of a bundle; nothing in it is followed out of it. Errors: Damage, OSError.
+
+    Whoever follows VERIFYING.txt, or opens the folder, may leave something in it: what no bundle can have there is noted,
+    and not looked at. Below `logs` and `parts` nothing is passed over.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.sizes = {}
+        self.beside: List[str] = []
         self._walk("")
         check_names(self.sizes)
 
@@ -1741,7 +1781,10 @@ class FolderContainer(Container):
         with os.scandir(os.path.join(self.path, inside)) as found:
             for each in sorted(found, key=lambda entry: entry.name):
                 name = inside + each.name
-                if each.is_dir(follow_symlinks=False) and len(name) <= LIMITS["name"]:
+                if not inside and each.name.lower() not in _TOP_NAMES:
+                    if len(self.beside) <= LIMITS["events"]:
+                        self.beside.append(name)
+                elif each.is_dir(follow_symlinks=False) and len(name) <= LIMITS["name"]:
                     self._walk(name + "/")
                 elif each.is_file(follow_symlinks=False):
                     self.sizes[name] = each.stat(follow_symlinks=False).st_size
@@ -1817,6 +1860,7 @@ FIXED_FILES = (
     "verify.html",
     "verify.py",
 )
+_TOP_NAMES = {"logs", "parts", *map(str.lower, FIXED_FILES)}
 UNLISTED = ("README.html", "SHA256SUMS", "manifest.json", "manifest.note")
 LOG_FILE = re.compile(
     r"logs/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|registry)/"
@@ -2118,6 +2162,8 @@ def check_files(bundle: Bundle, manifest: Json) -> None:
     report, sizes = bundle.report, bundle.container.sizes
     bundle.listed = {each["path"]: (each["size"], each["sha256"]) for each in manifest["files"]}
     expected = _expected_files(bundle, manifest)
+    for name in bundle.container.beside:
+        report.add("file-beside", shown(name))
     for name in sorted(set(UNLISTED) | set(bundle.listed) | expected):
         if name not in sizes:
             report.add("file-missing", shown(name))
@@ -2366,6 +2412,20 @@ to do it with other people's tools.</p>
 <li>Anything against somebody who holds database, signing key and head store, for what nobody outside has seen.</li>
 <li>Outside a range: that there are no other entries than the disclosed ones.</li>
 </ul>
+<h3>Words</h3>
+<ul>
+<li><strong>Entry</strong>: one line of a log: what happened, when the server received it, and by whom. It never changes.</li>
+<li><strong>Log</strong>: the entries of one AI system, in the order of receipt. The registry log is the organisation's own.</li>
+<li><strong>Origin</strong>: the name of a log, or of the installation: what its signatures are made under.</li>
+<li><strong>Checkpoint</strong>, or <strong>head</strong>: how many entries a log had, and one hash over them all, signed.</li>
+<li><strong>Root hash</strong>: that hash. With another entry anywhere it would be another one.</li>
+<li><strong>Tile</strong>: a file of hashes, by which an entry is found in the root hash without the other entries.</li>
+<li><strong>Range</strong>: all entries of a log within the times that were asked for.</li>
+<li><strong>Fence</strong>: the entry directly before or behind a range. Its time shows that the range goes as far as it must.</li>
+<li><strong>Contents</strong>: what a decision was made of and what came out. A log holds only a commitment to each.</li>
+<li><strong>Refs</strong>: the content that says whom or what a decision is about.</li>
+<li><strong>Witness</strong>: somebody else, who signs the heads that they saw.</li>
+</ul>
 """
 
 VERIFYING = """How to verify this evidence bundle
@@ -2380,8 +2440,8 @@ Made at  {made_at}
    looks like  {origin}/logs/registry+0123abcd+AbCd...=  . Without it anybody could have made this bundle.
 
 2. Get the verifier from elsewhere too, if you can: the SDK package of this project (sdk/ of its source) brings
-   `answerable-verify`. verify.py in this bundle is the same program, if nobody changed it: one file of Python 3.9 or later that you can read. Take it out of the zip; it needs no
-   network and nothing that is installed.
+   `answerable-verify`. verify.py in this bundle is the same program, if nobody changed it: one file of Python 3.9 or later
+   that you can read. Take it out of the zip; it needs no network and nothing that is installed.
 
        python3 -I verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'
 
@@ -2394,21 +2454,32 @@ Made at  {made_at}
    Witnesses whom you trust (C2SP tlog-policy):  --policy FILE
    A time-stamp authority that you trust:        --tsa CERT.pem
 
-3. Or with other people's tools. Unpack the bundle and go into its folder.
+   What a word in brackets means, and what to do then, the verifier says itself:
+
+       python3 -I verify.py --explain
+
+3. Or with other people's tools. Unpack the bundle into a folder, and work in one of your own beside it, so that nothing is added to
+   the bundle. BUNDLE is where you unpacked it, LOG one of its logs:
+
+       mkdir check
+       cd check
+       BUNDLE=../bundle
+       LOG="$BUNDLE/logs/{log}"
 
    The files are those that were listed:
 
-       sha256sum -c SHA256SUMS
+       (cd "$BUNDLE" && sha256sum -c SHA256SUMS)
 
-   Below, LOG is a log of this bundle:
-
-       LOG=logs/{log}
-
-   Its checkpoint is signed, and each disclosed entry stands in its tree, at its index: with Go's golang.org/x/mod (sumdb/note and
-   sumdb/tlog). Save the program below as check.go; the first line gets the module, once, from the network or from a mirror.
+   The log's checkpoint is signed, and each disclosed entry stands in its tree, at its index: with Go's golang.org/x/mod
+   (sumdb/note and sumdb/tlog). Save the program below as check.go. With a network, or a mirror of Go modules, its first line gets
+   the module, once:
 
        go mod init check && go get golang.org/x/mod@v0.20.0
        go run check.go "$LOG" 'THE VERIFIER KEY'
+
+   Without one, where Debian's packages golang-go and golang-golang-x-mod-dev are installed:
+
+       GO111MODULE=off GOPATH=/usr/share/gocode go run check.go "$LOG" 'THE VERIFIER KEY'
 
    A time-stamp, where there is one, is of the checkpoint's text, which is all before the blank line: with OpenSSL.
 
@@ -2421,12 +2492,20 @@ Made at  {made_at}
    Everything is a public format: LOG/checkpoint is a C2SP tlog-checkpoint, LOG/tile are the C2SP tlog-tiles that the proof takes,
    LOG/entries/*.ndjson are the entries (SHA-256 of a zero byte and a line without its newline is a leaf hash), at the indexes that
    LOG/disclosed lists as "first count". One key signs for all logs of the organisation, under the name of each (first line of its
-   checkpoint). Any other client of these formats will do, such as the Python package sigstore.
+   checkpoint). Any other client of these formats will do.
 
 ---------------------------------------------------------------- check.go
 {go}----------------------------------------------------------------
 
-What a verdict means, and what no log can prove: docs/verifying-a-bundle.md and docs/what-is-proven.md of Answerable.
+What a verdict means
+
+0, verified: everything fits, under a key from elsewhere. 1, evidence of tampering: something contradicts something; that is a
+fact, and who did it, and whether on purpose, is not in it. Ask for the bundle again, and compare. 3, incomplete: nothing
+contradicts, and something that a verdict needs is not there.
+
+What no log proves: that what was sent to it is true, or that everything was sent; its times, which are the server's clock; and
+anything against somebody who holds database, signing key and head store, for what nobody outside has seen. So keep checkpoints
+(--save-head), and have witnesses.
 """
 
 GO_PROGRAM = r"""// Checks a log of an evidence bundle with golang.org/x/mod alone: go run check.go FOLDER VKEY
@@ -2570,21 +2649,25 @@ ERASED, OVERRIDDEN, ENTRY, DECISION, DISCLOSED = 1, 2, 4, 8, 16
 class Book:
     """What is known of ids, kept on disk where it grows: which entries there are, and what later entries say of them.
 
-    A record is 16 bytes of id, one of what (`ENTRY`, `DECISION`, `ERASED`, `OVERRIDDEN`), one of the decision's parts that
-    are not disclosed. Runs of sorted records are merged at the end, so that all records of one id come together.
+    A record is 16 bytes of id, five of its place in the order of reading, one of what (`ENTRY`, `DECISION`, `ERASED`,
+    `OVERRIDDEN`), one of the decision's parts that are not disclosed. Runs of sorted records are merged at the end, so that
+    all records of one id come together, in the order in which they were read.
     """
 
     RUN = 1 << 18
-    RECORD = 18
+    RECORD = 23
 
     def __init__(self) -> None:
         self._new: List[bytes] = []
+        self._count = 0
         self._runs: List[Tuple[int, int]] = []
         self._spool = tempfile.SpooledTemporaryFile(max_size=16 << 20)
 
     def add(self, identifier: str, what: int, absent: int = 0) -> None:
         """Note something of an id, which is a uuid."""
-        self._new.append(bytes.fromhex(identifier.replace("-", "")) + bytes((what, absent)))
+        self._count += 1
+        place = self._count.to_bytes(5, "big")
+        self._new.append(bytes.fromhex(identifier.replace("-", "")) + place + bytes((what, absent)))
         if len(self._new) >= self.RUN:
             self._flush()
 
@@ -2605,7 +2688,10 @@ class Book:
                 yield data[offset : offset + self.RECORD]
 
     def by_id(self) -> Iterator[Tuple[str, int, int, int]]:
-        """Each id once, in order: how many entries have it, all that is said of it, and its decision's absent parts."""
+        """Each id once, in order: how many entries have it, all that is said of it, and its decision's absent parts.
+
+        What was erased was there before: an erasure that stands before the decision is none of it.
+        """
         self._flush()
         current, entries, said, absent = b"", 0, 0, 0
         for record in heapq.merge(*(self._run(*run) for run in self._runs)):
@@ -2613,9 +2699,10 @@ class Book:
                 if current:
                     yield current.hex(), entries, said, absent
                 current, entries, said, absent = record[:16], 0, 0, 0
-            entries += 1 if record[16] & ENTRY else 0
-            said |= record[16]
-            absent |= record[17]
+            what = record[21]
+            entries += 1 if what & ENTRY else 0
+            said |= what if entries or what != ERASED else 0
+            absent |= record[22]
         if current:
             yield current.hex(), entries, said, absent
         self._spool.close()
@@ -2660,6 +2747,8 @@ class Log:
         self.retired: Dict[bytes, int] = {}
         self.signed = ""
         self._latest = ""
+        self.newest_at = ""  # of the disclosed entries
+        self.behind: Dict[int, str] = {}  # by size of a tree that somebody saw: the earliest time of an entry behind it
         self._tiles: Dict[Tuple[int, int], Optional[bytes]] = {}
         self._missing: set[str] = set()
 
@@ -2832,6 +2921,23 @@ class Log:
         for offset, line in enumerate(lines):
             read(self, index + offset, line, f"{name}:{number + offset}")
         self.bundle.clock.enter(outer)
+
+    def heard(self, index: int, at: str) -> None:
+        """Note when an entry was received, to be compared with clocks outside."""
+        self.newest_at = max(self.newest_at, at)
+        for size, earliest in self.behind.items():
+            if index >= size and (not earliest or at < earliest):
+                self.behind[size] = at
+
+    def contradicts(self, at: int, size: int) -> str:
+        """Which receipt time says that nobody can have seen the tree of this size at these microseconds; empty: none does.
+
+        Of the whole tree, one that is later; of an earlier one, that of an entry behind it which is earlier.
+        """
+        if size >= self.size and self.newest_at and microseconds(self.newest_at) - at > CLOCKS_APART:
+            return self.newest_at
+        earliest = self.behind.get(size, "")
+        return earliest if earliest and at - microseconds(earliest) > CLOCKS_APART else ""
 
     def saw(self, index: int, at: str, place: str) -> None:
         """Note when an entry was received: the ends of the range, and a clock that goes back in it."""
@@ -3065,6 +3171,7 @@ class Answer:
         self.others: set[str] = set()
         self.sources = {each["source"]: Source() for each in manifest["sources"] or ()}
         self.parts = {name: {"disclosed": 0, "withheld": 0, "erased": 0} for name in PARTS}
+        self.digest = ""  # of the ids of a case's decisions, in order
 
     def asks_for(self, log: Log, index: int, entry: Json) -> bool:
         """Whether a decision's entry is one that the question asks for."""
@@ -3109,6 +3216,7 @@ class Answer:
 
     def settle(self, report: Report) -> None:
         """What is only known once every entry was read: ids that occur twice, what was erased, what was overridden."""
+        decisions = sha256()
         for identifier, entries, said, absent in self.book.by_id():
             parts = (identifier[:8], identifier[8:12], identifier[12:16], identifier[16:20], identifier[20:])
             if entries > 1:
@@ -3116,10 +3224,12 @@ class Answer:
             if said & ERASED and said & DISCLOSED:
                 report.add("erased-disclosed", "-".join(parts))
             if said & DECISION:
+                decisions.update(bytes.fromhex(identifier))
                 self.figures["overridden"] += bool(said & OVERRIDDEN)
                 for bit, name in enumerate(PARTS):
                     if absent >> bit & 1:
                         self.parts[name]["erased" if said & ERASED else "withheld"] += 1
+        self.digest = decisions.hexdigest()
 
     def compare(self, report: Report, logs: Sequence[Log]) -> None:
         """Compare the manifest's figures with those that were counted."""
@@ -3245,6 +3355,9 @@ class Reading:
         self.besides: List[str] = []  # logs of the AI system that are announced, and are not in the manifest
         self.largest: Dict[str, int] = {}  # by origin: the size of the largest tree that was recorded at all
         self.outside: Dict[str, List[Tuple[int, str]]] = {}  # by origin: trees that others hold and that contradict it
+        self.case: Optional[str] = None  # the reference of the case that is asked for
+        self.in_cases: Dict[str, Tuple[int, int, str]] = {}  # by reference: decisions, acts, digest of the last one
+        self.has_purged = False  # whether an AI system's log says that retention has purged something
         self.asked: Dict[str, Json] = {}  # by id: the entries that the manifest's `asked` names
         self._wanted = {manifest["asked"]["entry"], manifest["asked"]["approval"]} - {None}
 
@@ -3258,6 +3371,7 @@ class Reading:
         except Malformed as error:
             log.report.add("entry-malformed", place, f"index {grouped(index)}: {error}")
             return
+        log.heard(index, entry["at"])
         if log.said["range"] is not None:
             log.saw(index, entry["at"], place)
         if index == 0:
@@ -3284,6 +3398,9 @@ class Reading:
         about = entry["body"].get("about" if erased else "decision")
         if is_uuid(about):
             self.answer.book.add(about, ERASED if erased else OVERRIDDEN)
+
+    def _purge(self, log: Log, index: int, entry: Json, place: str) -> None:
+        self.has_purged = self.has_purged or log.is_system
 
     def _key(self, log: Log, index: int, entry: Json, place: str) -> None:
         body = entry["body"]
@@ -3353,6 +3470,23 @@ class Reading:
         else:
             log.report.add("history-elsewhere", place, origin)
 
+    def _in_case(self, log: Log, index: int, entry: Json, place: str) -> None:
+        body, kind = entry["body"], entry["kind"]
+        reference, count, digest = body.get("case"), body.get("count"), body.get("digest")
+        if log.is_system or not isinstance(reference, str) or len(reference) > LIMITS["name"]:
+            return
+        if kind == "case.opened":
+            if body.get("about") == self.manifest["question"].get("case") and self.case is None:
+                self.case = reference
+            return
+        if not is_count(count) or not isinstance(digest, str) or not HEX32.fullmatch(digest):
+            log.report.add("entry-malformed", place, f"index {grouped(index)}: no count and digest")
+            return
+        decisions, acts, _ = self.in_cases.get(reference, (0, 0, ""))
+        if reference in self.in_cases or len(self.in_cases) < LIMITS["events"]:
+            more = count if kind == "case.attached" else -count
+            self.in_cases[reference] = (decisions + more, acts + 1, digest)
+
     def _asking(self, log: Log, index: int, entry: Json, place: str) -> None:
         if not log.is_system and entry["id"] in self._wanted:
             self.asked[entry["id"]] = {**entry, "place": (log.number, index)}
@@ -3360,12 +3494,16 @@ class Reading:
     _KEEP: ClassVar[Dict[str, Callable[[Reading, Log, int, Json, str], None]]] = {
         "erasure.performed": _about,
         "decision.overridden": _about,
+        "retention.purged": _purge,
         "key.announced": _key,
         "key.retired": _key,
         "log.announced": _announcement,
         "log.closed": _closure,
         "checkpoint.recorded": _record,
         "checkpoint.contradicted": _contradiction,
+        "case.opened": _in_case,
+        "case.attached": _in_case,
+        "case.detached": _in_case,
         "export.requested": _asking,
         "export.approved": _asking,
     }
@@ -3389,6 +3527,7 @@ class Trust:
         self.trusted = set(given)
         self.chain: set[bytes] = set()
         self.retired: Dict[bytes, Place] = {}
+        self.places: Dict[bytes, Place] = {}  # where each was announced first
 
     @property
     def has_key(self) -> bool:
@@ -3407,7 +3546,9 @@ class Trust:
                 if kind == "key.retired":
                     if public in self.known:
                         self.retired.setdefault(public, (order, index))
-                elif not self._announce(log, public, body):
+                elif self._announce(log, public, body):
+                    self.places.setdefault(public, (order, index))
+                else:
                     log.report.add("announcement-invalid", place, f"index {grouped(index)}")
 
     def _announce(self, log: Log, public: bytes, body: Json) -> bool:
@@ -3451,6 +3592,18 @@ class Trust:
         if (retired is not None and size > retired) or (gone is not None and opened is not None and gone < opened):
             return False
         return public in self.given or announced is None or size > announced
+
+    def lacks_newer(self, by: Sequence[bytes], log: Log, size: int) -> bool:
+        """Whether a key that was announced in the log, after those that signed a tree of it, should have signed it too.
+
+        From its announcement on a newer key signs beside the older one. So an older one alone, of which it is withheld that
+        it was retired, does not do.
+        """
+        newest = max(self.places.get(public, (-1, 0)) for public in by)
+        return any(
+            index < size and newest < self.places.get(public, newest) and public not in self.retired
+            for public, index in log.announced.items()
+        )
 
     def signers(self, note: Note, log: Log, opened: Optional[Place], size: int, place: str) -> Tuple[str, List[bytes]]:
         """Who of the log's keys has signed a note: a word for it, and the keys. A known key's bad signature is a finding.
@@ -3502,6 +3655,13 @@ class Check:
         self.reading = Reading(manifest, self.logs, self.contents, self.answer)
         given = [key.public for key in options.keys if self._is_ours(key)]
         self.trust = Trust(given)
+        for log in self.logs if options.policy else ():
+            sizes = {head.size for _, head in options.heads if head.origin == log.origin} | {log.said["before"]} - {
+                None
+            }
+            log.behind = dict.fromkeys(sorted(sizes)[: LIMITS["timestamps"]], "")
+        self.lost: List[Log] = []  # registry logs of which entries were lost
+        self.is_case_proven = False  # that its decisions are the very ones
         self.compared: set[int] = set()  # logs whose heads the caller kept
         self._outside: set[Tuple[str, int, str]] = set()  # trees that others hold, and of which all is said
 
@@ -3631,6 +3791,8 @@ class Check:
         if len(stated["contradicted"]) < stated["contradictions"]:
             more = stated["contradictions"] - len(stated["contradicted"])
             self.report.add("history-elsewhere", log.place, f"{before.origin}: {grouped(more)} more")
+        if not log.is_system and ("tail" in stated or first < end or before.size < first):
+            self.lost.append(before)
         if is_within and "tail" in stated:
             said = f"{before.origin}: from {grouped(before.size)} on, nobody knows how many"
             self.report.add("entries-lost", log.place, said)
@@ -3657,6 +3819,8 @@ class Check:
         question = self.manifest["question"]
         if question["kind"] == "decision" and self.manifest["whole"] and not self.answer.figures["decisions"]:
             self.report.add("whole-claimed", "manifest.json", "the decision is not there")
+        if question["kind"] == "case" and self.manifest["whole"]:
+            self._check_case()
         if question["kind"] != "range":
             return
         if not self.systems:
@@ -3681,6 +3845,19 @@ class Check:
                 self._check_range(log)
         for origin in self.reading.besides:
             self._lacks_log("manifest.json", f"{origin} is announced as a log of the AI system")
+
+    def _check_case(self) -> None:
+        """The decisions are as many as were put into the case; where that was one act, the very ones."""
+        if self.reading.case is None:
+            self.report.add("whole-claimed", "manifest.json", "that the case was opened is not disclosed")
+            return
+        decisions, acts, digest = self.reading.in_cases.get(self.reading.case, (0, 0, ""))
+        found = self.answer.figures["decisions"]
+        if decisions != found:
+            self.report.add("whole-claimed", "manifest.json", says("decisions of the case", found, decisions))
+        elif acts == 1 and digest != self.answer.digest:
+            self.report.add("whole-claimed", "manifest.json", "other decisions than those of the case")
+        self.is_case_proven = acts <= 1
 
     def _check_range(self, log: Log) -> None:
         since, until = self.answer.since, self.answer.until
@@ -3840,6 +4017,8 @@ class Check:
                 log.signed = "unknown"
             if log.signed in words:
                 self.report.add(words[log.signed], place)
+            elif log.signed == "trusted" and self.trust.lacks_newer(keys, log, log.size):
+                self.report.add("signature-lacking", place)
             if log is self.registries[-1]:
                 newest = keys
         self._check_manifest_note()
@@ -3889,6 +4068,7 @@ class Check:
             if root != found.root:
                 self.report.add("tile-missing" if root is None else "before-differs", place)
                 continue
+            self._check_seen(log, found, place)
             word, _ = self.trust.signers(found.note, log, self.opened(log), found.size, place)
             if word != "trusted":
                 self.report.add("before-unsigned", place)
@@ -3899,9 +4079,11 @@ class Check:
         """The heads that the caller kept are of the beginning of their logs."""
         for path, head in self.options.heads:
             log, place = self.by_origin.get(head.origin), f"--head {shown(path)}"
-            if log is None or log.checkpoint is None:
-                self.report.add("head-not-comparable", place, f"no log {shown(head.origin)} here")
+            if log is None:
+                self.report.add("head-elsewhere", place, shown(head.origin))
                 continue
+            if log.checkpoint is None:
+                continue  # that it lacks one is said
             root = log.root_at(head.size)
             if root is None:
                 why = "it is of a larger tree" if head.size > log.size else "the tiles do not suffice"
@@ -3910,7 +4092,23 @@ class Check:
                 self.report.add("head-forked", place, f"{log.origin} at {grouped(head.size)}")
             else:
                 self.compared.add(log.number)
+                self._check_seen(log, head, place)
                 self.report.proven.append(("p_head", {"log": log.title, "size": head.size}))
+
+    def _check_seen(self, log: Log, seen: Checkpoint, place: str) -> None:
+        """What stands behind an earlier tree was not received long before a witness of the policy saw that tree."""
+        for line in seen.note.signatures if self.options.policy else ():
+            for key in self.options.policy.witnesses.values() if self.options.policy else ():
+                is_key = (line.name, line.id, key.type) == (key.name, key.id, COSIGNATURE)
+                if is_key and cosigned_at(line) <= self.options.now + CLOCK_SLACK and signs(key, seen.note, line):
+                    self._is_contradicted(log, cosigned_at(line) * 1_000_000, seen.size, f"{place}: {shown(key.name)}")
+
+    def _is_contradicted(self, log: Log, at: int, size: int, place: str) -> bool:
+        """Whether receipt times in the log contradict that somebody saw its tree at these microseconds; it is noted."""
+        received = log.contradicts(at, size)
+        if received:
+            self.report.add("clock-contradicted", place, f"{in_words(at // 1_000_000)}, and {received}")
+        return bool(received)
 
     def check_witnesses(self) -> bool:
         """The policy's quorum has cosigned each log, or a registry log that recorded it. Out: whether it has."""
@@ -3942,7 +4140,7 @@ class Check:
                     self.report.add("cosignature-invalid", place, shown(key.name))
                 elif key.public in self.trust.known or at == 0 or at > self.options.now + CLOCK_SLACK:
                     self.report.add("cosignature-ignored", place, shown(key.name))
-                else:
+                elif not self._is_contradicted(log, at * 1_000_000, log.size, f"{place}: {shown(key.name)}"):
                     names.append(name)
                     facts = {"log": log.title, "witness": key.name, "at": in_words(at)}
                     self.report.proven.append(("p_witness", facts))
@@ -3988,8 +4186,13 @@ class Check:
                 try:
                     stamp = check_timestamp(self.bundle.read(place), log.checkpoint.note.text.encode())
                     known = is_by_authority(stamp, self.options.certificates)
+                except Unsupported as error:
+                    self.report.add("timestamp-unsupported", place, str(error))
+                    continue
                 except Malformed as error:
                     self.report.add("timestamp-invalid", place, str(error))
+                    continue
+                if self._is_contradicted(log, microseconds(stamp.at), log.size, place):
                     continue
                 facts = {"log": log.title, "at": stamp.at, "fingerprint": fingerprint(stamp.signer.whole)}
                 if known:
@@ -4021,11 +4224,9 @@ class Check:
                 self._say("p_range", log=log.title, first=log.span[0], last=log.span[1] - 1)
             if log.disclosed:
                 self._say("p_disclosed", log=log.title, count=log.disclosed)
-        if is_range and self._has_fences():
-            self._say("p_times")
-        if is_range:
-            self._say("p_system")
-        self._say("p_answer")
+        facts = {"p_times": is_range and self._has_fences(), "p_system": is_range, "p_case": self.is_case_proven}
+        for name in [name for name, holds in facts.items() if holds] + ["p_answer"]:
+            self._say(name)
         if is_range:
             sources = self.manifest["sources"]
             self._say("p_sources", missing=sum(each["missing_count"] for each in sources))
@@ -4044,8 +4245,11 @@ class Check:
 
     def _say_not(self, is_range: bool, seen: bool, stamped: set[int]) -> None:
         names = [] if self.trust.has_key else ["n_keys"]
-        names += ["n_true", "n_sent", "n_time", "n_later" if is_range else "n_rest"]
-        names += {"case": ["n_case"], "subject": ["n_subject"]}.get(self.manifest["question"]["kind"], [])
+        names += ["n_true", "n_sent", "n_time", *(["n_beside"] if is_range and self._has_fences() else [])]
+        names += ["n_later" if is_range else "n_rest"]
+        asks_for = self.manifest["question"]["kind"]
+        names += ["n_case"] if asks_for == "case" and not self.is_case_proven else []
+        names += ["n_subject"] if asks_for == "subject" else []
         names += [] if seen or stamped else ["n_unseen"]
         names += [] if self.options.heads else ["n_heads"]
         names += ["n_revoked"] if stamped else []
@@ -4061,8 +4265,9 @@ class Check:
         for log in self.systems if is_range else ():
             if log.span[1] == log.size and log.origin not in followed:
                 said.append(("n_tail", {"log": log.title}))
+        said += [("n_registry", {"log": log.title}) for log in self.lost]
         if withheld or self.report.counts.get("entries-withheld"):
-            said.append(("n_withheld", {"count": withheld}))
+            said.append(("n_purged" if withheld and self.reading.has_purged else "n_withheld", {"count": withheld}))
         self.report.not_proven = said + self.report.not_proven
 
     def _say(self, name: str, **facts: Json) -> None:
@@ -4360,9 +4565,7 @@ def tell(report: Report, arguments: argparse.Namespace, kept: Sequence[str]) -> 
 def verify_proof(arguments: argparse.Namespace) -> int:
     """The command for one entry and its `.tlog-proof` (C2SP tlog-proof v1)."""
     data, entry = read_given(arguments.file), read_given(arguments.entry)
-    keys = [_given_key(text) for text in arguments.vkey]
-    if len({key.name for key in keys}) > 1:
-        raise UsageError("--vkey: these are keys of different logs.")
+    given = [_given_key(text) for text in arguments.vkey]
     try:
         index, path, note = parse_proof(data)
     except Malformed as error:
@@ -4373,12 +4576,15 @@ def verify_proof(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"NOT VERIFIED. The checkpoint in it is none: {error}.\n")
         return TAMPERED
     place = f"{shown(checkpoint.origin)}, index {grouped(index)} of {grouped(checkpoint.size)}"
+    keys = sorted({_key_under(key, checkpoint.origin) for key in given})
+    if len({key.name for key in keys}) > 1:
+        raise UsageError("--vkey: these are keys of different installations.")
     signed = [_proof_signed(key, checkpoint) for key in keys]
     wrong = ""
     if not check_inclusion(leaf_hashes([entry])[0], index, checkpoint.size, path, checkpoint.root):
         wrong = "The checkpoint's tree does not hold this entry where the proof says."
     elif keys and checkpoint.origin != keys[0].name:
-        wrong = "The checkpoint is of another log than the key."
+        wrong = "The checkpoint is of another installation's log than the key."
     elif False in signed:
         wrong = "A signature by a known key does not verify."
     elif keys and True not in signed:
@@ -4393,6 +4599,12 @@ def verify_proof(arguments: argparse.Namespace) -> int:
         return INCOMPLETE
     sys.stdout.write(f"VERIFIED. The log holds exactly this entry: {place}.\n")
     return VERIFIED
+
+
+def _key_under(key: Key, origin: str) -> Key:
+    """A key under a log's name: of an installation, one key signs for all logs."""
+    known, asked = LOG_NAME.fullmatch(key.name), LOG_NAME.fullmatch(origin)
+    return key._replace(name=origin) if known and asked and known[1] == asked[1] else key
 
 
 def _proof_signed(key: Key, checkpoint: Checkpoint) -> Optional[bool]:
@@ -4418,7 +4630,8 @@ def parse_proof(data: bytes) -> Tuple[int, List[bytes], bytes]:
 def bundle_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="verify.py",
-        description="Verify an evidence bundle of Answerable, offline. `verify.py proof` verifies one entry.",
+        description="Verify an evidence bundle of Answerable, offline. `verify.py proof` verifies one entry, `verify.py "
+        "--explain [CODE...]` says what a code means.",
         epilog="Exit codes: 0 verified, 1 evidence of tampering, 2 wrong usage, 3 incomplete (also: no key was given).",
     )
     parser.add_argument("bundle", metavar="BUNDLE", help="the zip, or a folder with the same files")
@@ -4438,11 +4651,39 @@ def bundle_parser() -> argparse.ArgumentParser:
     return parser
 
 
+ADVICE = {
+    TAMPERING: "Something contradicts something: exit code 1. A file may be damaged on its way, edited by hand, or of a log that was rewritten. "
+    "Keep the bundle, ask for it again by another way, and compare; then ask what this finding names.",
+    INCOMPLETE_LEVEL: "Nothing contradicts, and something that a verdict needs is missing: exit code 3, unless something else is worse. "
+    "Give it to the verifier, or ask the organisation for it.",
+    NOTE_LEVEL: "It changes no verdict. Know of it when you rely on times, heads or time-stamps.",
+}  # fmt: skip
+
+
+def explain(codes: Sequence[str]) -> int:
+    """Say what codes mean; all, where none is named. Out: the exit code."""
+    unknown = [code for code in codes if code not in FINDINGS and code not in WORDS]
+    if unknown:
+        raise UsageError(f"There is no code {', '.join(map(shown, unknown))}.")
+    findings = [code for code in codes if code in FINDINGS] if codes else list(FINDINGS)
+    for level, advice in ADVICE.items():
+        named = [code for code in findings if FINDINGS[code][0] == level]
+        if named:
+            sys.stdout.write(
+                f"{level}: {advice}\n\n" + "".join(f"  {code}\n      {FINDINGS[code][1]}\n" for code in named)
+            )
+            sys.stdout.write("\n")
+    sys.stdout.write("".join(f"{code}: {WORDS[code]}\n" for code in codes if code not in FINDINGS))
+    return VERIFIED
+
+
 def proof_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="verify.py proof", description="Verify that a log holds an entry.")
     parser.add_argument("file", metavar="FILE", help="the .tlog-proof")
     parser.add_argument("--entry", required=True, help="the file with the exact bytes of the entry")
-    parser.add_argument("--vkey", action="append", default=[], help="a verifier key of the log, from elsewhere")
+    parser.add_argument(
+        "--vkey", action="append", default=[], help="a verifier key of the installation, from elsewhere"
+    )
     return parser
 
 
@@ -4450,6 +4691,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run the command. In: its arguments, else the process's. Out: the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        if given[:1] == ["--explain"]:
+            return explain(given[1:])
         if given[:1] == ["proof"]:
             return verify_proof(proof_parser().parse_args(given[1:]))
         return verify_bundle(bundle_parser().parse_args(given))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from tests.evidence.witnessing.authority import Authority, Certificates
@@ -36,13 +36,14 @@ class Forger:
         critical: bool = True,
         begins: timedelta = timedelta(days=-1),
         ends: timedelta = timedelta(days=30),
+        curve: ec.EllipticCurve | None = None,
     ) -> Path:
         """A certificate under the root, as it is to be; where its file is, with its key beside it."""
         folder, now = self.certificates.folder, datetime.now(UTC)
         root = x509.load_pem_x509_certificate(self.certificates.pem("root").read_bytes())
         root_key = serialization.load_pem_private_key((folder / "root.key").read_bytes(), None)
         assert isinstance(root_key, rsa.RSAPrivateKey)
-        key = rsa.generate_private_key(65537, 2048)
+        key = ec.generate_private_key(curve) if curve else rsa.generate_private_key(65537, 2048)
         builder = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Test {name}")]))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from pytest_django.fixtures import Settings
 
@@ -64,6 +65,15 @@ class TestCertificates:
         """Else what is refused below were refused for how it is made."""
         stamping.behave = answers(forger, forger.signer("honest"))
         assert abs(stamp(stamping).stamped_at - now()) < timedelta(minutes=1)
+
+    def test_one_with_a_large_key_is_believed(self, stamping: Authority, forger: Forger) -> None:
+        stamping.behave = answers(forger, forger.signer("large", curve=ec.SECP521R1()))
+        assert abs(stamp(stamping).stamped_at - now()) < timedelta(minutes=1)
+
+    def test_one_that_no_verifier_of_bundles_can_check(self, stamping: Authority, forger: Forger) -> None:
+        """What is stored goes into bundles, where it would be worth nothing."""
+        stamping.behave = answers(forger, forger.signer("strange", curve=ec.SECP256K1()))
+        assert "The verifier of evidence bundles cannot check it" in refused(stamping)
 
     def test_one_that_has_expired(self, stamping: Authority, forger: Forger) -> None:
         expired = forger.signer("expired", begins=timedelta(days=-9), ends=timedelta(days=-2))

@@ -1,5 +1,6 @@
 """Logs that stall, flood or mislead whoever watches them: the look ends, and says that nothing was seen."""
 
+import json
 import socket
 import threading
 import time
@@ -18,6 +19,11 @@ from tests.ledger.witness.conftest import NewJudge
 from tests.ledger.witness.logs import ORIGIN, MadeUpLog
 from tests.ledger.witness.sites import KEY, LOG, Served, Site
 
+PATHS = [
+    "@10.0.0.7:8443/x", ":8443/x", ".evil.example/x", "/logs/../api", "/logs/..", "/logs/.", "/logs/a/b", "/logs/a?b",
+    "/logs/a#b", "/logs/a%2f", "//evil.example/logs/a", "/logs/", "", "https://evil.example/logs/a", "/logs/a\n",
+    "/logs/\N{FULLWIDTH SOLIDUS}",
+]  # fmt: skip
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 Talk = Callable[[socket.socket], None]
 
@@ -130,3 +136,21 @@ def test_a_tile_that_drips_is_no_alarm_and_changes_nothing(new_judge: NewJudge, 
     assert [each.code for each in look_at_all(judge, Slow(KEY), now=2)] == [UNSEEN]
     assert judge.memory.known(ORIGIN).tree_size == 300 and judge.memory.alarms() == []
     assert [each.code for each in look_at_all(judge, Fetcher(KEY), now=3)] == [OK]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_list_leads_nobody_to_another_server(path: str) -> None:
+    """Else whoever is watched chooses whom the auditor's machine asks, also within the auditor's own network."""
+    rows = json.dumps([{"origin": ORIGIN, "path": path, "is_closed": False}]).encode()
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(rows)
+    refused = pytest.raises(Unreachable, match="names a log that is not served below")
+    with answering(lambda connection: connection.sendall(head + rows)) as url, refused:
+        Fetcher().logs(url)
+
+
+@pytest.mark.parametrize("name", ["registry", "0199", "01890a5d-ac96-774b-bcce-b302099a8057", "a.b_c~d"])
+def test_a_list_names_logs_below_it(name: str) -> None:
+    rows = json.dumps([{"origin": ORIGIN, "path": f"/logs/{name}", "is_closed": False}]).encode()
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(rows)
+    with answering(lambda connection: connection.sendall(head + rows)) as url:
+        assert [each.url for each in Fetcher().logs(url)] == [f"{url}/logs/{name}"]

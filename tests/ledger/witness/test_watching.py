@@ -1,10 +1,13 @@
 """A witness that looks by itself: forks and rollbacks are alarms, silence is none, and the key goes nowhere else."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ledger.witness.fetching import Listed
+from ledger.witness.watching import unchanged
 from tests.ledger.witness.logs import ORIGIN, MadeUpLog
 from tests.ledger.witness.processes import new_witness, watch, witness_command
 from tests.ledger.witness.sites import KEY, LOG, Served, Site, running
@@ -70,6 +73,48 @@ def test_a_signature_that_fails_is_an_alarm_and_another_key_is_not_seen(site: Si
     site.serve(301, log=MadeUpLog(seed=bytes([66]) * 32))
     code, said = look(folder)
     assert code == 3 and "not seen" in said
+
+
+def test_a_log_that_is_acknowledged_and_open_stays_an_alarm(site: Site, folder: Path) -> None:
+    site.serve(300)
+    look(folder)
+    site.serve(299)
+    assert look(folder)[0] == 1
+    witness_command("status", str(folder), "--acknowledge")
+    assert look(folder)[0] == 1
+
+
+def test_a_log_that_does_not_grow_is_said_and_after_a_while_not_called_seen(site: Site, folder: Path) -> None:
+    site.serve(300)
+    look(folder)
+    code, said = look(folder)
+    assert code == 0 and "300 entries, as before: none more since 20" in said
+    time.sleep(1.1)
+    code, said = look(folder, "--stale", "0.0001")
+    assert code == 3 and f"not seen {ORIGIN} 300 entries" in said and "newer checkpoint" in said
+    site.serve(301)
+    assert look(folder, "--stale", "0.0001")[0] == 0
+    assert look(folder, "--stale", "0")[0] == look(folder, "--stale", "soon")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_closed", "hours", "stale", "code"),
+    [
+        ("x.example/logs/registry", False, 23, None, 0),
+        ("x.example/logs/registry", False, 25, None, 3),
+        ("x.example/logs/registry", False, 25, 48.0, 0),
+        ("x.example/logs/registry", True, 25, None, 0),
+        ("x.example/logs/a", False, 9_000, None, 0),
+        ("x.example/logs/a", False, 3, 2.0, 3),
+    ],
+)
+def test_in_a_registry_log_something_happens_every_day(
+    origin: str, is_closed: bool, hours: int, stale: float | None, code: int
+) -> None:
+    now = 1_800_000_000
+    log = Listed(origin, "https://x.example", is_closed=is_closed)
+    assert unchanged(log, 9, now - 3600 * hours, now=now, stale=stale).code == code
+    assert unchanged(log, 9, None, now=now, stale=stale).code == 0
 
 
 @pytest.mark.parametrize("status", [401, 404, 500, 503])
@@ -138,13 +183,22 @@ class TestAnInstallation:
         code, said = look(folder)
         assert code == 1 and f"ALARM {ORIGIN} vanished" in said
 
-    def test_a_loss_that_its_owner_stated_by_closing_the_log_is_an_alarm_once(self, site: Site, folder: Path) -> None:
+    def test_a_loss_of_a_log_that_is_said_to_be_closed_is_an_alarm_until_somebody_has_looked(
+        self, site: Site, folder: Path
+    ) -> None:
         site.serve(300)
         look(folder)
         site.serve(290, is_closed=True)
         assert look(folder)[0] == 1
+        assert look(folder)[0] == 1, "that it is closed is a word of whoever serves it"
+        assert witness_command("status", str(folder)).returncode == 1
+        done = witness_command("status", str(folder), "--acknowledge")
+        assert done.returncode == 0 and f"acknowledged {ORIGIN} rolled back" in done.stdout
         code, said = look(folder)
-        assert code == 0 and "closed by its owner; known: rolled back" in said
+        assert code == 0 and "closed by its owner; acknowledged: rolled back" in said
+        assert witness_command("status", str(folder)).returncode == 0
+        site.serve(280, is_closed=True)
+        assert look(folder)[0] == 1, "another loss is another alarm"
 
     def test_logs_of_another_origin_are_not_its(self, site: Site, folder: Path) -> None:
         site.serve(5)

@@ -1,6 +1,6 @@
 /** What others have seen of the logs: heads that were kept, witnesses, time-stamp authorities. Twin of those steps of `Check`. */
 
-import { Damage, Malformed, equal, expect, grouped, inWords, says, shown, toHex, utf8 } from "./basics.js";
+import { Damage, Malformed, Unsupported, equal, expect, grouped, inWords, microseconds, says, shown, toHex, utf8 } from "./basics.js";
 import { Claims } from "./claims.js";
 import { fingerprint } from "./hashes.js";
 import { COSIGNATURE, cosignedAt, parseCheckpoint, signs } from "./notes.js";
@@ -29,6 +29,7 @@ export class Anchors extends Claims {
         this.report.add(root === null ? "tile-missing" : "before-differs", place);
         continue;
       }
+      await this.checkSeen(log, found, place);
       const [word] = await this.trust.signers(found.note, log, this.opened(log), found.size, place);
       if (word !== "trusted") this.report.add("before-unsigned", place);
       else this.say("p_before", { log: log.title, size: found.size });
@@ -40,10 +41,11 @@ export class Anchors extends Claims {
     for (const [path, head] of this.options.heads) {
       const log = this.byOrigin.get(head.origin);
       const place = `--head ${shown(path)}`;
-      if (!log?.checkpoint) {
-        this.report.add("head-not-comparable", place, `no log ${shown(head.origin)} here`);
+      if (!log) {
+        this.report.add("head-elsewhere", place, shown(head.origin));
         continue;
       }
+      if (!log.checkpoint) continue; // that it lacks one is said
       const root = await log.rootAt(head.size);
       if (root === null) {
         const why = head.size > log.size ? "it is of a larger tree" : "the tiles do not suffice";
@@ -52,6 +54,7 @@ export class Anchors extends Claims {
         this.report.add("head-forked", place, `${log.origin} at ${grouped(head.size)}`);
       } else {
         this.compared.add(log.number);
+        await this.checkSeen(log, head, place);
         this.say("p_head", { log: log.title, size: head.size });
       }
     }
@@ -76,6 +79,24 @@ export class Anchors extends Claims {
       if (toHex(found) === root) this.say("p_record", { log: log.title, size });
       else if (size !== log.size) this.report.add("record-differs", log.place, says(`root of ${origin} at ${grouped(size)}`, toHex(found), root));
     }
+  }
+
+  /** What stands behind an earlier tree was not received long before a witness of the policy saw that tree. */
+  async checkSeen(log, seen, place) {
+    for (const line of this.options.policy ? seen.note.signatures : []) {
+      for (const key of this.options.policy.witnesses.values()) {
+        const isKey = line.name === key.name && line.id === key.id && key.type === COSIGNATURE;
+        if (!isKey || cosignedAt(line) > BigInt(this.options.now + CLOCK_SLACK) || !(await signs(key, seen.note, line))) continue;
+        this.isContradicted(log, Number(cosignedAt(line)) * 1e6, seen.size, `${place}: ${shown(key.name)}`);
+      }
+    }
+  }
+
+  /** Whether receipt times in the log contradict that somebody saw its tree at these microseconds; it is noted. */
+  isContradicted(log, at, size, place) {
+    const received = log.contradicts(at, size);
+    if (received) this.report.add("clock-contradicted", place, `${inWords(BigInt(Math.floor(at / 1e6)))}, and ${received}`);
+    return Boolean(received);
   }
 
   /** The policy's quorum has cosigned each log, or a registry log that recorded it. Out: whether it has. */
@@ -104,7 +125,7 @@ export class Anchors extends Claims {
           this.report.add("cosignature-invalid", place, shown(key.name));
         } else if (this.trust.isKnown(key.hex) || at === 0n || at > BigInt(this.options.now + CLOCK_SLACK)) {
           this.report.add("cosignature-ignored", place, shown(key.name));
-        } else {
+        } else if (!this.isContradicted(log, Number(at) * 1e6, log.size, `${place}: ${shown(key.name)}`)) {
           names.push(name);
           this.say("p_witness", { log: log.title, witness: key.name, at: inWords(at) });
         }
@@ -136,9 +157,11 @@ export class Anchors extends Claims {
           stamp = await checkTimestamp(data, utf8(log.checkpoint.note.text));
           isKnown = await isByAuthority(stamp, this.options.certificates);
         } catch (error) {
-          this.report.add("timestamp-invalid", place, expect(error, Malformed).message);
+          const code = error instanceof Unsupported ? "timestamp-unsupported" : "timestamp-invalid";
+          this.report.add(code, place, expect(error, Malformed).message);
           continue;
         }
+        if (this.isContradicted(log, microseconds(stamp.at), log.size, place)) continue;
         const facts = { log: log.title, at: stamp.at, fingerprint: fingerprint(stamp.signer.whole) };
         if (isKnown) {
           stamped.push(log.number);

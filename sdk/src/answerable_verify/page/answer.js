@@ -2,6 +2,7 @@
 
 import { Malformed, expect, fromHex, byCodePoint, grouped, isCount, isHex32, isObject, isUuid, moment, says, shown, toHex } from "./basics.js";
 import { isEd25519Key } from "./ed25519.js";
+import { Sha256 } from "./hashes.js";
 import { checkDecision, parseEntry } from "./logs.js";
 import { LIMITS, PARTS } from "./words.js";
 
@@ -22,6 +23,7 @@ class Book {
   add(identifier, what, absent = 0) {
     if (this.count * 5 > this.said.length * 3) this.grow();
     const hex = identifier.replaceAll("-", "");
+    // what was erased was there before: an erasure that stands before the decision is none of it
     this.put([0, 8, 16, 24].map((at) => parseInt(hex.slice(at, at + 8), 16)), what | (absent << 8));
   }
 
@@ -34,10 +36,11 @@ class Book {
       const place = 4 * at;
       if (words.every((word, n) => this.ids[place + n] === word)) {
         if (said & ENTRY && this.said[at] & ENTRY) said |= TWICE;
-        this.said[at] |= said;
+        if (said !== ERASED || this.said[at] & ENTRY) this.said[at] |= said;
         return;
       }
     }
+    if (said === ERASED) return;
     this.ids.set(words, 4 * at);
     this.said[at] = said;
     this.count++;
@@ -152,15 +155,20 @@ export class Answer {
   settle(report) {
     const twice = [];
     const erased = [];
+    const decisions = [];
     for (const [words, said] of this.book.rows()) {
       if (said & TWICE) twice.push(inHex(words));
       if (said & ERASED && said & DISCLOSED) erased.push(inHex(words));
       if (!(said & DECISION)) continue;
+      if (this.question.kind === "case") decisions.push(inHex(words));
       this.figures.overridden += said & OVERRIDDEN ? 1 : 0;
       PARTS.forEach((name, bit) => {
         if ((said >> (8 + bit)) & 1) this.parts[name][said & ERASED ? "erased" : "withheld"]++;
       });
     }
+    const digest = new Sha256();
+    for (const hex of decisions.sort()) digest.update(fromHex(hex));
+    this.digest = toHex(digest.digest());
     const twiceOrErased = [...twice.map((hex) => [hex, "entry-repeated"]), ...erased.map((hex) => [hex, "erased-disclosed"])].sort(([one, a], [other, b]) => (one + a < other + b ? -1 : 1));
     for (const [hex, code] of twiceOrErased) report.add(code, hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"));
   }
@@ -241,6 +249,7 @@ function brief(claimed, derived) {
 export class Reading {
   constructor(manifest, logs, contents, answer) {
     Object.assign(this, { manifest, contents, answer, announced: new Map(), closed: new Map(), records: new Map(), asked: new Map() });
+    Object.assign(this, { case: null, inCases: new Map(), hasPurged: false });
     Object.assign(this, { largest: new Map(), larger: new Map(), outside: new Map(), besides: [] });
     this.logs = new Map(logs.map((log) => [log.name, log]));
     this.byOrigin = new Map(logs.map((log) => [log.origin, log]));
@@ -262,6 +271,7 @@ export class Reading {
       log.report.add("entry-malformed", place, `index ${grouped(index)}: ${expect(error, Malformed).message}`);
       return;
     }
+    log.heard(index, entry.at);
     if (log.said.range !== null) log.saw(index, entry.at, place);
     if (index === 0) {
       const body = briefOf(entry.body, "origin", "about", "system", "registry");
@@ -315,6 +325,7 @@ const NOTHING = new Set();
 const KEEP = {
   // one with a place is of something else than a decision's contents
   "erasure.performed": (reading, log, index, { body }) => log.isSystem && !("place" in body) && isUuid(body.about) && reading.answer.book.add(body.about, ERASED),
+  "retention.purged": (reading, log) => (reading.hasPurged ||= log.isSystem),
   "decision.overridden": (reading, log, index, { body }) => isUuid(body.decision) && reading.answer.book.add(body.decision, OVERRIDDEN),
   "key.announced": keepKey,
   "key.retired": keepKey,
@@ -322,6 +333,9 @@ const KEEP = {
   "log.closed": keepClosure,
   "checkpoint.recorded": keepRecord,
   "checkpoint.contradicted": keepContradiction,
+  "case.opened": keepCase,
+  "case.attached": keepCase,
+  "case.detached": keepCase,
   "export.requested": keepAsking,
   "export.approved": keepAsking,
 };
@@ -386,6 +400,23 @@ function keepContradiction(reading, log, index, { body }, place) {
   reading.outside.set(origin, trees);
   if (trees.length < LIMITS.events) trees.push([size, root]);
   else log.report.add("history-elsewhere", place, origin);
+}
+
+function keepCase(reading, log, index, { body, kind }, place) {
+  const { case: reference, count, digest } = body;
+  if (log.isSystem || typeof reference !== "string" || reference.length > LIMITS.name) return;
+  if (kind === "case.opened") {
+    const asked = reading.manifest.question.case;
+    if (asked !== undefined && body.about === asked && reading.case === null) reading.case = reference;
+    return;
+  }
+  if (!isCount(count) || !isHex32(digest)) {
+    log.report.add("entry-malformed", place, `index ${grouped(index)}: no count and digest`);
+    return;
+  }
+  const known = reading.inCases.get(reference) ?? { decisions: 0, acts: 0 };
+  if (!reading.inCases.has(reference) && reading.inCases.size >= LIMITS.events) return;
+  reading.inCases.set(reference, { decisions: known.decisions + (kind === "case.attached" ? count : -count), acts: known.acts + 1, digest });
 }
 
 function keepAsking(reading, log, index, entry) {

@@ -87,6 +87,9 @@ export class UsageError extends Error {}
 /** A text that is not of the form it must have. */
 export class Malformed extends Error {}
 
+/** Something of a kind that this program does not know: it says nothing for or against anybody. */
+export class Unsupported extends Malformed {}
+
 /** Whether an error is of this file's; anything else is a mistake of ours and goes on up. */
 export function expect(error, ...kinds) {
   if (!kinds.some((kind) => error instanceof kind)) throw error;

@@ -17,12 +17,17 @@ const MANIFEST_PLACE = "manifest.json";
 class Check extends Anchors {
   static async begin(bundle, manifest, options) {
     const check = new Check();
-    Object.assign(check, { bundle, report: bundle.report, manifest, options, compared: new Set(), outside: new Set() });
+    Object.assign(check, { bundle, report: bundle.report, manifest, options, lost: [], isCaseProven: false, compared: new Set(), outside: new Set() });
     check.logs = manifest.logs.map((said, number) => new Log(bundle, said, number));
     check.systems = check.logs.filter((log) => log.isSystem);
     check.registries = check.logs.filter((log) => !log.isSystem);
     check.newest = check.registries[check.registries.length - 1];
     check.byOrigin = new Map(check.logs.map((log) => [log.origin, log]));
+    for (const log of options.policy ? check.logs : []) {
+      const sizes = [...options.heads.filter(([, head]) => head.origin === log.origin).map(([, head]) => head.size), log.said.before];
+      const known = [...new Set(sizes.filter((size) => size !== null))].sort((one, other) => one - other);
+      log.behind = new Map(known.slice(0, LIMITS.timestamps).map((size) => [size, ""]));
+    }
     check.answer = new Answer(manifest);
     check.contents = await Contents.open(bundle, check.logs);
     check.reading = new Reading(manifest, check.logs, check.contents, check.answer);
@@ -81,6 +86,7 @@ class Check extends Anchors {
       log.signed = word;
       if (word === "earlier" && this.newest.signed !== "trusted") log.signed = "unknown";
       if (Object.hasOwn(words, log.signed)) this.report.add(words[log.signed], place);
+      else if (log.signed === "trusted" && this.trust.lacksNewer(keys, log, log.size)) this.report.add("signature-lacking", place);
       if (log === this.newest) newest = keys;
     }
     await this.checkManifestNote();
@@ -131,6 +137,7 @@ class Check extends Anchors {
     for (const log of this.logs) this.sayLog(log);
     if (isRange && this.hasFences) this.say("p_times");
     if (isRange) this.say("p_system");
+    if (this.isCaseProven) this.say("p_case");
     this.say("p_answer");
     if (isRange) this.say("p_sources", { missing: manifest.sources.reduce((total, each) => total + BigInt(each.missing_count), 0n) });
     if (this.contents.disclosed) this.say("p_parts", { count: this.contents.disclosed });
@@ -141,8 +148,8 @@ class Check extends Anchors {
     report.proven.push(...anchors);
     if (seen) this.say("p_quorum");
     const not = [
-      ...(this.trust.hasKey ? [] : ["n_keys"]), "n_true", "n_sent", "n_time", isRange ? "n_later" : "n_rest",
-      ...({ case: ["n_case"], subject: ["n_subject"] }[answer.question.kind] ?? []),
+      ...(this.trust.hasKey ? [] : ["n_keys"]), "n_true", "n_sent", "n_time", ...(isRange && this.hasFences ? ["n_beside"] : []), isRange ? "n_later" : "n_rest",
+      ...(answer.question.kind === "case" && !this.isCaseProven ? ["n_case"] : []), ...(answer.question.kind === "subject" ? ["n_subject"] : []),
       ...(seen || stamped.length ? [] : ["n_unseen"]), ...(this.options.heads.length ? [] : ["n_heads"]), ...(stamped.length ? ["n_revoked"] : []), "n_verifier",
     ].map((name) => [name, {}]);
     for (const log of stamped.length && !seen ? this.logs : []) {
@@ -155,7 +162,8 @@ class Check extends Anchors {
     for (const log of isRange ? this.systems : []) {
       if (log.span[1] === log.size && !followed.includes(log.origin)) not.push(["n_tail", { log: log.title }]);
     }
-    if (withheld || report.counts["entries-withheld"]) not.push(["n_withheld", { count: withheld }]);
+    for (const log of this.lost) not.push(["n_registry", { log: log.title }]);
+    if (withheld || report.counts["entries-withheld"]) not.push([withheld && this.reading.hasPurged ? "n_purged" : "n_withheld", { count: withheld }]);
     report.notProven = [...not, ...report.notProven];
   }
 

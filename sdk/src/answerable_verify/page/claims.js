@@ -103,6 +103,7 @@ export class Claims {
     }
     const more = stated.contradictions - stated.contradicted.length;
     if (more) this.report.add("history-elsewhere", log.place, `${before.origin}: ${grouped(more)} more`);
+    if (!log.isSystem && ("tail" in stated || first < end || before.size < first)) this.lost.push(before);
     if (isWithin && "tail" in stated) {
       this.report.add("entries-lost", log.place, `${before.origin}: from ${grouped(before.size)} on, nobody knows how many`);
     } else if (isWithin && (first < end || before.size < first)) {
@@ -128,6 +129,7 @@ export class Claims {
     if (question.kind === "decision" && this.manifest.whole && !this.answer.figures.decisions) {
       this.report.add("whole-claimed", PLACE, "the decision is not there");
     }
+    if (question.kind === "case" && this.manifest.whole) this.checkCase();
     if (question.kind !== "range") return;
     if (!this.systems.length) this.lacksLog(PLACE, "no log of the AI system");
     this.systems.forEach((log, number) => {
@@ -144,6 +146,21 @@ export class Claims {
       if (log.checkpoint !== null) this.checkRange(log);
     });
     for (const origin of this.reading.besides) this.lacksLog(PLACE, `${origin} is announced as a log of the AI system`);
+  }
+
+  /** The decisions are as many as were put into the case; where that was one act, the very ones. */
+  checkCase() {
+    const { case: reference, inCases } = this.reading;
+    const claims = (detail) => this.report.add("whole-claimed", PLACE, detail);
+    if (reference === null) {
+      claims("that the case was opened is not disclosed");
+      return;
+    }
+    const { decisions, acts, digest } = inCases.get(reference) ?? { decisions: 0, acts: 0, digest: "" };
+    const found = this.answer.figures.decisions;
+    if (decisions !== found) claims(says("decisions of the case", found, decisions));
+    else if (acts === 1 && digest !== this.answer.digest) claims("other decisions than those of the case");
+    this.isCaseProven = acts <= 1;
   }
 
   checkRange(log) {

@@ -1,6 +1,6 @@
 /** DER and certificates (RFC 5280). Twin of the first half of section 5 of verify.py. */
 
-import { Malformed, decodeBase64, equal, latin1, moment } from "./basics.js";
+import { Malformed, Unsupported, decodeBase64, equal, latin1, moment } from "./basics.js";
 
 export const [SEQUENCE, SET, INTEGER, OCTETS, OID, BITS, BOOLEAN] = [0x30, 0x31, 0x02, 0x04, 0x06, 0x03, 0x01];
 export const HASHES = {
@@ -115,7 +115,8 @@ export function algorithmOf(element) {
 export function hashOf(element) {
   const [name, parameters] = algorithmOf(element);
   const isNull = parameters === null || (parameters.whole.length === 2 && parameters.tag === 5);
-  if (!Object.hasOwn(HASHES, name) || !isNull) throw new Malformed("not a hash that is supported");
+  if (!Object.hasOwn(HASHES, name)) throw new Unsupported("not a hash that is supported");
+  if (!isNull) throw new Malformed("not a hash");
   return HASHES[name];
 }
 
@@ -148,14 +149,14 @@ export class Certificate {
   get stampsTime() {
     const { critical, value } = this.extensions.get(EXTENDED_KEY_USAGE) ?? { critical: false, value: new Uint8Array() };
     const purposes = value.length ? new Fields(one(value)).left.map(derOid) : [];
-    return critical && purposes.length === 1 && purposes[0] === TIME_STAMPING && this.#may(0b11000000) && this.#isKnown();
+    return critical && purposes.length === 1 && purposes[0] === TIME_STAMPING && this.#may(0b11000000);
   }
 
   /** Whether it may sign certificates. */
   get issues() {
     const value = this.extensions.get(BASIC_CONSTRAINTS)?.value ?? new Uint8Array();
     const isAuthority = value[0] === 0x30 && value[2] === 1 && value[3] === 1 && value[4] === 0xff;
-    return isAuthority && this.#may(0b00000100) && this.#isKnown();
+    return isAuthority && this.#may(0b00000100) && this.isKnown;
   }
 
   #may(bits) {
@@ -163,16 +164,22 @@ export class Certificate {
     return usage === undefined || (usage.length >= 4 && usage[0] === BITS && (usage[3] & bits) !== 0);
   }
 
-  #isKnown() {
+  /** Whether it has no critical extension but those whose meaning is known here. */
+  get isKnown() {
     const known = [KEY_USAGE, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_IDENTIFIER, "2.5.29.32"];
     return [...this.extensions].every(([name, { critical }]) => !critical || known.includes(name));
   }
 }
 
 function extensionsOf(element) {
-  const found = new Map();
   const lists = element ? readDer(element.body) : [];
-  for (const each of lists.length === 1 ? new Fields(lists[0]).left : []) {
+  return extensionList(lists.length === 1 ? new Fields(lists[0]).left : []);
+}
+
+/** Extensions by name, each { critical, value }. */
+export function extensionList(elements) {
+  const found = new Map();
+  for (const each of elements) {
     const fields = new Fields(each);
     const name = derOid(fields.take(OID));
     const critical = fields.maybe(BOOLEAN);

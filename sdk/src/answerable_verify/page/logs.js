@@ -7,7 +7,7 @@ import {
 import { leafHash } from "./hashes.js";
 import { parseCheckpoint } from "./notes.js";
 import { WIDTH, countAt, foldPerfect, parseTileName, rootOf, tileName, tileWidth, topLevel } from "./tree.js";
-import { CLOCK_BACK, LIMITS, PARTS } from "./words.js";
+import { CLOCK_BACK, CLOCKS_APART, LIMITS, PARTS } from "./words.js";
 
 /** The lines of files, some at a time: { name, number, bytes, ends }; line n is [ends[n - 1] + 1, ends[n]). Errors: Damage. */
 export async function* linesOf(bundle, names, limit, code) {
@@ -40,7 +40,7 @@ export class Log {
     Object.assign(this, { bundle, report: bundle.report, said, number, name: said.log, origin: said.origin });
     Object.assign(this, { place: `logs/${said.log}`, span: said.range ?? [0, 0], size: said.tree_size, root: fromHex(said.root_hash) });
     Object.assign(this, { checkpoint: null, widths: new Map(), disclosed: 0, disclosedInRange: 0, needed: 0, opening: null });
-    Object.assign(this, { times: new Map(), events: [], announced: new Map(), retired: new Map(), signed: "", latest: "" });
+    Object.assign(this, { times: new Map(), events: [], announced: new Map(), retired: new Map(), signed: "", latest: "", newestAt: "", behind: new Map() });
     Object.assign(this, { tiles: new Map(), missing: new Set() });
     this.tile = this.tile.bind(this);
   }
@@ -225,6 +225,19 @@ export class Log {
     this.disclosed += count;
     this.needed = index + count;
     this.disclosedInRange += Math.max(0, Math.min(this.span[1], this.needed) - Math.max(this.span[0], index));
+  }
+
+  /** Note when an entry was received, to be compared with clocks outside. */
+  heard(index, at) {
+    if (at > this.newestAt) this.newestAt = at;
+    for (const [size, earliest] of this.behind) if (index >= size && (!earliest || at < earliest)) this.behind.set(size, at);
+  }
+
+  /** Which receipt time says that nobody can have seen the tree of this size at these microseconds; empty: none does. */
+  contradicts(at, size) {
+    if (size >= this.size && this.newestAt && microseconds(this.newestAt) - at > CLOCKS_APART) return this.newestAt;
+    const earliest = this.behind.get(size) ?? "";
+    return earliest && at - microseconds(earliest) > CLOCKS_APART ? earliest : "";
   }
 
   /** Note when an entry was received: the ends of the range, and a clock that goes back in it. */

@@ -1,11 +1,11 @@
 /** RFC 3161 time-stamps, and the signatures they take. Twin of the second half of section 5 of verify.py. */
 
-import { Malformed, concat, equal, expect, fromHex, spend } from "./basics.js";
+import { Malformed, Unsupported, concat, equal, expect, fromHex, spend } from "./basics.js";
 import { ed25519Verifies, mod, power } from "./ed25519.js";
 import { sha1, sha256, sha384, sha512 } from "./hashes.js";
 import {
   BITS, BOOLEAN, Certificate, Fields, INTEGER, KEY_IDENTIFIER, OCTETS, OID, SEQUENCE, SET,
-  algorithmOf, bigEndian, derInteger, derOid, derTime, hashOf, one, readDer,
+  algorithmOf, bigEndian, derInteger, derOid, derTime, extensionList, hashOf, one, readDer,
 } from "./der.js";
 import { LIMITS } from "./words.js";
 
@@ -38,10 +38,17 @@ const CURVES = {
     "0x3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f",
     "0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
   ),
+  "1.3.132.0.35": curve(
+    2n ** 521n - 1n,
+    "0x0051953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e937b1652c0bd3bb1bf073573df883d2c34f1ef451fd46b503f00",
+    "0x00c6858e06b70404e9cd9e3ecb662395b4429c648139053fb521f828af606b4d3dbaa14b5e77efe75928fe1dc127a2ffa8de3348b3c1856a429bf97e7e31c2e5bd66",
+    "0x011839296a789a3bc0045c8a5fb42c7d1bd998f54449579b446817afbd17273e662c97ee72995ef42640c550b9013fad0761353c7086a272c24088be94769fd16650",
+    "0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
+  ),
 };
 const bitLength = (value) => (value > 0n ? value.toString(2).length : 0);
 
-/** Whether a signature verifies under a SubjectPublicKeyInfo. Errors: Malformed for algorithms that are not supported. */
+/** Whether a signature verifies under a SubjectPublicKeyInfo. Errors: Unsupported, Malformed. */
 export async function signatureVerifies(key, algorithm, digest, message, signature) {
   const fields = new Fields(key);
   const [keyType, keyParameters] = algorithmOf(fields.take(SEQUENCE));
@@ -57,7 +64,7 @@ export async function signatureVerifies(key, algorithm, digest, message, signatu
   if ([RSA, PSS].includes(keyType) && name === PSS && parameters !== null) return pssVerifies(rsaKey(material), parameters, message, signature);
   const hash = RSA_WITH[name] ?? (name === RSA ? digest : "");
   if (keyType === RSA && Object.hasOwn(DIGEST_INFO, hash)) return pkcs1Verifies(rsaKey(material), hash, message, signature);
-  throw new Malformed("not an algorithm that is supported");
+  throw new Unsupported("not an algorithm that is supported");
 }
 
 function rsaKey(material) {
@@ -66,7 +73,7 @@ function rsaKey(material) {
   fields.end();
   const bits = bitLength(modulus);
   if (bits < 2048 || bits > 8192 || !(modulus & 1n) || exponent < 3n || exponent >= 2n ** 33n || !(exponent & 1n)) {
-    throw new Malformed("not an RSA key that is supported");
+    throw new Unsupported("not an RSA key that is supported");
   }
   return { modulus, exponent, bits };
 }
@@ -95,8 +102,8 @@ function pssVerifies(key, parameters, message, signature) {
   const [salted, trailer] = [fields.maybe(0xa2), fields.maybe(0xa3)];
   fields.end();
   const saltLength = salted ? derInteger(one(salted.body)) : 20n;
-  if (name !== "1.2.840.113549.1.1.8" || maskHash === null || hashOf(maskHash) !== digest) throw new Malformed("not PSS parameters that are supported");
-  if (trailer && derInteger(one(trailer.body)) !== 1n) throw new Malformed("not PSS parameters that are supported");
+  if (name !== "1.2.840.113549.1.1.8" || maskHash === null || hashOf(maskHash) !== digest) throw new Unsupported("not PSS parameters that are supported");
+  if (trailer && derInteger(one(trailer.body)) !== 1n) throw new Unsupported("not PSS parameters that are supported");
   const hash = DIGESTS[digest];
   const hashed = hash(message);
   const size = hashed.length;
@@ -121,7 +128,7 @@ function pssVerifies(key, parameters, message, signature) {
 
 function ecdsaVerifies(name, material, digest, signature) {
   const found = Object.hasOwn(CURVES, name) ? CURVES[name] : null;
-  if (!found) throw new Malformed("not a curve that is supported");
+  if (!found || material[0] === 2 || material[0] === 3) throw new Unsupported("not a curve that is supported");
   const { p, b, order } = found;
   const size = Math.ceil(bitLength(p) / 8);
   const [x, y] = [bigEndian(material.subarray(1, 1 + size)), bigEndian(material.subarray(1 + size))];
@@ -171,7 +178,7 @@ function ecAdd({ p }, one_, other) {
   return [x, mod(slope * (one_[0] - x) - one_[1], p)];
 }
 
-/** Check that a TimeStampResp is of this text and signed by the certificate it names. Errors: Malformed. */
+/** Check that a TimeStampResp is of this text and signed by the certificate it names. Errors: Unsupported, Malformed. */
 export async function checkTimestamp(token, text) {
   const response = new Fields(one(token));
   const status = new Fields(response.take(SEQUENCE));
@@ -181,7 +188,7 @@ export async function checkTimestamp(token, text) {
   if (derOid(content.take(OID)) !== SIGNED_DATA) throw new Malformed("not signed data");
   const signed = new Fields(one(content.take(0xa0).body));
   content.end();
-  if (derInteger(signed.take(INTEGER)) !== 3n) throw new Malformed("not a version that is supported");
+  if (![3n, 4n, 5n].includes(derInteger(signed.take(INTEGER)))) throw new Unsupported("not a version that is supported");
   signed.take(SET);
   const inner = new Fields(signed.take(SEQUENCE));
   if (derOid(inner.take(OID)) !== TST_INFO) throw new Malformed("not a time-stamp");
@@ -198,13 +205,14 @@ export async function checkTimestamp(token, text) {
   const at = statedTime(stated, text);
   const signer = await checkSigner(new Fields(signers[0]), stated, certificates);
   if (!signer.stampsTime || !signer.isInForce(at)) throw new Malformed("the certificate is not for time-stamps, or was not in force");
+  if (!signer.isKnown) throw new Unsupported("a critical extension of the certificate that is not supported");
   return { at, signer, certificates };
 }
 
 /** RFC 3161 section 2.4.2: what the token says of the text, and when. */
 function statedTime(stated, text) {
   const info = new Fields(one(stated));
-  if (derInteger(info.take(INTEGER)) !== 1n) throw new Malformed("not a version that is supported");
+  if (derInteger(info.take(INTEGER)) !== 1n) throw new Unsupported("not a version that is supported");
   info.take(OID);
   const imprint = new Fields(info.take(SEQUENCE));
   const [digest, hashed] = [hashOf(imprint.take(SEQUENCE)), imprint.take(OCTETS).body];
@@ -212,9 +220,11 @@ function statedTime(stated, text) {
   derInteger(info.take(INTEGER));
   const at = derTime(info.take(0x18), true);
   for (const tag of [SEQUENCE, BOOLEAN, INTEGER, 0xa0]) info.maybe(tag);
-  if (info.maybe(0xa1)) throw new Malformed("an extension that is not supported");
+  const extended = info.maybe(0xa1); // eIDAS authorities say here that they are qualified
+  const extensions = extensionList(extended ? readDer(extended.body) : []);
   info.end();
   if (digest !== "sha256" || !equal(hashed, sha256(text))) throw new Malformed("the time-stamp is of something else");
+  if ([...extensions.values()].some(({ critical }) => critical)) throw new Unsupported("a critical extension that is not supported");
   return at;
 }
 

@@ -12,7 +12,7 @@ export const keyUnder = (origin, hex) => new Key(origin, ED25519, fromHex(hex));
 
 export class Trust {
   constructor(given) {
-    Object.assign(this, { given: new Set(given), trusted: new Set(given), chain: new Set(), retired: new Map() });
+    Object.assign(this, { given: new Set(given), trusted: new Set(given), chain: new Set(), retired: new Map(), places: new Map() });
   }
 
   get hasKey() {
@@ -35,7 +35,9 @@ export class Trust {
         const hex = body.public_key;
         if (kind === "key.retired") {
           if (this.isKnown(hex) && !this.retired.has(hex)) this.retired.set(hex, [order, index]);
-        } else if (!(await this.announce(log, hex, body))) {
+        } else if (await this.announce(log, hex, body)) {
+          if (!this.places.has(hex)) this.places.set(hex, [order, index]);
+        } else {
           log.report.add("announcement-invalid", place, `index ${grouped(index)}`);
         }
       }
@@ -66,6 +68,13 @@ export class Trust {
     if (retired !== undefined && size > retired) return false;
     if (gone && opened && (gone[0] < opened[0] || (gone[0] === opened[0] && gone[1] < opened[1]))) return false;
     return this.given.has(hex) || announced === undefined || size > announced;
+  }
+
+  /** Whether a key that was announced in the log after those that signed a tree of it should have signed it too. */
+  lacksNewer(by, log, size) {
+    const isBefore = (one, other) => one[0] < other[0] || (one[0] === other[0] && one[1] < other[1]);
+    const newest = by.map((hex) => this.places.get(hex) ?? [-1, 0]).reduce((one, other) => (isBefore(one, other) ? other : one));
+    return [...log.announced].some(([hex, index]) => index < size && isBefore(newest, this.places.get(hex) ?? newest) && !this.retired.has(hex));
   }
 
   /**

@@ -61,6 +61,10 @@ export const FINDINGS = {
     "tampering",
     "A file is there that does not belong to the bundle."
   ],
+  "file-beside": [
+    "note",
+    "A file lies in the folder that belongs to no bundle. It was not looked at."
+  ],
   "file-altered": [
     "tampering",
     "A file is not the one that the manifest lists."
@@ -91,7 +95,7 @@ export const FINDINGS = {
   ],
   "signature-untrusted": [
     "tampering",
-    "A checkpoint is not signed by a key that may be trusted."
+    "A checkpoint is not signed by a key that may be trusted. Of a bundle from before a key was replaced, give the earlier key too."
   ],
   "signature-retired": [
     "tampering",
@@ -104,6 +108,10 @@ export const FINDINGS = {
   "announcement-invalid": [
     "tampering",
     "A key was announced, and no key in force has signed for it."
+  ],
+  "signature-lacking": [
+    "incomplete",
+    "A newer key was announced in this log, and has not signed its checkpoint: was the key that did retired?"
   ],
   "key-not-given": [
     "incomplete",
@@ -253,6 +261,10 @@ export const FINDINGS = {
     "tampering",
     "A head that you kept is not of this log's history: the log was rewritten."
   ],
+  "head-elsewhere": [
+    "note",
+    "A head that you kept is of a log that is not in this bundle: nothing was compared with it."
+  ],
   "head-not-comparable": [
     "incomplete",
     "A head that you kept cannot be compared with this bundle."
@@ -265,6 +277,10 @@ export const FINDINGS = {
     "note",
     "A witness's cosignature counts for nothing."
   ],
+  "clock-contradicted": [
+    "note",
+    "A witness or a time-stamp authority saw the log at a time that its receipt times contradict by more than an hour: one of the clocks was wrong, and what this one says counts for nothing."
+  ],
   "quorum-not-met": [
     "incomplete",
     "The witnesses that the policy asks for have not cosigned."
@@ -276,6 +292,10 @@ export const FINDINGS = {
   "timestamp-unknown": [
     "note",
     "A time-stamp fits, and its authority is not one whose certificate you gave."
+  ],
+  "timestamp-unsupported": [
+    "note",
+    "A time-stamp is of a kind that this verifier cannot check: it counts for nothing."
   ],
   "timestamp-unproven": [
     "incomplete",
@@ -317,10 +337,11 @@ export const WORDS = {
   "p_range": "{log}: entries {first} to {last} are all there is between them. None was left out, put in, changed or moved.",
   "p_range_none": "{log}: no entry of this log was received in these times.",
   "p_disclosed": "{log}: {count} disclosed entries stand in the log, at their places, as they are here.",
-  "p_times": "The ranges reach as far as the times asked for: the entries beside them were received before and after.",
+  "p_times": "The ranges reach as far as the times asked for: the entries directly beside them were received before and after.",
   "p_system": "The registry log announces these logs as those of the AI system.",
   "p_parts": "{count} disclosed contents are, to the byte, what was sealed.",
   "p_erased": "{count} contents were erased, and the log holds the entry that says so.",
+  "p_case": "These are the decisions of the case: the registry log holds how many were put into it, and their digest.",
   "p_answer": "The figures above, and those on the first page, are counted from the disclosed entries.",
   "p_sources": "Numbers that sources gave and that are missing: {missing}. A missing number has no decision among these; of what a source sent before its first number here, or behind its last, they say nothing.",
   "p_asked": "Who asked for the bundle, and when, is sealed in the registry log.",
@@ -334,14 +355,17 @@ export const WORDS = {
   "n_true": "That what was sent is true: a log holds what a service reported, when it arrived, and that nobody touched it since.",
   "n_sent": "That everything was sent. A decision that never arrived is in no log; numbers of sources make gaps visible, where a source gives them.",
   "n_time": "The times inside the log: they are the server's clock at receipt.",
+  "n_beside": "That no entry farther outside the ranges was received in these times: where the server's clock was set back, times do not follow the order.",
   "n_rest": "That there are no other entries than the disclosed ones: this question has no range.",
-  "n_case": "That these are the decisions of the case: the registry log holds how many were attached, and a digest.",
+  "n_case": "That these are the very decisions of the case: they are as many as were put into it and not taken out, as the registry log holds, which has a digest of each of these acts alone.",
   "n_subject": "That these decisions are about the person who was asked for, where the refs parts are not disclosed.",
   "n_later": "That no later log of the AI system exists: ask for the registry log's newest state.",
   "n_tail": "{log}: that nothing was added behind the tree that is here before the bundle was made. It holds what the log held when the bundle was asked for.",
   "n_unseen": "Anything against somebody who holds database, signing key and head store, for what nobody outside has seen: no witness or time-stamp that you trust has seen this.",
   "n_keys": "Who made the bundle. Without a key from elsewhere anybody could have.",
   "n_withheld": "What withheld entries and contents say. Withheld contents: {count}.",
+  "n_purged": "What withheld entries and contents say. Withheld contents: {count}, or fewer: retention has purged contents, as the log says, without saying of which decisions.",
+  "n_registry": "{log}: what stood in entries of it that were lost, as its successor states. They may have announced or closed logs of the AI system.",
   "n_heads": "That the log is the one you saw before: you gave no head. Keep this one (--save-head) and give it next time.",
   "n_unstamped": "{log}: that it existed at the time of a time-stamp. None that you trust is of this tree, or of a registry log that recorded all of it that is here.",
   "n_head": "{log}: that it is the one you saw before. You gave no head of it.",
@@ -583,8 +607,10 @@ export const CLOCK_SLACK = 86400;
 
 export const CLOCK_BACK = 60000000;
 
+export const CLOCKS_APART = 3600000000;
+
 export const MOST_ROWS = 100;
 
 export const STYLE = "\n:root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--paper:#fff;--line:#d5dae0;--tint:#f4f6f8;--warn:#8a4600;--wash:#fff4e3}\n@media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--soft:#a4adb8;--paper:#14171a;--line:#353b42;--tint:#1d2126;--warn:#ffb867;--wash:#33240f}}\n*{box-sizing:border-box}\nhtml{-webkit-text-size-adjust:100%}\nbody{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Helvetica Neue\",Arial,sans-serif}\nmain{max-width:60rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}\np.over{margin:0;color:var(--soft);font-size:.875rem;letter-spacing:.04em;text-transform:uppercase}\nh1{font-size:1.75rem;line-height:1.25;margin:.35rem 0 1rem;overflow-wrap:anywhere}\nh2{font-size:1.2rem;margin:2.5rem 0 .75rem;padding-top:1.25rem;border-top:1px solid var(--line)}\nh3{font-size:1rem;margin:1.5rem 0 .5rem}\np,ul,ol{margin:.5rem 0;max-width:46rem}\nul,ol{padding-left:1.35rem}\nli{margin:.3rem 0}\n.soft{color:var(--soft)}\n.warn{background:var(--wash);color:var(--warn);border:1px solid currentColor;border-radius:.5rem;padding:.75rem 1rem;margin:1rem 0}\ndl.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));gap:.75rem;margin:1rem 0}\ndl.figures div{background:var(--tint);border:1px solid var(--line);border-radius:.5rem;padding:.6rem .8rem}\ndl.figures dt{color:var(--soft);font-size:.875rem}\ndl.figures dd{margin:0;font-size:1.35rem;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}\ndl.figures dd.text{font-size:.95rem;padding-top:.35rem}\n.scroll{overflow-x:auto}\ntable{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}\ncaption{text-align:left;font-weight:600;padding:.75rem 0 .35rem}\nth,td{text-align:left;vertical-align:top;padding:.4rem .75rem .4rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere;min-width:4.5rem}\nth{color:var(--soft);font-weight:600}\ntd.n,th.n{text-align:right}\ncode{font:.875em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,\"DejaVu Sans Mono\",monospace;overflow-wrap:anywhere}\npre{background:var(--tint);border:1px solid var(--line);border-radius:.5rem;padding:.75rem 1rem;overflow-x:auto}\n@media print{body{font-size:11pt;background:#fff;color:#000}main{max-width:none;padding:0}h2{break-after:avoid}tr,dl.figures div{break-inside:avoid}.scroll{overflow:visible}}\n";
 
-export const PAGE_PROOF = "<h2 id=\"verify\">How to verify</h2>\n<p>You need the verifier key of the organisation (it looks like <code>name+id+key</code>), and a verifier. Get both by another way than this bundle.</p>\n<pre tabindex=\"0\">python3 -I verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'</pre>\n<p>The verifier needs Python 3.9 or later, nothing else, and no network. <code>verify.html</code> does the same in a browser. <code>VERIFYING.txt</code> says more, and how\nto do it with other people's tools.</p>\n<h3>What a verifier then has proven</h3>\n<ul>\n<li>Each disclosed entry stood in the signed log, at its place, as it is here.</li>\n<li>Within a range nothing was left out, put in, changed or moved; entries that are withheld are counted.</li>\n<li>Each disclosed content is, to the byte, what was sealed.</li>\n<li>The figures on this page are those of the entries.</li>\n</ul>\n<h3>What nobody proves from a bundle</h3>\n<ul>\n<li>That what was sent is true, or that everything was sent. Numbers of sources make gaps visible where a source gives them.</li>\n<li>The times: they are the server's clock at receipt. Only a witness or a time-stamp binds a log to a time.</li>\n<li>Anything against somebody who holds database, signing key and head store, for what nobody outside has seen.</li>\n<li>Outside a range: that there are no other entries than the disclosed ones.</li>\n</ul>\n";
+export const PAGE_PROOF = "<h2 id=\"verify\">How to verify</h2>\n<p>You need the verifier key of the organisation (it looks like <code>name+id+key</code>), and a verifier. Get both by another way than this bundle.</p>\n<pre tabindex=\"0\">python3 -I verify.py BUNDLE.zip --vkey 'THE VERIFIER KEY'</pre>\n<p>The verifier needs Python 3.9 or later, nothing else, and no network. <code>verify.html</code> does the same in a browser. <code>VERIFYING.txt</code> says more, and how\nto do it with other people's tools.</p>\n<h3>What a verifier then has proven</h3>\n<ul>\n<li>Each disclosed entry stood in the signed log, at its place, as it is here.</li>\n<li>Within a range nothing was left out, put in, changed or moved; entries that are withheld are counted.</li>\n<li>Each disclosed content is, to the byte, what was sealed.</li>\n<li>The figures on this page are those of the entries.</li>\n</ul>\n<h3>What nobody proves from a bundle</h3>\n<ul>\n<li>That what was sent is true, or that everything was sent. Numbers of sources make gaps visible where a source gives them.</li>\n<li>The times: they are the server's clock at receipt. Only a witness or a time-stamp binds a log to a time.</li>\n<li>Anything against somebody who holds database, signing key and head store, for what nobody outside has seen.</li>\n<li>Outside a range: that there are no other entries than the disclosed ones.</li>\n</ul>\n<h3>Words</h3>\n<ul>\n<li><strong>Entry</strong>: one line of a log: what happened, when the server received it, and by whom. It never changes.</li>\n<li><strong>Log</strong>: the entries of one AI system, in the order of receipt. The registry log is the organisation's own.</li>\n<li><strong>Origin</strong>: the name of a log, or of the installation: what its signatures are made under.</li>\n<li><strong>Checkpoint</strong>, or <strong>head</strong>: how many entries a log had, and one hash over them all, signed.</li>\n<li><strong>Root hash</strong>: that hash. With another entry anywhere it would be another one.</li>\n<li><strong>Tile</strong>: a file of hashes, by which an entry is found in the root hash without the other entries.</li>\n<li><strong>Range</strong>: all entries of a log within the times that were asked for.</li>\n<li><strong>Fence</strong>: the entry directly before or behind a range. Its time shows that the range goes as far as it must.</li>\n<li><strong>Contents</strong>: what a decision was made of and what came out. A log holds only a commitment to each.</li>\n<li><strong>Refs</strong>: the content that says whom or what a decision is about.</li>\n<li><strong>Witness</strong>: somebody else, who signs the heads that they saw.</li>\n</ul>\n";
