@@ -1,7 +1,8 @@
 """What is restricted: inside a floor nothing is erased, so a data protection officer alone reads it until it may be.
 
 Restricted is all that an erasure will take: the payload, and what people wrote about the decision. What the entry says
-in clear stays readable: it outlives the erasure, too.
+in clear stays readable: it outlives the erasure, too. What was erased is restricted no more, though its request may go
+on for other decisions.
 """
 
 import uuid
@@ -9,7 +10,7 @@ from collections.abc import Collection, Iterator
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from audit.models import ErasureConsent, ErasureTarget, Restriction
+from audit.models import ErasureConsent, ErasureStep, ErasureTarget, Restriction
 from audit.models.erasures import RESTRICTING
 from governance import rights
 from governance.acts import Act
@@ -19,14 +20,16 @@ AT_ONCE = 1_000
 
 
 def in_force() -> QuerySet[Restriction]:
-    """The restrictions that hold: without those of AI systems whose accountable person, asked again, refused."""
+    """The restrictions that hold: without those of AI systems whose accountable person, asked again, refused, and of
+    decisions that were erased since."""
     refused = ErasureConsent.objects.filter(request_id=OuterRef("request_id"), status=ErasureConsent.Status.REFUSED)
     freed = ErasureTarget.objects.filter(
         request_id=OuterRef("request_id"),
         decision_id=OuterRef("decision_id"),
         system_id__in=refused.values("system_id"),
     )
-    return Restriction.objects.filter(~Exists(freed), request__status__in=RESTRICTING)
+    erased = ErasureStep.objects.filter(request_id=OuterRef("request_id"), item_id=OuterRef("decision_id"))
+    return Restriction.objects.filter(~Exists(freed), ~Exists(erased), request__status__in=RESTRICTING)
 
 
 def restricted_among(ids: Collection[uuid.UUID]) -> frozenset[uuid.UUID]:

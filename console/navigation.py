@@ -5,6 +5,7 @@ An entry names the view it leads to; it is shown once the floor that has the pag
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -133,8 +134,20 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """What unfold draws: groups of items with links."""
     person = request.user if isinstance(request.user, Person) else None
     held = held_by(person) if person else None
-    groups = ((title, [_item(request, each) for each in entries if _is_for(held, each)]) for title, entries in GROUPS)
-    return [{"title": title, "separator": bool(title), "items": items} for title, items in groups if items]
+    groups = [(title, [_item(request, each) for each in entries if _is_for(held, each)]) for title, entries in GROUPS]
+    shown = [{"title": title, "separator": bool(title), "items": items} for title, items in groups if items]
+    _mark_where_they_are(request.path, [item for _, items in groups for item in items])
+    return shown
+
+
+def _mark_where_they_are(path: str, items: list[dict[str, Any]]) -> None:
+    """One entry at most: that of the page, or of the page nearest above it. Some lie below one another."""
+    index = reverse("admin:index")
+    paths = {item["title"]: urlsplit(item["link"]).path for item in items}
+    above = [each for each in paths.values() if path == each or (each != index and path.startswith(each))]
+    nearest = max(above, key=len, default=None)
+    for item in items:
+        item["active"] = paths[item["title"]] == nearest
 
 
 def _is_for(held: Held | None, entry: Entry) -> bool:

@@ -86,6 +86,16 @@ class CustodyChanged(Conflict):
     )
 
 
+class ConsentNotProven(Conflict):
+    code = "consent-not-proven"
+    title = "Nothing proves that two administrators agreed to this"
+    meaning = (
+        "A row of the database says so, and whoever can write there could have made it. Withdraw it and ask again. "
+        "Should that come to the same (no log takes entries, and there is no signing key here), both type "
+        "their passwords at the host."
+    )
+
+
 class RotationUnderWay(Conflict):
     code = "rotation-under-way"
     title = "The signing key is being replaced already"

@@ -201,7 +201,7 @@ class CustodyRequest(GovernedRow):
         VOID = "void", "expired"
 
     ERASABLE_FIELDS = ("reason", "answer")
-    UNSEALED_FIELDS = ("seal_pending",)
+    UNSEALED_FIELDS = ("seal_pending", "vouched")
 
     what = models.CharField(max_length=20, choices=What.choices)
     logs = models.JSONField(default=list, blank=True)
@@ -216,6 +216,8 @@ class CustodyRequest(GovernedRow):
     answer = models.TextField(blank=True, max_length=MAX_TEXT)
     carried_out_at = models.DateTimeField(null=True, blank=True)
     seal_pending = models.BooleanField(default=False, editable=False)
+    vouched = models.JSONField(default=dict, blank=True, editable=False)
+    """Of steps that could not be sealed: the signed note by which this installation says who took each."""
 
     class Meta:
         ordering = ["-id"]

@@ -1,7 +1,7 @@
 """What happened to an erasure or a purge, from its entries."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +9,7 @@ import msgspec
 
 from audit.models import ErasureRequest, Purge
 from console.timelines import actor_name, names_of
+from evidence.kinds import ERASURE_REQUESTED
 from ledger.kinds import Kind
 from ledger.models import Entry, Particulars
 
@@ -37,11 +38,12 @@ class Happened:
 
 
 def story_of(row: ErasureRequest | Purge) -> list[Happened]:
-    """The oldest first."""
-    about = [row.pk]
+    """The oldest first. Of each AI system its answer: that it was asked stands in the entry of the request."""
+    entries = list(Entry.objects.filter(about_id=row.pk).exclude(kind__in=STEPS))
     if isinstance(row, ErasureRequest):
-        about += list(row.consents.values_list("pk", flat=True))
-    return _story(about, _reasons(row))
+        consents = list(row.consents.values_list("pk", flat=True))
+        entries += Entry.objects.filter(about_id__in=consents).exclude(kind__in=[*STEPS, ERASURE_REQUESTED.name])
+    return _story(entries, _reasons(row))
 
 
 def _reasons(row: ErasureRequest | Purge) -> dict[uuid.UUID, str]:
@@ -51,10 +53,8 @@ def _reasons(row: ErasureRequest | Purge) -> dict[uuid.UUID, str]:
     return {entry: bytes(kept[of].data or b"").decode() for entry, of in given.items() if of in kept}
 
 
-def _story(about: Sequence[uuid.UUID], reasons: Mapping[uuid.UUID, str]) -> list[Happened]:
-    entries = sorted(
-        Entry.objects.filter(about_id__in=about).exclude(kind__in=STEPS).order_by(), key=lambda each: each.id
-    )
+def _story(entries: Iterable[Entry], reasons: Mapping[uuid.UUID, str]) -> list[Happened]:
+    entries = sorted(entries, key=lambda each: each.id)
     said = [(entry.kind, msgspec.json.decode(bytes(entry.data))) for entry in entries]
     names = names_of([each["actor"] for _, each in said])
     found = []

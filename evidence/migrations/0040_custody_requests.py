@@ -123,6 +123,7 @@ class Migration(migrations.Migration):
                 ("answer", models.TextField(blank=True, max_length=20000)),
                 ("carried_out_at", models.DateTimeField(blank=True, null=True)),
                 ("seal_pending", models.BooleanField(default=False, editable=False)),
+                ("vouched", models.JSONField(blank=True, default=dict, editable=False)),
             ],
             options={
                 "ordering": ["-id"],

@@ -36,6 +36,7 @@ from evidence.kinds import (
 from evidence.log_standing import LogStanding, Standing, log_standings
 from evidence.models import CustodyRequest
 from evidence.services.custody import adopt_head, close_log
+from evidence.services.custody_consent import require_consent, vouch
 from evidence.services.key_rotation import Rotated, begin_rotation, finish_rotation, withdraw_keys
 from governance import rights
 from governance.actors import person_id_of
@@ -150,14 +151,16 @@ def withdraw_custody(*, actor: Actor, request_id: uuid.UUID) -> CustodyRequest:
 def carry_out(*, actor: Actor, request_id: uuid.UUID, say: Callable[[str], None] = lambda line: None) -> Rotated | None:
     """Do what two administrators agreed to, at the host. Returns which keys sign from here on, where those changed.
 
-    All is asked again now: that both still may, that each log is as both saw it. Where it was interrupted it can be
-    done again: what was done is left. `say`: told of each log what became of it. Errors: `CustodyRequestNotFound`,
-    `CustodyRequestNotOpen`, `TwoAdministratorsNeeded`, `CustodyChanged`, those of the acts.
+    All is asked again now: that it was they who agreed, that both still may, that each log is as both saw it. Where it
+    was interrupted it can be done again: what was done is left. `say`: told of each log what became of it. Errors:
+    `CustodyRequestNotFound`, `CustodyRequestNotOpen`, `ConsentNotProven`, `TwoAdministratorsNeeded`, `CustodyChanged`,
+    those of the acts.
     """
     request = CustodyRequest.objects.filter(pk=request_id).first()
     if request is None:
         raise CustodyRequestNotFound()
     _require(request, Status.APPROVED)
+    require_consent(request)
     asked_by, approved_by = _people(request)
     how: dict[str, Any] = {"actor": actor, "asked_by": asked_by, "approved_by": approved_by, "request_id": request.pk}
     rotated = None
@@ -332,14 +335,17 @@ def _write(seal: Seal, actor: Actor, request: CustodyRequest) -> None:
 
 
 def _keep_unsealed(request: CustodyRequest) -> None:
-    """Store a step without its entry. No change without a trail, but for this one: the sweep writes the trail."""
+    """Store a step without its entry. No change without a trail, but for this one: the sweep writes the trail, and
+    until it does the installation's key vouches for who took it."""
     request.seal_pending = True
+    vouch(request)
     if request._state.adding:
-        request.full_clean(exclude={"seal_pending"})
+        request.full_clean(exclude={*request.UNSEALED_FIELDS})
         request.revision, request.particulars_id = 0, None
         CustodyRequest.objects.bulk_create([request])
         return
-    columns = ("status", "answer", "decided_by_id", "decided_at", "expires_at", "carried_out_at", "seal_pending")
+    columns = ["status", "answer", "decided_by_id", "decided_at", "expires_at", "carried_out_at"]
+    columns += ["seal_pending", "vouched"]
     CustodyRequest.objects.filter(pk=request.pk).update(**{name: getattr(request, name) for name in columns})
 
 

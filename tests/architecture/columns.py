@@ -733,7 +733,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "evidence.ExportPlace": {PLAIN: "export_id log_id leaf_index is_withheld is_asked_for"},
     "evidence.ExportDownload": {PLAIN: "id export_id begun_at", PERSON: "person_id"},
     "evidence.CustodyRequest": {
-        PLAIN: f"{ROW} what logs status requested_at expires_at decided_at carried_out_at seal_pending",
+        PLAIN: f"{ROW} what logs status requested_at expires_at decided_at carried_out_at seal_pending vouched",
         PERSON: "requested_by_id decided_by_id",
         PARTICULARS: "reason answer",
     },

@@ -1,7 +1,7 @@
 """RFC 3161 authorities in memory: certificates, and tokens that a test can make wrong in any way."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -50,7 +50,17 @@ def algorithm(name: str, *parameters: bytes) -> bytes:
 
 
 NULL = b"\x05\0"
-CURVES = {"p256": ec.SECP256R1, "p384": ec.SECP384R1, "p521": ec.SECP521R1, "k1": ec.SECP256K1}
+CURVES: dict[str, Callable[[], ec.EllipticCurve]] = {
+    "p256": ec.SECP256R1,
+    "p384": ec.SECP384R1,
+    "p521": ec.SECP521R1,
+    "k1": ec.SECP256K1,
+}
+    "p256": ec.SECP256R1,
+    "p384": ec.SECP384R1,
+    "p521": ec.SECP521R1,
+    "k1": ec.SECP256K1,
+}
 
 
 def private_key(kind: str, number: int = 0) -> Any:

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client, RequestFactory
+from django.urls import reverse
 
 from console.navigation import GROUPS, is_there, sidebar
 from tests.factories.register import make_system
@@ -67,6 +68,33 @@ def test_the_page_of_the_sign_in_has_no_sidebar() -> None:
 def test_every_entry_is_for_somebody() -> None:
     found = set().union(*(offered(name) for name in PERSONAS))
     assert found == {entry.title for _, entries in GROUPS for entry in entries if is_there(entry)}
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("/admin/", "Overview"),
+        ("/admin/logs/", "Logs"),
+        ("/admin/logs/witnesses/", "Witnesses"),
+        ("/admin/logs/custody/", "Custody"),
+        ("/admin/logs/custody/ask/close_logs", "Custody"),
+        ("/admin/governance/person/add/", "People"),
+        ("/admin/nowhere/", None),
+    ],
+)
+def test_one_entry_is_marked_that_of_the_page_or_the_nearest_above_it(path: str, title: str | None) -> None:
+    request = RequestFactory().get(path)
+    request.user = make_persona("administrator", make_system()).person
+    marked = [item["title"] for group in sidebar(request) for item in group["items"] if item["active"]]
+    assert marked == ([title] if title else [])
+
+
+def test_the_page_marks_what_the_sidebar_says() -> None:
+    client = Client()
+    client.force_login(make_persona("administrator", make_system()).person)
+    page = client.get(reverse("admin:custody")).content.decode()
+    marked = re.findall(r'<a[^>]+href="(/admin/logs/[^"]*)"[^>]*class="[^"]*\bactive\b', page)
+    assert marked == [reverse("admin:custody")]
 
 
 def test_an_icon_is_no_word_of_a_links_name() -> None:

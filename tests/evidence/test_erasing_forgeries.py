@@ -197,7 +197,7 @@ def test_the_consent_to_one_request_is_none_to_another(app: psycopg.Connection, 
     no_floor(system)
     record_decision(system, subject="c-1")
     first, second = agreed(kind="subject", subject="c-1"), agreed(kind="subject", subject="c-1")
-    mine, theirs = first.consents.get(), second.consents.get()
+    mine, theirs = (each.consents.get(system_id=system.pk) for each in (first, second))
     app.execute("UPDATE audit_erasureconsent SET status = 'void' WHERE id = %s", [theirs.pk])
     app.execute("UPDATE audit_erasureconsent SET request_id = %s WHERE id = %s", [second.pk, mine.pk])
     with pytest.raises(REFUSED, match="not what two people agreed to"):

@@ -282,8 +282,8 @@ def test_a_decision_of_the_same_subject_that_comes_meanwhile_is_kept_and_told_of
     request.refresh_from_db()
     assert (request.status, is_kept(first), is_kept(second)) == ("performed", False, True)
     document = document_about(request.pk)
-    assert document is not None and "\nsince: 1 of the same subject came" in document.note
+    assert document is not None and "\nsince: 1 decision came" in document.note
     told = letter_for(Message.objects.filter(kind="erasure.done").latest("id"))
-    assert "One decision of the same subject came in meanwhile" in as_text(told)
+    assert "They stay until somebody asks for them, too" in as_text(told)
     assert [each.decision_id for each in prepared(kind="subject", subject="c-1907").targets.all()] == [second.id]
     assert list(verify_everything()) == []

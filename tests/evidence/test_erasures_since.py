@@ -56,7 +56,7 @@ def test_texts_that_came_since_are_counted_and_told(system: AISystem) -> None:
     performed(request)
     assert named(before.pk) == 0
     texts = Particulars.objects.filter(row_id=later.pk, data__isnull=False).count() + 1
-    assert came_since(request.pk) == Since(decisions=1, texts=texts)
+    assert came_since(request.pk) == Since(decisions=1, texts=texts, is_searched=True)
     (row,) = Entry.objects.filter(about_id=request.pk, kind="erasure.completed")
     body = json.loads(bytes(row.data))["body"]
     assert (body["came_since"], body["texts_since"]) == (1, texts)
@@ -72,7 +72,7 @@ def test_where_nothing_came_nothing_is_said(system: AISystem) -> None:
     record_decision(system, subject="c-1907")
     make_led_case(system, title=f"About {ADA}")
     request = performed(agreed(kind="subject", subject="c-1907", identifiers=[ADA]))
-    assert came_since(request.pk) == Since(0, 0)
+    assert came_since(request.pk) == Since(0, 0, is_searched=True)
     document = document_about(request.pk)
     assert document is not None and "since:" not in document.note
     assert "came in after" not in page_of(request, officer())

@@ -51,9 +51,9 @@ def record_decision(
     return decision_by_id(uuid.UUID(made.id))
 
 
-def record_many(system: AISystem, count: int, **facets: Any) -> None:
+def record_many(system: AISystem, count: int, *, at: datetime | None = None, **facets: Any) -> None:
     """So many decisions alike, as batches bring them."""
-    now = timezone.now()
+    now = at or timezone.now()
     for _ in range(0, count, 1_000):
         with sealing() as seal:
             made = [_prepared(system, at=now, **facets) for _ in range(min(count, 1_000))]

@@ -31,6 +31,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if "keeper" not in settings.DATABASES:
             raise CommandError("Set ANSWERABLE_ADMIN_DATABASE_URL to the address of the role that owns the tables.")
+        with connections["keeper"].cursor() as cursor:
+            # between two statements of a migration its models are computed, which takes its time on a busy machine
+            cursor.execute("SET idle_in_transaction_session_timeout = 0")
         call_command("migrate", database="keeper", interactive=False, verbosity=options["verbosity"])
         with connections["keeper"].cursor() as cursor:
             apply_guard(cursor, app_role=settings.DATABASES["default"]["USER"])

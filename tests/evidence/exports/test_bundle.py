@@ -120,10 +120,10 @@ def test_entries_that_overtook_one_another_are_all_in_it(system: AISystem, audit
 
 def test_what_was_signed_before_the_range_is_in_it(system: AISystem, auditor: Person, tmp_path: Path) -> None:
     now = timezone.now()
-    record_many(system, 300)
+    record_many(system, 300, at=now - HOUR)
     record_checkpoints(actor=SERVER)
-    record_decision(system, at=now + HOUR)
-    made = export_of(auditor, system, since=now + 0.5 * HOUR)
+    record_decision(system, at=now)
+    made = export_of(auditor, system, since=now - 0.5 * HOUR)
     log = manifest_of(made)["logs"][0]
     stored = Checkpoint.objects.get(log=open_log(system.pk))
     assert log["before"] == stored.tree_size <= log["range"][0]

@@ -278,6 +278,7 @@ def test_why_there_is_no_file_is_told(system: AISystem, auditor: Person, browser
     assert "never had a file" in get(browser, withdrawn).content.decode()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_that_contents_in_it_were_erased_is_told(system: AISystem, auditor: Person, browser: Client) -> None:
     decision = record_decision(system)
     made = export_of(auditor, system, parts=["input"])

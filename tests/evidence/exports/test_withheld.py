@@ -100,7 +100,7 @@ def test_what_became_secret_while_it_was_planned(
     now = timezone.now()
     give_role(auditor, Role.REVIEWER, Scope.system(system.pk))
     queue = make_queue(auditor, system=system)
-    blind = open_review(system, rule=make_rule(system, queue, is_blind=True), at=now - 2 * HOUR)
+    blind = open_review(system, rule=make_rule(system, queue, is_blind=True, deadline_s=86_400), at=now - 2 * HOUR)
     record_decision(system, at=now + HOUR)
     sign, judged = anchors.best_checkpoint, list[Review]()
 
