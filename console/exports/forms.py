@@ -10,7 +10,7 @@ from console.cases.forms import CaseForm, long_text
 from console.moments import MomentField
 from evidence.exports.contents import WORDS
 from evidence.exports.models import Export
-from evidence.exports.requesting import ALLOWED, MAX_HEAD, MAX_SUBJECT, Asked
+from evidence.exports.requesting import ALLOWED, MAX_HEAD_TEXT, MAX_SUBJECT, Asked
 from governance.models import AISystem
 
 Form, Question = Export.Form, Export.Question
@@ -40,11 +40,12 @@ class AskForm(CaseForm):
     )
     reason = long_text("What it is for", rows=3, help_text="Kept beside the log, which holds a commitment to it.")
     head = forms.CharField(
-        label="A checkpoint that you keep",
+        label="Checkpoints that you keep",
         required=False,
-        max_length=MAX_HEAD,
+        max_length=MAX_HEAD_TEXT,
         widget=forms.Textarea({"rows": 4, "spellcheck": "false"}),
-        help_text="Paste a signed checkpoint from earlier: an evidence bundle then proves that this log continues it.",
+        help_text="Paste signed checkpoints from earlier, one below the other: an evidence bundle then proves that its "
+        "logs continue them. Those of other logs do no harm.",
     )
     order: ClassVar[tuple[str, ...]] = ()
 

@@ -23,7 +23,7 @@ from evidence.exports.contents import PARTS
 from evidence.exports.models import Export
 from evidence.exports.progress import Progress
 from evidence.exports.requesting import (
-    MAX_HEAD,
+    MAX_HEAD_TEXT,
     MAX_SUBJECT,
     Asked,
     approve_export,
@@ -130,9 +130,9 @@ class NewExport(StrictSerializer):
     reason = StrictCharField(max_length=20_000)
     head = StrictCharField(
         required=False,
-        max_length=MAX_HEAD,
+        max_length=MAX_HEAD_TEXT,
         trim_whitespace=False,
-        help_text="A signed checkpoint that you keep: the bundle proves itself against it.",
+        help_text="Signed checkpoints that you keep, one below the other: the bundle proves itself against them.",
     )
     key = serializers.UUIDField(required=False, help_text="Makes a repeat the same export: a uuid of your own.")
 

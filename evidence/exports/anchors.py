@@ -5,6 +5,7 @@ seen it within seconds. After that it is made without them, and whoever verifies
 """
 
 import base64
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -74,9 +75,9 @@ def reach_of(log: Log) -> int | None:
     return stored.tree_size if stored else 0
 
 
-def checkpoint_before(log: Log, size: int) -> Checkpoint | None:
+def checkpoint_before(log_id: uuid.UUID, size: int) -> Checkpoint | None:
     """The newest stored checkpoint of at most this size: the asker's auditor may know it from somewhere."""
-    rows = Checkpoint.objects.filter(log=log, tree_size__lte=size, tree_size__gt=0)
+    rows = Checkpoint.objects.filter(log_id=log_id, tree_size__lte=size, tree_size__gt=0)
     return rows.order_by("-tree_size", "-id").first()
 
 

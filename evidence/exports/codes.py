@@ -22,7 +22,7 @@ LEFT_OUT = {
     "beyond_reach": "Only AI systems within the reach of whoever asked were looked at.",
     "restricted": "Contents are left out that only a data protection officer may read until they are erased.",
     "log_unsigned": "A closed log has entries that no checkpoint was ever signed for: they are left out.",
-    "head_elsewhere": "The checkpoint that was given is of no log in this export, or newer than it.",
+    "head_newer": "A checkpoint that was given is newer than what this export proves.",
 }
 """Why an export is not whole."""
 TROUBLES = {

@@ -19,7 +19,7 @@ from evidence.exports.disclosed import Disclosed
 from evidence.exports.figures import is_decision, read_decision
 from evidence.exports.ids import Ids
 from evidence.exports.plans import PlannedLog
-from evidence.exports.questions import as_json
+from evidence.exports.questions import as_json, called
 from ledger.entries import timestamp
 from ledger.models import Entry
 from ledger.signing import signers_for
@@ -80,6 +80,7 @@ class Ending:
         return {
             "id": str(self.export.pk),
             "origin": self.plan.logs[-1].origin.rsplit("/logs/", 1)[0],
+            "called": called(self.export),
             "made_at": timestamp(self.plan.made_at),
             "software": {"name": "answerable", "version": software_version()},
             "asked": self.asked(),

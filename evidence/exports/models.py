@@ -54,10 +54,8 @@ class Export(KeyedRow):
     form = models.CharField(max_length=16, choices=Form.choices)
     parts = ArrayField(models.CharField(max_length=16), default=list, blank=True)
     """The contents that are to be disclosed (`evidence.exports.contents`); none: what stands in the log alone."""
-    head_origin = models.CharField(max_length=255, blank=True)
-    head_size = models.BigIntegerField(null=True, blank=True)
-    head_root = models.CharField(max_length=HEX_DIGEST, blank=True)
-    """A checkpoint that whoever asked keeps, and that the bundle is to prove itself against."""
+    heads = models.JSONField(default=list, blank=True)
+    """Checkpoints that whoever asked keeps, and that the bundle is to prove itself against: origin, size, root hash."""
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.REQUESTED)
     reason = models.TextField(max_length=MAX_TEXT)
     asked_by_id = models.UUIDField()

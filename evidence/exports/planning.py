@@ -13,6 +13,7 @@ from django.utils import timezone
 from msgspec.structs import replace
 
 from audit.case_access import readable_case
+from audit.case_selectors import trail_ids
 from audit.kinds import DECISION_RECORDED
 from audit.models import Case, Decision
 from audit.restrictions import reads_restricted, restricting_entries
@@ -28,16 +29,23 @@ from evidence.exports.anchors import (
     is_seen,
     reach_of,
 )
-from evidence.exports.as_asked import sizes_as_asked
 from evidence.exports.erasing import restricts, snapshot_now
 from evidence.exports.members import Members
 from evidence.exports.models import Export
 from evidence.exports.plans import Plan, PlannedLog
+from evidence.exports.proving import (
+    has_newer_head,
+    noted_outside,
+    proving,
+    proving_as_asked,
+    proving_before,
+    proving_heads,
+)
 from evidence.exports.ranges import index_range, received_before
 from evidence.exports.trails import Place, case_trail, places_about, places_of, trail_places
 from evidence.kinds import CHECKPOINT_CONTRADICTED, EXPORT_APPROVED, EXPORT_REQUESTED, LOG_CLOSED
 from ledger.kinds import CHECKPOINT_RECORDED, KEY_ANNOUNCED, KEY_RETIRED, SYSTEM_LOG_OPENED
-from ledger.models import Checkpoint, Contradiction, Entry, Log
+from ledger.models import Checkpoint, Entry, Log
 from ledger.selectors import latest_head
 from overrides.selectors import JUDGEMENT_KINDS, hidden_from, judged_in_secret
 
@@ -62,12 +70,13 @@ def make_plan(export: Export, beat: Callable[[], None] = lambda: None, *, is_pat
             beat()
         try:
             return _Planner(export, beat, waits=waits).plan()
-        except _FenceHidden:
+        except _Moved:
             beat()
 
 
-class _FenceHidden(Exception):
-    """An entry beside a range became secret while the range was looked for: it is looked for again."""
+class _Moved(Exception):
+    """Something happened while it was looked for: an entry beside a range became secret, or decisions were put into the
+    case. It is looked for again."""
 
 
 def _is_seen_as_asked(export: Export) -> bool:
@@ -131,8 +140,9 @@ class _Planner:
             raise Unwitnessed()
         if export.question == Question.RANGE:
             self._withhold_again(reaches)
-        self._note_head(planned)
-        planned = _proving_as_asked(planned, asked)
+        if has_newer_head(planned, export.heads):
+            self.left_out.add("head_newer")
+        planned = proving_as_asked(proving_before(proving_heads(planned, export.heads), asked), asked)
         withheld = sum(self._withheld(log) for log in planned)
         plan = Plan(
             made_at=timezone.now(),
@@ -164,6 +174,8 @@ class _Planner:
         if export.system_id:
             self.systems.add(export.system_id)
         found = Members(export, asker_of(export))
+        case = readable_case(asker_of(export), export.case_id) if export.case_id else None
+        happened = trail_ids(case) if case else []
         for chunk in found.chunks():
             own = places_of(chunk)
             places.put(export, own.values(), asked_for=True)
@@ -175,8 +187,10 @@ class _Planner:
             self.systems |= set(Decision.objects.filter(id__in=chunk).values_list("system_id", flat=True))
             self.beat()
         self.left_out |= found.left_out
-        if export.case_id:
-            self._put_case(readable_case(asker_of(export), export.case_id))
+        if case:
+            self._put_case(case)
+            if trail_ids(case) != happened:  # what is counted in it is to be what is there
+                raise _Moved()
         return frozenset(self.systems)
 
     def _put_case(self, case: Case) -> None:
@@ -214,11 +228,11 @@ class _Planner:
 
     def _withhold_again(self, reaches: list[_Reach]) -> None:
         """What became secret until the trees were fixed: a range without an end holds what was sealed meanwhile.
-        Errors: `_FenceHidden`."""
+        Errors: `_Moved`."""
         self.hidden = hidden_from(asker_of(self.export).id)
         self._put_withheld()
         if any(self._is_withheld(reach, index) for reach in reaches for index in reach.fences):
-            raise _FenceHidden()
+            raise _Moved()
 
     def _put_withheld(self) -> None:
         """What whoever asked must not see yet: decisions that they judge blind, and what others judge meanwhile."""
@@ -273,8 +287,7 @@ class _Planner:
         log, highest = reach.log, places.highest(self.export, reach.log.pk)
         is_closed = reach_of(log) is not None
         needed = [1, (highest or 0) + 1, *self._needed_of_range(reach, is_closed=is_closed)]
-        if self.export.head_origin == log.origin and (self.export.head_size or 0) <= reach.size:
-            needed.append(self.export.head_size or 0)
+        needed += [size for origin, size, _ in self.export.heads if origin == log.origin and size <= reach.size]
         if is_closed:
             needed = [min(max(needed), reach.size)]
             if latest_head(log.pk).tree_size > reach.size:
@@ -311,7 +324,7 @@ class _Planner:
         logs = list(Log.objects.filter(kind=Log.Kind.REGISTRY).order_by("sequence").select_related("predecessor"))
         own = {log.pk for log in logs}
         about = [*own, *(log.id for log in planned)]
-        about += _noted_outside(planned)
+        about += noted_outside(planned)
         kinds = (*KEYS, SYSTEM_LOG_OPENED.name, LOG_CLOSED.name, CHECKPOINT_CONTRADICTED.name)
         places.put(self.export, (place for place in places_about(about, kinds) if place[0] in own))
         places.put(self.export, self._recorded(planned, own))
@@ -326,20 +339,9 @@ class _Planner:
             for checkpoint_id, size in rows.values_list("id", "tree_size")[:20]:
                 entry = Entry.objects.filter(id=checkpoint_id, kind=CHECKPOINT_RECORDED.name).first()
                 if entry and entry.log_id in registries:
-                    planned[at] = _proving(log, size)
+                    planned[at] = proving(log, size)
                     yield entry.log_id, entry.leaf_index
                     break
-
-    def _note_head(self, planned: list[PlannedLog]) -> None:
-        """Where whoever asked gave a checkpoint: the tiles are to suffice for it."""
-        export = self.export
-        if not export.head_origin:
-            return
-        for place, log in enumerate(planned):
-            if log.origin == export.head_origin and (export.head_size or 0) <= log.tree_size:
-                planned[place] = _proving(log, export.head_size or 0)
-                return
-        self.left_out.add("head_elsewhere")
 
     def _withheld(self, log: PlannedLog) -> int:
         return places.withheld_between(self.export, log.id, *log.range) if log.range else 0
@@ -382,30 +384,8 @@ def _under(log: Log, signed: Anchored) -> PlannedLog:
 
 
 def _with_range(log: Log, planned: PlannedLog, found: tuple[int, int]) -> PlannedLog:
-    before = checkpoint_before(log, found[0])
+    before = checkpoint_before(log.pk, found[0])
     if before is None:
         return replace(planned, range=found)
     size = before.tree_size
     return replace(planned, range=found, before_size=size, before_note=before.note, proves=[size])
-
-
-def _noted_outside(planned: list[PlannedLog]) -> list[uuid.UUID]:
-    """What others hold against the logs, as far as it can be compared: the tiles are to suffice for it."""
-    found = list(Contradiction.objects.filter(log_id__in=[log.id for log in planned]))
-    for at, log in enumerate(planned):
-        for each in found:
-            if each.log_id == log.id and 0 < each.tree_size <= log.tree_size:
-                planned[at] = _proving(planned[at], each.tree_size)
-    return [each.pk for each in found]
-
-
-def _proving_as_asked(planned: list[PlannedLog], asked: Entry) -> list[PlannedLog]:
-    """The tiles are to suffice for what the entry of asking says of the logs."""
-    sizes = sizes_as_asked(asked)
-    return [
-        _proving(log, sizes[log.origin]) if 0 < sizes.get(log.origin, 0) <= log.tree_size else log for log in planned
-    ]
-
-
-def _proving(log: PlannedLog, size: int) -> PlannedLog:
-    return replace(log, proves=sorted({*log.proves, size}))

@@ -27,6 +27,14 @@ def as_json(export: Export) -> dict[str, Any]:
     return {"kind": "subject"}
 
 
+def called(export: Export) -> str | None:
+    """What the organisation calls what it is about: an AI system by its short name, a case by its reference."""
+    if export.question == Question.CASE:
+        case = Case.objects.filter(pk=export.case_id).first()
+        return case.reference if case else None
+    return AISystem.objects.filter(pk=export.system_id).values_list("slug", flat=True).first()
+
+
 def name_of(export: Export) -> str:
     """A short name for files: letters, digits and hyphens, and nothing about a person."""
     match export.question:

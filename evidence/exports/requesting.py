@@ -49,9 +49,12 @@ AT_ONCE = 20
 """So many of one person may wait or be made."""
 LATEST = timedelta(seconds=30)
 """So long after it was received, as its entry says, something may be committed."""
+SIGNATURE = "\N{EM DASH} "
 ALLOWED = {Form.BUNDLE: PARTS, Form.NDJSON: PAYLOAD_PARTS, Form.CSV: PAYLOAD_PARTS, Form.OCSF: ()}
 """The contents that a form has a place for."""
-MAX_SUBJECT, MAX_HEAD = 200, 10_000
+MAX_SUBJECT, MAX_HEAD, MAX_HEADS = 200, 10_000, 100
+MAX_HEAD_TEXT = 200_000
+"""Characters of all checkpoints that are given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,8 @@ def request_export(
 ) -> Export:
     """Ask for an export. Without `parts` it is made as soon as there is room; with contents when somebody has agreed.
 
-    `head`: a signed checkpoint that whoever asks keeps, against which a bundle is to prove itself. `key` makes a repeat
+    `head`: signed checkpoints that whoever asks keeps, one below the other, against which a bundle is to prove itself.
+    `key` makes a repeat
     the same export. Errors: `Forbidden`, `CaseNotFound`, `DecisionNotFound`, `HiddenWhileBlind`, `InvalidInput`,
     `TooManyExports`, `ExportKeyTaken`, `PersonNeeded`.
     """
@@ -216,7 +220,7 @@ def _drafted(actor: Actor, asked: Asked, form: str, parts: Sequence[str], head: 
     if problems:
         raise InvalidInput(errors=problems)
     if head.strip():
-        _note_head(export, head)
+        export.heads = _heads_in(head)
     return export
 
 
@@ -262,24 +266,46 @@ def _problems_of_form(export: Export, parts: Sequence[str], head: str) -> list[F
     return problems
 
 
-def _note_head(export: Export, head: str) -> None:
-    """Only what the log itself signed is kept of what was pasted. Errors: `InvalidInput`."""
-    text = head.strip().replace("\r\n", "\n") + "\n"
-    log = Log.objects.filter(origin=text.split("\n", 1)[0]).first() if len(text) <= MAX_HEAD else None
+def _heads_in(text: str) -> list[list[Any]]:
+    """Only what the logs themselves signed is kept of what was pasted. Errors: `InvalidInput`."""
+    notes = _notes_in(text) if len(text) <= MAX_HEAD_TEXT else []
+    if not 0 < len(notes) <= MAX_HEADS:
+        detail = f"Up to {MAX_HEADS} checkpoints, {MAX_HEAD_TEXT:,} characters in all."
+        raise InvalidInput(errors=[FieldProblem(pointer="/head", detail=detail)])
+    heads = {_signed_head(note, number if len(notes) > 1 else 0) for number, note in enumerate(notes, 1)}
+    return [list(head) for head in sorted(heads)]
+
+
+def _notes_in(text: str) -> list[str]:
+    """Signed notes that stand one below the other: each ends with its signature lines."""
+    notes: list[list[str]] = [[]]
+    for line in text.strip().replace("\r\n", "\n").split("\n"):
+        is_signature = line.startswith(SIGNATURE)
+        if notes[-1] and notes[-1][-1].startswith(SIGNATURE) and not is_signature:
+            notes.append([])
+        if line.strip() or notes[-1]:  # between two of them there may be empty lines
+            notes[-1].append(line)
+    return ["".join(f"{line}\n" for line in note) for note in notes if note]
+
+
+def _signed_head(note: str, number: int) -> tuple[str, int, str]:
+    """Origin, size and root hash. In: which of several it is, for the words. Errors: `InvalidInput`."""
+    log = Log.objects.filter(origin=note.split("\n", 1)[0]).first() if len(note) <= MAX_HEAD else None
     try:
-        found = open_checkpoint(text, origin=log.origin, log_verifiers=LogKeys.of(log).verifiers) if log else None
+        found = open_checkpoint(note, origin=log.origin, log_verifiers=LogKeys.of(log).verifiers) if log else None
     except NoteError:
         found = None
     if found is None:
-        detail = "This is no checkpoint that a key of this installation signed for one of its logs."
+        which = f"Number {number}" if number else "This"
+        detail = f"{which} is no checkpoint that a key of this installation signed for one of its logs."
         raise InvalidInput(errors=[FieldProblem(pointer="/head", detail=detail)])
     stated = found.checkpoint
-    export.head_origin, export.head_size, export.head_root = stated.origin, stated.tree_size, stated.root_hash.hex()
+    return stated.origin, stated.tree_size, stated.root_hash.hex()
 
 
 SAME = (
     *("question", "system_id", "since", "until", "case_id", "decision_id", "subject", "form", "parts"),
-    *("head_origin", "head_size", "head_root"),
+    "heads",
 )
 
 

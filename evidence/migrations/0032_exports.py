@@ -60,9 +60,7 @@ class Migration(migrations.Migration):
                         base_field=models.CharField(max_length=16), blank=True, default=list, size=None
                     ),
                 ),
-                ("head_origin", models.CharField(blank=True, max_length=255)),
-                ("head_size", models.BigIntegerField(blank=True, null=True)),
-                ("head_root", models.CharField(blank=True, max_length=64)),
+                ("heads", models.JSONField(blank=True, default=list)),
                 (
                     "status",
                     models.CharField(
@@ -208,9 +206,7 @@ class Migration(migrations.Migration):
                         base_field=models.CharField(max_length=16), blank=True, default=list, size=None
                     ),
                 ),
-                ("head_origin", models.CharField(blank=True, max_length=255)),
-                ("head_size", models.BigIntegerField(blank=True, null=True)),
-                ("head_root", models.CharField(blank=True, max_length=64)),
+                ("heads", models.JSONField(blank=True, default=list)),
                 (
                     "status",
                     models.CharField(

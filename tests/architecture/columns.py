@@ -714,14 +714,14 @@ COLUMNS: dict[str, dict[str, str]] = {
         SEALED: f"{CHANGE[SEALED]} digest",
     },
     "evidence.Export": {
-        PLAIN: f"{ROW} key question system_id since until case_id decision_id form parts head_origin head_size"
-        " head_root status asked_at decided_at ended_at failure is_whole left_out file_name size digest manifest_digest"
+        PLAIN: f"{ROW} key question system_id since until case_id decision_id form parts heads"
+        " status asked_at decided_at ended_at failure is_whole left_out file_name size digest manifest_digest"
         " decisions disclosed_parts expires_at",
         PERSON: "asked_by_id decided_by_id ended_by_id",
         PARTICULARS: "reason answer subject",
     },
     "evidence.HistoricalExport": history(
-        plain="question system_id since until case_id decision_id form parts head_origin head_size head_root status"
+        plain="question system_id since until case_id decision_id form parts heads status"
         " asked_at decided_at ended_at failure is_whole left_out file_name size digest manifest_digest decisions"
         " disclosed_parts expires_at",
         person="asked_by_id decided_by_id ended_by_id",

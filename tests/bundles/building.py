@@ -149,7 +149,8 @@ def build(
         [f"{answer['withheld_entries']} entries"] if answer["withheld_entries"] else []
     )
     manifest: Json = {
-        "format": "answerable-evidence/1", "id": export, "origin": world.origin, "made_at": timestamp(world.now),
+        "format": "answerable-evidence/1", "id": export, "origin": world.origin,
+        "called": _called(question), "made_at": timestamp(world.now),
         "software": {"name": "answerable", "version": "0.1.0"}, "asked": asked, "question": question, "logs": rows,
         "parts": parts, "answer": answer, "sources": sources, "whole": not left_out, "left_out": left_out, "files": [],
     }  # fmt: skip
@@ -158,6 +159,13 @@ def build(
     files["VERIFYING.txt"] = answerable_verify.render_verifying(manifest).encode()
     newest = rows[-1]["origin"]
     return Bundle(world, manifest, files, wishes.signers.get(newest) or list(world.signers)).seal()
+
+
+def _called(question: Json) -> str | None:
+    """As `World.open_case` has it of a case."""
+    if question["kind"] == "case":
+        return f"C-{question['case'][:4]}"
+    return None if question["kind"] == "subject" else "credit-limits"
 
 
 def _range(entries: Sequence[Sealed], question: Json) -> tuple[int, int]:

@@ -496,3 +496,13 @@ def another_case_than_the_one_that_was_asked_for() -> Made:
     decision = world.decide(log)
     world.open_case([decision])
     return made(build(world, {"kind": "case", "case": world.uuid()}, Wishes(decisions=frozenset([decision]))))
+
+
+@forgery("manifest-differs")
+def a_case_that_is_called_otherwise() -> Made:
+    world, log = small()
+    decision = world.decide(log)
+    case = world.open_case([decision])
+    bundle = build(world, {"kind": "case", "case": case}, Wishes(decisions=frozenset([decision])))
+    bundle.manifest["called"] = "C-another"
+    return made(bundle.seal())

@@ -68,7 +68,7 @@ def random_manifest(chance: Any) -> dict[str, Any]:
     return manifest_with(
         answer=answer, sources=[source] * chance.draw(st.integers(0, 2)), left_out=left_out, whole=not left_out,
         software={"name": "answerable", "version": chance.draw(names)},
-        parts={} if left_out else usual().manifest["parts"],
+        parts={} if left_out else usual().manifest["parts"], called=chance.draw(st.one_of(st.none(), names)),
     )  # fmt: skip
 
 
@@ -103,6 +103,14 @@ def test_the_first_page_of_every_question(kind: str) -> None:
     )
     assert verify.question_in_words(question) in page
     assert ("<h2>Gaps</h2>" in page) == (kind == "range")
+
+
+def test_what_the_organisation_calls_it_is_called_its_own_word() -> None:
+    page = answerable_verify.render_first_page(manifest_with(called="<b>credit</b>"))
+    assert (
+        "The organisation calls the AI system &lt;b&gt;credit&lt;/b&gt;. That is its own word, and not proven." in page
+    )
+    assert "The organisation calls" not in answerable_verify.render_first_page(manifest_with(called=None))
 
 
 def test_the_first_page_loads_nothing_and_runs_nothing() -> None:

@@ -51,14 +51,21 @@ class Command(BaseCommand):
         parser.add_argument("--until", metavar="TIME", help="received before this")
         parser.add_argument("--form", default=Export.Form.BUNDLE, choices=Export.Form.values)
         parser.add_argument("--reason", required=True, help="what it is for")
-        parser.add_argument("--head", type=Path, metavar="FILE", help="a signed checkpoint to prove it against")
+        parser.add_argument(
+            "--head",
+            type=Path,
+            metavar="FILE",
+            action="append",
+            default=[],
+            help="a signed checkpoint to prove it against",
+        )
         parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where the file is put")
         parser.add_argument("--full-speed", action="store_true", help="do not give way to decisions that come in")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["output"].is_dir():
             raise CommandError(f"There is no folder {options['output']}.", returncode=2)
-        head = _head_in(options["head"])
+        head = "\n".join(_head_in(path) for path in options["head"])
         actor = as_actor(sign_in(options["by"], with_code=True))
         try:
             export = request_export(
@@ -119,9 +126,7 @@ class Command(BaseCommand):
         return path
 
 
-def _head_in(path: Path | None) -> str:
-    if path is None:
-        return ""
+def _head_in(path: Path) -> str:
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:

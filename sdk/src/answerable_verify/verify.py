@@ -206,6 +206,10 @@ WORDS: Dict[str, str] = {
     "q_case": "The decisions of case {case}.",
     "q_decision": "Decision {decision}.",
     "q_subject": "The decisions about one person. Who that is stands in the refs parts, where they are disclosed.",
+    "called_range": "The organisation calls the AI system {called}. That is its own word, and not proven.",
+    "called_case": "The organisation calls the case {called}.",
+    "called_decision": "The organisation calls the AI system {called}. That is its own word, and not proven.",
+    "called_subject": "The organisation calls it {called}. That is its own word, and not proven.",
     "times_all": "at any time",
     "times_since": "since {since}",
     "times_until": "before {until}",
@@ -1875,6 +1879,7 @@ MANIFEST: Json = {
     "format": ["is", FORMAT],
     "id": "uuid",
     "origin": "origin",
+    "called": ["null", "text"],
     "made_at": "time",
     "software": {"name": ["is", "answerable"], "version": "text"},
     "asked": {
@@ -2264,6 +2269,7 @@ def render_first_page(manifest: Json) -> str:
     body = [
         "<p class=\"over\">Evidence bundle</p>\n",
         f"<h1>{_html(question)}</h1>\n",
+        "" if manifest["called"] is None else f"<p>{_html(called_in_words(manifest))}</p>\n",
         f"<p>{_words('made', made)} {' '.join(asked)}</p>\n",
         f"<p class=\"soft\">Bundle <code>{_html(manifest['id'])}</code> of <code>{_html(manifest['origin'])}</code></p>\n",
         _left_out(manifest),
@@ -2291,6 +2297,11 @@ def question_in_words(question: Json) -> str:
     since, until = question["since"], question["until"]
     name = "times_both" if since and until else "times_since" if since else "times_until" if until else "times_all"
     return fill(WORDS["q_range"], {"system": question["system"], "times": fill(WORDS[name], question)})
+
+
+def called_in_words(manifest: Json) -> str:
+    """What the organisation calls what was asked for, as a sentence."""
+    return fill(WORDS[f"called_{manifest['question']['kind']}"], manifest)
 
 
 def _html(value: Json) -> str:
@@ -3819,7 +3830,7 @@ class Check:
         question = self.manifest["question"]
         if question["kind"] == "decision" and self.manifest["whole"] and not self.answer.figures["decisions"]:
             self.report.add("whole-claimed", "manifest.json", "the decision is not there")
-        if question["kind"] == "case" and self.manifest["whole"]:
+        if question["kind"] == "case":
             self._check_case()
         if question["kind"] != "range":
             return
@@ -3848,10 +3859,15 @@ class Check:
 
     def _check_case(self) -> None:
         """The decisions are as many as were put into the case; where that was one act, the very ones."""
-        if self.reading.case is None:
+        case, called = self.reading.case, self.manifest["called"]
+        if case is not None and called is not None and case != called:
+            self.report.add("manifest-differs", "manifest.json", says("called", called, case))
+        if not self.manifest["whole"]:
+            return
+        if case is None:
             self.report.add("whole-claimed", "manifest.json", "that the case was opened is not disclosed")
             return
-        decisions, acts, digest = self.reading.in_cases.get(self.reading.case, (0, 0, ""))
+        decisions, acts, digest = self.reading.in_cases.get(case, (0, 0, ""))
         found = self.answer.figures["decisions"]
         if decisions != found:
             self.report.add("whole-claimed", "manifest.json", says("decisions of the case", found, decisions))
@@ -4274,7 +4290,7 @@ class Check:
         self.report.proven.append((name, facts))
 
     def _bundle_facts(self) -> Json:
-        names = ("id", "origin", "made_at", "software", "asked", "question", "whole", "left_out")
+        names = ("id", "origin", "called", "made_at", "software", "asked", "question", "whole", "left_out")
         return {name: self.manifest[name] for name in names}
 
     def _log_facts(self, log: Log) -> Json:
@@ -4376,6 +4392,7 @@ def _asked_lines(bundle: Json) -> List[str]:
     software = f"Answerable {bundle['software']['version']}"
     lines = [
         question_in_words(bundle["question"]),
+        *([] if bundle["called"] is None else [called_in_words(bundle)]),
         fill(WORDS["title"], bundle),
         fill(WORDS["made"], {"made_at": bundle["made_at"], "software": software})
         + " "

@@ -191,8 +191,24 @@ def test_it_says_what_it_is_for(system: AISystem, auditor: Person) -> None:
 def test_of_a_head_only_what_a_log_of_ours_signed_is_kept(system: AISystem, auditor: Person) -> None:
     signed = latest_checkpoint(open_log(system.pk))
     export = ask(auditor, system, head=f"\n{signed.note.replace(chr(10), chr(13) + chr(10))}\n")
-    kept = (export.head_origin, export.head_size, export.head_root)
-    assert kept == (open_log(system.pk).origin, signed.tree_size, signed.root_hash.hex())
+    assert export.heads == [[open_log(system.pk).origin, signed.tree_size, signed.root_hash.hex()]]
+
+
+def test_of_several_heads_each_is_kept_once(system: AISystem, auditor: Person) -> None:
+    """As `cat heads/*` writes them, and as somebody pastes them."""
+    log = open_log(system.pk)
+    registry = registry_log()
+    notes = [latest_checkpoint(each).note for each in (log, registry, log)]
+    expected = sorted((each.origin, latest_checkpoint(each).tree_size) for each in (log, registry))
+    for between in ("", "\n", "\n\n \n"):
+        heads = ask(auditor, system, head=between.join(notes)).heads
+        assert [(origin, size) for origin, size, _ in heads] == expected
+    forged = notes[1].replace(registry.origin, f"{registry.origin}x")
+    with pytest.raises(InvalidInput) as refusal:
+        ask(auditor, system, head=notes[0] + forged)
+    assert "Number 2" in refusal.value.errors[0].detail
+    with pytest.raises(InvalidInput):
+        ask(auditor, system, head=notes[0] * 101)
 
 
 def test_a_head_that_nobody_signed_is_refused(system: AISystem, auditor: Person) -> None:

@@ -14,16 +14,19 @@ from django.utils import timezone
 from config.ids import new_id
 from evidence.exports import bundle, storage
 from evidence.exports.models import Export
+from evidence.exports.planning import make_plan
+from evidence.exports.plans import PlannedLog
+from evidence.exports.proving import has_newer_head, proving_heads
 from evidence.services.checkpoints import record_checkpoints
 from governance.models import AISystem, Person
 from ledger.entries import SERVER
 from ledger.models import Checkpoint
-from ledger.selectors import latest_checkpoint, open_log
+from ledger.selectors import latest_checkpoint, open_log, registry_log
 from overrides.services.overriding import override_decision
 from tests.evidence.exports.verifying import require_verified, verdict_of
 from tests.factories.cases import attach, make_led_case
 from tests.factories.erasing import erase
-from tests.factories.exports import content_of, export_of, files_of, manifest_of, old_system
+from tests.factories.exports import ask, content_of, export_of, files_of, manifest_of, old_system
 from tests.factories.record import record_decision, record_many
 from tests.factories.register import actor_of, make_person, make_system
 from tests.factories.versions import owner_of
@@ -138,6 +141,56 @@ def test_it_proves_itself_against_a_head_that_the_asker_kept(system: AISystem, a
     head.write_text(kept.note)
     report = require_verified(made, tmp_path, f"--head={head}")
     assert str(kept.tree_size) in json.dumps(report)
+
+
+def test_an_audit_that_repeats_itself_compares_every_head_that_it_kept(
+    system: AISystem, auditor: Person, tmp_path: Path
+) -> None:
+    """As the guide has it: all that was kept is given when asking, of whatever log."""
+    other = make_system()
+    record_many(system, 300)
+    record_decision(other)
+    kept = [latest_checkpoint(log) for log in (open_log(system.pk), registry_log(), open_log(other.pk))]
+    given = []
+    for number, each in enumerate(kept):
+        (tmp_path / f"head-{number}").write_text(each.note)
+        given.append(f"--head={tmp_path / f'head-{number}'}")
+    now = timezone.now()
+    record_many(system, 700)
+    record_checkpoints(actor=SERVER)
+    made = export_of(auditor, system, since=now + HOUR, head="".join(each.note for each in kept))
+    report = require_verified(made, tmp_path, *given)
+    assert report["counts"] == {"head-elsewhere": 1}
+    assert sum(each["code"] == "p_head" for each in report["proven"]) == 2
+
+
+def test_the_newest_checkpoint_of_the_registry_log_is_compared_though_nobody_gave_it(
+    system: AISystem, auditor: Person, tmp_path: Path
+) -> None:
+    """As it is stored where witnesses are asked."""
+    signed = latest_checkpoint(registry_log())
+    stored = Checkpoint.objects.create(
+        log=registry_log(), tree_size=signed.tree_size, root_hash=signed.root_hash, note=signed.note,
+        purpose=Checkpoint.Purpose.ANCHORED,
+    )  # fmt: skip
+    record_decision(system)
+    (tmp_path / "head").write_text(stored.note)
+    [registry] = [log for log in make_plan(ask(auditor, system)).logs if log.is_registry]
+    assert stored.tree_size in registry.proves
+    made = export_of(auditor, system)
+    report = require_verified(made, tmp_path, f"--head={tmp_path / 'head'}")
+    assert "p_head" in [each["code"] for each in report["proven"]]
+
+
+def test_a_head_that_is_newer_than_what_is_proven_is_told_from_one_of_another_log() -> None:
+    log = PlannedLog(
+        id=new_id(), origin="x.example/logs/a", is_registry=False, system_id=new_id(), predecessor=None, tree_size=9,
+        root_hash="", note="", timestamps=[], proves=[2],
+    )  # fmt: skip
+    held = [[log.origin, 4, ""], [log.origin, 9, ""], ["x.example/logs/b", 10, ""], [log.origin, 0, ""]]
+    assert not has_newer_head([log], held)
+    assert [each.proves for each in proving_heads([log], held)] == [[2, 4, 9]]
+    assert has_newer_head([log], [*held, [log.origin, 10, ""]])
 
 
 def test_numbers_of_sources_that_are_missing_are_listed(system: AISystem, auditor: Person, tmp_path: Path) -> None:
@@ -278,14 +331,14 @@ def test_the_decisions_of_a_case_over_two_ai_systems(tmp_path: Path) -> None:
 
 def test_all_decisions_of_a_subject_and_nobody_elses(system: AISystem, auditor: Person, tmp_path: Path) -> None:
     other = make_system()
-    mine = [record_decision(each, subject="ada") for each in (system, other, system)]
+    mine = [record_decision(each, subject="m. ada") for each in (system, other, system)]
     record_decision(system, subject="grace")
-    made = export_of(auditor, question="subject", subject="ada")
+    made = export_of(auditor, question="subject", subject="m. ada")
     require_verified(made, tmp_path)
     found = {json.loads(line)["id"] for line in lines(files_of(made), "logs") if b"decision.recorded" in line}
     assert found == {str(each.id) for each in mine}
-    assert b"ada" not in files_of(made)["manifest.json"]
-    assert "ada" not in made.file_name
+    assert b"m. ada" not in files_of(made)["manifest.json"]
+    assert "m. ada" not in made.file_name
 
 
 def test_within_a_narrower_reach_a_subject_is_exported_in_part_and_that_is_said(system: AISystem) -> None:

@@ -14,7 +14,7 @@ from evidence.exports.models import Export
 from evidence.management.commands import export as command
 from governance.models import AISystem, Person
 from ledger.models import Entry
-from ledger.selectors import latest_checkpoint, open_log
+from ledger.selectors import latest_checkpoint, open_log, registry_log
 from overrides.services.claiming import claim
 from tests.factories.cases import make_led_case
 from tests.factories.record import record_decision
@@ -85,8 +85,10 @@ def test_a_case_a_decision_and_a_head(system: AISystem, auditor: Person, tmp_pat
     assert run(auditor, tmp_path, f"--decision={decision.id}").endswith(f"decision-{decision.id}-bundle.zip")
     head = tmp_path / "head"
     head.write_text(latest_checkpoint(open_log(system.pk)).note)
-    run(auditor, tmp_path, "--system=credit", f"--head={head}")
-    assert Export.objects.exclude(head_origin="").count() == 1
+    other = tmp_path / "other"
+    other.write_text(latest_checkpoint(registry_log()).note)
+    run(auditor, tmp_path, "--system=credit", f"--head={head}", f"--head={other}")
+    assert Export.objects.exclude(heads=[]).count() == 1
 
 
 def test_times_are_days_or_moments(system: AISystem, auditor: Person, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ class Check extends Anchors {
   /** Say what is proven and what is not. Of a bundle that contradicts itself nothing is. */
   async conclude(seen, stamped) {
     const { report, answer, manifest } = this;
-    const names = ["id", "origin", "made_at", "software", "asked", "question", "whole", "left_out"];
+    const names = ["id", "origin", "called", "made_at", "software", "asked", "question", "whole", "left_out"];
     report.facts.bundle = Object.fromEntries(names.map((name) => [name, manifest[name]]));
     report.facts.logs = this.logs.map((log) => this.logFacts(log));
     if (report.count("tampering")) {

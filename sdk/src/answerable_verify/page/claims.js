@@ -129,6 +129,10 @@ export class Claims {
     if (question.kind === "decision" && this.manifest.whole && !this.answer.figures.decisions) {
       this.report.add("whole-claimed", PLACE, "the decision is not there");
     }
+    const { called } = this.manifest;
+    if (question.kind === "case" && this.reading.case !== null && called !== null && called !== this.reading.case) {
+      this.report.add("manifest-differs", PLACE, says("called", called, this.reading.case));
+    }
     if (question.kind === "case" && this.manifest.whole) this.checkCase();
     if (question.kind !== "range") return;
     if (!this.systems.length) this.lacksLog(PLACE, "no log of the AI system");

@@ -16,6 +16,11 @@ export function questionInWords(question) {
   return fill(WORDS.q_range, { system, times: fill(WORDS[name], question) });
 }
 
+/** What the organisation calls what was asked for, as a sentence. */
+export function calledInWords(manifest) {
+  return fill(WORDS[`called_${manifest.question.kind}`], manifest);
+}
+
 /** README.html of a manifest. */
 export function renderFirstPage(manifest) {
   const question = questionInWords(manifest.question);
@@ -25,6 +30,7 @@ export function renderFirstPage(manifest) {
   const body = [
     '<p class="over">Evidence bundle</p>\n',
     `<h1>${html(question)}</h1>\n`,
+    manifest.called === null ? "" : `<p>${html(calledInWords(manifest))}</p>\n`,
     `<p>${words("made", made)} ${asked.join(" ")}</p>\n`,
     `<p class="soft">Bundle <code>${html(manifest.id)}</code> of <code>${html(manifest.origin)}</code></p>\n`,
     leftOut(manifest),

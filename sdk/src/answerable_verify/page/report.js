@@ -1,7 +1,7 @@
 /** The report in words, and for programs. Twin of "what is printed" of verify.py. */
 
 import { VERDICTS, byCodePoint, fill, grouped, shown } from "./basics.js";
-import { questionInWords } from "./firstpage.js";
+import { calledInWords, questionInWords } from "./firstpage.js";
 import { FINDINGS, REPORT_FORMAT, WORDS } from "./words.js";
 
 /** Headings, each with its lines: [{ heading, lines, level }]. */
@@ -32,7 +32,8 @@ export function compose(report) {
 
 function askedLines(bundle) {
   const made = { made_at: bundle.made_at, software: `Answerable ${bundle.software.version}` };
-  const lines = [questionInWords(bundle.question), fill(WORDS.title, bundle), `${fill(WORDS.made, made)} ${fill(WORDS.asked_by, bundle.asked)}`];
+  const called = bundle.called === null ? [] : [calledInWords(bundle)];
+  const lines = [questionInWords(bundle.question), ...called, fill(WORDS.title, bundle), `${fill(WORDS.made, made)} ${fill(WORDS.asked_by, bundle.asked)}`];
   if (bundle.asked.approval !== null) lines.push(fill(WORDS.approved_by, bundle.asked));
   return lines;
 }

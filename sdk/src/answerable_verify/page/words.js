@@ -312,6 +312,10 @@ export const WORDS = {
   "q_case": "The decisions of case {case}.",
   "q_decision": "Decision {decision}.",
   "q_subject": "The decisions about one person. Who that is stands in the refs parts, where they are disclosed.",
+  "called_range": "The organisation calls the AI system {called}. That is its own word, and not proven.",
+  "called_case": "The organisation calls the case {called}.",
+  "called_decision": "The organisation calls the AI system {called}. That is its own word, and not proven.",
+  "called_subject": "The organisation calls it {called}. That is its own word, and not proven.",
   "times_all": "at any time",
   "times_since": "since {since}",
   "times_until": "before {until}",
@@ -408,6 +412,10 @@ export const MANIFEST = {
   ],
   "id": "uuid",
   "origin": "origin",
+  "called": [
+    "null",
+    "text"
+  ],
   "made_at": "time",
   "software": {
     "name": [
