@@ -1,5 +1,6 @@
 """What of the server's own work on exports, purges and erasures stands still: the same for metrics and for alerts."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -86,7 +87,7 @@ def still_erasures() -> Standing:
     return _standing(moments)
 
 
-def _said_last_of(row_id: object) -> datetime:
+def _said_last_of(row_id: uuid.UUID) -> datetime:
     return time_of_id(Entry.objects.filter(about_id=row_id).latest("id").id)
 
 

@@ -175,6 +175,8 @@ def _gone_on_with(part: Part, person_id: uuid.UUID) -> uuid.UUID | None:
     size = export.size or 0
     begun = ExportDownload.objects.filter(export=export, person_id=person_id, begun_at__gt=since)
     last = begun.order_by("-begun_at", "-pk").values_list("pk", flat=True).first()
+    if last is None:
+        return None
     most = size + min(LOST, size // 2) - part.size
     room = ExportDownload.objects.filter(pk=last, given__lte=most)
-    return last if last and room.update(given=F("given") + part.size) else None
+    return last if room.update(given=F("given") + part.size) else None
