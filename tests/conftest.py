@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import ScryptPasswordHasher
 from django.db import connections
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
@@ -121,6 +122,15 @@ def keeper_url() -> str:
 def _no_search_for_static_files() -> None:
     """Each test client would look for all of them; the server of `live_server` finds them by itself."""
     settings.WHITENOISE_USE_FINDERS = False
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _passwords_are_hashed_quickly() -> Iterator[None]:
+    """By the product's own algorithm with less work: tests guess, and sign in, some thousand times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScryptPasswordHasher, "work_factor", 16)
+        patch.setattr(ScryptPasswordHasher, "parallelism", 1)
+        yield
 
 
 @pytest.fixture(autouse=True)

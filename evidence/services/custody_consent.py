@@ -61,10 +61,10 @@ def vouch(request: CustodyRequest) -> None:
 
 def require_consent(request: CustodyRequest) -> None:
     """That one person asked for this and another one agreed. Errors: `ConsentNotProven`, `SigningKeyUnavailable`."""
-    asked, agreed = request.requested_by_id, request.decided_by_id
-    if agreed is None or asked == agreed:
+    asked_by, approved_by = request.requested_by_id, request.decided_by_id
+    if approved_by is None or asked_by == approved_by:
         raise ConsentNotProven("One person alone is named in it.")
-    for status, person_id in zip(STEPS, (asked, agreed), strict=True):
+    for status, person_id in ((Status.ASKED, asked_by), (Status.APPROVED, approved_by)):
         if not (_is_sealed(request, status, person_id) or _is_vouched_for(request, status)):
             raise ConsentNotProven(f"Neither an entry nor this installation's key says who took the step {status}.")
 

@@ -35,18 +35,9 @@ from ledger.selectors import latest_head, registry_log
 from tests.databases import PROJECT
 from tests.environment import INSTALLATION
 from tests.evidence.backups import a_place, backup_to
-from tests.evidence.conftest import Organisation, found_organisation, record
+from tests.evidence.conftest import Organisation, record
 from tests.evidence.test_custody import sign_more_than_there_is
-
-pytestmark = pytest.mark.committing
-
-
-@pytest.fixture
-def source(transactional_db: None, keeper_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Organisation:
-    """An organisation with records, whose database a backup reads as its owner."""
-    monkeypatch.setattr(settings, "DATABASE_URL", database_url)
-    monkeypatch.setattr(settings, "ADMIN_DATABASE_URL", keeper_url)
-    return found_organisation(300)
+from tests.small_disks import Mount, small_disk_at
 
 
 @pytest.fixture
@@ -79,8 +70,8 @@ class TestABackup:
         wanted = {"database.dump", "heads.sqlite3", "signing.key", "digest.key", "origin", "README.txt"}
         assert names == wanted | {"manifest.json", "manifest.sig"}
 
-    def test_is_for_its_owner_alone(self, source: Organisation, tmp_path: Path) -> None:
-        folder = backup_to(tmp_path).folder
+    def test_is_for_its_owner_alone(self, sound_backup: Path) -> None:
+        folder = sound_backup
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
@@ -332,8 +323,8 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 class TestWhatIsNotABackup:
-    def test_every_damage_is_found_and_named(self, source: Organisation, tmp_path: Path) -> None:
-        sound = backup_to(tmp_path / "sound").folder
+    def test_every_damage_is_found_and_named(self, sound_backup: Path, tmp_path: Path) -> None:
+        sound = sound_backup
         assert check(sound) is Word.KNOWN_KEY
         keys = public_keys_in(Path(settings.SIGNING_KEY_FILE))
         unfound = []
@@ -351,8 +342,8 @@ class TestWhatIsNotABackup:
             shutil.rmtree(folder)
         assert unfound == []
 
-    def test_its_own_word_is_not_taken_for_somebody_elses(self, source: Organisation, tmp_path: Path) -> None:
-        folder = backup_to(tmp_path).folder
+    def test_its_own_word_is_not_taken_for_somebody_elses(self, backup_alone: Path) -> None:
+        folder = backup_alone
         another_signer(folder)
         manifest, _ = read_manifest(folder)
         with pytest.raises(BackupError, match="checkpoint"):  # which the new key has not signed
@@ -396,9 +387,7 @@ class TestWhatIsInTheWay:
         process.terminate()
         process.wait()
 
-    def test_a_full_disk_leaves_no_half_backup(
-        self, environment: dict[str, str], small_disk: Callable[[int], Path]
-    ) -> None:
+    def test_a_full_disk_leaves_no_half_backup(self, environment: dict[str, str], small_disk: Mount) -> None:
         target = small_disk(256 * 1024)
         done = run(environment, "backup", target, "--quiet")
         assert done.returncode == 1
@@ -474,21 +463,9 @@ def wait_for(there: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
-    """A folder on a file system of so many bytes."""
-    place = tmp_path / "small"
-    place.mkdir()
-
-    def mount(size: int) -> Path:
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", str(place)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"a small file system takes the right to mount one: {done.stderr.strip()}")
-        return place
-
-    yield mount
-    if os.path.ismount(place):
-        subprocess.run(["umount", str(place)], check=True)
+def small_disk(tmp_path: Path) -> Iterator[Mount]:
+    with small_disk_at(tmp_path / "small") as mount:
+        yield mount
 
 
 def test_a_manifest_that_names_what_it_must_not_is_none(tmp_path: Path) -> None:

@@ -23,16 +23,6 @@ from tests.evidence.conftest import Organisation, record
 from tests.factories.register import actor_of, make_person
 
 
-@pytest.fixture
-def first(organisation: Organisation) -> Person:
-    return make_person(administrator=True)
-
-
-@pytest.fixture
-def second(organisation: Organisation) -> Person:
-    return make_person(administrator=True)
-
-
 def forget_head(log: Log) -> None:
     with head_store()._connection() as db:
         db.execute("DELETE FROM heads WHERE log_id = ?", (log.id.bytes,))

@@ -24,16 +24,6 @@ from tests.factories.sign_in import PASSWORD, with_app, with_password
 Status = CustodyRequest.Status
 
 
-@pytest.fixture
-def first(organisation: Organisation) -> Person:
-    return make_person(administrator=True)
-
-
-@pytest.fixture
-def second(organisation: Organisation) -> Person:
-    return make_person(administrator=True)
-
-
 class TestTheCommands:
     @pytest.fixture
     def typed(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:

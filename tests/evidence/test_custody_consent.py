@@ -32,16 +32,6 @@ What, Status = CustodyRequest.What, CustodyRequest.Status
 
 
 @pytest.fixture
-def first(organisation: Organisation) -> Person:
-    return make_person(administrator=True)
-
-
-@pytest.fixture
-def second(organisation: Organisation) -> Person:
-    return make_person(administrator=True)
-
-
-@pytest.fixture
 def lost(organisation: Organisation) -> Log:
     """A log that lost its tail."""
     sign_more_than_there_is(organisation.log)

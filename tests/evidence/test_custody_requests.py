@@ -50,16 +50,6 @@ What, Status = CustodyRequest.What, CustodyRequest.Status
 WHY = "The disk of the database failed; there is no replica."
 
 
-@pytest.fixture
-def first(organisation: Organisation) -> Person:
-    return make_person(administrator=True)
-
-
-@pytest.fixture
-def second(organisation: Organisation) -> Person:
-    return make_person(administrator=True)
-
-
 def ask(person: Person, what: CustodyRequest.What = What.CLOSE, **more: Any) -> CustodyRequest:
     return ask_custody(actor=actor_of(person), what=what, reason=WHY, **more)
 

@@ -27,22 +27,13 @@ from ledger.selectors import latest_head
 from tests.databases import cluster
 from tests.environment import INSTALLATION
 from tests.evidence.backups import Place, a_place, backup_to
-from tests.evidence.conftest import Organisation, found_organisation, record
+from tests.evidence.conftest import Organisation, record
 from tests.evidence.test_backups import flip, rewrite
 from tests.evidence.witnessing.conftest import trust_all
 from tests.evidence.witnessing.strict_witness import StrictWitness, strict_witness
 from tests.evidence.witnessing.test_witness_heads import remember
 from tests.factories.erasing import erase
 from tests.factories.register import make_person
-
-pytestmark = pytest.mark.committing
-
-
-@pytest.fixture
-def source(transactional_db: None, keeper_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Organisation:
-    monkeypatch.setattr(settings, "DATABASE_URL", database_url)
-    monkeypatch.setattr(settings, "ADMIN_DATABASE_URL", keeper_url)
-    return found_organisation(300)
 
 
 @pytest.fixture
@@ -63,8 +54,8 @@ def survived(source: Organisation, place: Place) -> None:
 
 
 class TestRestored:
-    def test_where_nothing_came_after_it_the_logs_go_on(self, source: Organisation, backup: Path, place: Place) -> None:
-        done = place.restore(backup, "--heads", "backup")
+    def test_where_nothing_came_after_it_the_logs_go_on(self, backup_alone: Path, place: Place) -> None:
+        done = place.restore(backup_alone, "--heads", "backup")
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.count("continues what was signed") == 2
         assert "Verified: the database holds what was sealed" in done.stdout
@@ -82,8 +73,8 @@ class TestRestored:
             == 0
         )
 
-    def test_the_role_of_the_service_may_what_it_may(self, source: Organisation, backup: Path, place: Place) -> None:
-        assert place.restore(backup, "--heads", "backup", "--no-verify").returncode == 0
+    def test_the_role_of_the_service_may_what_it_may(self, backup_alone: Path, place: Place) -> None:
+        assert place.restore(backup_alone, "--heads", "backup", "--no-verify").returncode == 0
         [(owner,)] = place.query("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'")
         assert owner == "keeper"
         rights = "SELECT has_table_privilege('app', 'ledger_entry', '{}')"
@@ -110,9 +101,9 @@ class TestRestored:
         assert (place.data_dir / "control.json").exists()
 
     def test_without_a_head_store_nothing_is_signed_until_people_have_looked(
-        self, source: Organisation, backup: Path, place: Place
+        self, backup_alone: Path, place: Place
     ) -> None:
-        done = place.restore(backup, "--heads", "none")
+        done = place.restore(backup_alone, "--heads", "none", "--no-verify")
         assert done.returncode == 3
         assert done.stdout.count("is not known to this host") == 2
         assert "adopt_head LOG" in done.stdout and "--tail-unknown" in done.stdout
@@ -124,7 +115,7 @@ class TestRestored:
         with a_place(tmp_path / "place") as place:
             refused = place.restore(made.folder, "--heads", "backup")
             assert refused.returncode == 1 and "This backup has no keys" in refused.stderr
-            done = place.restore(made.folder, "--heads", "backup", "--keys-from", made.keys_folder)
+            done = place.restore(made.folder, "--heads", "backup", "--no-verify", "--keys-from", made.keys_folder)
             assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -145,7 +136,7 @@ class TestWhatWasErasedSince:
         assert remember_erasures() == 1
         survived(source, place)
         memory.copy_to(place.data_dir / "erased.sqlite3")
-        done = place.restore(backup)
+        done = place.restore(backup, "--no-verify")
         assert done.returncode == 3, done.stdout + done.stderr
         assert "erased.sqlite3 remembers to have been erased is kept" in done.stdout
         assert "1 thing back" in done.stdout and "Prepare again" in done.stdout
@@ -165,7 +156,7 @@ class TestWhatWasErasedSince:
         check_backup(newer, known_keys=[])
         shutil.copy(newer / "erased.sqlite3", place.data_dir)
         shutil.copy(newer / "heads.sqlite3", place.data_dir)
-        done = place.restore(backup)
+        done = place.restore(backup, "--no-verify")
         assert done.returncode == 3 and "1 thing back" in done.stdout
 
     def test_of_the_backup_itself_nothing_is_back(self, source: Organisation, place: Place, tmp_path: Path) -> None:
@@ -176,11 +167,9 @@ class TestWhatWasErasedSince:
         assert "remembered up to the backup alone" in done.stdout
         assert "Nothing of what was erased, as far as this host remembers, is back." in done.stdout
 
-    def test_a_damaged_memory_hinders_no_restore_and_is_named(
-        self, source: Organisation, backup: Path, place: Place
-    ) -> None:
+    def test_a_damaged_memory_hinders_no_restore_and_is_named(self, backup_alone: Path, place: Place) -> None:
         (place.data_dir / "erased.sqlite3").write_bytes(b"no database at all" * 100)
-        done = place.restore(backup, "--heads", "backup")
+        done = place.restore(backup_alone, "--heads", "backup", "--no-verify")
         assert done.returncode == 3 and "What was erased cannot be looked up" in done.stdout + done.stderr
 
     def test_a_damaged_memory_is_said_by_a_backup(
@@ -218,49 +207,45 @@ class TestWithWitnesses:
         assert "close_log --by EMAIL" in done.stdout
         assert place.query("SELECT tree_size FROM ledger_contradiction") == [(size + 40,)]
 
-    def test_one_that_does_not_answer_leaves_it_open(
-        self, source: Organisation, backup: Path, place: Place, tmp_path: Path
-    ) -> None:
+    def test_one_that_does_not_answer_leaves_it_open(self, backup_alone: Path, place: Place, tmp_path: Path) -> None:
         with strict_witness() as witness:
             self.watched(place, witness, tmp_path)
-        done = place.restore(backup, "--heads", "backup", "--no-verify")
+        done = place.restore(backup_alone, "--heads", "backup", "--no-verify")
         assert done.returncode == 3, done.stdout + done.stderr
         assert "it could not be asked" in done.stdout
 
 
 class TestExportsThatOutlivedTheDatabase:
-    def test_files_that_the_restored_one_does_not_know_are_deleted(
-        self, source: Organisation, backup: Path, place: Place
-    ) -> None:
+    def test_files_that_the_restored_one_does_not_know_are_deleted(self, backup_alone: Path, place: Place) -> None:
         files = place.data_dir / "exports" / "files"
         files.mkdir(parents=True)
         (files / f"{uuid.uuid4()}.zip").write_bytes(b"of after the backup")
         half = place.data_dir / "exports" / "work" / str(uuid.uuid4())
         half.mkdir(parents=True)
         (half / "kept.json").write_text("{}")
-        done = place.restore(backup, "--heads", "backup")
+        done = place.restore(backup_alone, "--heads", "backup", "--no-verify")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Deleted: 1 file of exports" in done.stdout and list(files.iterdir()) == []
         assert not half.exists()
 
 
 class TestRefused:
-    def test_a_database_that_is_not_empty(self, source: Organisation, backup: Path, place: Place) -> None:
+    def test_a_database_that_is_not_empty(self, backup_alone: Path, place: Place) -> None:
         with cluster().connect(place.database) as connection:
             connection.execute("CREATE TABLE somebodys (id int)")
-        done = place.restore(backup, "--heads", "backup")
+        done = place.restore(backup_alone, "--heads", "backup")
         assert done.returncode == 1
         assert "The database is not empty" in done.stderr and "somebodys" in done.stderr
         assert place.files() == set()
 
-    def test_what_is_no_sound_backup(self, source: Organisation, backup: Path, place: Place) -> None:
-        flip(backup / "database.dump")
-        done = place.restore(backup, "--heads", "backup")
+    def test_what_is_no_sound_backup(self, backup_alone: Path, place: Place) -> None:
+        flip(backup_alone / "database.dump")
+        done = place.restore(backup_alone, "--heads", "backup")
         assert done.returncode == 1 and "is not the file that was backed up" in done.stderr
         assert place.is_empty and place.files() == set()
 
-    def test_a_choice_that_nobody_made(self, source: Organisation, backup: Path, place: Place) -> None:
-        done = place.restore(backup)
+    def test_a_choice_that_nobody_made(self, backup_alone: Path, place: Place) -> None:
+        done = place.restore(backup_alone)
         assert done.returncode == 1 and place.is_empty
         for words in ("--heads backup", "--heads none", "signs a second history"):
             assert words in done.stderr
@@ -284,58 +269,54 @@ class TestRefused:
 
     @pytest.mark.parametrize("name", ["signing.key", "digest.key"])
     def test_another_key_than_the_databases_unless_it_may_be_put_aside(
-        self, source: Organisation, backup: Path, place: Place, name: str
+        self, backup_alone: Path, place: Place, name: str
     ) -> None:
         mine = "ab" * 32 + "\n"
         (place.data_dir / name).write_text(mine)
-        done = place.restore(backup, "--heads", "backup")
+        done = place.restore(backup_alone, "--heads", "backup")
         assert done.returncode == 1 and "--keys backup" in done.stderr
         assert (place.data_dir / name).read_text() == mine and place.is_empty
-        done = place.restore(backup, "--heads", "backup", "--keys", "backup")
+        done = place.restore(backup_alone, "--heads", "backup", "--keys", "backup", "--no-verify")
         assert done.returncode == 0, done.stdout + done.stderr
         [aside] = place.data_dir.glob(f"{name}.set-aside-*")
         assert aside.read_text() == mine and str(aside) in done.stdout
 
-    def test_another_name(self, source: Organisation, backup: Path, place: Place) -> None:
+    def test_another_name(self, backup_alone: Path, place: Place) -> None:
         place.extra["ANSWERABLE_ORIGIN"] = "other.example.org"
-        done = place.restore(backup, "--heads", "backup")
+        done = place.restore(backup_alone, "--heads", "backup")
         assert done.returncode == 1 and "an installation keeps the name it was born with" in done.stderr.lower()
 
-    def test_what_a_newer_version_made(self, source: Organisation, backup: Path, place: Place) -> None:
-        manifest, _ = read_manifest(backup)
-        rewrite(backup, migrations=manifest.migrations | {"evidence": "9999_from_the_future"})
-        done = place.restore(backup, "--heads", "backup")
+    def test_what_a_newer_version_made(self, backup_alone: Path, place: Place) -> None:
+        manifest, _ = read_manifest(backup_alone)
+        rewrite(backup_alone, migrations=manifest.migrations | {"evidence": "9999_from_the_future"})
+        done = place.restore(backup_alone, "--heads", "backup")
         assert done.returncode == 1 and "most likely a newer one" in done.stderr and place.is_empty
 
-    def test_logs_that_do_not_stand_where_the_manifest_says(
-        self, source: Organisation, backup: Path, place: Place
-    ) -> None:
-        manifest, _ = read_manifest(backup)
+    def test_logs_that_do_not_stand_where_the_manifest_says(self, backup_alone: Path, place: Place) -> None:
+        manifest, _ = read_manifest(backup_alone)
         first = msgspec.structs.replace(manifest.logs[0], tree_size=manifest.logs[0].tree_size + 1)
-        rewrite(backup, logs=[first, *manifest.logs[1:]])
-        done = place.restore(backup, "--heads", "backup")
+        rewrite(backup_alone, logs=[first, *manifest.logs[1:]])
+        done = place.restore(backup_alone, "--heads", "backup")
         assert done.returncode == 1 and "do not stand where the manifest says" in done.stderr
         assert "drop it and make another" in done.stderr and place.files() == set()
 
-    def test_without_the_address_of_the_owner(self, source: Organisation, backup: Path, place: Place) -> None:
+    def test_without_the_address_of_the_owner(self, backup_alone: Path, place: Place) -> None:
         place.extra["ANSWERABLE_ADMIN_DATABASE_URL"] = ""
-        done = place.restore(backup, "--heads", "backup")
+        done = place.restore(backup_alone, "--heads", "backup")
         assert done.returncode == 1 and "ANSWERABLE_ADMIN_DATABASE_URL" in done.stderr
 
 
 class TestInterrupted:
-    def test_a_failure_leaves_the_place_as_it_was(self, source: Organisation, backup: Path, place: Place) -> None:
+    def test_a_failure_leaves_the_place_as_it_was(self, backup_alone: Path, place: Place) -> None:
         with cluster().connect() as connection:
             connection.execute(f"ALTER DATABASE {place.database} SET default_transaction_read_only = on".encode())
         (place.data_dir / "signing.key").write_text("ab" * 32 + "\n")
-        done = place.restore(backup, "--heads", "backup", "--keys", "backup")
+        done = place.restore(backup_alone, "--heads", "backup", "--keys", "backup")
         assert done.returncode == 1 and "pg_restore failed" in done.stderr
         assert place.files() == {"signing.key"} and place.is_empty
         assert (place.data_dir / "signing.key").read_text() == "ab" * 32 + "\n"
 
-    def test_what_a_killed_one_left_is_cleared_away_by_the_next(
-        self, source: Organisation, backup: Path, place: Place
-    ) -> None:
+    def test_what_a_killed_one_left_is_cleared_away_by_the_next(self, backup_alone: Path, place: Place) -> None:
         (place.data_dir / "digest.key.set-aside-20260101T000000Z").write_text("mine")
         (place.data_dir / "signing.key").write_bytes((backup / "signing.key").read_bytes())
         (place.data_dir / ".digest.key.restoring").write_text("half")
@@ -352,11 +333,11 @@ class TestInterrupted:
         (place.data_dir / layout.RESTORING).write_text(json.dumps(marker))
         with pytest.raises(StandaloneError, match="was not finished"):
             refuse_half_restored(place.data_dir)
-        flip(backup / "database.dump")
-        assert place.restore(backup, "--heads", "backup").returncode == 1
+        flip(backup_alone / "database.dump")
+        assert place.restore(backup_alone, "--heads", "backup").returncode == 1
         assert (place.data_dir / layout.RESTORING).exists()  # nothing is touched for what is no backup
-        flip(backup / "database.dump")
-        refused = place.restore(backup, "--heads", "backup")
+        flip(backup_alone / "database.dump")
+        refused = place.restore(backup_alone, "--heads", "backup")
         assert refused.returncode == 1 and "--keys backup" in refused.stderr  # for the key that is theirs again
         assert place.files() == {"digest.key"} and (place.data_dir / "digest.key").read_text() == "mine"
 
@@ -373,7 +354,7 @@ def test_an_old_backup_needs_the_key_of_its_time_and_the_newer_one_is_kept(
         head_store().copy_to(place.data_dir / "heads.sqlite3")
         refused = place.restore(old)
         assert refused.returncode == 1 and "it was replaced since then" in " ".join(refused.stderr.split())
-        done = place.restore(old, "--keys", "backup")
+        done = place.restore(old, "--keys", "backup", "--no-verify")
         assert done.returncode == 3, done.stdout + done.stderr  # the rotation is in the lost tail of every log
         [aside] = place.data_dir.glob("signing.key.set-aside-*")
         assert aside.read_bytes() == key_file.read_bytes()

@@ -2,14 +2,13 @@
 
 import base64
 import json
-import os
 import shutil
 import signal
 import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from config.standalone.processes import working_in
 from ledger.key_history import key_of, statement
 from ledger.tlog import InvalidSignature, UnverifiedNote, Verifier, open_checkpoint
 from tests import running
+from tests.small_disks import Mount, small_disk_at
 from tests.standalone.drills import (
     ANNA,
     BEN,
@@ -277,7 +277,7 @@ def begun_restore(new: Path, backup: Path) -> "subprocess.Popen[str]":
 
 
 def test_a_restore_onto_a_full_disk_leaves_the_place_as_it_was(
-    backed_up: Installation, data_dir: Path, small_disk: Callable[[int], Path]
+    backed_up: Installation, data_dir: Path, small_disk: Mount
 ) -> None:
     place = small_disk(60 * 2**20)
     found = manage(place, "restore", one_backup(data_dir / "backups"), "--heads", "backup", "--quiet")
@@ -288,21 +288,9 @@ def test_a_restore_onto_a_full_disk_leaves_the_place_as_it_was(
 
 
 @pytest.fixture
-def small_disk(data_dir: Path) -> Iterator[Callable[[int], Path]]:
-    """A folder on a file system of so many bytes."""
-    place = data_dir / "small"
-    place.mkdir()
-
-    def mount(size: int) -> Path:
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", str(place)]
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
-        if found.returncode:
-            pytest.skip(f"a small file system takes the right to mount one: {found.stderr.strip()}")
-        return place
-
-    yield mount
-    if os.path.ismount(place):
-        subprocess.run(["umount", str(place)], check=True)
+def small_disk(data_dir: Path) -> Iterator[Mount]:
+    with small_disk_at(data_dir / "small") as mount:
+        yield mount
 
 
 def test_a_folder_with_a_database_is_not_restored_into(backed_up: Installation, data_dir: Path) -> None:

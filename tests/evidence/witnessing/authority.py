@@ -63,6 +63,14 @@ class Certificates:
         for name in ("root", "signer"):
             secret = keys[name].private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
             (self.folder / f"{name}.key").write_bytes(secret)
+        return self._configured()
+
+    def copied_to(self, folder: Path) -> "Certificates":
+        """The same certificates and keys in a folder of their own: to make keys takes long."""
+        shutil.copytree(self.folder, folder)
+        return Certificates(folder)._configured()
+
+    def _configured(self) -> "Certificates":
         (self.folder / "serial").write_text("01\n")
         (self.folder / "openssl.cnf").write_text(CONFIGURATION.format(folder=self.folder))
         return self

@@ -13,7 +13,7 @@ from evidence.services import anchoring, witness_heads
 from ledger.entries import SERVER
 from ledger.models import Log
 from ledger.signing import verifier_keys
-from tests.evidence.witnessing.authority import Authority, authority
+from tests.evidence.witnessing.authority import Authority, Certificates, authority
 from tests.evidence.witnessing.strict_witness import StrictWitness, strict_witness
 
 Configure = Callable[..., Path]
@@ -60,11 +60,15 @@ def second() -> Iterator[StrictWitness]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("tsa")).make()
+
+
 @pytest.fixture
-def stamping(tmp_path: Path) -> Iterator[Authority]:
-    folder = tmp_path / "tsa"
-    folder.mkdir()
-    with authority(folder) as found:
+def stamping(certificates: Certificates, tmp_path: Path) -> Iterator[Authority]:
+    own = certificates.copied_to(tmp_path / "tsa")
+    with authority(own.folder, own) as found:
         found.chain = ("between",)  # the operator's file has the root alone
         yield found
 

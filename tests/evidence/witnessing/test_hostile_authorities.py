@@ -23,11 +23,6 @@ IMPRINT = hashlib.sha256(TEXT).digest()
 
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("tsa")).make()
-
-
-@pytest.fixture(scope="module")
 def forger(certificates: Certificates) -> Forger:
     return Forger(certificates)
 

@@ -36,11 +36,6 @@ NOTE = sign_checkpoint(CHECKPOINT, [Signer(ORIGIN, bytes(32))])
 TEXT = CHECKPOINT.to_text().encode()
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("tsa")).make()
-
-
 @pytest.fixture
 def stamping(certificates: Certificates, settings: Settings) -> Iterator[Authority]:
     settings.ANCHOR_NETWORKS = ["127.0.0.0/8"]
