@@ -56,11 +56,6 @@ CURVES: dict[str, Callable[[], ec.EllipticCurve]] = {
     "p521": ec.SECP521R1,
     "k1": ec.SECP256K1,
 }
-    "p256": ec.SECP256R1,
-    "p384": ec.SECP384R1,
-    "p521": ec.SECP521R1,
-    "k1": ec.SECP256K1,
-}
 
 
 def private_key(kind: str, number: int = 0) -> Any:
