@@ -41,10 +41,8 @@ restore: install ## a backup, FROM=, into a data folder without a database; HEAD
 
 test: dev ## everything that checks the project
 	@$(STEP) "Style (ruff)" $(MAKE) --no-print-directory lint
-	@$(STEP) "Types (mypy, strict)" $(MAKE) --no-print-directory types
-	@$(STEP) "Floors of the house (import-linter)" $(MAKE) --no-print-directory layers
-	@$(STEP) "JavaScript (node)" $(MAKE) --no-print-directory js
-	@$(STEP) "The Python SDK" $(MAKE) --no-print-directory sdk
+	@$(STEP) "Types (mypy, strict), floors (import-linter), JavaScript (node), the Python SDK" \
+		$(MAKE) --no-print-directory --jobs=$(WORKERS) --output-sync=target types layers js sdk
 	@$(STEP) "Tests against PostgreSQL" $(MAKE) --no-print-directory unit
 	@$(STEP) "The running product" $(MAKE) --no-print-directory e2e
 	@$(STEP) "The browser" $(MAKE) --no-print-directory browser

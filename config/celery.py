@@ -43,6 +43,7 @@ app.conf.beat_schedule = {
     "forget-letter-drafts": {"task": "evidence.tasks.forget_letter_drafts_task", "schedule": 24 * 3600.0},
     "run-exports": {"task": "evidence.tasks.run_exports_task", "schedule": 5.0, "options": {"expires": 10}},
     "sweep-exports": {"task": "evidence.tasks.sweep_exports_task", "schedule": 60.0},
+    "watch-standstills": {"task": "evidence.tasks.watch_standstills_task", "schedule": 60.0},
     "seal-alerts": {"task": "notices.tasks.seal_waiting_alerts_task", "schedule": 60.0},
     "send-webhooks": {"task": "notices.tasks.send_webhooks_task", "schedule": 2.0, "options": {"expires": 10}},
     "send-mails": {"task": "notices.tasks.send_mails_task", "schedule": 10.0, "options": {"expires": 30}},

@@ -42,7 +42,8 @@ WAITING = {
 task_routes = {f"{where}.{name}_task": {"queue": OUTGOING} for where, names in WAITING.items() for name in names}
 # Making an export takes long, and gives way to everything else: a worker of its own too.
 EXPORTS = "exports"
-task_routes |= {"evidence.tasks.run_exports_task": {"queue": EXPORTS}}
+# Where each host has a folder of its own, whoever made a file is the one who can delete it.
+task_routes |= {f"evidence.tasks.{name}_exports_task": {"queue": EXPORTS} for name in ("run", "sweep")}
 task_acks_late = True
 task_reject_on_worker_lost = True
 task_ignore_result = True

@@ -169,7 +169,7 @@ ANCHOR_CA_FILE = env.str("ANCHOR_CA_FILE", "")
 EXPORT_STORAGE = env.str("EXPORT_STORAGE", "", validate=stored.is_storage)
 """Where finished exports are kept: `s3://bucket/prefix?endpoint=...`; unless given, a folder in the data folder."""
 EXPORT_S3_ACCESS_KEY = env.str("EXPORT_S3_ACCESS_KEY", "")
-EXPORT_S3_SECRET_KEY = env.str("EXPORT_S3_SECRET_KEY", "")
+EXPORT_S3_SECRET_KEY = env.str("EXPORT_S3_SECRET_KEY", "").strip()  # a file that holds it may end with a line end
 """Empty: as the AWS tools find them (environment, profile, instance role)."""
 EXPORT_WORK_DIR = Path(env.str("EXPORT_WORK_DIR", str(DATA_DIR / "exports" / "work")))
 """Where files are made before they are kept: on this host, with room for the largest one."""

@@ -11,10 +11,13 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from audit.models import ErasureRequest, Purge
 from config.metrics import metrics_response
 from evidence.anchors import asked_identities
+from evidence.exports.models import Export
 from evidence.exposure import exposures
 from evidence.models import Anchor, Outcome
+from evidence.standstills import failing_exports, oldest_waiting, still_erasures, still_purges, undeleted_exports
 from intake.models import QuarantineCase, QuarantinedRecord
 from intake.selectors import count_bounded, silent_sources, watched_sources
 from ledger.errors import HeadStoreUnavailable
@@ -41,6 +44,7 @@ class DatabaseCollector(Collector):
         yield from self._sources()
         yield from _exposure()
         yield from _outgoing()
+        yield from _taken_out_and_erased()
 
     def _logs(self) -> Iterable[Metric]:
         sizes = GaugeMetricFamily("answerable_log_tree_size", "Sealed entries of a log.", labels=["origin", "kind"])
@@ -104,6 +108,24 @@ def _outgoing() -> Iterable[Metric]:
     yield _age("answerable_webhook_overdue_seconds", "Since the most overdue delivery was due.", late["at"])
     messages = Message.objects.values_list("status").annotate(number=Count("pk")).order_by()
     yield _by_status("answerable_emails", "E-mails of the last 30 days.", Message.Status, messages)
+
+
+def _taken_out_and_erased() -> Iterable[Metric]:
+    """Exports, purges and erasures: how many, and how long what could go on has waited."""
+    exports = Export.objects.values_list("status").annotate(number=Count("pk")).order_by()
+    yield _by_status("answerable_exports", "Exports by state.", Export.Status, exports)
+    waiting = oldest_waiting()
+    yield _age("answerable_export_oldest_seconds", "Since an export waits that nobody is making.", waiting)
+    failing, kept = failing_exports().number, undeleted_exports().number
+    yield GaugeMetricFamily("answerable_exports_failing", "Failed within a day, or tried in vain.", value=failing)
+    yield GaugeMetricFamily("answerable_exports_undeleted", "Files kept an hour past their time.", value=kept)
+    purges = Purge.objects.values_list("status").annotate(number=Count("pk")).order_by()
+    yield _by_status("answerable_purges", "Purges by state.", Purge.Status, purges)
+    erasures = ErasureRequest.objects.values_list("status").annotate(number=Count("pk")).order_by()
+    yield _by_status("answerable_erasures", "Erasures by state.", ErasureRequest.Status, erasures)
+    for name, standing in (("purge", still_purges()), ("erasure", still_erasures())):
+        about = f"Since anything went of the {name} that stands still longest, from three hours on."
+        yield _age(f"answerable_{name}_standstill_seconds", about, standing.since)
 
 
 def _by_status(name: str, about: str, known: type[TextChoices], counted: Iterable[tuple[str, int]]) -> Metric:

@@ -1,4 +1,4 @@
-"""System checks of the evidence floor: the files that name witnesses and time-stamp authorities."""
+"""System checks of the evidence floor: files that name witnesses and authorities, the store that exports are in."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import Any
 
 from django.apps.config import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - the name Django gives it
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - the name Django gives it
 
+from evidence.exports import storage
 from evidence.witnessing.configured import Misconfigured, read_authorities, read_policy
 
 Apps = Sequence[AppConfig] | None
@@ -42,3 +43,22 @@ def timestamp_authorities_are_some(app_configs: Apps, **kwargs: Any) -> list[Che
         hint = "A line for each: `authority <name> <url> <file of certificates in PEM>` (docs/witnessing.md)."
         return [Error(text, hint=hint, id="answerable.E017")]
     return []
+
+
+@register(Tags.database)
+def exports_are_deleted_for_good(
+    app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Asked with `--database` alone: the store is asked over the network."""
+    if not databases:
+        return []
+    hint = (
+        "Let it keep no versions, nor earlier ones: what an erasure deletes would stay (docs/operations.md, Exports)."
+    )
+    try:
+        if not storage.keeps_versions():
+            return []
+        text = "The bucket of ANSWERABLE_EXPORT_STORAGE keeps versions of what is deleted in it."
+    except storage.StorageAway as error:
+        text = f"Whether the bucket of ANSWERABLE_EXPORT_STORAGE keeps what is deleted in it cannot be asked: {error}."
+    return [Warning(text, hint=hint, id="answerable.W004")]

@@ -18,6 +18,7 @@ from evidence.services.erasure_runs import run_erasures, search_for_finds
 from evidence.services.letter_drafts import forget_letter_drafts
 from evidence.services.purges import announce_purge, run_purges
 from evidence.services.self_audit import alert_discontinued, audit_loose_ends, audit_slice
+from evidence.services.standstill_alerts import watch_standstills
 from ledger.entries import SERVER
 from notices.nudging import nudge
 
@@ -76,6 +77,11 @@ def sweep_exports_task() -> int:
     found = expire_exports(actor=SERVER)
     clear_up()  # what takes long comes last: none of the others waits for it
     return found + forget_erased(actor=SERVER, seconds=SWEEP_SECONDS)
+
+
+@shared_task
+def watch_standstills_task() -> int:
+    return watch_standstills(actor=SERVER)
 
 
 @shared_task

@@ -80,6 +80,25 @@ ALERT_KINDS = {
         "The database holds what was erased before, as after a restore of an older one. A data protection officer has "
         "it erased again: Erasures.",
     ),
+    "erasure.standing_still": AlertKind(
+        "An erasure stands still",
+        "Its time has come, and for three hours nothing of it was erased: no worker is there, or an export that holds "
+        "some of it cannot be deleted. The log of the worker says which.",
+    ),
+    "export.failing": AlertKind(
+        "Exports fail",
+        "Exports could not be made, or are tried again and again. Their pages and the log of the exports worker say "
+        "why: no room, a storage that is away, a fault.",
+    ),
+    "export.not_deleted": AlertKind(
+        "Exports past their time are still kept",
+        "Their files could not be deleted for an hour: where they are kept is away, or lies on another host. Nobody "
+        "is given them meanwhile.",
+    ),
+    "export.not_made": AlertKind(
+        "Nobody makes exports",
+        "Exports wait, and for ten minutes no worker was at any of them. Is the exports worker running?",
+    ),
     "incident.due": AlertKind(
         "A deadline of an incident is near",
         "Something has to be reported or told because of a serious incident, and it was not recorded yet.",
@@ -109,6 +128,11 @@ ALERT_KINDS = {
         "A witness remembers another history",
         "A witness has cosigned a tree of this log that the database does not continue: an older database was "
         "restored, or two histories were signed.",
+    ),
+    "purge.standing_still": AlertKind(
+        "A purge stands still",
+        "Its time has come, and for three hours nothing of it went: no worker is there, the database refuses, or an "
+        "export that holds some of it cannot be deleted. The log of the worker says which.",
     ),
     "review.deadline_missed": AlertKind(
         "Review deadline missed",

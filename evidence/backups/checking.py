@@ -13,6 +13,7 @@ from evidence.backups.keys import check_keys
 from evidence.backups.manifest import (
     DUMP,
     HEADS,
+    LARGEST_SIGNATURE,
     MANIFEST,
     ORIGIN,
     SIGNATURE,
@@ -20,9 +21,11 @@ from evidence.backups.manifest import (
     LogMark,
     Manifest,
     Progress,
+    fingerprint,
     mark_of,
     quiet,
     read_manifest,
+    read_plain,
     signed_by,
 )
 from ledger.tlog import ED25519, NoteError, Verifier, open_checkpoint
@@ -31,15 +34,30 @@ from ledger.tlog import ED25519, NoteError, Verifier, open_checkpoint
 class Word(enum.Enum):
     """Whose word it is that this is the backup of that installation."""
 
-    KNOWN_KEY = "signed by a key that was known here"
-    ITS_OWN = "signed by the key that it names itself: that says its files belong together, not who made it"
-    NOBODY = "not signed: its files fit together, and anybody could have made it"
+    KNOWN_KEY = "of a key that was given, or lies here"
+    ITS_OWN = "of the key that it names itself"
+    NOBODY = "of nobody: it is not signed"
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
+    """`keys`: the public keys that signed, of those whose word it is."""
+
     manifest: Manifest
     word: Word
+    keys: tuple[bytes, ...]
+
+    def whose_word(self, *, named: bool) -> str:
+        """In words, for whoever restores it. `named`: whether the known keys were given with the command."""
+        if self.word is Word.NOBODY:
+            return "It is not signed, and no key was given: its files fit together, and anybody could have made it."
+        keys = " and ".join(fingerprint(key) for key in self.keys)
+        if self.word is Word.ITS_OWN:
+            return (
+                "No key was given and none of its keys lies here: it is signed by the key that it names itself, which"
+                f" says that its files belong together, not who made it.\nCompare its fingerprint: {keys}"
+            )
+        return f"It is signed by the key that {'you gave' if named else 'lies here'}: {keys}"
 
 
 def check_backup(folder: Path, *, known_keys: Sequence[bytes], progress: Progress = quiet) -> Checked:
@@ -49,7 +67,7 @@ def check_backup(folder: Path, *, known_keys: Sequence[bytes], progress: Progres
     not fit.
     """
     manifest, data = read_manifest(folder)
-    word = _word(folder, manifest, data, known_keys)
+    word, keys = _word(folder, manifest, data, known_keys)
     try:
         _check_files(folder, manifest, progress)
     except OSError as error:
@@ -59,24 +77,26 @@ def check_backup(folder: Path, *, known_keys: Sequence[bytes], progress: Progres
     _check_checkpoints(manifest)
     if manifest.has_keys:
         check_keys(folder, manifest)
-    return Checked(manifest, word)
+    return Checked(manifest, word, keys)
 
 
-def _word(folder: Path, manifest: Manifest, data: bytes, known_keys: Sequence[bytes]) -> Word:
+def _word(folder: Path, manifest: Manifest, data: bytes, known_keys: Sequence[bytes]) -> tuple[Word, tuple[bytes, ...]]:
     path = folder / SIGNATURE
-    if not path.exists():
+    note = read_plain(path, largest=LARGEST_SIGNATURE)
+    if note is None:
         if manifest.signing_keys:
             raise BackupError(f"{path} is missing: this backup was signed when it was made.")
-        return Word.NOBODY
-    note = path.read_bytes()
-    if signed_by(data, note, origin=manifest.origin, public_keys=known_keys):
-        return Word.KNOWN_KEY
+        if known_keys:
+            raise BackupError("The manifest is not signed at all, and it must be by the key that is known here.")
+        return Word.NOBODY, ()
+    if signed := signed_by(data, note, origin=manifest.origin, public_keys=known_keys):
+        return Word.KNOWN_KEY, signed
     if known_keys:
         raise BackupError("The manifest is not signed by any of the keys that are known here.")
     named = [bytes.fromhex(key) for key in manifest.signing_keys]
-    if not signed_by(data, note, origin=manifest.origin, public_keys=named):
-        raise BackupError("The manifest is not signed by the key that it names.")
-    return Word.ITS_OWN
+    if signed := signed_by(data, note, origin=manifest.origin, public_keys=named):
+        return Word.ITS_OWN, signed
+    raise BackupError("The manifest is not signed by the key that it names.")
 
 
 def _check_files(folder: Path, manifest: Manifest, progress: Progress) -> None:
@@ -95,8 +115,7 @@ def _check_files(folder: Path, manifest: Manifest, progress: Progress) -> None:
 
 
 def _check_dump(path: Path, manifest: Manifest) -> None:
-    major = int(manifest.dump_version.split(".")[0])
-    program = dumping.client("pg_restore", server_version=major * 10000)
+    program = dumping.client("pg_restore", server_version=manifest.dump_major * 10000)
     dumping.run(program, ["--list", path], url=None, growing=None, progress=quiet)
 
 
@@ -119,7 +138,10 @@ def _read_heads(path: Path) -> dict[uuid.UUID, int]:
             rows = db.execute("SELECT log_id, tree_size FROM heads").fetchall()
     except sqlite3.Error as error:
         raise BackupError(f"{path} is no head store: {error}.") from None
-    return {uuid.UUID(bytes=log_id): size for log_id, size in rows}
+    try:
+        return {uuid.UUID(bytes=bytes(log_id)): int(size) for log_id, size in rows}
+    except (ValueError, TypeError):
+        raise BackupError(f"{path} is no head store: it holds something else than heads.") from None
 
 
 def _check_checkpoints(manifest: Manifest) -> None:

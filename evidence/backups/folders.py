@@ -16,6 +16,7 @@ NAMED = re.compile(r"answerable-\d{8}T\d{6}Z")
 PARTIAL, REMOVING = ".partial-", ".removing-"
 UNFINISHED = re.compile(rf"({re.escape(PARTIAL)}|{re.escape(REMOVING)}){NAMED.pattern}")
 LOCK = ".answerable-backup.lock"
+LINK = "is a link: it was not followed, and was left."
 
 
 def name_for(made_at: datetime) -> str:
@@ -38,21 +39,33 @@ def prepare(target: Path, *, outside: Path) -> Path:
 
 
 @contextmanager
-def only_one_in(target: Path) -> Iterator[None]:
+def only_one_in(target: Path) -> Iterator[list[str]]:
     """Hold a folder of backups, and clear away what an earlier command left when it was killed.
 
-    Errors: `BackupError` where another one works there.
+    Yields what has such a name and could not be cleared away, with the reason: a link is never followed, and nothing of
+    it hinders a new backup. Errors: `BackupError` where another one works there, `OSError`.
     """
-    descriptor = os.open(target / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(target / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "r+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BackupError(f"Another backup is being made in {target}.") from None
-        for leftover in target.iterdir():
-            if UNFINISHED.fullmatch(leftover.name):
-                shutil.rmtree(leftover)
-        yield
+        leftovers = [each for each in sorted(target.iterdir()) if UNFINISHED.fullmatch(each.name)]
+        yield [f"{each} {reason}" for each in leftovers if (reason := _removed(each))]
+
+
+def _removed(folder: Path) -> str:
+    """Remove a folder with all that is in it. Returns why it was not, empty where it was."""
+    if folder.is_symlink():
+        return LINK
+    if not folder.is_dir():
+        return "is no folder, and was left."
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        return f"could not be removed: {error.strerror}."
+    return ""
 
 
 @contextmanager
@@ -101,35 +114,49 @@ def _sync(path: Path) -> None:
 
 @dataclass(slots=True)
 class Removed:
-    """What keeping to the horizon did: names that went, those of which nothing can be said, and those that were made
+    """What keeping to the horizon did: names that went, those that were left with the reason, and those that were made
     after now by their own word."""
 
     names: list[str] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
+    left: dict[str, str] = field(default_factory=dict)
     ahead: list[str] = field(default_factory=list)
 
 
 def remove_older(target: Path, *, days: int, than: datetime, origin: str) -> Removed:
     """Remove the backups of this installation that were made more than `days` days before another one.
 
-    By what their manifests say, not by the dates of files, which a copy changes. What has no readable manifest, or is
-    another installation's, stays. Errors: `OSError`.
+    By what their manifests say, not by the dates of files, which a copy changes. What has no readable manifest, is a
+    link, or is another installation's, stays, and nothing of it keeps others there. Errors: `OSError` of the folder.
     """
     removed, horizon = Removed(), than - timedelta(days=days)
     for folder in sorted(target.iterdir()):
-        if not NAMED.fullmatch(folder.name) or not folder.is_dir():
+        if not NAMED.fullmatch(folder.name):
+            continue
+        if folder.is_symlink():
+            removed.left[folder.name] = LINK
             continue
         try:
             manifest, _ = read_manifest(folder)
         except BackupError:
-            removed.unreadable.append(folder.name)
+            removed.left[folder.name] = "has no readable manifest, and was left."
             continue
         if manifest.origin != origin:
             continue
         if manifest.made_at > than:
             removed.ahead.append(folder.name)
         if manifest.made_at < horizon:
-            going = folder.rename(folder.with_name(f"{REMOVING}{folder.name}"))
-            shutil.rmtree(going)
-            removed.names.append(folder.name)
+            _remove_one(folder, removed)
     return removed
+
+
+def _remove_one(folder: Path, removed: Removed) -> None:
+    going = folder.with_name(f"{REMOVING}{folder.name}")
+    try:
+        folder.rename(going)
+    except OSError as error:
+        removed.left[folder.name] = f"could not be removed: {error.strerror}."
+        return
+    if reason := _removed(going):
+        removed.left[going.name] = reason
+    else:
+        removed.names.append(folder.name)

@@ -127,13 +127,14 @@ def make_backup(
     if keys_target and keys_target.resolve() == target.resolve():
         raise BackupError("The keys are to go to another place than the backup: name another folder for them.")
     with ExitStack() as stack, _disk_errors(target):
-        stack.enter_context(folders.only_one_in(target))
+        left = [*stack.enter_context(folders.only_one_in(target))]
         if keys_target:
-            stack.enter_context(folders.only_one_in(keys_target))
+            left += stack.enter_context(folders.only_one_in(keys_target))
         manifest, data, trouble = _write(target, keys_target, with_keys, made_at, progress)
         name = folders.name_for(made_at)
         troubles = [*(f"{log.origin}: {log.trouble}" for log in manifest.troubled), *([trouble] if trouble else [])]
         removed = _remove_older(target, keys_target, manifest, keep_days, troubles)
+        troubles += left  # said last: nothing of it keeps an older backup there
         _seal(actor, manifest, data, len(removed), troubles)
     return Made(
         folder=target / name,
@@ -355,7 +356,7 @@ def _remove_older(
             troubles.append(f"Older backups in {place} could not be removed: {error.strerror}.")
             continue
         names += found.names if place == target else []
-        troubles += [f"{place / name} has no readable manifest, and was left." for name in found.unreadable]
+        troubles += [f"{place / name} {reason}" for name, reason in found.left.items()]
         ahead = (name for name in found.ahead if name != folders.name_for(manifest.made_at))
         troubles += [f"{place / name} {AHEAD}" for name in ahead]
     return names

@@ -175,7 +175,7 @@ def _fill(server: _Own | _Private, dump: Path, manifest: Manifest, progress: Pro
     url = server()
     with dumping.connect(url) as connection:
         version = connection.info.server_version
-    theirs = int(manifest.server_version.split(".")[0])
+    theirs = manifest.server_major
     if version // 10000 < theirs:
         raise BackupError(f"The backup is of PostgreSQL {theirs}, and this server is {version // 10000}, an older one.")
     program = dumping.client("pg_restore", server_version=version)

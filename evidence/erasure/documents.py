@@ -30,6 +30,7 @@ UNREACHED = (
     "write-ahead logs and replicas, until they have replayed or recycled what was written before",
     "files and dumps that were handed out before; the log says to whom",
     "e-mails that a mail server was given, in which reasons and answers are quoted",
+    "older versions of exports in an S3-compatible store, where its operator has it keep what is deleted",
     "freed places in the database's own files, until they are written over",
 )
 

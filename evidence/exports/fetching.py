@@ -1,8 +1,9 @@
-"""Fetching the file of an export: whole, or a part of it, as HTTP says (RFC 9110, section 14). Sealed once a download.
+"""Fetching the file of an export: whole, or a part of it, as HTTP says (RFC 9110, section 14). Each download is sealed.
 
 A request for the beginning begins a download, and that is sealed before the first byte is given. What is asked for from
-a later byte on belongs to the download that the same person began last, within a day; so a download that broke off and
-is gone on with is one. Rights are asked for each request.
+a later byte on belongs to the download that the same person began last, within a day, as long as no more is given of it
+than the file has, and a little that was lost on the way; so a download that broke off and is gone on with is one, and
+nobody has the file twice for one entry. Rights are asked for each request.
 """
 
 import re
@@ -11,6 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
+from django.db import DatabaseError
+from django.db.models import F
 from django.utils import timezone
 
 from config.errors import Forbidden
@@ -29,10 +33,15 @@ from ledger.entries import Actor, draft_entry
 from ledger.sealing import sealing
 from ledger.selectors import open_log, registry_log
 
+logger = structlog.get_logger(__name__)
 GOES_ON = timedelta(days=1)
-ONE_DOWNLOAD = timedelta(minutes=1)
-"""Begun again within this time it is the same: programs ask twice."""
+LOST = 4 << 20
+"""So much of what was given may have been lost on the way, where a download broke off: at most half of the file."""
 NEVER_MADE = "This export was given up, taken back or refused: it never had a file. Its page says which."
+ELSEWHERE = (
+    "The file lies in a folder of another host, or where exports were kept before. With several hosts the operator has"
+    " them share one folder, or keep exports in an S3-compatible store (ANSWERABLE_EXPORT_STORAGE)."
+)
 RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))")
 
 
@@ -101,32 +110,73 @@ def _why_gone(export: Export) -> str:
 
 
 def fetch(*, actor: Actor, part: Part) -> Iterator[bytes]:
-    """The bytes; `export.downloaded` is sealed before, where this begins a download. Errors: `StorageUnavailable`; what
-    sealing raises."""
+    """The bytes; `export.downloaded` is sealed before, where this begins a download. To be closed by whoever gives them
+    out. Errors: `StorageUnavailable`; what sealing raises."""
     try:
         if not storage.is_there(part.export):
-            raise StorageUnavailable()
-        _note(actor, part)
-        return storage.read(part.export, part.first, part.size)
+            raise storage.StorageAway("the file is not there")
+        download_id = _note(actor, part)
+        return _Given(storage.read(part.export, part.first, part.size), download_id, part.size)
+    except storage.StorageElsewhere as error:
+        raise StorageUnavailable(ELSEWHERE) from error
     except storage.StorageAway as error:
+        logger.warning("evidence.export_not_given", export=str(part.export.pk), error=str(error))
         raise StorageUnavailable() from error
 
 
-def _note(actor: Actor, part: Part) -> None:
+class _Given(Iterator[bytes]):
+    """What is given out. The whole part counts as given from the beginning; what was not is taken off at the end."""
+
+    def __init__(self, pieces: Iterator[bytes], download_id: uuid.UUID, size: int) -> None:
+        self._pieces, self._download_id, self._left = pieces, download_id, size
+
+    def __next__(self) -> bytes:
+        data = next(self._pieces)
+        self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        getattr(self._pieces, "close", lambda: None)()
+        left, self._left = self._left, 0
+        if not left:
+            return
+        try:
+            ExportDownload.objects.filter(pk=self._download_id).update(given=F("given") - left)
+        except DatabaseError as error:  # what goes on is then sealed as another one
+            logger.warning("evidence.export_given_unknown", error=str(error).split("\n")[0])
+
+
+def _note(actor: Actor, part: Part) -> uuid.UUID:
+    """Which download this belongs to: one that was begun, or a new one, which is sealed."""
     export, now, person_id = part.export, timezone.now(), person_id_of(actor)
-    begun = ExportDownload.objects.filter(export=export, person_id=person_id)
-    lately = now - (GOES_ON if part.first else ONE_DOWNLOAD)
-    if begun.filter(begun_at__gt=lately).exists():
-        return
+    if part.first and (found := _gone_on_with(part, person_id)):
+        return found
     log = open_log(export.system_id) if export.system_id else registry_log()
     with sealing() as seal:
-        # two requests at once are one download
+        # two requests at once that go on are one download
         Export.objects.select_for_update(no_key=True).get(pk=export.pk)
-        if begun.filter(begun_at__gt=lately).exists():
-            return
-        download = ExportDownload.objects.create(id=new_id(), export=export, person_id=person_id, begun_at=now)
+        if part.first and (found := _gone_on_with(part, person_id)):
+            return found
+        download = ExportDownload.objects.create(
+            id=new_id(), export=export, person_id=person_id, begun_at=now, given=part.size
+        )
         body = {"digest": export.digest, "size": export.size, "asked_by": str(export.asked_by_id)}
         draft = draft_entry(
             kind=EXPORT_DOWNLOADED, actor=actor, at=now, body=body, about_id=export.pk, entry_id=download.pk
         )
         seal.add(log.pk, draft)
+    return download.pk
+
+
+def _gone_on_with(part: Part, person_id: uuid.UUID) -> uuid.UUID | None:
+    """The download of theirs that has room for this part, which is counted then. One statement: also of requests at the
+    same time none takes another's room."""
+    export, since = part.export, timezone.now() - GOES_ON
+    size = export.size or 0
+    begun = ExportDownload.objects.filter(export=export, person_id=person_id, begun_at__gt=since)
+    last = begun.order_by("-begun_at", "-pk").values_list("pk", flat=True).first()
+    if last is None:
+        return None
+    most = size + min(LOST, size // 2) - part.size
+    room = ExportDownload.objects.filter(pk=last, given__lte=most)
+    return last if room.update(given=F("given") + part.size) else None

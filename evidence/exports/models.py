@@ -139,6 +139,8 @@ class ExportWork(models.Model):
     """Whose it is now; none: it waits."""
     host = models.CharField(max_length=36, blank=True)
     """Where what was made of it lies (`evidence.exports.scratch.home`)."""
+    kept_in = models.CharField(max_length=36, blank=True)
+    """Where its file is, or may be (`evidence.exports.storage.place`); empty: nowhere."""
     worked_at = models.DateTimeField(null=True)
     """The last sign of life of whoever is at it."""
     not_before = models.DateTimeField(default=timezone.now)
@@ -182,7 +184,8 @@ class ExportPlace(models.Model):
 
 
 class ExportDownload(models.Model):
-    """A download that was begun: what is fetched of it later, in parts, is the same one. No evidence: its entry is."""
+    """A download that was begun: what is fetched of it later, in parts, is the same one, until as much was given as the
+    file has. No evidence: its entry is."""
 
     DB_ACCESS = Access.WORK
 
@@ -191,6 +194,8 @@ class ExportDownload(models.Model):
     export = models.ForeignKey(Export, models.PROTECT, related_name="downloads")
     person_id = models.UUIDField()
     begun_at = models.DateTimeField(default=timezone.now)
+    given = models.BigIntegerField(default=0)
+    """Bytes that were given of it, or are being given."""
 
     class Meta:
         ordering = ["-begun_at"]

@@ -22,7 +22,7 @@ CATEGORY, CLASS, ACTIVITY = 6, 6003, 1
 TYPE = CLASS * 100 + ACTIVITY
 UNKNOWN = "Unknown"
 """The schema wants a provider. What the register says of one is somebody's text, which can be erased: not the log's."""
-INFORMATIONAL, SUCCESS, FAILURE, SERVICE, SHA256_ID, HEX = 1, 1, 2, 4, 3, 1
+INFORMATIONAL, SUCCESS, FAILURE, SERVICE, SHA256_ID, HEX, JCS = 1, 1, 2, 4, 3, 1, 2
 EXACT = 2**53
 """Up to here every whole number is a double."""
 canonical = msgspec.json.Encoder(order="sorted").encode
@@ -120,7 +120,15 @@ def _unmapped(row: Row, body: Any) -> dict[str, Any]:
 
 
 def _fingerprint(digest: str) -> dict[str, Any]:
-    return {"algorithm": "SHA-256", "algorithm_id": SHA256_ID, "encoding": "Hex", "encoding_id": HEX, "value": digest}
+    return {
+        "algorithm": "SHA-256",
+        "algorithm_id": SHA256_ID,
+        "encoding": "Hex",
+        "encoding_id": HEX,
+        "serialization": "JCS",
+        "serialization_id": JCS,
+        "value": digest,
+    }
 
 
 def _milliseconds(at: str) -> int:

@@ -29,9 +29,11 @@ def as_json(export: Export) -> dict[str, Any]:
 
 def called(export: Export) -> str | None:
     """What the organisation calls what it is about: an AI system by its short name, a case by its reference."""
-    if export.question == Question.CASE:
+    if export.case_id:
         case = Case.objects.filter(pk=export.case_id).first()
         return case.reference if case else None
+    if export.system_id is None:
+        return None
     return AISystem.objects.filter(pk=export.system_id).values_list("slug", flat=True).first()
 
 

@@ -18,8 +18,12 @@ KEPT, LOCK = "kept.json", "lock"
 def home() -> str:
     """Which folder this is, among those of all hosts that make exports: hosts that share one are the same here, and a
     host whose folder is gone is another. Errors: `OSError`."""
-    root = Path(settings.EXPORT_WORK_DIR)
-    path = root / HOME
+    return named(Path(settings.EXPORT_WORK_DIR), HOME)
+
+
+def named(root: Path, by: str) -> str:
+    """A name that a folder keeps in this file, made once. Errors: `OSError`."""
+    path = root / by
     if not path.exists():
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = root / f".{uuid.uuid4()}"

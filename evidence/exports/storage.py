@@ -14,8 +14,10 @@ from typing import Any, BinaryIO
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
-from evidence.exports.models import Export
+from evidence.exports import scratch
+from evidence.exports.models import Export, ExportWork
 
+PLACE = ".place"
 READ_AT_ONCE = 1 << 18
 NAMED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.zip")
 
@@ -28,12 +30,54 @@ class StorageAway(Exception):
     """It cannot be reached, refuses, or lacks the file."""
 
 
+class StorageElsewhere(StorageAway):
+    """The file lies in a folder of another host, or where this one kept files before."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the file is not where this host keeps exports now: with several hosts all share one folder, or a store"
+        )
+
+
 def _storage() -> Storage:
     return storages["exports"]
 
 
 def name_of(export: Export) -> str:
     return f"{export.pk}.zip"
+
+
+def place() -> str:
+    """Where files are kept from here: hosts that share a folder or a store say the same. Errors: `StorageAway`."""
+    storage: Any = _storage()
+    if not isinstance(storage, FileSystemStorage):
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"s3://{storage.bucket_name}/{storage.location}"))
+    try:
+        return scratch.named(Path(storage.location), PLACE)
+    except OSError as error:
+        raise StorageAway(str(error)) from error
+
+
+def keeps_versions() -> bool:
+    """Whether it is a store that keeps what is deleted in it, or did until somebody suspended that. Errors:
+    `StorageAway`, also where it does not let itself be asked."""
+    bucket: Any = getattr(_storage(), "bucket", None)
+    if bucket is None:
+        return False
+    with _told():
+        return bool(bucket.meta.client.get_bucket_versioning(Bucket=bucket.name).get("Status"))
+
+
+def is_here(kept_in: str) -> bool:
+    """Whether files of that place are within reach. Errors: `StorageAway`."""
+    return not kept_in or kept_in == place()
+
+
+def require_here(export: Export) -> None:
+    """Errors: `StorageElsewhere` where its file was kept in another place, and what is not here is not gone."""
+    kept_in = ExportWork.objects.filter(export=export).values_list("kept_in", flat=True).first()
+    if not is_here(kept_in or ""):
+        raise StorageElsewhere()
 
 
 class _Watched(File):  # type: ignore[type-arg]  # generic in its stubs alone
@@ -61,6 +105,8 @@ class _Moved(_Watched):
 
 def put(export: Export, path: Path, beat: Callable[[], None]) -> None:
     """Keep a finished file; the one at `path` may be gone then. Errors: `StorageFull`, `StorageAway`; of `beat`."""
+    require_here(export)  # else the one that lies there would be forgotten
+    ExportWork.objects.filter(export=export).update(kept_in=place())
     storage, name = _storage(), name_of(export)
     with _told(), path.open("rb") as file:
         if isinstance(storage, FileSystemStorage):
@@ -81,7 +127,9 @@ def _disk_of(path: Path) -> int:
 
 def remove(export: Export) -> None:
     """Delete the file of an export, where there is one. Errors: `StorageAway`."""
+    require_here(export)
     remove_named(name_of(export))
+    ExportWork.objects.filter(export=export).update(kept_in="")
 
 
 def remove_named(name: str) -> None:
@@ -115,6 +163,7 @@ def own_names() -> dict[uuid.UUID, str]:
 
 def is_there(export: Export) -> bool:
     """Errors: `StorageAway`."""
+    require_here(export)
     with _told():
         return _storage().exists(name_of(export))
 

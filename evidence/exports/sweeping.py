@@ -30,7 +30,7 @@ def expire_exports(*, actor: Actor = SERVER) -> int:
     """
     due = Export.objects.filter(status=Status.FINISHED, expires_at__lte=timezone.now()).order_by("expires_at")
     expired = 0
-    for export in due[:AT_ONCE]:
+    for export in due.exclude(work__kept_in__in=_elsewhere())[:AT_ONCE]:
         if not _removed(export):
             break
         expired += _expire(actor, export)
@@ -72,6 +72,19 @@ def _removed(export: Export) -> bool:
     return True
 
 
+def _elsewhere() -> list[str]:
+    """Places of files that this host cannot delete: others do. Where it cannot be said which those are, all."""
+    found = []
+    for kept_in in ExportWork.objects.exclude(kept_in="").order_by().values_list("kept_in", flat=True).distinct():
+        try:
+            is_here = storage.is_here(kept_in)
+        except storage.StorageAway as error:
+            logger.warning("evidence.exports_away", error=str(error))
+            is_here = False
+        found += [] if is_here else [kept_in]
+    return found
+
+
 def _expire(actor: Actor, export: Export, why: str = "") -> int:
     with sealing() as seal:
         held = Export.objects.select_for_update(no_key=True).get(pk=export.pk)
@@ -89,7 +102,7 @@ def clear_up() -> int:
     """Forget what the making of ended exports left behind, wherever it is. Returns of how many."""
     cleared = 0
     over = ExportWork.objects.exclude(export__status__in=(Status.QUEUED, Status.FINISHED)).select_related("export")
-    for work in over.order_by("pk")[:AT_ONCE]:
+    for work in over.exclude(kept_in__in=_elsewhere()).order_by("pk")[:AT_ONCE]:
         if not _removed(work.export):  # its maker may have died, or been told, just after the file was put there
             break
         work.delete()
@@ -117,13 +130,21 @@ def forget_unknown() -> int:
 
 
 def forget_of_before_a_restore() -> int:
-    """Delete the files with contents that were planned in another database cluster. Their rows follow with the sweep,
-    which seals that: right after a restore it may not be able to. Returns how many. Errors: `StorageAway`."""
+    """Delete the files with contents that were planned in another database cluster, as far as they are here. Their rows
+    follow with the sweep, which seals that: right after a restore it may not be able to. Returns how many. Errors:
+    `StorageAway`."""
     works = works_with_something(Status.FINISHED).exclude(export__parts=[])
-    there = [work.export for work in works if is_of_another_cluster(work)]
+    there = [work.export for work in works if is_of_another_cluster(work) and storage.is_here(work.kept_in)]
     for export in there:
         storage.remove(export)
     return len(there)
+
+
+def kept_elsewhere(*, are_gone: bool = False) -> int:
+    """How many exports have their file in a place that is not this host's: nothing here can delete them. `are_gone`:
+    those places are no more, so neither are the files."""
+    works = ExportWork.objects.filter(kept_in__in=_elsewhere())
+    return works.update(kept_in="") if are_gone else works.count()
 
 
 def clear_scratch() -> int:

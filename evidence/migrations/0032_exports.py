@@ -123,6 +123,7 @@ class Migration(migrations.Migration):
                 ),
                 ("person_id", models.UUIDField()),
                 ("begun_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("given", models.BigIntegerField(default=0)),
             ],
             options={
                 "ordering": ["-begun_at"],
@@ -284,6 +285,7 @@ class Migration(migrations.Migration):
                 ),
                 ("worker", models.UUIDField(null=True)),
                 ("host", models.CharField(blank=True, max_length=36)),
+                ("kept_in", models.CharField(blank=True, max_length=36)),
                 ("worked_at", models.DateTimeField(null=True)),
                 ("not_before", models.DateTimeField(default=django.utils.timezone.now)),
                 ("begun_at", models.DateTimeField(null=True)),

@@ -727,11 +727,11 @@ COLUMNS: dict[str, dict[str, str]] = {
         person="asked_by_id decided_by_id ended_by_id",
     ),
     "evidence.ExportWork": {
-        PLAIN: "export_id worker host worked_at not_before begun_at attempts begun_anew trouble looked_at plan"
+        PLAIN: "export_id worker host kept_in worked_at not_before begun_at attempts begun_anew trouble looked_at plan"
         " phase done total",
     },
     "evidence.ExportPlace": {PLAIN: "export_id log_id leaf_index is_withheld is_asked_for"},
-    "evidence.ExportDownload": {PLAIN: "id export_id begun_at", PERSON: "person_id"},
+    "evidence.ExportDownload": {PLAIN: "id export_id begun_at given", PERSON: "person_id"},
     "evidence.CustodyRequest": {
         PLAIN: f"{ROW} what logs status requested_at expires_at decided_at carried_out_at seal_pending vouched",
         PERSON: "requested_by_id decided_by_id",

@@ -66,6 +66,11 @@ def content_of(export: Export) -> bytes:
     return b"".join(storage.read(export, 0, export.size or 0))
 
 
+def kept_in(folder: Path) -> list[str]:
+    """The files that a folder keeps."""
+    return [each.name for each in folder.iterdir() if each.name.endswith(".zip")] if folder.exists() else []
+
+
 def files_of(export: Export) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(content_of(export))) as found:
         return {name: found.read(name) for name in found.namelist()}

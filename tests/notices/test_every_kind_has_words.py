@@ -19,6 +19,10 @@ PASSED_ON = {
     "evidence/erasure/telling.py": {"erasure.announced", "erasure.held", "erasure.refused", "erasure.done"},
     "evidence/retention/telling.py": {"retention.announced", "retention.held", "retention.part_held", "retention.done"},
     "evidence/services/erased_again.py": {"erasure.not_remembered", "erasure.undone"},
+    "evidence/services/standstill_alerts.py": {
+        *("export.not_made", "export.failing", "export.not_deleted"),
+        *("purge.standing_still", "erasure.standing_still"),
+    },
     "notices/approvals.py": {"card.asked", "fail_policy.asked", "letter_template.asked", "role.asked", "version.asked"},
     "notices/services/term_days.py": {"assignment.term_due"},
     "notices/services/sending.py": {"webhook.disabled", "webhook.delivery_failed"},

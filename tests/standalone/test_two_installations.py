@@ -151,9 +151,9 @@ def test_each_witnesses_the_other_and_the_one_that_is_restored_is_found_out(data
     ):
         # each is cosigned by the other
         key = a.registry_key
-        kept = a.post(5)
+        kept, theirs = a.post(5), b.post(3)  # both are waited for at once
         a.cosigned(kept[-1], key, of_a)
-        b.cosigned(b.post(3)[-1], b.registry_key, of_b)
+        b.cosigned(theirs[-1], b.registry_key, of_b)
         code, said = look("b", tmp_path)
         assert code == 0 and kept[0]["log"] in said, said
 

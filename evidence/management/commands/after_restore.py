@@ -4,13 +4,13 @@ tell what was erased since; and what was erased after the backup was made."""
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from config.errors import ServiceError
 from evidence.backups.manifest import EXIT_LOOK
 from evidence.erasure.memory import erasure_memory
 from evidence.exports.storage import StorageAway
-from evidence.exports.sweeping import forget_of_before_a_restore, forget_unknown
+from evidence.exports.sweeping import forget_of_before_a_restore, forget_unknown, kept_elsewhere
 from evidence.services.erased_again import Returned, returned
 
 AGAIN = """
@@ -18,6 +18,11 @@ AGAIN = """
 them again on the page Erasures (Prepare again), somebody accountable agrees again, and a day later they go again.
 Until then whoever may read them can: do not let anybody else in before.
 """
+ELSEWHERE = """\
+{number} of exports in places that are not this host's: the exports worker of the host that has them deletes them when
+their time is over, and no erasure of what is in them is done before. If no host has them any more: after_restore
+--places-are-gone."""
+FORGOTTEN = "{number} of exports in places that are not this host's: taken for gone, as you say."
 NOBODY = "There is no {path}: nobody knows here what was erased after the backup was made."
 
 
@@ -28,9 +33,18 @@ class Command(BaseCommand):
         " nothing is back. 3: people have to look."
     )
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--places-are-gone",
+            action="store_true",
+            help="other places of exports than this host's (another host's folder, a former disk) are no more",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             gone, older = forget_unknown(), forget_of_before_a_restore()
+            are_gone: bool = options["places_are_gone"]
+            elsewhere = kept_elsewhere(are_gone=are_gone)
             is_known, found = erasure_memory().path.exists(), returned()
         except ServiceError as error:
             self.stderr.write(self.style.ERROR(f"{error.title}: {error.detail}"))
@@ -42,6 +56,8 @@ class Command(BaseCommand):
             self.stdout.write(f"Deleted: {_many(gone, 'file')} of exports that this database knows nothing of.")
         if older:
             self.stdout.write(f"Deleted: {_many(older, 'file')} of exports with contents, made before the restore.")
+        if elsewhere:
+            self.stdout.write((FORGOTTEN if are_gone else ELSEWHERE).format(number=_many(elsewhere, "file")))
         if not is_known:
             self.stdout.write(NOBODY.format(path=erasure_memory().path))
         if not found:

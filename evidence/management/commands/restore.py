@@ -54,6 +54,7 @@ class Command(BackupCommand):
             self.end_progress()
             made = f"{manifest.made_at:%Y-%m-%d %H:%M} UTC"
             self.stdout.write(f"Restored: the database as it was on {made}, {manifest.entries:,} entries.")
+            self.stdout.write(checked.whose_word(named=bool(options["vkey"])))
             for line in done.said:
                 self.stdout.write(line)
             # first the witnesses: what they hold against a log is shown with it

@@ -33,8 +33,9 @@ class Command(BackupCommand):
         self.end_progress()
         self.stdout.write(
             f"Made {manifest.made_at:%Y-%m-%d %H:%M} UTC of {manifest.origin}: {len(manifest.logs)} logs,"
-            f" {manifest.entries:,} entries. Every file is as it was backed up; {checked.word.value}."
+            f" {manifest.entries:,} entries. Every file is as it was backed up."
         )
+        self.stdout.write(checked.whose_word(named=bool(options["vkey"])))
         for mark in manifest.troubled:
             self.stdout.write(f"When it was made, {mark.origin} was in trouble: {mark.trouble}")
         if options["restore"]:

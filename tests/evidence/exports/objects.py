@@ -23,6 +23,8 @@ class Store:
     """Of uploads."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     refuses: tuple[int, str] | None = None
+    versioning: str = ""
+    """Of the bucket: as it was never set, Enabled or Suspended."""
 
     @property
     def address(self) -> str:
@@ -69,6 +71,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if "uploads" in self._query():
             self._answer(200, self._listed(self._query().get("prefix", "")))
+            return
+        if "versioning" in self._query():
+            status = f"<Status>{self.there.versioning}</Status>" if self.there.versioning else ""
+            self._answer(200, f"<VersioningConfiguration>{status}</VersioningConfiguration>".encode())
             return
         data = self.there.objects.get(key)
         if data is None:

@@ -124,9 +124,18 @@ RULES: dict[str, Rules] = {
             "algorithm_id": (INTEGER, REQUIRED),
             "encoding": (STRING, OPTIONAL),
             "encoding_id": (INTEGER, OPTIONAL),
+            "serialization": (STRING, OPTIONAL),
+            "serialization_id": (INTEGER, OPTIONAL),
             "value": (STRING, REQUIRED),
         },
-        values={"algorithm_id": frozenset({3}), "algorithm": frozenset({"SHA-256"})},
+        values={
+            "algorithm_id": frozenset({3}),
+            "algorithm": frozenset({"SHA-256"}),
+            "encoding_id": frozenset({1}),
+            "encoding": frozenset({"Hex"}),
+            "serialization_id": frozenset({2}),
+            "serialization": frozenset({"JCS"}),
+        },
     ),
 }
 CAPTIONS = {

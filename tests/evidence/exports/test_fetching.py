@@ -64,7 +64,11 @@ def get(client: Client, export: Export, *, method: str = "get", **headers: str) 
 
 def begin(client: Client, export: Export, **headers: str) -> None:
     """Asked for, and broken off before a byte of it was read."""
-    for close in get(client, export, **headers)._resource_closers:  # as a server does; a test's connection stays open
+    break_off(get(client, export, **headers))
+
+
+def break_off(answer: Any) -> None:
+    for close in answer._resource_closers:  # as a server does; a test's connection stays open
         close()
 
 
@@ -166,7 +170,7 @@ def test_a_part_of_another_file_is_the_whole_of_this_one(export: Export, browser
         assert (answer.status_code, body_of(answer)) == (200, content_of(export))
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 @given(first=st.integers(0, 300), last=st.none() | st.integers(0, 300), suffix=st.booleans())
 def test_every_range_gives_those_bytes_or_says_why_not(
     export: Export, auditor: Person, first: int, last: int | None, suffix: bool
@@ -209,14 +213,49 @@ def test_one_that_broke_off_and_is_gone_on_with_is_one_download(export: Export, 
     assert downloads(export) == 1
 
 
-def test_downloads_on_two_days_are_two(export: Export, browser: Client) -> None:
+def test_every_beginning_is_a_download(export: Export, browser: Client) -> None:
+    for number in (1, 2, 3):
+        assert body_of(get(browser, export)) == content_of(export)
+        assert downloads(export) == number
+    body_of(get(browser, export, Range="bytes=0-9"))
+    assert downloads(export) == 4
+
+
+def test_what_broke_off_before_it_was_given_is_gone_on_with_for_a_day(export: Export, browser: Client) -> None:
     begin(browser, export)
-    begin(browser, export)
-    assert downloads(export) == 1, "asked twice in a row, as programs do"
-    ExportDownload.objects.update(begun_at=timezone.now() - timedelta(hours=2))
-    begin(browser, export, Range="bytes=50-")
+    ExportDownload.objects.update(begun_at=timezone.now() - timedelta(hours=23))
+    body_of(get(browser, export, Range="bytes=50-"))
     assert downloads(export) == 1
+    ExportDownload.objects.update(begun_at=timezone.now() - timedelta(hours=25), given=0)
+    body_of(get(browser, export, Range="bytes=50-"))
+    assert downloads(export) == 2
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_the_file_is_not_had_twice_for_one_entry(export: Export, browser: Client, is_read: bool) -> None:
+    """Whatever byte is asked for first; also where many ask before the first of them was given anything."""
+    assert export.size
+    kept = []
+    for number in (1, 2, 3):
+        answer = get(browser, export, Range="bytes=1-")
+        if is_read:
+            assert body_of(answer) == content_of(export)[1:]
+        kept.append(answer)
+        assert downloads(export) == number
+    assert ExportDownload.objects.latest("pk").given == export.size - 1
+    for answer in kept:
+        break_off(answer)
+    assert ExportDownload.objects.latest("pk").given == (export.size - 1 if is_read else 0)
+
+
+def test_in_parts_that_overlap_a_little_it_is_one_download(export: Export, browser: Client) -> None:
+    """As where the last bytes were lost on the way; in whatever order."""
+    size = export.size or 0
     begin(browser, export)
+    for first, last in ((size // 2, size - 1), (1, size // 2 + size // 10), (size // 4, size // 3)):
+        body_of(get(browser, export, Range=f"bytes={first}-{last}"))
+    assert downloads(export) == 1
+    body_of(get(browser, export, Range=f"bytes={size // 2}-"))
     assert downloads(export) == 2
 
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -30,7 +30,7 @@ from ledger.entries import Actor
 from ledger.models import Entry
 from tests.environment import INSTALLATION
 from tests.evidence.exports.verifying import require_verified
-from tests.factories.exports import ALONE, agree, ask, content_of
+from tests.factories.exports import ALONE, agree, ask, content_of, kept_in
 from tests.factories.record import record_decision, record_many
 from tests.factories.register import make_person, make_system
 from tests.running import PROJECT
@@ -40,8 +40,9 @@ KILLED = -9
 
 
 @pytest.fixture
-def workers(database_url: str, export_folder: Path) -> Callable[[str], int]:
-    """Starts a worker that dies where it is told; its exit code."""
+def workers(database_url: str, export_folder: Path) -> Iterator[Callable[[str], int]]:
+    """Starts a worker that dies where it is told; its exit code. All of them fork from one that has loaded everything
+    and done nothing."""
     env = os.environ | {
         "ANSWERABLE_DATABASE_URL": database_url,
         "ANSWERABLE_HEAD_STORE": str(settings.HEAD_STORE),
@@ -50,11 +51,18 @@ def workers(database_url: str, export_folder: Path) -> Callable[[str], int]:
         "PYTHONPATH": f"{PROJECT}{os.pathsep}{PROJECT / 'sdk' / 'src'}",
     }
 
-    def start(where: str) -> int:
-        command = [sys.executable, "-m", "tests.evidence.exports.worker", str(export_folder), where]
-        return subprocess.run(command, env=env, cwd=PROJECT, check=False, timeout=180).returncode
+    command = [sys.executable, "-m", "tests.evidence.exports.worker", str(export_folder)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=env, cwd=PROJECT, stdin=pipe, stdout=pipe, text=True, bufsize=1) as parent:
+        assert parent.stdin is not None and parent.stdout is not None
+        asked, told = parent.stdin, parent.stdout
 
-    return start
+        def start(where: str) -> int:
+            asked.write(f"{where}\n")
+            return int(told.readline())
+
+        yield start
+        asked.close()
 
 
 @pytest.fixture
@@ -91,7 +99,7 @@ def made_at_once(export: Export, plan: Plan, folder: Path) -> bytes:
 def require_one_file(export: Export, folder: Path) -> Export:
     found = Export.objects.get(pk=export.pk)
     assert found.status == Export.Status.FINISHED
-    assert [each.name for each in (folder / "files").iterdir()] == [f"{export.pk}.zip"]
+    assert kept_in(folder / "files") == [f"{export.pk}.zip"]
     assert not scratch.there()
     assert Entry.objects.filter(about_id=export.pk, kind="export.finished").count() == 1
     return found
@@ -156,10 +164,10 @@ def test_given_up_after_its_worker_died_nothing_of_it_is_left(
     export: Export, workers: Any, export_folder: Path
 ) -> None:
     assert workers("kept") == KILLED
-    assert list((export_folder / "files").iterdir())
+    assert kept_in(export_folder / "files")
     cancel_export(actor=Actor("person", export.asked_by_id), export_id=export.pk)
     clear_up()
-    assert not list((export_folder / "files").iterdir())
+    assert not kept_in(export_folder / "files")
     assert not scratch.there()
     assert not ExportWork.objects.exists()
     assert not ExportPlace.objects.exists()

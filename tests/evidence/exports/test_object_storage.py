@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from django.core.checks import run_checks
 from django.test import Client
 from environs import ValidationError
 
@@ -15,7 +16,7 @@ from evidence.exports.sweeping import expire_exports
 from governance.models import Person
 from tests.evidence.exports import objects
 from tests.evidence.exports.objects import ACCESS_KEY, SECRET_KEY, Store
-from tests.factories.exports import ask, content_of, export_of, make
+from tests.factories.exports import ask, content_of, export_of, folder_storage, make
 from tests.factories.record import record_many
 from tests.factories.register import make_system
 
@@ -155,3 +156,30 @@ def test_without_the_extra_the_start_says_what_is_missing(monkeypatch: pytest.Mo
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(ValidationError, match="tools/install s3"):
         stored.is_storage("s3://bucket")
+
+
+# --- what it keeps of what is deleted ---------------------------------------------------------------------------------
+def warned() -> list[str]:
+    found = run_checks(tags=["database"], databases=["default"])
+    return [str(each.msg) for each in found if each.id == "answerable.W004"]
+
+
+@pytest.mark.parametrize(("versioning", "says"), [("", 0), ("Enabled", 1), ("Suspended", 1)])
+def test_a_bucket_that_keeps_versions_is_warned_of(store: Store, versioning: str, says: int) -> None:
+    store.versioning = versioning
+    assert len(warned()) == says
+
+
+def test_a_bucket_that_does_not_say_is_warned_of_too(store: Store) -> None:
+    store.refuses = (403, "AccessDenied")
+    [said] = warned()
+    assert "cannot be asked" in said
+
+
+def test_a_folder_keeps_none_and_without_the_database_nobody_is_asked(
+    store: Store, settings: Any, tmp_path: Any
+) -> None:
+    store.versioning = "Enabled"
+    assert not [each for each in run_checks() if each.id == "answerable.W004"]
+    settings.STORAGES = settings.STORAGES | {"exports": folder_storage(tmp_path)}
+    assert warned() == []

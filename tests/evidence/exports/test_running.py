@@ -27,7 +27,7 @@ from ledger.models import Entry
 from notices.services.mailing import send_mails
 from overrides.services.claiming import claim as claim_review
 from tests.evidence.exports.verifying import require_verified
-from tests.factories.exports import ALONE, agree, ask, content_of, export_of, make, manifest_of
+from tests.factories.exports import ALONE, agree, ask, content_of, export_of, kept_in, make, manifest_of
 from tests.factories.record import record_decision, record_many
 from tests.factories.register import actor_of, give_role, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
@@ -115,7 +115,7 @@ def test_given_up_in_the_middle_it_stops_and_leaves_nothing(
     assert kinds(export) == ["export.requested", "export.cancelled"]
     clear_up()
     assert not scratch.there()
-    assert not (export_folder / "files").exists() or not list((export_folder / "files").iterdir())
+    assert not kept_in(export_folder / "files")
     assert not ExportWork.objects.exists()
     assert not ExportPlace.objects.exists()
 

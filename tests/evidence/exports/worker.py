@@ -1,21 +1,51 @@
-"""A worker at exports, as a process of its own that dies of kill -9 where a test says: `worker.py FOLDER WHERE`.
+"""Workers at exports, processes of their own that die of kill -9 where a test says: `worker.py FOLDER`.
 
-WHERE: `write:N` in the middle of the Nth write into the file; `noted`, `kept`, `sealed` behind what they name; `never`.
+Each line that it reads is a place to die at, and has a worker start; its exit code is the line that it writes.
+`write:N`: in the middle of the Nth write into the file; `noted`, `kept`, `sealed`: behind what they name; `never`.
+Workers are forked from one that has loaded everything and opened nothing: starting takes most of a worker's time.
 """
 
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+PATIENCE = 180
 
-def main(folder: Path, where: str) -> None:
+
+def main(folder: Path) -> None:
     import django
 
     django.setup()
+    from django.db import connections
+
+    from evidence.exports import running  # noqa: F401 - so that no worker has to load it
+
+    assert all(each.connection is None for each in connections.all())
+    for line in sys.stdin:
+        worker = os.fork()
+        if not worker:
+            _be_worker(folder, line.strip())
+        _, status = os.waitpid(worker, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _be_worker(folder: Path, where: str) -> None:
+    signal.alarm(PATIENCE)
+    os.dup2(2, 1)  # what it logs is no answer
+    try:
+        work(folder, where)
+    except BaseException:  # noqa: BLE001 - told where the test shows it, and by the exit code
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def work(folder: Path, where: str) -> None:
     from django.conf import settings
 
     from evidence.exports import reading, running, scratch, storage, watching, writing
@@ -69,4 +99,4 @@ def _dying_behind(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]))
