@@ -105,7 +105,7 @@ witnessed(
 witnessed("cosigned_by_a_clock_that_is_a_little_behind", exit_code=0, by=((WITNESS_NAME, WITNESS, START - 3_000),))
 
 
-def seen_before(name: str, *codes: str, at: int, is_given: bool = False, **more: int) -> None:
+def seen_before(name: str, *codes: str, at: int, is_given: bool = False) -> None:
     """A row whose log a witness saw when it was smaller: in the bundle, or as the auditor kept it."""
 
     def make() -> Made:

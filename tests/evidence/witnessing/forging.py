@@ -43,7 +43,9 @@ class Forger:
         root = x509.load_pem_x509_certificate(self.certificates.pem("root").read_bytes())
         root_key = serialization.load_pem_private_key((folder / "root.key").read_bytes(), None)
         assert isinstance(root_key, rsa.RSAPrivateKey)
-        key = ec.generate_private_key(curve) if curve else rsa.generate_private_key(65537, 2048)
+        key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey = rsa.generate_private_key(65537, 2048)
+        if curve:
+            key = ec.generate_private_key(curve)
         builder = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Test {name}")]))
