@@ -318,11 +318,11 @@ class TestInterrupted:
 
     def test_what_a_killed_one_left_is_cleared_away_by_the_next(self, backup_alone: Path, place: Place) -> None:
         (place.data_dir / "digest.key.set-aside-20260101T000000Z").write_text("mine")
-        (place.data_dir / "signing.key").write_bytes((backup / "signing.key").read_bytes())
+        (place.data_dir / "signing.key").write_bytes((backup_alone / "signing.key").read_bytes())
         (place.data_dir / ".digest.key.restoring").write_text("half")
         marker = {
             "puts": {
-                str(place.data_dir / "signing.key"): hashlib.sha256((backup / "signing.key").read_bytes()).hexdigest(),
+                str(place.data_dir / "signing.key"): hashlib.sha256((backup_alone / "signing.key").read_bytes()).hexdigest(),
                 str(place.data_dir / "digest.key"): "00",
             },
             "aside": {
