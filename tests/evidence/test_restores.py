@@ -322,7 +322,9 @@ class TestInterrupted:
         (place.data_dir / ".digest.key.restoring").write_text("half")
         marker = {
             "puts": {
-                str(place.data_dir / "signing.key"): hashlib.sha256((backup_alone / "signing.key").read_bytes()).hexdigest(),
+                str(place.data_dir / "signing.key"): hashlib.sha256(
+                    (backup_alone / "signing.key").read_bytes()
+                ).hexdigest(),
                 str(place.data_dir / "digest.key"): "00",
             },
             "aside": {
