@@ -122,9 +122,9 @@ class World:
         self.has_lost = True
 
     def rotate(self) -> None:
-        people = {name: make_person(administrator=True) for name in ("asked_by", "approved_by")}
-        begin_rotation(actor=COMMAND, **people)
-        finish_rotation(actor=COMMAND, **people)
+        asks, agrees = (make_person(administrator=True) for _ in range(2))
+        begin_rotation(actor=COMMAND, asked_by=asks, approved_by=agrees)
+        finish_rotation(actor=COMMAND, asked_by=asks, approved_by=agrees)
 
     # --- what is asked ------------------------------------------------------------------------------------------------
     def export(self) -> Export:
