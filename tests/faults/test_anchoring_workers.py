@@ -80,6 +80,17 @@ class Anchoring:
                 process.kill()
         worker.wait(10)
 
+    def start_what_ended(self) -> None:
+        """As the supervisor does, every second."""
+        for command in (self.sender, *self.beats):
+            if command.ended() is not None:
+                command.start()
+
+    def logs(self) -> str:
+        """The last that each process said."""
+        commands = (self.sender, *self.beats)
+        return "\n".join(f"{each.name}, {each.ended()}: {each.log.read_text()[-1500:]}" for each in commands)
+
     @contextmanager
     def without_broker(self) -> Iterator[None]:
         self.broker.stop()
@@ -199,7 +210,12 @@ def test_what_was_due_while_the_broker_was_away_is_sent_when_it_is_back(
         later(days=3000)
         time.sleep(15)
         assert not anchored(log, "strict")
-    assert wait_until(lambda: anchored(log, "strict") and anchored(log, "ours"), patience=AGAIN_PATIENCE), told(log)
+
+    def has_come() -> bool:
+        anchoring.start_what_ended()
+        return anchored(log, "strict") and anchored(log, "ours")
+
+    assert wait_until(has_come, patience=AGAIN_PATIENCE), f"{told(log)}\n{anchoring.logs()}"
 
 
 def log_system(log: Log) -> AISystem:
