@@ -121,7 +121,7 @@ class TestRestored:
 
 class TestWhatWasErasedSince:
     @pytest.fixture(autouse=True)
-    def memory(self, monkeypatch: pytest.MonkeyPatch) -> ErasureMemory:
+    def memory(self, committed_db: None, monkeypatch: pytest.MonkeyPatch) -> ErasureMemory:
         """One of the test's own, of the name that every installation's has."""
         heads = Path(settings.HEAD_STORE)
         monkeypatch.setattr("evidence.erasure.memory.NAME", f"erased-{uuid.uuid4()}.sqlite3")
