@@ -177,7 +177,7 @@ def test_a_key_that_is_none_and_a_file_that_is_no_bundle_are_said(page: Page, ho
 @pytest.mark.parametrize("kind", ["RangeError", "TypeError"])
 def test_a_page_that_fails_says_that_nothing_was_found_out(page: Page, honest: Path, kind: str) -> None:
     """Memory that is not there; a fault of its own, which the browser's console shows too."""
-    page.evaluate(f"Blob.prototype.arrayBuffer = async () => {{ throw new {kind}('no') }}")
+    page.evaluate(f"() => {{ Blob.prototype.arrayBuffer = async () => {{ throw new {kind}('no') }} }}")
     assert check(page, honest, key=usual().vkey).startswith("NOT CHECKED. The page itself has failed")
     expect(page.get_by_role("button", name="Check the bundle")).to_be_enabled()
     assert page.asked == (["no"] if kind == "TypeError" else [])  # type: ignore[attr-defined]
