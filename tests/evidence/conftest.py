@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.utils import timezone
@@ -172,3 +173,10 @@ def sound_backup(
 def backup_alone(sound_backup: Path, tmp_path: Path) -> Path:
     """The test's own copy of a backup whose database is gone."""
     return Path(shutil.copytree(sound_backup, tmp_path / "backups" / sound_backup.name))
+
+
+@pytest.fixture
+def app(system: Any, database_url: str) -> Iterator[psycopg.Connection]:
+    """Somebody with the password of the role that the service runs as, once the test's AI system is there."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection

@@ -1,7 +1,6 @@
 """What the application's own database role cannot do: erase without two people, before its time, or against a hold."""
 
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -31,13 +30,6 @@ RECORDS = "SELECT evidence_erase_quarantined(%s, %s, %s)"
 @pytest.fixture
 def system(transactional_db: None) -> AISystem:
     return make_system(slug="credit", accountable=make_person())
-
-
-@pytest.fixture
-def app(system: AISystem, database_url: str) -> Iterator[psycopg.Connection]:
-    """Somebody with the password of the role that the service runs as."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
 
 
 def erase(app: psycopg.Connection, warrant: uuid.UUID | None, *ids: uuid.UUID, by: str = PAYLOADS) -> None:

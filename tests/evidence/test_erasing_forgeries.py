@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
@@ -39,13 +38,6 @@ pytestmark = pytest.mark.committing
 @pytest.fixture
 def system(transactional_db: None) -> AISystem:
     return make_system(slug="credit", accountable=make_person())
-
-
-@pytest.fixture
-def app(system: AISystem, database_url: str) -> Iterator[psycopg.Connection]:
-    """Somebody with the password of the role that the service runs as."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
 
 
 # --- entries ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """Rows that say otherwise than what is sealed of holds, floors and stops: nothing goes by them."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import psycopg
@@ -34,13 +33,6 @@ pytestmark = pytest.mark.committing
 @pytest.fixture
 def system(transactional_db: None) -> AISystem:
     return make_system(slug="credit", accountable=make_person())
-
-
-@pytest.fixture
-def app(system: AISystem, database_url: str) -> Iterator[psycopg.Connection]:
-    """Somebody with the password of the role that the service runs as."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
 
 
 # --- holds ------------------------------------------------------------------------------------------------------------
