@@ -16,7 +16,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from django.db import models
+from django.db import DatabaseError, models, transaction
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
@@ -161,7 +161,8 @@ def write_row(
     erasably, committed to. Errors: Django's `ValidationError` for columns, `NotAClearString`, and what sealing raises.
     """
     at = at or timezone.now()
-    row.full_clean(exclude={*row.UNSEALED_FIELDS, *_emptied(row)})
+    exempt = {*row.UNSEALED_FIELDS, *_emptied(row)}
+    row.full_clean(exclude=exempt, validate_constraints=False)
     change_type = "created" if row._state.adding else "changed"
     row.revision = _next_revision(row)
     _version_particulars(row)
@@ -184,9 +185,23 @@ def write_row(
         state_secret=secret,
         reason_id=reason_row.id if reason_row else None,
     )
-    row.save()
+    _save(row, exempt)
     seal.add(log_id, draft)
     return draft
+
+
+def _save(row: GovernedRow, exempt: set[str]) -> None:
+    """Save it. Errors: `ValidationError` in the words of the constraint that the database found broken."""
+    if not row._meta.constraints:
+        row.save()
+        return
+    try:
+        with transaction.atomic():
+            row.save()
+    except DatabaseError:
+        # only now, to learn which: Django would ask the database three questions for each constraint of every row
+        row.validate_constraints(exclude=exempt)
+        raise
 
 
 def _emptied(row: GovernedRow) -> list[str]:

@@ -5,6 +5,7 @@
 - `database_url`, `keeper_url`: the address of the test's database for threads and other processes.
 """
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -52,6 +53,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         _run.close()
         shutil.rmtree(INSTALLATION, ignore_errors=True)
+
+
+def pytest_collection_finish() -> None:
+    """All tests and modules stay to the end: no collection need look at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -166,10 +173,17 @@ def data_dir() -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture
+def installed_dir(throwaway_cluster: None) -> Iterator[Path]:
+    """The same after its first start, which is what takes longest of a test that is of something else."""
+    with running.data_folder(installed=True) as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def product() -> Iterator[running.Product]:
+def product(throwaway_cluster: None) -> Iterator[running.Product]:
     """The running product, shared by all tests of this process. Mark the test `e2e` (or `browser`)."""
-    with running.data_folder() as folder, running.running(folder) as started:
+    with running.data_folder(installed=True) as folder, running.running(folder) as started:
         yield started
 
 

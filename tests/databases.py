@@ -20,6 +20,7 @@ from config.standalone import layout
 from config.standalone.cluster import Cluster
 from ledger.heads import head_store
 from tests.environment import INSTALLATION
+from tests.installed import keep_template
 
 PROJECT = Path(__file__).resolve().parent.parent
 _numbers = itertools.count(1)
@@ -30,14 +31,16 @@ def cluster() -> Cluster:
 
 
 def start_cluster() -> Cluster:
-    """The cluster with its migrated database; the caller stops it."""
+    """The cluster with its migrated database, from which `tests.installed` was made; the caller stops it."""
+    durable = Cluster(INSTALLATION)
+    try:
+        durable.start()
+        _migrate()
+    finally:
+        durable.stop()
+    keep_template()
     server = cluster()
     server.start()
-    try:
-        _migrate()
-    except BaseException:
-        server.stop()
-        raise
     return server
 
 

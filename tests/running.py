@@ -18,6 +18,7 @@ import psutil
 
 from config.standalone.processes import SUPERVISED, working_in
 from tests.environment import INSTALLATION
+from tests.installed import install
 
 PROJECT = Path(__file__).resolve().parent.parent
 STARTED = "Ctrl-C stops it."
@@ -111,11 +112,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def data_folder() -> Iterator[Path]:
-    """A folder that every user of this machine may enter, as PostgreSQL's must when we are root."""
+def data_folder(*, installed: bool = False) -> Iterator[Path]:
+    """A folder that every user of this machine may enter, as PostgreSQL's must when we are root.
+
+    Empty, or with what a first start makes.
+    """
     folder = Path(tempfile.mkdtemp(prefix="answerable-run-", dir=INSTALLATION.parent))
     folder.chmod(0o755)
     try:
+        if installed:
+            install(folder)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

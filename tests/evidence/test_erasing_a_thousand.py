@@ -83,8 +83,10 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
-    with running.data_folder() as folder, running.running(folder) as product, django_db_blocker.unblock():
+def place(
+    throwaway_cluster: None, django_test_environment: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Place]:
+    with running.data_folder(installed=True) as folder, running.running(folder) as product, django_db_blocker.unblock():
         installation = Installation(folder)
         layout.remember_ports(folder, product.port, product.control_port)
         with installation.connected():

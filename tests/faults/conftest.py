@@ -19,9 +19,11 @@ SCOPES = ("decisions:write", "ledger:read")
 
 
 @pytest.fixture(scope="session")
-def installation(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Installation]:
+def installation(
+    throwaway_cluster: None, django_test_environment: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Installation]:
     """PostgreSQL with fsync on, the product's database in it, and this process's Django connected to it."""
-    with running.data_folder() as folder, django_db_blocker.unblock():
+    with running.data_folder(installed=True) as folder, django_db_blocker.unblock():
         found = Installation(folder)
         try:
             found.start()

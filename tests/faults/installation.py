@@ -22,7 +22,7 @@ from psycopg import sql
 
 from config.standalone import layout
 from config.standalone.cluster import Cluster
-from config.standalone.options import PROJECT, Options, child_environment, keeper_environment
+from config.standalone.options import PROJECT, Options, child_environment
 from config.standalone.processes import wait_until
 from config.standalone.services import Command
 from config.standalone.supervisor import control_module
@@ -89,7 +89,7 @@ def _signal_all(processes: Iterable[psutil.Process], number: signal.Signals) -> 
 
 
 class Installation:
-    """A data folder, its PostgreSQL and its database."""
+    """A data folder after its first start, its PostgreSQL and its database."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
@@ -100,7 +100,6 @@ class Installation:
     def start(self) -> None:
         layout.remember_ports(self.data_dir, self.port, self.port + 1)
         self.cluster.start()
-        self.manage("setup_database", "--verbosity=0", env=keeper_environment(self._options(self.port)))
 
     def stop(self) -> None:
         self.cluster.stop()

@@ -29,9 +29,11 @@ SWEEP = "from overrides.services.switches import seal_waiting_switches as s; pri
 
 
 @pytest.fixture(scope="module")
-def own(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Installation]:
+def own(
+    throwaway_cluster: None, django_test_environment: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Installation]:
     """An installation whose past these tests may change."""
-    with running.data_folder() as folder, django_db_blocker.unblock():
+    with running.data_folder(installed=True) as folder, django_db_blocker.unblock():
         found = Installation(folder)
         try:
             found.start()

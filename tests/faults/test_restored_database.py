@@ -28,9 +28,11 @@ PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture(scope="module")
-def own(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Installation]:
+def own(
+    throwaway_cluster: None, django_test_environment: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Installation]:
     """An installation whose past these tests may change."""
-    with running.data_folder() as folder, django_db_blocker.unblock():
+    with running.data_folder(installed=True) as folder, django_db_blocker.unblock():
         found = Installation(folder)
         try:
             found.start()

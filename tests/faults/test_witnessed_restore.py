@@ -96,10 +96,13 @@ class Witnessed:
 
 @pytest.fixture(scope="module")
 def witnessed(
-    django_test_environment: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+    throwaway_cluster: None,
+    django_test_environment: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Witnessed]:
     outside = tmp_path_factory.mktemp("auditor")
-    with running.data_folder() as folder, django_db_blocker.unblock():
+    with running.data_folder(installed=True) as folder, django_db_blocker.unblock():
         own = Installation(folder)
         try:
             own.start()

@@ -14,7 +14,7 @@ from tests.personas.table import ACTS
 from tests.personas.world import World, make_neighbours, make_world
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_rate_limit")]
-TOGETHER = 3
+TOGETHER = 6
 GROUPS = [PERSONAS[start : start + TOGETHER] for start in range(0, len(PERSONAS), TOGETHER)]
 """Some at a time, since the worlds they walk through take as long to make as one walk."""
 OWN = ("admin/login", "admin/logout", "admin/password_change", "admin/your-sign-in", "admin/demonstration", "setup/")

@@ -19,9 +19,9 @@ FACTS: dict[str, Any] = {"input": {"income": 41000}, "output": {"limit": 5000}, 
 
 
 @pytest.fixture(scope="module")
-def product() -> Iterator[Product]:
+def product(throwaway_cluster: None) -> Iterator[Product]:
     """One of its own: what is stopped here stays stopped, since starting again takes two people."""
-    with data_folder() as folder, running(folder) as started:
+    with data_folder(installed=True) as folder, running(folder) as started:
         words = ("--slug", SYSTEM, "--name", "SDK", "--accountable", "a@example.org", "--environment", "production")
         started.manage("create_system", *words)
         yield started

@@ -21,13 +21,13 @@ from config.standalone.processes import working_in
 from ledger.key_history import key_of, statement
 from ledger.tlog import InvalidSignature, UnverifiedNote, Verifier, open_checkpoint
 from tests import running
+from tests.installed import install
 from tests.small_disks import Mount, small_disk_at
 from tests.standalone.drills import (
     ANNA,
     BEN,
     SYSTEM,
     Caller,
-    Installation,
     by_two,
     close_clients,
     done,
@@ -38,7 +38,13 @@ from tests.standalone.drills import (
     typed_passwords,
 )
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("throwaway_cluster")]
+
+
+def installed_at(folder: Path) -> None:
+    """A data folder after its first start."""
+    folder.mkdir()
+    install(folder)
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +81,7 @@ def test_the_database_is_lost_an_older_backup_restored_and_what_is_missing_is_na
 ) -> None:
     """Backup under load, sealing goes on, the database is lost; its head store outlived it."""
     old, backups = data_dir / "old", data_dir / "backups"
-    old.mkdir()
+    installed_at(old)
     told: list[Exception] = []
     sdk: dict[str, Any] = {"system": SYSTEM, "model_version": "1", "spool_dir": tmp_path / "spool", "risk": "high"}
     with running.running(old) as product:
@@ -145,8 +151,8 @@ def assert_goes_on(data_dir: Path, caller: Caller) -> None:
 def test_moved_to_another_host_without_its_head_store_two_adopt_what_is_there(data_dir: Path) -> None:
     """Stopped, backed up, moved: nothing came after it, yet the new host has never heard of these logs."""
     old, new, backups = data_dir / "old", data_dir / "new", data_dir / "backups"
-    for folder in (old, new):
-        folder.mkdir()
+    installed_at(old)
+    new.mkdir()
     with running.running(old) as product:
         installation = set_up(product)
         caller = Caller(product.url, installation.key)
@@ -175,7 +181,7 @@ def test_moved_to_another_host_without_its_head_store_two_adopt_what_is_there(da
 
 def test_the_signing_key_is_replaced_under_load_and_whoever_has_the_old_one_follows(data_dir: Path) -> None:
     folder = data_dir / "run"
-    folder.mkdir()
+    installed_at(folder)
     with running.running(folder) as product:
         installation = set_up(product)
         caller = Caller(product.url, installation.key)
@@ -235,22 +241,24 @@ def announcements(caller: Caller, log: str) -> Iterator[dict[str, Any]]:
                 yield entry["body"]
 
 
-@pytest.fixture
-def backed_up(data_dir: Path) -> Installation:
-    """An installation with a backup beside it, in `backups`."""
-    folder = data_dir / "old"
-    folder.mkdir()
-    with running.running(folder) as product:
-        installation = set_up(product)
-        Caller(product.url, installation.key).post(record())
-        done(folder, "backup", data_dir / "backups", "--quiet")
-    return installation
+@pytest.fixture(scope="module")
+def backed_up(throwaway_cluster: None) -> Iterator[Path]:
+    """The folder of an installation that was stopped, `old`, and of its backup, `backups`: nobody changes them."""
+    with running.data_folder() as around:
+        folder = around / "old"
+        installed_at(folder)
+        with running.running(folder) as product:
+            installation = set_up(product)
+            Caller(product.url, installation.key).post(record())
+            done(folder, "backup", around / "backups", "--quiet")
+        close_clients()
+        yield around
 
 
 def test_a_restore_that_is_killed_is_refused_at_the_start_and_cleared_away_by_the_next(
-    backed_up: Installation, data_dir: Path
+    backed_up: Path, data_dir: Path
 ) -> None:
-    new, backup = data_dir / "new", one_backup(data_dir / "backups")
+    new, backup = data_dir / "new", one_backup(backed_up / "backups")
     new.mkdir()
     process = begun_restore(new, backup)
     until = time.monotonic() + 60
@@ -276,11 +284,9 @@ def begun_restore(new: Path, backup: Path) -> "subprocess.Popen[str]":
     )  # fmt: skip
 
 
-def test_a_restore_onto_a_full_disk_leaves_the_place_as_it_was(
-    backed_up: Installation, data_dir: Path, small_disk: Mount
-) -> None:
+def test_a_restore_onto_a_full_disk_leaves_the_place_as_it_was(backed_up: Path, small_disk: Mount) -> None:
     place = small_disk(60 * 2**20)
-    found = manage(place, "restore", one_backup(data_dir / "backups"), "--heads", "backup", "--quiet")
+    found = manage(place, "restore", one_backup(backed_up / "backups"), "--heads", "backup", "--quiet")
     assert found.returncode == 1, found.stdout + found.stderr
     assert "No space left" in found.stderr or "hardly any room left" in found.stderr, found.stderr
     assert {path.name for path in place.iterdir()} <= {"lock", "secret.key", "origin", "logs"}
@@ -293,11 +299,12 @@ def small_disk(data_dir: Path) -> Iterator[Mount]:
         yield mount
 
 
-def test_a_folder_with_a_database_is_not_restored_into(backed_up: Installation, data_dir: Path) -> None:
-    refused = done(data_dir / "old", "restore", one_backup(data_dir / "backups"), "--quiet", code=1)
+def test_a_folder_with_a_database_is_not_restored_into(backed_up: Path, data_dir: Path) -> None:
+    backup = one_backup(backed_up / "backups")
+    refused = done(backed_up / "old", "restore", backup, "--quiet", code=1)
     assert "There is a database in" in refused
     strange = data_dir / "strange"
     strange.mkdir()
     (strange / "thesis.odt").write_text("x")
-    refused = done(strange, "restore", one_backup(data_dir / "backups"), "--heads", "backup", "--quiet", code=1)
+    refused = done(strange, "restore", backup, "--heads", "backup", "--quiet", code=1)
     assert "thesis.odt" in refused

@@ -123,17 +123,17 @@ def _refused(data_dir: Path, **extra: str) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_it_stops_cleanly_and_starts_again(data_dir: Path, number: signal.Signals) -> None:
-    with running(data_dir) as first:
+def test_it_stops_cleanly_and_starts_again(installed_dir: Path, number: signal.Signals) -> None:
+    with running(installed_dir) as first:
         assert first.stop(number) == 0
         assert first.processes() == []
     if number is signal.SIGTERM:
-        with running(data_dir) as second:
+        with running(installed_dir) as second:
             assert _answers(second)
 
 
-def test_open_streams_are_told_and_hold_up_no_stop(data_dir: Path) -> None:
-    with running(data_dir) as product, ExitStack() as stack:
+def test_open_streams_are_told_and_hold_up_no_stop(installed_dir: Path) -> None:
+    with running(installed_dir) as product, ExitStack() as stack:
         words = ("--slug", "credit", "--name", "Credit", "--accountable", "owner@example.org")
         product.manage("create_system", *words)
         key = product.manage("create_service_key", "--system", "credit", "--scope", "control:read").strip()
@@ -165,34 +165,34 @@ def test_it_stops_cleanly_in_the_middle_of_its_start(data_dir: Path) -> None:
     product.output_file.unlink()
 
 
-def test_two_run_side_by_side(product: Product, data_dir: Path) -> None:
-    with running(data_dir) as other:
+def test_two_run_side_by_side(product: Product, installed_dir: Path) -> None:
+    with running(installed_dir) as other:
         assert _answers(product)
         assert _answers(other)
 
 
-def test_nothing_outlives_a_killed_supervisor_and_it_starts_again(data_dir: Path) -> None:
-    product = launch(data_dir)
+def test_nothing_outlives_a_killed_supervisor_and_it_starts_again(installed_dir: Path) -> None:
+    product = launch(installed_dir)
     product.wait_started()
     product.process.kill()
     product.process.wait()
     _wait_until(lambda: product.processes() == [])
-    with running(data_dir) as again:
+    with running(installed_dir) as again:
         assert _answers(again)
     product.output_file.unlink(missing_ok=True)
 
 
-def test_it_starts_at_once_after_its_supervisor_was_killed(data_dir: Path) -> None:
-    product = launch(data_dir)
+def test_it_starts_at_once_after_its_supervisor_was_killed(installed_dir: Path) -> None:
+    product = launch(installed_dir)
     product.wait_started()
     product.process.kill()
-    with running(data_dir) as again:
+    with running(installed_dir) as again:
         assert _answers(again)
     product.process.wait()
 
 
-def test_whatever_is_killed_comes_back(data_dir: Path) -> None:
-    with running(data_dir) as product:
+def test_whatever_is_killed_comes_back(installed_dir: Path) -> None:
+    with running(installed_dir) as product:
         server = product.service("config.wsgi:application")
         server.children()[0].kill()
         _wait_until(lambda: len(server.children()) >= 2)
@@ -206,7 +206,7 @@ def test_whatever_is_killed_comes_back(data_dir: Path) -> None:
         product.service("prefork").kill()
         product.wait_said("worker runs again")
         for folder, name in (("pg/data", "PostgreSQL"), ("broker", "the broker")):
-            _leader(product, data_dir / folder).kill()
+            _leader(product, installed_dir / folder).kill()
             product.wait_said(f"{name} runs again")
             _wait_until(lambda: _answers(product))
         assert product.stop() == 0
