@@ -19,6 +19,8 @@ from governance.scopes import ORGANISATION, Place, Scope
 from ledger.entries import Actor
 
 NONE_GIVEN: frozenset[Condition] = frozenset()
+WHOLE = (Assignment.Scope.ORGANISATION, Assignment.Scope.SYSTEM)
+"""Scopes that open an AI system as a whole."""
 
 
 def can(
@@ -94,9 +96,10 @@ def systems_where(
     if actor.type != "person" or actor.id is None:
         return None if not approving and can(actor, act) else frozenset()
     held = in_force().filter(person_id=actor.id, role__in=rule.approves if approving else _counting(rule, given))
-    if held.filter(scope=Assignment.Scope.ORGANISATION).exists():
+    places = list(held.filter(scope__in=WHOLE).order_by().values_list("scope", "system_id"))
+    if any(scope == Assignment.Scope.ORGANISATION for scope, _ in places):
         return None
-    return frozenset(held.filter(scope=Assignment.Scope.SYSTEM).values_list("system_id", flat=True))
+    return frozenset(system for _, system in places if system)
 
 
 def systems_in_part(who: Actor | Person, act: Act, *, given: frozenset[Condition] = NONE_GIVEN) -> frozenset[uuid.UUID]:

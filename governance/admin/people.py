@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html, format_html_join
@@ -26,10 +26,12 @@ from governance.services.people import issue_setup_link, register_person, update
 from governance.services.sessions import end_access_of, end_session_of
 from governance.sessions import sessions_of
 
+HELD = "held_in_reach"
+
 
 @admin.register(Person)
 class PersonAdmin(RegisterAdmin[Person]):
-    list_display = ("name", "email", "is_active", "last_login")
+    list_display = ("name", "email", "short_roles", "is_active", "last_login")
     list_filter = ("is_active",)
     search_fields = ("name", "email", "staff_number")
     fields = ("name", "email", "staff_number", "is_active", "roles", "last_login")
@@ -129,25 +131,25 @@ class PersonAdmin(RegisterAdmin[Person]):
         """What ends with it stands on every floor, so its page is the console's."""
         return redirect("admin:leaving", person_id=object_id)
 
-    def get_list_display(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:
         reached = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
+        return super().get_queryset(request).prefetch_related(Prefetch("assignments", _held(reached), to_attr=HELD))
 
-        @admin.display(description="Roles")
-        def short_roles(person: Person) -> str:
-            return _role_list(person, reached, _as_number)
-
-        name, email, *rest = super().get_list_display(request)
-        return [name, email, short_roles, *rest]
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Person | None:
-        found: Person | None = super().get_object(request, object_id, from_field)
-        if found is not None:  # for the column `roles`, which is not told who looks
-            found.__dict__["_reached"] = rights.systems_where(person_of(request), Act.SYSTEM_VIEW)
-        return found
+    @admin.display(description="Roles")
+    def short_roles(self, person: Person) -> str:
+        return _role_list(person, _as_number)
 
     @admin.display(description="Roles")
     def roles(self, person: Person) -> str:
-        return _role_list(person, person.__dict__.get("_reached", frozenset()), ", ".join)
+        return _role_list(person, ", ".join)
+
+
+def _held(reached: frozenset[uuid.UUID] | None) -> QuerySet[Assignment]:
+    """What people hold, as far as whoever looks may see it."""
+    held = rights.in_force().exclude(scope=Assignment.Scope.CASE).select_related("system")
+    if reached is None:
+        return held
+    return held.filter(Q(scope=Assignment.Scope.ORGANISATION) | Q(system__in=reached))
 
 
 def _as_number(where: list[str]) -> str:
@@ -155,15 +157,9 @@ def _as_number(where: list[str]) -> str:
     return f"{len(where)} AI systems" if len(where) > 2 else ", ".join(where)
 
 
-def _role_list(
-    person: Person, reached: frozenset[uuid.UUID] | None, places_in_words: Callable[[list[str]], str]
-) -> str:
-    """What they hold, as far as whoever looks may see it."""
+def _role_list(person: Person, places_in_words: Callable[[list[str]], str]) -> str:
     places: dict[str, list[str]] = {}
-    held = rights.in_force().filter(person=person).exclude(scope=Assignment.Scope.CASE)
-    if reached is not None:
-        held = held.filter(Q(scope=Assignment.Scope.ORGANISATION) | Q(system__in=reached))
-    for each in held.select_related("system"):
+    for each in getattr(person, HELD, []):  # of somebody who is being added there is nothing
         places.setdefault(each.get_role_display(), []).extend([each.system.slug] if each.system else [])
     said = (f"{role} ({places_in_words(sorted(where))})" if where else role for role, where in places.items())
     lines = format_html_join("", "<li>{}</li>", ((each[:1].upper() + each[1:],) for each in sorted(said)))

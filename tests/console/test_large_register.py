@@ -1,4 +1,4 @@
-"""The matrix of a large organisation: as many queries as that of a small one."""
+"""The matrix of a large organisation, and its people: as many queries as those of a small one."""
 
 import pytest
 from django.db import connection
@@ -11,6 +11,7 @@ from tests.factories.register import make_person
 
 pytestmark = pytest.mark.django_db
 MATRIX, SYSTEMS, PEOPLE, MOST = "/admin/accountability/", 200, 300, 30
+LIST = "/admin/governance/person/"
 
 
 def queries_of(person: Person, address: str) -> int:
@@ -23,7 +24,9 @@ def queries_of(person: Person, address: str) -> int:
 
 
 @pytest.mark.parametrize("role", ["administrator", "viewer"])
-@pytest.mark.parametrize("address", [MATRIX, f"{MATRIX}?show=gaps", f"{MATRIX}?q=ai-system-1", f"{MATRIX}on-a-day"])
+@pytest.mark.parametrize(
+    "address", [MATRIX, f"{MATRIX}?show=gaps", f"{MATRIX}?q=ai-system-1", f"{MATRIX}on-a-day", LIST]
+)
 def test_the_number_of_queries_does_not_grow_with_the_register(role: str, address: str) -> None:
     make_large_register(systems=2, people=9, named="small")
     person = make_person(**{role: True})  # type: ignore[arg-type]
