@@ -25,7 +25,7 @@ from tests.faults.faultpoints import COMMIT_UNANSWERED, THREADS, Action
 from tests.faults.installation import Installation
 
 pytestmark = pytest.mark.e2e
-MANY = 60
+MANY = 40
 PATIENCE = 90.0
 STEPS = ("lock", "copies", COMMIT_UNANSWERED, "committed", "head_store")
 

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,12 @@ def test_app_is_a_member_of_nothing_and_makes_nothing(product: Product) -> None:
 
 
 def test_no_child_but_setup_sees_the_keepers_address(product: Product) -> None:
+    seen = []
     for process in product.processes():
-        assert "ANSWERABLE_ADMIN_DATABASE_URL" not in process.environ()
+        with suppress(psutil.NoSuchProcess):  # the database ends connections that nobody uses
+            seen.append(process.environ())
+    assert len(seen) > 10
+    assert not [each for each in seen if "ANSWERABLE_ADMIN_DATABASE_URL" in each]
 
 
 def test_manage_py_talks_to_the_one_that_runs(product: Product) -> None:
@@ -122,14 +126,12 @@ def _refused(data_dir: Path, **extra: str) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_it_stops_cleanly_and_starts_again(installed_dir: Path, number: signal.Signals) -> None:
-    with running(installed_dir) as first:
-        assert first.stop(number) == 0
-        assert first.processes() == []
-    if number is signal.SIGTERM:
-        with running(installed_dir) as second:
-            assert _answers(second)
+def test_it_stops_cleanly_and_starts_again(installed_dir: Path) -> None:
+    for number in (signal.SIGHUP, signal.SIGTERM):  # SIGINT: see the streams
+        with running(installed_dir) as product:
+            assert _answers(product)
+            assert product.stop(number) == 0
+            assert product.processes() == []
 
 
 def test_open_streams_are_told_and_hold_up_no_stop(installed_dir: Path) -> None:
@@ -165,30 +167,19 @@ def test_it_stops_cleanly_in_the_middle_of_its_start(data_dir: Path) -> None:
     product.output_file.unlink()
 
 
-def test_two_run_side_by_side(product: Product, installed_dir: Path) -> None:
-    with running(installed_dir) as other:
-        assert _answers(product)
-        assert _answers(other)
-
-
-def test_nothing_outlives_a_killed_supervisor_and_it_starts_again(installed_dir: Path) -> None:
+def test_nothing_outlives_a_killed_supervisor_and_it_starts_again_then_or_at_once(installed_dir: Path) -> None:
     product = launch(installed_dir)
     product.wait_started()
     product.process.kill()
     product.process.wait()
     _wait_until(lambda: product.processes() == [])
-    with running(installed_dir) as again:
-        assert _answers(again)
-    product.output_file.unlink(missing_ok=True)
-
-
-def test_it_starts_at_once_after_its_supervisor_was_killed(installed_dir: Path) -> None:
-    product = launch(installed_dir)
-    product.wait_started()
-    product.process.kill()
-    with running(installed_dir) as again:
-        assert _answers(again)
-    product.process.wait()
+    again = launch(installed_dir)
+    again.wait_started()
+    assert _answers(again)
+    again.process.kill()
+    with running(installed_dir) as at_once:
+        assert _answers(at_once)
+    again.process.wait()
 
 
 def test_whatever_is_killed_comes_back(installed_dir: Path) -> None:
