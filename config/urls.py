@@ -21,6 +21,7 @@ handler403 = error_pages.permission_denied
 handler404 = error_pages.not_found
 handler500 = error_pages.server_error
 
+admin.autodiscover()
 site_pages, admin_app, admin_namespace = admin.site.urls
 
 urlpatterns = [

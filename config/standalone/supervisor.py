@@ -38,6 +38,9 @@ TICK = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 STEADY_AFTER = 60.0  # seconds after which a service counts as healthy again
 UPKEEP_EVERY = 24 * 3600.0
+CHECKING = ("setup_database", "check")
+"""The commands that check settings, models and addresses: one of them runs first, and once is enough."""
+CHECKED = {"CELERY_SKIP_CHECKS": "1"}
 
 
 @dataclass
@@ -118,6 +121,8 @@ class Supervisor:
     def _prepare_database(self) -> None:
         if self.options.database_url and not self.options.admin_database_url:
             say("No ANSWERABLE_ADMIN_DATABASE_URL: tables and partitions are left to you (manage.py setup_database).")
+            with step("Checking the settings"):
+                self._manage("check")
             return
         with step("Preparing the database"):
             self._manage("setup_database", env=keeper_environment(self.options))
@@ -141,10 +146,11 @@ class Supervisor:
         beat = [*celery, "beat", "--schedule", str(self.options.data_dir / "beat-schedule"), "--pidfile", ""]
         yield self._command("web", web_module(self.options), patience=DRAIN_PATIENCE)
         yield self._command("control", control_module(self.options), patience=DRAIN_PATIENCE)
-        yield self._command("worker", [*worker, *usual, "--loglevel", "INFO"], patience=TASK_PATIENCE)
-        yield self._command("outgoing", [*worker, *outgoing, "--loglevel", "INFO"], patience=TASK_PATIENCE)
-        yield self._command("exports", [*worker, *exports, "--loglevel", "INFO"], patience=TASK_PATIENCE)
-        yield self._command("beat", [*beat, "--loglevel", "INFO"], patience=LEFTOVER_PATIENCE)
+        for name, own in (("worker", usual), ("outgoing", outgoing), ("exports", exports)):
+            module = [*worker, *own, "--loglevel", "INFO"]
+            yield self._command(name, module, patience=TASK_PATIENCE, also=CHECKED)
+        module = [*beat, "--loglevel", "INFO"]
+        yield self._command("beat", module, patience=LEFTOVER_PATIENCE, also=CHECKED)
 
     def _command(
         self, name: str, module: list[str], *, patience: float, also: Mapping[str, str] | None = None
@@ -169,9 +175,9 @@ class Supervisor:
 
     def _manage(self, *arguments: str, env: dict[str, str] | None = None) -> str:
         """Run a command of manage.py to its end; its output. Its errors are shown, and end the start."""
-        command = [sys.executable, str(PROJECT / "manage.py"), *arguments]
+        known = [] if arguments[0] in CHECKING else ["--skip-checks"]
         done = subprocess.run(
-            command,
+            [sys.executable, str(PROJECT / "manage.py"), *arguments, *known],
             env=env or child_environment(self.options),
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -1,6 +1,7 @@
 """The register's pages in the web admin, one module for each kind of row."""
 
 from django.contrib import admin
+from django.contrib.auth import admin as _  # noqa: F401 - it registers the page of groups
 from django.contrib.auth.models import Group
 
 from governance.admin import (
