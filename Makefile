@@ -1,7 +1,7 @@
 # `make` or `make help` says what there is. PORT=, CONTROL_PORT=, DATA_DIR= and PYTHON= may be given to run and demo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run backup restore test lint types layers js unit sdk e2e browser bench verifier-page endurance endurance-sdk pictures lock install dev format clean
+.PHONY: help demo run backup restore test lint types layers js unit sdk e2e browser drills bench verifier-page endurance endurance-sdk pictures lock install dev format clean
 
 ifdef PORT
 export ANSWERABLE_PORT := $(PORT)
@@ -39,7 +39,7 @@ restore: install ## a backup, FROM=, into a data folder without a database; HEAD
 	@test -n "$(FROM)" || { echo "Say which: make restore FROM=/backup/answerable-20261121T070000Z DATA_DIR=/srv/new"; exit 1; }
 	@exec $(BIN)/python manage.py restore "$(abspath $(FROM))" $(if $(HEADS),--heads $(HEADS))
 
-test: dev ## everything that checks the project
+test: dev ## everything that checks the project but the drills
 	@$(STEP) "Style (ruff)" $(MAKE) --no-print-directory lint
 	@$(STEP) "Types (mypy, strict), floors (import-linter), JavaScript (node), the Python SDK" \
 		$(MAKE) --no-print-directory --jobs=$(WORKERS) --output-sync=target types layers js sdk
@@ -69,7 +69,10 @@ sdk: dev ## the Python SDK: its types and tests, killed under load too
 
 e2e: dev ## the tests that start the whole product (WORKERS=2, each file by one)
 	@tools/chromium
-	@$(BIN)/python -m pytest -v -n $(WORKERS) --dist loadfile -m "e2e and not browser"
+	@$(BIN)/python -m pytest -v -n $(WORKERS) --dist loadfile -m "e2e and not browser and not drill"
+
+drills: dev ## the tests that take minutes each (before a release): endurance, two installations, a thousand erasures
+	@$(BIN)/python -m pytest -v -n $(WORKERS) -m drill
 
 browser: dev ## the tests that drive the product with a browser (WORKERS=2)
 	@tools/chromium

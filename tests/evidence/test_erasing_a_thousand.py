@@ -62,7 +62,7 @@ from tests.factories.sign_in import with_app
 from tests.faults.client import RetryingClient, record
 from tests.faults.installation import Installation
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.drill]
 MANY, ELSEWHERE, OTHERS, BATCH = 1_000, 200, 40, 100
 SUBJECT, NAME, EMAIL = "kunde-1815-XQ7", "Zoë Lovelace-Babbage", "zoe.lovelace@example.org"
 OTHER = "kunde-1816-XQ8"

@@ -13,7 +13,7 @@ POSTS = 3_000
 
 
 @pytest.mark.e2e
-@pytest.mark.slow
+@pytest.mark.drill
 def test_3000_posts_with_two_kills_lose_and_repeat_nothing(data_dir: Path) -> None:
     figures = data_dir / "figures.json"
     size = ["--posts", str(POSTS), "--batch", "20", "--duplicates", "0.2", "--proofs", "50"]

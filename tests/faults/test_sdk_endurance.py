@@ -14,7 +14,7 @@ RECORDS = 3_000
 
 
 @pytest.mark.e2e
-@pytest.mark.slow
+@pytest.mark.drill
 def test_3000_records_with_twelve_kills_are_sealed_once_each(data_dir: Path) -> None:
     file = data_dir / "figures.json"
     done = subprocess.run(

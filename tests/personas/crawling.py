@@ -60,6 +60,8 @@ class Visitor:
 
     def __init__(self, persona: Persona) -> None:
         self.persona = persona
+        self.nothing: set[tuple[str, tuple[int, str]]] = set()
+        """What is answered of things that are not there, by the part of the service."""
         self._browser, self._api = persona.browser(), persona.api()
         self._browser.raise_request_exception = self._api.raise_request_exception = False
 
@@ -131,7 +133,11 @@ def leaks(visitor: Visitor, way: Way, near: World, far: World) -> Iterator[str]:
     yield from leaks_of(other, way.far, persona, route.pattern, near, far)
     if may_read(persona.name, route.sort, in_scope=False):
         return
+    part = "/".join(route.pattern.split("/")[:3])
+    if (part, other.without(way.far)) in visitor.nothing:
+        return
     nothing = visitor.get(route.nowhere())
+    visitor.nothing.add((part, nothing.without(route.nowhere())))
     if other.without(way.far) != nothing.without(route.nowhere()):
         yield f"{route.pattern}: not as for what is not there ({other.status}, {nothing.status})"
 

@@ -217,7 +217,7 @@ def test_a_data_folder_with_a_long_and_odd_name(data_dir: Path) -> None:
         product.manage("clearsessions")
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_an_ordinary_user_installs_and_runs_it_with_make(data_dir: Path) -> None:
     project, port = data_dir / "project", free_port()

@@ -23,7 +23,7 @@ from tests.ledger.witness.processes import RunningWitness, new_witness, serving
 from tests.running import PROJECT, plain_environment
 from tests.standalone.drills import Caller, Installation, by_two, done, one_backup, record, set_up
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.drill]
 
 WITNESS = [sys.executable, str(PROJECT / "manage.py"), "witness"]
 PATIENCE = 150.0
