@@ -68,7 +68,8 @@ class Command(BackupCommand):
     def _shown(self, *arguments: str) -> bool:
         """Whether a command of manage.py found all well; what it says is shown."""
         self.stdout.flush()
-        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
+        # setup_database has just checked all that there is to check
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments, "--skip-checks"]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         self.stdout.write(f"\n$ manage.py {' '.join(arguments)}\n{done.stdout}{done.stderr}".rstrip())
         return done.returncode == 0
