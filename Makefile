@@ -13,6 +13,8 @@ ifdef DATA_DIR
 export ANSWERABLE_DATA_DIR := $(abspath $(DATA_DIR))
 endif
 export PYTHON
+# where it is set, each process would compile the whole project anew at its start
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 STEP := tools/step
