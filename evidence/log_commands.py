@@ -4,6 +4,7 @@ Where nobody can sign in, both type their passwords at one terminal; every admin
 """
 
 import getpass
+import sys
 import time
 import uuid
 from argparse import ArgumentParser
@@ -29,6 +30,7 @@ from ledger.models import Log
 NOTHING_TO_DO = (HeadAlreadyKnown, LogStillContinues)
 """What is said of a log that needs none of it; where all logs were named, the others are gone on with."""
 LOOKS_EVERY = 2.0
+NOT_YET = 3
 PATIENCE = 900
 Status, What = CustodyRequest.Status, CustodyRequest.What
 
@@ -98,8 +100,9 @@ class TwoAdministratorsCommand(BaseCommand):
             f"Waiting for {options['wait']} s; Ctrl-C only ends the waiting. Later: the same command with --approved."
         )
         self.stdout.flush()
-        if self._is_approved(request.pk, options["wait"]):
-            self._carry_out(what)
+        if not self._is_approved(request.pk, options["wait"]):
+            sys.exit(NOT_YET)
+        self._carry_out(what)
 
     def _is_approved(self, request_id: uuid.UUID, seconds: int) -> bool:
         until = time.monotonic() + seconds

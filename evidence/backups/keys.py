@@ -60,10 +60,12 @@ def check_keys(folder: Path, manifest: Manifest) -> None:
         raise BackupError(f"{folder / DIGEST_KEY} is another key than the one behind the hashes in the database.")
 
 
-def known_keys(vkeys: Sequence[str], manifest: Manifest) -> list[bytes]:
+def known_keys(vkeys: Sequence[str], manifest: Manifest, *, may_be_others: bool = False) -> list[bytes]:
     """The public keys by which a backup of this installation is known: those that were named, else those that lie here.
 
-    A key here that did not sign when the backup was made says nothing. Errors: `BackupError` for what is no `vkey`.
+    A backup of before the key was replaced, and one that somebody made up, name none of those that lie here. Errors:
+    `BackupError` for such a one, unless `may_be_others`, where whoever restores it asks that separately; and for what
+    is no `vkey`.
     """
     try:
         named = [Verifier.from_vkey(vkey).public_key for vkey in vkeys]
@@ -71,4 +73,11 @@ def known_keys(vkeys: Sequence[str], manifest: Manifest) -> list[bytes]:
         raise BackupError(f"That is no verifier key: {error}.") from None
     path = Path(settings.SIGNING_KEY_FILE)
     here = public_keys_in(path) if not named and path.exists() else []
-    return named or [key for key in here if key.hex() in manifest.signing_keys]
+    signed = [key for key in here if key.hex() in manifest.signing_keys]
+    if here and not signed and not may_be_others:
+        raise BackupError(
+            "The key that lies here did not sign when this backup was made: it is of before the key was replaced, of "
+            "another installation, or made up. Name the verifier key that it must be signed by: --vkey (the log's "
+            "earlier keys stand in its `key.announced` entries)."
+        )
+    return named or signed

@@ -64,7 +64,7 @@ def register_class(
         purpose=text_of("purpose", purpose, ask="Write what they are kept for until then." if ceiling_days else ""),
         why_lower=text_of("why_lower", why_lower, ask=_lower(DataKind(kind)) if lower else ""),
     )
-    _refuse_bad_days(floor_days, ceiling_days)
+    _refuse_bad_days(DataKind(kind), floor_days, ceiling_days)
     with sealing() as seal:
         write(seal, actor=actor, kind=RETENTION_CLASS_REGISTERED, row=made, facts=_said(made))
     return made
@@ -87,12 +87,15 @@ def _lower(kind: DataKind) -> str:
     return f"Write why less than {DEFAULT_FLOORS[kind]} days are enough: most laws ask for six months at least."
 
 
-def _refuse_bad_days(floor: int, ceiling: int | None) -> None:
+def _refuse_bad_days(kind: DataKind, floor: int, ceiling: int | None) -> None:
     problems = []
     if not 0 <= floor <= LONGEST_DAYS:
         problems.append(FieldProblem(pointer="/floor_days", detail=f"From 0 to {LONGEST_DAYS:,} days."))
     if ceiling is not None and not max(1, floor) <= ceiling <= LONGEST_DAYS:
         detail = f"Not below the floor, and up to {LONGEST_DAYS:,} days."
+        problems.append(FieldProblem(pointer="/ceiling_days", detail=detail))
+    if ceiling is not None and kind == DataKind.STAFF:
+        detail = "No ceiling makes names of staff go: an erasure does, once their last floor is over."
         problems.append(FieldProblem(pointer="/ceiling_days", detail=detail))
     if problems:
         raise InvalidInput(errors=problems)

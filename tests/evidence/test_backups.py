@@ -347,7 +347,9 @@ class TestWhatIsNotABackup:
         another_signer(folder)
         manifest, _ = read_manifest(folder)
         with pytest.raises(BackupError, match="checkpoint"):  # which the new key has not signed
-            check_backup(folder, known_keys=known_keys([], manifest))
+            check_backup(folder, known_keys=known_keys([], manifest, may_be_others=True))
+        with pytest.raises(BackupError, match="did not sign when this backup was made"):
+            known_keys([], manifest)
         with pytest.raises(BackupError, match="no verifier key"):
             known_keys(["nonsense"], manifest)
 

@@ -88,6 +88,7 @@ def test_a_class_says_which_law_and_which_purpose(dpo: Person) -> None:
         ({"ceiling_days": 189}, "/ceiling_days"),
         ({"floor_days": 0, "ceiling_days": 0, "why_lower": "So."}, "/ceiling_days"),
         ({"ceiling_days": 36_501}, "/ceiling_days"),
+        ({"kind": "staff", "ceiling_days": 400}, "/ceiling_days"),
         ({"floor_days": 36_501, "ceiling_days": None}, "/floor_days"),
     ],
 )

@@ -1,5 +1,6 @@
 """The self-audit gets to the end of every log and table, whatever is the matter with one of them."""
 
+import base64
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,9 +21,14 @@ from evidence.verification.findings import Finding
 from evidence.verification.walks import Walk
 from ledger.entries import COMMAND, SERVER
 from ledger.errors import LedgerRolledBack
+from ledger.heads import head_store
 from ledger.key_history import LogKeys
 from ledger.models import Checkpoint, Entry, Log, Particulars
 from ledger.selectors import latest_checkpoint, registry_log
+from ledger.signing import signers_for
+from ledger.tlog import Checkpoint as Parsed
+from ledger.tlog import Signer, sign_checkpoint
+from ledger.tlog.note import signature_line
 from notices.models import Alert
 from notices.services import close_alert, seal_waiting_alerts
 from tests.evidence.conftest import Organisation, record
@@ -88,6 +94,29 @@ def test_a_rolled_back_log_of_a_system_alerts_and_every_other_log_is_verified(or
     assert Entry.objects.get(about_id=found.pk).log == registry_log()
     assert codes_of(Alert.objects.filter(kind="ledger.mismatch")) == {"rolled-back"}
     assert not Alert.objects.filter(system_id=other.pk).exists()
+
+
+@pytest.mark.parametrize("further", [0, 2])
+def test_a_fork_signed_with_the_right_key_is_found(
+    organisation: Organisation, settings: Any, tmp_path: Path, further: int
+) -> None:
+    """Other entries in the place of signed ones, sound in themselves, by who has the database and the key."""
+    log, account, head_store_of_the_host = organisation.log, organisation.account, settings.HEAD_STORE
+    head_store().copy_to(tmp_path / "older.sqlite3")
+    with restored_afterwards():
+        record(log, account, 3)
+        signed = latest_checkpoint(log)
+    settings.HEAD_STORE = tmp_path / "older.sqlite3"
+    record(log, account, 3 + further)
+    forked = latest_checkpoint(log)
+    handed_out = {"tree_size": forked.tree_size, "root_hash": forked.root_hash, "note": forked.note}
+    Checkpoint.objects.create(log=log, purpose=Checkpoint.Purpose.BUNDLED, **handed_out)
+    assert list(verify_everything()) == [], "in itself it is whole"
+    head_store().close()
+    settings.HEAD_STORE = head_store_of_the_host
+    [finding] = verify_everything()
+    assert (finding.code, finding.log) == ("rolled-back", log.origin)
+    assert finding.detail == f"another root at size {signed.tree_size}"
 
 
 def test_an_alert_that_waits_for_its_entry_is_sealed_with_the_act_upon_it(organisation: Organisation) -> None:
@@ -183,25 +212,59 @@ def test_checkpoints_are_verified_with_their_slice_each_once(
     assert seen == sizes  # the end of a pass takes no longer for a longer log
 
 
-@pytest.mark.parametrize("what", ["size", "root", "note", "beyond"])
-def test_a_checkpoint_that_the_log_never_signed_is_found(organisation: Organisation, what: str) -> None:
-    signed = latest_checkpoint(organisation.log)
-    record(organisation.log, organisation.account, 600)
-    other = latest_checkpoint(organisation.log)
-    forged: dict[str, dict[str, Any]] = {
-        "size": {"tree_size": signed.tree_size + 1},
-        "root": {"root_hash": bytes(32)},
-        "note": {"note": other.note},
-        "beyond": {"tree_size": other.tree_size + 9_000},
+def forgeries(organisation: Organisation) -> dict[str, dict[str, Any]]:
+    """What somebody writes into the row of a checkpoint, by what is wrong with it."""
+    log, signed = organisation.log, latest_checkpoint(organisation.log)
+    record(log, organisation.account, 600)
+    later, registry = latest_checkpoint(log), latest_checkpoint(registry_log())
+    origin, signers = log.origin, signers_for(log.origin)
+    right, size = Parsed(origin, signed.tree_size, signed.root_hash), signed.tree_size
+    text, own = right.to_text(), signed.note.splitlines()[-1]
+    name, line = own.removeprefix("— ").split(" ")
+    key, signature = base64.b64decode(line)[:4], base64.b64decode(line)[4:]
+    other_key = bytes([key[0] ^ 1, *key[1:]])
+    spoilt = bytes([signature[0] ^ 1, *signature[1:]])
+    stranger = Signer(origin, bytes(32))
+
+    def anyhow(said: str) -> str:
+        """Signed by the log's own key, whatever it says."""
+        return f"{said}\n{signature_line(name, key, signers[0].sign(said))}"
+
+    return {
+        "another size beside it": {"tree_size": size + 1},
+        "another root beside it": {"root_hash": bytes(32)},
+        "a later one of the same log": {"note": later.note},
+        "of a tree that never was": {"tree_size": later.tree_size + 9_000},
+        "another root, signed": {"note": sign_checkpoint(Parsed(origin, size, bytes(32)), signers)},
+        "another log's": {"note": registry.note},
+        "another origin, signed": {"note": anyhow(text.replace(origin, f"{origin}x"))},
+        "a stranger's signature": {"note": sign_checkpoint(right, [stranger])},
+        "another key id": {"note": f"{text}\n{signature_line(name, other_key, signature)}"},
+        "its only signature spoilt": {"note": f"{text}\n{signature_line(name, key, spoilt)}"},
+        "a second signature of the same key, spoilt": {"note": f"{signed.note}{signature_line(name, key, spoilt)}"},
+        "CRLF": {"note": signed.note.replace("\n", "\r\n")},
+        "CRLF, signed": {"note": anyhow(text.replace("\n", "\r\n"))},
+        "leading zeros, signed": {"note": anyhow(text.replace(f"\n{size}\n", f"\n0{size}\n"))},
+        "a line too few, signed": {"note": anyhow("".join(text.splitlines(keepends=True)[:2]))},
+        "nothing": {"note": ""},
     }
+
+
+def test_a_checkpoint_that_the_log_never_signed_is_found(organisation: Organisation) -> None:
+    log, signed = organisation.log, latest_checkpoint(organisation.log)
     genuine: dict[str, Any] = {"tree_size": signed.tree_size, "root_hash": signed.root_hash, "note": signed.note}
-    Checkpoint.objects.create(log=organisation.log, **(genuine | forged[what]))
-    verification = LogVerification.begin(organisation.log)
+    forged = {
+        str(Checkpoint.objects.create(log=log, **(genuine | wrong)).pk): what
+        for what, wrong in forgeries(organisation).items()
+    }
+    Checkpoint.objects.create(log=log, **genuine)
+    verification = LogVerification.begin(log)
     found: list[Finding] = []
     while not verification.done:
         found += verification.step()
     found += verification.conclude()
-    assert [finding.code for finding in found] == ["checkpoint-altered"]
+    assert {finding.code for finding in found} == {"checkpoint-altered"}
+    assert sorted(forged[finding.row or ""] for finding in found) == sorted(forged.values()), "each by its row, once"
 
 
 # --- loose ends ------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from ledger.heads import head_store
 from ledger.models import Log
 from ledger.selectors import latest_head
 
-CONTRADICTED, UNSEEN = 1, 3
+CONTRADICTED, MISCONFIGURED, UNSEEN = 1, 2, 3
 AT_ONCE = 8
 LONGEST_AT_START = 20.0
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         " holds it. Run it after a restore, before the service starts: a restored database and a restored head store"
         " agree with each other, and only somebody else remembers more. Exit codes: 0 all fits, 1 a witness holds a"
         " signed checkpoint that this database does not continue (it is recorded, sealed, alerted, and nothing more is"
-        " signed for that log), 3 a witness could not be asked."
+        " signed for that log), 2 the policy or the authorities cannot be read, 3 a witness could not be asked."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         try:
             found = configured()
         except Misconfigured as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(str(error), returncode=MISCONFIGURED) from error
         if not found.witnesses:
             self.stdout.write("No witness is configured (ANSWERABLE_WITNESS_POLICY_FILE).")
             return

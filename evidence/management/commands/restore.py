@@ -42,7 +42,9 @@ class Command(BackupCommand):
     def act(self, options: dict[str, Any]) -> None:
         backup = options["backup"].absolute()
         manifest, _ = read_manifest(backup)
-        checked = check_backup(backup, known_keys=known_keys(options["vkey"], manifest), progress=self.progress)
+        # of a key that lies here and is another one it says more below (--keys)
+        keys = known_keys(options["vkey"], manifest, may_be_others=True)
+        checked = check_backup(backup, known_keys=keys, progress=self.progress)
         with restored(
             backup,
             checked,
