@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from audit.models import DataKind, RetentionRule
-from audit.models.retention import DEFAULT_FLOORS
+from audit.models.retention import DEFAULT_FLOORS, LEGAL_SOURCE, QUARANTINE_PURPOSE
 
 Place = tuple[DataKind, uuid.UUID | None]
 
@@ -23,14 +23,8 @@ class Terms:
     floor: int
     ceiling: int | None = None
     rule: RetentionRule | None = field(default=None, compare=False)
-
-    def free_from(self, since: datetime) -> datetime:
-        """The moment from which it may be erased."""
-        return since + timedelta(days=self.floor)
-
-    def gone_by(self, since: datetime) -> datetime | None:
-        """The moment by which it is gone."""
-        return since + timedelta(days=self.ceiling) if self.ceiling is not None else None
+    source: str = field(default="", compare=False)
+    """Of a default: the law that asks for the floor, or what the ceiling's purpose is. A class has its own."""
 
     def due_before(self, at: datetime, ahead: timedelta) -> datetime | None:
         """What is older than this goes at a moment: its floor is over, and before the next time its ceiling would be.
@@ -44,8 +38,10 @@ class Terms:
 
 def default_terms(kind: DataKind) -> Terms:
     """Where no class was put in force."""
-    ceiling = settings.QUARANTINE_DAYS if kind == DataKind.QUARANTINE else None
-    return Terms(DEFAULT_FLOORS[kind], ceiling)
+    if kind == DataKind.QUARANTINE:
+        return Terms(DEFAULT_FLOORS[kind], settings.QUARANTINE_DAYS, source=QUARANTINE_PURPOSE)
+    floor = DEFAULT_FLOORS[kind]
+    return Terms(floor, source=LEGAL_SOURCE if floor else "")
 
 
 def terms_in_force() -> Mapping[Place, Terms]:

@@ -23,7 +23,9 @@ class DataKind(models.TextChoices):
 OF_THE_ORGANISATION = frozenset({DataKind.CASES, DataKind.SEARCHES, DataKind.STAFF})
 """Kinds that belong to no one AI system."""
 LEGAL_FLOOR_DAYS = 190
-"""Six months (Regulation (EU) 2024/1689, articles 19(1) and 26(6)), and some days so that no month is too short."""
+LEGAL_SOURCE = "Regulation (EU) 2024/1689, articles 19(1) and 26(6): six months"
+"""And some days, so that no month is too short."""
+QUARANTINE_PURPOSE = "to be mended and sent again"
 DEFAULT_FLOORS = {
     DataKind.PAYLOADS: LEGAL_FLOOR_DAYS,
     DataKind.PEOPLE_SAID: LEGAL_FLOOR_DAYS,
