@@ -354,4 +354,4 @@ def test_memory_does_not_grow_with_the_bundle(tmp_path: Path) -> None:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stdout + result.stderr
         sizes.append(int(result.stdout.split()[-1]))
-    assert sizes[1] - sizes[0] < 60_000, sizes
+    assert sizes[1] - sizes[0] < 12_000, sizes  # a fifth of the file; seen: 2,000
