@@ -53,6 +53,7 @@ def test_web_runs_as_app_and_the_tables_belong_to_keeper(product: Product) -> No
     with Cluster(product.data_dir).connect("answerable") as connection:
         roles = connection.execute(
             "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name IN ('web', 'worker', 'beat')"
+            " AND usename IS NOT NULL"  # a connection that is being made has none yet
         ).fetchall()
         owners = connection.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'").fetchall()
     assert roles == [("app",)]
