@@ -2,10 +2,11 @@
 
 import json
 import os
-import resource
+import re
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -28,8 +29,9 @@ def main() -> None:
 
 
 def _most_memory() -> float:
-    """The most that this process ever had, in megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTES
+    """The most that this program ever had, in megabytes. (`getrusage` counts what its parent had when it forked.)"""
+    [most] = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(most) / KILOBYTES
 
 
 def _ask(asked: Said) -> UUID:
