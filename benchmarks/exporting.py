@@ -162,7 +162,7 @@ def _measure_verifier(bench: Bench, who: Said, exporter: Child) -> None:
     file = Path(settings.STORAGES["exports"]["OPTIONS"]["location"], storage.name_of(export))
     keys = [f"--vkey={key}" for key in verifier_keys(registry_log().origin)]
     verifier = PROJECT / "sdk" / "src" / "answerable_verify" / "verify.py"
-    command = [sys.executable, "-I", "-c", MEASURED, verifier, file, "--quiet", *keys]
+    command = [sys.executable, "-I", "-c", MEASURED, str(verifier), str(file), "--quiet", *keys]
     started = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     taken = time.perf_counter() - started
