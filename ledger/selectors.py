@@ -8,9 +8,10 @@ from django.db import connection
 
 from ledger.errors import CONTRADICTED, EntryNotFound, HeadMissing, LedgerRolledBack, LogClosed, LogNotFound
 from ledger.heads import StoredHead, head_store
+from ledger.key_history import key_of, read_history
 from ledger.models import Checkpoint, Contradiction, Entry, Log, LogClosure
-from ledger.signing import SignedCheckpoint, sign_head
-from ledger.tlog import EMPTY_ROOT, fold, subtree_nodes
+from ledger.signing import SignedCheckpoint, sign_head, verifier_keys
+from ledger.tlog import EMPTY_ROOT, MalformedNote, fold, split_note, subtree_nodes
 from ledger.tree_store import TreeReader
 
 
@@ -98,6 +99,25 @@ def _last_stored_checkpoint(log: Log, closure: LogClosure) -> SignedCheckpoint:
     if stored is None:
         raise LogClosed(f"{log.origin} was closed before a checkpoint of it was stored")
     return SignedCheckpoint(stored.tree_size, bytes(stored.root_hash), stored.note)
+
+
+def vkeys_of(log: Log) -> list[str]:
+    """The verifier keys (`vkey`) of a log, those that sign now first.
+
+    Of a closed log also those that signed its last checkpoint, whatever became of them: nothing new is signed for it,
+    so only they verify it once the key was replaced.
+    """
+    keys = verifier_keys(log.origin)
+    closure = LogClosure.objects.filter(log=log).first()
+    if closure is None:
+        return keys
+    try:
+        _, lines = split_note(_last_stored_checkpoint(log, closure).note)
+    except (LogClosed, MalformedNote):
+        return keys  # there is none, which whoever asks for it is told
+    signed = {(line.name, line.key_id) for line in lines}
+    earlier = (key_of(log.origin, key) for key in reversed(read_history().keys))
+    return keys + [each.vkey for each in earlier if (each.name, each.key_id) in signed and each.vkey not in keys]
 
 
 def discontinued_logs() -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.timezone import localtime
 
@@ -14,11 +15,14 @@ from console.exports.forms import AnswerForm
 from evidence.exports.access import may_agree, may_fetch, may_read_words
 from evidence.exports.codes import FAILURES, LEFT_OUT, TROUBLES
 from evidence.exports.contents import WORDS
-from evidence.exports.models import Export
+from evidence.exports.models import Export, ExportPlace
 from evidence.exports.progress import Progress
 from governance.models import AISystem, Person
 from governance.rights import as_actor
+from ledger.models import Log
+from ledger.selectors import registry_log, vkeys_of
 from ledger.signing import verifier_keys
+from ledger.tlog import Verifier
 
 Status = Export.Status
 TONES = {
@@ -139,8 +143,21 @@ def told(viewer: Person, export: Export) -> dict[str, Any]:
     }
 
 
-def keys_to_give(export: Export, origins: Sequence[str]) -> list[str]:
-    """The verifier keys that a receiver needs from elsewhere, where it is a bundle."""
+def keys_to_give(export: Export) -> list[str]:
+    """The verifier keys that a receiver needs from elsewhere, where it is a bundle: those that sign now, and of logs in
+    it that were closed before the key was replaced, those that signed these."""
     if export.form != Export.Form.BUNDLE:
         return []
-    return [key for origin in origins for key in verifier_keys(origin)]
+    keys = verifier_keys(registry_log().origin)
+    known = set(map(_public_key, keys))  # one key is good for every log of the installation
+    places = ExportPlace.objects.filter(export=export).values("log_id").distinct()
+    of_it = Q(kind=Log.Kind.REGISTRY) | Q(system_id=export.system_id, system_id__isnull=False) | Q(pk__in=places)
+    for log in Log.objects.filter(of_it).exclude(closure=None).order_by("kind", "id"):
+        more = [key for key in vkeys_of(log) if _public_key(key) not in known]
+        known.update(map(_public_key, more))
+        keys += more
+    return keys
+
+
+def _public_key(vkey: str) -> bytes:
+    return Verifier.from_vkey(vkey).public_key

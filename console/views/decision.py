@@ -40,7 +40,7 @@ from governance.acts import Act, Condition
 from governance.models import AISystem, Assignment, ModelVersion, Person, ServiceAccount
 from ledger.entries import Actor
 from ledger.models import Log
-from ledger.signing import verifier_keys
+from ledger.selectors import vkeys_of
 from overrides.effective import effective_of
 from overrides.eligibility import ON_A_CLAIMED_ITEM
 from overrides.selectors import has_live_claim, require_unhidden
@@ -111,7 +111,7 @@ def proof(request: HttpRequest, decision_id: uuid.UUID) -> HttpResponse:
             "leaf_hash": bytes(found.entry.leaf_hash).hex(),
             "proof": found.text,
             "origin": found.log.origin,
-            "vkeys": verifier_keys(found.log.origin),
+            "vkeys": vkeys_of(found.log),
         }
     )
 

@@ -42,7 +42,6 @@ from governance.admin.pages import add_refusal
 from governance.errors import ApprovalForbidden, RequestVoid
 from governance.reauthentication import interruption
 from governance.rights import as_actor
-from ledger.selectors import registry_log
 from notices.nudging import nudge
 
 PAGE_SIZE = 50
@@ -225,6 +224,6 @@ def _page(request: HttpRequest, found: Export, refusal: ServiceError | None = No
         refusal=refusal,
         now=timezone.now(),
         live=reverse("admin:export_live", args=[found.pk]) if found.is_open else "",
-        keys=keys_to_give(found, [registry_log().origin]),
+        keys=keys_to_give(found),
         **told(person, found),
     )

@@ -18,8 +18,7 @@ from governance.models import AISystem, Person
 from governance.scopes import Scope
 from ledger.errors import LogNotFound
 from ledger.models import Log
-from ledger.selectors import latest_checkpoint
-from ledger.signing import verifier_keys
+from ledger.selectors import latest_checkpoint, vkeys_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +81,7 @@ def _line(state: LogState, log: Log, systems: dict[uuid.UUID, AISystem], exposur
     return LogLine(
         state=state,
         system=system,
-        vkeys=verifier_keys(log.origin),
+        vkeys=vkeys_of(log),
         checkpoint=note,
         refusal=refusal,
         exposure=exposure,

@@ -23,8 +23,7 @@ from governance.api.authentication import HasScope, grant_of
 from governance.memory import current
 from governance.models import ServiceKey
 from ledger.models import Entry, Log
-from ledger.selectors import latest_checkpoint
-from ledger.signing import verifier_keys
+from ledger.selectors import latest_checkpoint, vkeys_of
 
 Scope = ServiceKey.Scope
 READING = frozenset({Scope.DECISIONS_READ, Scope.LEDGER_READ})
@@ -75,7 +74,7 @@ class LogList(APIView):
 
 def _described(log: Log, exposed: Exposure) -> dict[str, Any]:
     tree_size, root_hash, refusal = _tree(log)
-    keys = verifier_keys(log.origin)
+    keys = vkeys_of(log)
     system = current().system_by_id(log.system_id) if log.system_id else None
     name = log.origin.rsplit("/", 1)[1]
     return {

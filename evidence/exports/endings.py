@@ -16,7 +16,7 @@ from audit.selectors import PARTS as PAYLOAD_PARTS
 from evidence.exports import verifier
 from evidence.exports.codes import LEFT_OUT
 from evidence.exports.disclosed import Disclosed
-from evidence.exports.figures import is_decision, read_decision
+from evidence.exports.figures import read_decision
 from evidence.exports.ids import Ids
 from evidence.exports.plans import PlannedLog
 from evidence.exports.questions import as_json, called
@@ -61,7 +61,7 @@ class Counted:
             disclosed = self.disclosed.among({(log_id, index) for log_id, index, _ in found})
             for log_id, index, data in found:
                 line = bytes(data)
-                is_asked = is_decision(line) and self.maker.asks_for(self._logs[log_id], index, line)
+                [is_asked] = self.maker.asked_for(self._logs[log_id], [index], [line])
                 if is_asked and (log_id, index) in disclosed:
                     yield line
 

@@ -2,9 +2,9 @@
 
 import base64
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
@@ -28,7 +28,6 @@ class Body(msgspec.Struct, gc=False):
 class Said(msgspec.Struct, gc=False):
     """A decision's entry, as far as it is counted."""
 
-    id: str
     at: str
     body: Body
 
@@ -58,9 +57,9 @@ class Numbers:
         self.starts, self.ends, self.twice = array("q"), array("q"), array("q")
         self._new = array("q")
 
-    def add(self, number: int) -> None:
-        self.count += 1
-        self._new.append(number)
+    def add(self, numbers: Sequence[int]) -> None:
+        self.count += len(numbers)
+        self._new.extend(numbers)
         if len(self._new) >= KEPT_UNSORTED:
             self.settle()
 
@@ -135,26 +134,31 @@ class Figures:
         """How many of the counted decisions were sent with each part."""
         self.sources: dict[str, Numbers] = {}
 
-    def count(self, said: Said) -> None:
-        """A decision that the question asks for."""
-        body, at = said.body, said.at
-        self.decisions += 1
-        if self.first_at is None or at < self.first_at:
-            self.first_at = at
-        if self.last_at is None or at > self.last_at:
-            self.last_at = at
-        self.outcomes[body.outcome] += 1
-        self.by_model_version[body.model_version] += 1
-        self.adverse += body.adverse is True
-        self.flagged += bool(body.flags)
-        self.failed += body.error_type is not None
-        for part in body.commitments:
-            self.parts[part] += 1
-        if self.keeps_sources and body.source_id is not None and body.source_seq is not None:
-            numbers = self.sources.get(body.source_id)
-            if numbers is None:
-                numbers = self.sources[body.source_id] = Numbers()
-            numbers.add(body.source_seq)
+    def count(self, said: Sequence[Said]) -> None:
+        """Decisions that the question asks for. All of a batch at once: there may be millions of them."""
+        if not said:
+            return
+        bodies, times = [each.body for each in said], [each.at for each in said]
+        self.decisions += len(said)
+        earliest, latest = min(times), max(times)
+        self.first_at = min(self.first_at or earliest, earliest)
+        self.last_at = max(self.last_at or latest, latest)
+        self.outcomes.update([body.outcome for body in bodies])
+        self.by_model_version.update([body.model_version for body in bodies])
+        self.adverse += sum(body.adverse is True for body in bodies)
+        self.flagged += sum(bool(body.flags) for body in bodies)
+        self.failed += sum(body.error_type is not None for body in bodies)
+        self.parts.update(chain.from_iterable([body.commitments for body in bodies]))
+        if self.keeps_sources:
+            self._count_sources(bodies)
+
+    def _count_sources(self, bodies: Sequence[Body]) -> None:
+        found: defaultdict[str, list[int]] = defaultdict(list)
+        for body in bodies:
+            if body.source_id is not None and body.source_seq is not None:
+                found[body.source_id].append(body.source_seq)
+        for source, numbers in found.items():
+            self.sources.setdefault(source, Numbers()).add(numbers)
 
     def answer(self, *, entries: int, withheld_entries: int, overridden: int) -> dict[str, Any]:
         return {

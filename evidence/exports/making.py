@@ -2,13 +2,14 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from itertools import compress, filterfalse
 from typing import Any, ClassVar
 
 import msgspec
 
 from evidence.exports import places
 from evidence.exports.contents import PARTS
-from evidence.exports.figures import Figures, is_decision, is_erasure, is_override, read_decision
+from evidence.exports.figures import KIND_AT, Figures, is_decision, is_erasure, is_override, read_decision
 from evidence.exports.ids import Ids
 from evidence.exports.models import Export
 from evidence.exports.parts import Opened
@@ -159,28 +160,32 @@ class Maker:
     def count(self, log: PlannedLog, indexes: Sequence[int], lines: Sequence[bytes]) -> None:
         """Count disclosed entries (docs/bundle-format.md, "What is counted")."""
         if not log.is_registry:
+            asked = self.asked_for(log, indexes, lines)
             self.entries += len(lines)
-        for index, line in zip(indexes, lines, strict=True):
-            if is_decision(line):
-                if not log.is_registry and self.asks_for(log, index, line):
-                    self.figures.count(read_decision(line))
-            elif is_override(line):
+            self.figures.count([read_decision(line) for line in compress(lines, asked)])
+            if all(asked):
+                return
+        for line in filterfalse(is_decision, lines):
+            if is_override(line):
                 self.overridden.add(_read_body(line).body.decision)
             elif is_erasure(line) and not log.is_registry:
                 said = _read_body(line).body
                 if not said.place:  # else it is of something else than a decision's contents
                     self.erased.add(said.about)
 
-    def asks_for(self, log: PlannedLog, index: int, line: bytes) -> bool:
-        """Whether a disclosed decision is one that the question asks for."""
-        if self.is_range:
-            return log.range is not None and log.range[0] <= index < log.range[1] and self.is_within(line)
-        return self.export.question != Export.Question.DECISION or line.startswith(self._own_id, 13)
-
     def asked_for(self, log: PlannedLog, indexes: Sequence[int], lines: Sequence[bytes]) -> list[bool]:
         """Of each disclosed entry whether it is a decision that the question asks for."""
-        pairs = zip(indexes, lines, strict=True)
-        return [is_decision(line) and self.asks_for(log, index, line) for index, line in pairs]
+        if self.is_range:
+            first, end = log.range or NO_RANGE
+            since, until = self.span.since or EARLIEST, self.span.until or LATEST
+            return [
+                first <= index < end and is_decision(line) and since <= line[DECISION_AT:DECISION_AT_END] < until
+                for index, line in zip(indexes, lines, strict=True)
+            ]
+        if self.export.question == Export.Question.DECISION:
+            own_id = str(self.export.decision_id).encode()
+            return [is_decision(line) and line.startswith(own_id, ID_AT) for line in lines]
+        return [is_decision(line) for line in lines]
 
     def note_disclosed(self, parts: Sequence[Opened]) -> None:
         """Count contents that leave, and say that this goes on: they may be large."""
@@ -188,18 +193,15 @@ class Maker:
             self.disclosed_parts[part.name] += 1
         self.watch.beat()
 
-    def is_within(self, line: bytes) -> bool:
-        """Whether a decision's entry was received within the times."""
-        at = line[DECISION_AT : DECISION_AT + 27]
-        return (self.span.since is None or at >= self.span.since) and (self.span.until is None or at < self.span.until)
 
-    @property
-    def _own_id(self) -> bytes:
-        return str(self.export.decision_id).encode()
-
-
-DECISION_AT = 67 + len("decision.recorded")
+ID_AT = 13
+"""Where the id stands in an entry."""
+DECISION_AT = KIND_AT + len('decision.recorded","at":"')
 """Where the time stands in a decision's entry."""
+DECISION_AT_END = DECISION_AT + len("2026-11-21T07:00:00.123456Z")
+EARLIEST, LATEST = b"", b"~"
+"""Below and above each time."""
+NO_RANGE = (0, 0)
 
 
 class _Named(msgspec.Struct):

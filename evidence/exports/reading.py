@@ -45,40 +45,35 @@ class Batches:
 
 
 ENTRIES = (
-    "SELECT string_agg(data, '\\x0a'::bytea ORDER BY leaf_index), string_agg(leaf_hash, ''::bytea ORDER BY leaf_index)"
-    " FROM ledger_entry WHERE log_id = %s AND leaf_index >= %s AND leaf_index < %s"
+    "SELECT data, leaf_hash FROM ledger_entry"
+    " WHERE log_id = %s AND leaf_index >= %s AND leaf_index < %s ORDER BY leaf_index"
 )
 
 
 def entries_between(log_id: uuid.UUID, first: int, end: int) -> list[bytes]:
     """The bytes of the entries of a range, each compared with its leaf hash. Errors: `RecordDamaged`."""
-    [(data, hashes)] = fetched(ENTRIES, [log_id, first, end])
-    return _checked(data, hashes, end - first)
+    return _checked(fetched(ENTRIES, [log_id, first, end]), end - first)
 
 
 PLACES = (
-    "SELECT string_agg(e.data, '\\x0a'::bytea ORDER BY e.leaf_index),"
-    " string_agg(e.leaf_hash, ''::bytea ORDER BY e.leaf_index)"
-    " FROM unnest(%s::int8[]) AS w(leaf_index) JOIN ledger_entry e ON e.log_id = %s AND e.leaf_index = w.leaf_index"
+    "SELECT e.data, e.leaf_hash FROM unnest(%s::int8[]) AS w(leaf_index)"
+    " JOIN ledger_entry e ON e.log_id = %s AND e.leaf_index = w.leaf_index ORDER BY e.leaf_index"
 )
 
 
 def entries_at(log_id: uuid.UUID, indexes: Sequence[int]) -> list[bytes]:
     """The bytes of the entries at these places, in ascending order. Errors: `RecordDamaged`."""
-    [(data, hashes)] = fetched(PLACES, [list(indexes), log_id])
-    return _checked(data, hashes, len(indexes))
+    return _checked(fetched(PLACES, [list(indexes), log_id]), len(indexes))
 
 
-def _checked(data: bytes | None, hashes: bytes | None, count: int) -> list[bytes]:
-    if data is None or hashes is None:
-        if count:
-            raise RecordDamaged("entries are missing")
-        return []
-    lines = data.split(b"\n")
-    if len(lines) != count or len(hashes) != count * HASH_SIZE:
-        raise RecordDamaged("entries are missing, or are not one line each")
-    if b"".join([sha256(b"\0" + line).digest() for line in lines]) != hashes:
+def _checked(rows: Rows, count: int) -> list[bytes]:
+    if len(rows) != count:
+        raise RecordDamaged("entries are missing")
+    lines: list[bytes] = [line for line, _ in rows]
+    if [sha256(b"\0" + line).digest() for line in lines] != [leaf_hash for _, leaf_hash in rows]:
         raise RecordDamaged("an entry does not hash to its leaf hash")
+    if any(b"\n" in line for line in lines):
+        raise RecordDamaged("an entry is not one line")
     return lines
 
 

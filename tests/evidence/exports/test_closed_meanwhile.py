@@ -4,20 +4,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 
+from console.exports.page import keys_to_give
 from evidence.exports import bundle, watching
 from evidence.exports.models import Export
 from evidence.services.checkpoints import record_checkpoints
 from evidence.services.custody import close_log
+from evidence.services.key_rotation import begin_rotation, finish_rotation
 from governance.models import AISystem
 from ledger.entries import COMMAND, SERVER
 from ledger.heads import head_store
 from ledger.models import Log
-from ledger.selectors import open_log
+from ledger.selectors import latest_checkpoint, open_log, registry_log, vkeys_of
+from ledger.signing import verifier_keys
+from ledger.tlog import UnverifiedNote, Verifier, open_note
 from tests.evidence.exports.verifying import require_verified, verdict_of
 from tests.factories.exports import ask, export_of, make, manifest_of
 from tests.factories.record import record_many
-from tests.factories.register import make_person, make_system
+from tests.factories.register import make_key, make_person, make_system
 
 pytestmark = pytest.mark.django_db
 LOST = 40
@@ -96,3 +101,34 @@ def test_and_so_does_one_of_later(system: AISystem, tmp_path: Path) -> None:
     export = export_of(make_person(auditor=True), system)
     assert export.decisions == 330
     assert lost_in(verdict_of(export, tmp_path)) == f"{before.origin}: 303 to {303 + LOST - 1}"
+
+
+@pytest.mark.usefixtures("key_file")
+def test_a_key_that_was_replaced_afterwards_is_named_beside_the_new_one(
+    system: AISystem, tmp_path: Path, client: Client
+) -> None:
+    """Nothing new is signed for a closed log: its last checkpoint is verified by the key of that time alone."""
+    before, auditor = open_log(system.pk), make_person(auditor=True)
+    close(system)
+    asks, agrees = (make_person(administrator=True) for _ in range(2))
+    begin_rotation(actor=COMMAND, asked_by=asks, approved_by=agrees)
+    finish_rotation(actor=COMMAND, asked_by=asks, approved_by=agrees)
+
+    note, now = latest_checkpoint(before).note, verifier_keys(before.origin)
+    with pytest.raises(UnverifiedNote):
+        open_note(note, map(Verifier.from_vkey, now))
+    assert open_note(note, map(Verifier.from_vkey, vkeys_of(before)))
+    assert vkeys_of(before)[: len(now)] == now and vkeys_of(registry_log()) == verifier_keys(registry_log().origin)
+
+    reader = make_key(system, scopes=("ledger:read",))
+    export = export_of(auditor, system)
+    given = keys_to_give(export)
+    assert len(given) == 2
+    assert lost_in(verdict_of(export, tmp_path)) == f"{before.origin}: 303 to {303 + LOST - 1}"
+    client.force_login(auditor)
+    page = client.get(f"/admin/exports/{export.pk}/").content.decode()
+    assert all(key in page for key in given)
+    answer = client.get("/api/v1/logs", headers={"authorization": f"Bearer {reader.text}"})
+    listed = {row["origin"]: row for row in answer.json()}
+    assert listed[before.origin]["vkeys"] == vkeys_of(before)
+    assert listed[before.origin]["vkey"] == now[0]

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from console.exports.page import keys_to_give
 from evidence.exports.models import Export
 from evidence.exports.verifier import FOLDER
 from ledger.selectors import registry_log
@@ -24,7 +25,7 @@ def verdict_of(export: Export, folder: Path, *more: str, with_key: bool = True) 
     """
     path = folder / "bundle.zip"
     path.write_bytes(content_of(export))
-    keys = [f"--vkey={key}" for key in verifier_keys(registry_log().origin)] if with_key else []
+    keys = [f"--vkey={key}" for key in keys_to_give(export)] if with_key else []
     command = [sys.executable, "-I", str(FOLDER / "verify.py"), str(path), "--json", *keys, *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     assert done.stdout, done.stderr
