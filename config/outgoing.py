@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from environs import ValidationError
 
-FILES = "django.core.mail.backends.filebased.EmailBackend"
+FILES = "config.mail_files.PrivateFileBackend"
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 PORTS = {"smtp": 587, "smtps": 465}
 

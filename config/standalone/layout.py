@@ -11,6 +11,8 @@ from urllib.parse import quote
 DATABASE = "answerable"
 DEFAULT_PORT = 8000
 DEMONSTRATION = "demonstration"
+OF_DEMONSTRATION = frozenset({DEMONSTRATION, "demo.json", "demo-backfilled", "demo-acted", "demo-service"})
+"""What a demonstration keeps beside the rest."""
 MADE_UP_ORIGIN = re.compile(r"answerable-[0-9a-f]{8}\.local")
 RESTORING = "restoring"
 """Stands in a data folder while a backup is being restored into it; says in words that this was not finished."""

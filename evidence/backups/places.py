@@ -32,6 +32,7 @@ OURS = {
     *("erased.sqlite3", "erased.sqlite3-journal"),
     *("heads.sqlite3-shm", "heads.sqlite3-wal", "lock", "logs", "mail", "metrics", "origin", "port", "secret.key"),
     *("signing.key", "signing.key.next", "static", layout.RESTORING),
+    *layout.OF_DEMONSTRATION,
 }
 """What may lie in a data folder whose database was lost. (Whatever beat keeps begins with `beat-schedule`.)"""
 
@@ -115,7 +116,7 @@ def _require_no_database(data_dir: Path) -> None:
             f"There is a database in {data_dir} (the folder pg). A restore goes where there is none: name another data "
             "folder, or move pg away. Do not delete it before you know that nothing in it is missing elsewhere."
         )
-    strange = sorted(set(_strangers(data_dir)))
+    strange = sorted(set(strangers_in(data_dir)))
     if strange:
         raise BackupError(
             f"{data_dir} holds what is not Answerable's ({', '.join(strange[:5])}). Name an empty folder, or one whose "
@@ -123,10 +124,16 @@ def _require_no_database(data_dir: Path) -> None:
         )
 
 
-def _strangers(data_dir: Path) -> Iterator[str]:
+def strangers_in(data_dir: Path) -> Iterator[str]:
+    """What in a data folder is nothing that Answerable puts there, but for its database."""
     for path in data_dir.iterdir():
         name = path.name
-        if name not in OURS and not name.startswith((".", "beat-schedule")) and ".set-aside-" not in name:
+        if (
+            name != "pg"
+            and name not in OURS
+            and not name.startswith((".", "beat-schedule"))
+            and ".set-aside-" not in name
+        ):
             yield name
 
 

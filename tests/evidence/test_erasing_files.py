@@ -11,6 +11,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from config.ids import new_id
+from config.outgoing import FILES
 from evidence.erasure.files import forget_mails
 from evidence.erasure.finding import Pattern
 from evidence.erasure.sessions import forget_in_sessions
@@ -25,7 +26,6 @@ from tests.factories.erasing import administrator, erase_words, erased, long_ago
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 
-FILES = "django.core.mail.backends.filebased.EmailBackend"
 NAME = "Zoë Lovelace-Babbage"
 HERS = Pattern((NAME, "kunde-1815"))
 Write = Callable[..., Path]

@@ -18,6 +18,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
+from config.outgoing import FILES
 from governance.models import Person
 from governance.services.tokens import create_token
 from notices.models import Delivery, EndpointSecret, Message, WebhookEndpoint
@@ -197,7 +198,7 @@ def test_emails_are_for_administrators_and_one_that_was_given_up_is_tried_again(
     Message.objects.update(status=Message.Status.GIVEN_UP, attempts=7, last_error="OSError")
     assert browser(make_person(operator=make_system())).get("/admin/notices/message/").status_code == 403
     client = browser(admin)
-    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    settings.EMAIL_BACKEND = FILES
     listed = client.get("/admin/notices/message/").content.decode()
     assert "Given up" in listed
     assert "No mail server is named" in listed

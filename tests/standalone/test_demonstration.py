@@ -1,6 +1,7 @@
 """`make demo`, as somebody looks at it: a service that asks, four instances that stop, a person who overrules it."""
 
 import json
+import stat
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from config.standalone import layout
+from evidence.backups.places import strangers_in
 from tests.running import PROJECT, Product, data_folder, running
 
 pytestmark = pytest.mark.e2e
@@ -80,6 +83,20 @@ def test_a_stop_is_confirmed_a_held_decision_is_overruled_and_the_service_acts_o
     resume_by_two_for_review(demo, switch)
     held = demo.wait(lambda: proposed_and_open(demo), 60)
     overrule(demo, held)
+
+
+def test_a_backup_is_restored_in_the_place_of_its_lost_database(demo: Demonstration) -> None:
+    """Whatever a demonstration leaves in its folder is known, and hinders no restore."""
+    folder = demo.product.data_dir
+    assert {path.name for path in folder.iterdir()} >= layout.OF_DEMONSTRATION
+    assert list(strangers_in(folder)) == []
+
+
+def test_e_mails_in_files_are_read_by_their_owner_alone(demo: Demonstration) -> None:
+    mail = demo.product.data_dir / "mail"
+    found = [mail, *mail.iterdir()]
+    assert len(found) > 1
+    assert {stat.S_IMODE(path.stat().st_mode) for path in found} == {0o700, 0o600}
 
 
 def stop_is_confirmed_by_every_instance(demo: Demonstration) -> dict[str, Any]:
