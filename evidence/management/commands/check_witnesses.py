@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from django.template.defaultfilters import pluralize
 
 from config.errors import ServiceError
 from evidence.models import Anchor, AnchorKind
@@ -97,7 +98,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{name}: {Verdict.UNANSWERED.value}. {detail} ({len(found):,} logs)")
 
     def _say(self, look: Look) -> None:
-        size = f" ({look.size:,} entries)" if look.size is not None else ""
+        size = f" ({look.size:,} entr{pluralize(look.size, 'y,ies')})" if look.size is not None else ""
         words = f"{look.log.origin}: {look.witness.name}: {look.verdict.value}{size}. {look.detail}".strip()
         if look.verdict.contradicts:
             words = f"CONTRADICTED {words} Nothing more is signed for it: docs/witnessing.md says what to do."

@@ -4,6 +4,7 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.template.defaultfilters import pluralize
 
 from config.errors import ServiceError
 from evidence.log_standing import LogStanding, Standing, log_standings, logs_lost_whole
@@ -73,13 +74,17 @@ class Command(BaseCommand):
 
 
 def _line(each: LogStanding) -> str:
-    held = f"{each.found.tree_size:,} entries, {each.standing.value}"
+    held = f"{_entries(each.found.tree_size)}, {each.standing.value}"
     first, end = each.missing
     if first < end:
-        held += f": {end - first:,} entries ({first:,} to {end - 1:,}) were signed and are not here"
+        held += f": {_entries(end - first)} ({first:,} to {end - 1:,}) were signed and are not here"
     for outside in each.contradicted:
-        held += f"; contradicted: {outside.witness} holds a signed tree of {outside.tree_size:,} entries"
+        held += f"; contradicted: {outside.witness} holds a signed tree of {_entries(outside.tree_size)}"
     return held
+
+
+def _entries(count: int) -> str:
+    return f"{count:,} entr{pluralize(count, 'y,ies')}"
 
 
 def _logs(number: int) -> str:

@@ -1,5 +1,6 @@
 """`manage.py restore`: a backup where there is no database, and how the logs stand there."""
 
+import os
 import subprocess
 import sys
 from argparse import ArgumentParser
@@ -72,7 +73,9 @@ class Command(BackupCommand):
         self.stdout.flush()
         # setup_database has just checked all that there is to check
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments, "--skip-checks"]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        # what is logged is said in the commands' own words as well
+        env = {"ANSWERABLE_LOG_LEVEL": "CRITICAL"} | os.environ
+        done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         self.stdout.write(f"\n$ manage.py {' '.join(arguments)}\n{done.stdout}{done.stderr}".rstrip())
         return done.returncode == 0
 
