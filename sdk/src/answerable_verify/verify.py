@@ -2252,6 +2252,7 @@ table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:t
 caption{text-align:left;font-weight:600;padding:.75rem 0 .35rem}
 th,td{text-align:left;vertical-align:top;padding:.4rem .75rem .4rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere;min-width:4.5rem}
 th{color:var(--soft);font-weight:600;overflow-wrap:normal}
+td:not(.n){min-width:7rem}
 td.n,th.n{text-align:right}
 code{font:.875em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
 pre{background:var(--tint);border:1px solid var(--line);border-radius:.5rem;padding:.75rem 1rem;overflow-x:auto}
