@@ -113,7 +113,7 @@ def test_what_people_wrote_and_letters_have_a_time_of_their_own(system: AISystem
 
 # --- its time has come ------------------------------------------------------------------------------------------------
 def test_a_purge_that_is_announced_is_named(system: AISystem, viewer: Person) -> None:
-    put_in_force("payloads", system, ceiling=30)
+    put_in_force("payloads", system, ceiling=50)
     decision, young = old(system), record_decision(system)
     assert found(decision).fate == Fate.DUE
     assert "They go with the next purge" in page(viewer, decision)

@@ -88,10 +88,11 @@ def test_of_each_ai_system_under_its_own_class(sender: Sender, system: AISystem)
     assert due() == [], "nothing goes by itself any more"
 
 
-def test_what_names_no_ai_system_is_shown_too(sender: Sender) -> None:
+def test_what_names_no_ai_system_is_shown_too(committed_db: None) -> None:
+    several = make_sender("credit", "other")
     memory.refresh()
     with arrived(days=CEILING - 1):
-        assert sender.post(b"{not json").status_code == 422
+        assert several.post(b"{not json").status_code == 422
     (part,) = due()
     assert (part["system"], part["count"]) == (None, 1)
 
