@@ -66,6 +66,11 @@ class Expiry:
     others: tuple[tuple[DataKind, Terms], ...] = ()
     """Of what people wrote about it, and letters: where a class makes them go by themselves."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its ceiling is reached by now."""
+        return self.ends_at is not None and self.ends_at <= timezone.now()
+
 
 def expiry_of(actor: Actor, decision: SealedDecision, *, is_gone: bool, is_restricted: bool) -> Expiry:
     """What becomes of it, as one who may see this decision may know. A few queries, whatever there is."""
@@ -110,7 +115,7 @@ def _timed(found: Expiry, decision: SealedDecision, *, is_held: bool) -> Expiry:
     if found.ends_at is None:
         return found
     purge = _announced(found, decision)
-    if purge is None and found.ends_at > timezone.now():
+    if purge is None and not found.is_over:
         return found
     if is_held or in_process([decision.id]):
         return replace(found, fate=Fate.KEPT_BACK)

@@ -36,9 +36,10 @@ from console.people_said import what_people_did
 from console.timelines import timeline
 from evidence.letters.reading import letters_about, may_write_letters
 from evidence.proofs import EntryProof, entry_of, prove_entry
-from evidence.retention.reading import may_view
+from governance import rights
 from governance.acts import Act, Condition
 from governance.models import AISystem, Assignment, ModelVersion, Person, ServiceAccount
+from governance.scopes import Scope
 from ledger.entries import Actor
 from ledger.models import Log
 from ledger.signing import verifier_keys
@@ -191,7 +192,7 @@ def _page(
         is_restricted=restricted,
         is_barred=restricted and not reads_restricted(_actor(request)),
         expiry=expiry_of(_actor(request), found, is_gone=sizes is None, is_restricted=restricted),
-        may_see_purges=may_view(_actor(request)),
+        may_see_purges=rights.can(_actor(request), Act.RETENTION_VIEW, Scope.system(found.system_id)),
         may_search=may_about(_actor(request), Act.DECISION_SEARCH, found),
         may_export=any(may_about(_actor(request), act, found) for act in (Act.EXPORT_PLAIN, Act.EXPORT_PAYLOADS)),
         may_ask_grant=may_ask(_actor(request), found.system_id),

@@ -1,6 +1,7 @@
 """Retention: classes and where they hold, what is due, purges before and after they run."""
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -247,6 +248,7 @@ def _named(actor: Actor, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
         | {
             "words": DataKind(part["kind"]).label,
             "place": systems.get(uuid.UUID(part["system"])) if part["system"] else None,
+            "before_at": datetime.fromisoformat(part["before"]),
             "holds": holds_seen(actor, part),
         }
         for part in parts

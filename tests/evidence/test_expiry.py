@@ -213,12 +213,12 @@ def test_what_a_purge_took_names_its_class(system: AISystem, viewer: Person) -> 
     assert (expiry.fate, expiry.gone_by, expiry.purge_id) == (Fate.GONE, "purge", purge.pk)
     assert (expiry.class_id, expiry.class_name) == (rule.retention_class_id, "0 to 30")
     text = page(viewer, decision)
-    assert "Kept gone since" in text and "by the class 0 to 30 : 30 days at most" in text
+    assert "Kept no more: gone since" in text and "Class 0 to 30 Ceiling 30 days Testing." in text
     said = answered(system, decision)
     assert (said["fate"], said["gone_by"], said["purge_id"]) == ("gone", "purge", str(purge.pk))
     assert said["gone_at"] is not None
     RetentionClass.objects.filter(pk=rule.retention_class_id).update(name="", purpose="")
-    assert "by the class (erased)" in page(viewer, decision)
+    assert "Class (erased) Ceiling 30 days" in page(viewer, decision)
 
 
 def test_what_was_erased_as_it_was_asked_for_says_so(system: AISystem, viewer: Person) -> None:

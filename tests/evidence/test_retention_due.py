@@ -149,7 +149,7 @@ def test_the_page_shows_it_with_the_rest(sender: Sender, system: AISystem) -> No
     text = page(officer())
     assert "Records in quarantine" in text and "By itself, the first" in text and QUARANTINE_PURPOSE in text
     assert "Payloads of decisions" in text and "With the next purge" in text
-    assert "No floor: Of tests." in text and "For 30 days at most: Testing." in text
+    assert "No floor: Of tests." in text and "30 days at most: Testing." in text
     assert announce_purge() is not None
     assert "With the purge of" in page(officer())
 
