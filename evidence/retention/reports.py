@@ -20,8 +20,6 @@ from ledger.entries import timestamp
 from ledger.models import Entry
 
 FORMAT = "answerable/purge-report/v2"
-SEALED = ("kind", "system", "count", "kept", "digest")
-"""What the entry of its end says of each part, of every version; `held` and `in_process` where they were counted."""
 
 
 def report_of(purge: Purge) -> str:
@@ -38,11 +36,14 @@ def report_of(purge: Purge) -> str:
 def _require_sealed(purge: Purge) -> None:
     """Nothing is signed that the entry of its end does not say."""
     entry = Entry.objects.filter(about_id=purge.pk, kind=RETENTION_CONCLUDED.name).order_by("-id").first()
-    said = msgspec.json.decode(bytes(entry.data))["body"]["parts"] if entry else None
-    if said is None or [[each.get(name) for name in SEALED] for each in said] != [
-        [part[name] for name in SEALED] for part in purge.done
-    ]:
+    said = msgspec.json.decode(bytes(entry.data))["body"]["parts"] if entry else []
+    if len(said) != len(purge.done) or not all(map(_says, purge.done, said)):
         raise PurgeDiffers()
+
+
+def _says(part: Part, sealed: Part) -> bool:
+    """Whether a part of the row says all that the entry says of it."""
+    return all(name in part and part[name] == value for name, value in sealed.items())
 
 
 def _lines(purge: Purge) -> Iterator[str]:

@@ -207,4 +207,4 @@ def test_retention_and_a_purge_in_each_of_its_states(page: Page, officer: Person
     assert second is not None
     run_purges(seconds=SECONDS)
     go(page, f"{RETENTION}purges/{second.pk}/", "Download the signed report")
-    go(page, f"/admin/decisions/{gone.id}/", "Its time was over.")
+    go(page, f"/admin/decisions/{gone.id}/", "Their time was over.")

@@ -1,12 +1,14 @@
 """The report of a purge: under which class what went, by which law and for which purpose, and what kept things back."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from audit.models import Case, Purge, RetentionClass
 from audit.services.holds import place_hold
+from config.ids import new_id
 from evidence.erasure.errors import NoDocument, PurgeDiffers
 from evidence.models import ExplanationLetter, SignedDocument
 from evidence.retention.reports import one_line, report_of
@@ -172,14 +174,19 @@ def test_erased_words_of_a_class_stand_in_no_report_any_more(system: AISystem) -
     assert not SignedDocument.objects.filter(note__contains="Lovelace").exists()
 
 
-def test_what_the_entry_does_not_say_is_not_signed(system: AISystem) -> None:
+@pytest.mark.parametrize(
+    "changed",
+    [{"count": 0}, {"kept": 7}, {"digest": "0" * 64}, {"class": str(new_id())}, {"held": 3}, {"system": None}],
+)
+def test_what_the_entry_does_not_say_is_not_signed(system: AISystem, changed: dict[str, Any]) -> None:
     put_in_force("payloads", system, ceiling=30)
     old(system)
     purge = purged()
-    Purge.objects.filter(pk=purge.pk).update(done=[purge.done[0] | {"count": 0}])
-    purge.refresh_from_db()
-    with pytest.raises(PurgeDiffers):
-        report_of(purge)
+    assert reported(purge)
+    for done in ([purge.done[0] | changed], [*purge.done, purge.done[0]], []):
+        Purge.objects.filter(pk=purge.pk).update(done=done)
+        with pytest.raises(PurgeDiffers):
+            report_of(Purge.objects.get(pk=purge.pk))
 
 
 def test_before_it_is_over_there_is_none(system: AISystem) -> None:
