@@ -44,9 +44,10 @@ def default_terms(kind: DataKind) -> Terms:
     return Terms(floor, source=LEGAL_SOURCE if floor else "")
 
 
-def terms_in_force() -> Mapping[Place, Terms]:
-    """Of each place that has a class in force its terms. One query."""
+def terms_in_force(system_id: uuid.UUID | None = None) -> Mapping[Place, Terms]:
+    """Of each place that has a class in force its terms; `system_id`: of that AI system's alone. One query."""
     rules = RetentionRule.objects.filter(status=RetentionRule.Status.IN_FORCE).select_related("retention_class")
+    rules = rules if system_id is None else rules.filter(system_id=system_id)
     return {
         (DataKind(rule.kind), rule.system_id): Terms(
             rule.retention_class.floor_days, rule.retention_class.ceiling_days, rule

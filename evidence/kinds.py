@@ -25,7 +25,7 @@ RETENTION_RULE_APPROVED = Kind("retention_rule.approved", Belongs.SCOPE, "a seco
 RETENTION_RULE_REFUSED = Kind("retention_rule.refused", Belongs.SCOPE, "the second person said no: as it was before")
 RETENTION_RULE_WITHDRAWN = Kind("retention_rule.withdrawn", Belongs.SCOPE, "whoever asked for a class took it back")
 RETENTION_RULE_SUPERSEDED = Kind("retention_rule.superseded", Belongs.SCOPE, "another class took its place there")
-RETENTION_ANNOUNCED = Kind("retention.announced", Belongs.REGISTRY, "what is past its time goes on a day that is told")
+RETENTION_ANNOUNCED = Kind("retention.announced", Belongs.REGISTRY, "a purge was announced: what goes, and when")
 RETENTION_HELD = Kind("retention.held", Belongs.REGISTRY, "somebody who was told of a purge stopped it")
 RETENTION_PART_HELD = Kind(
     "retention.part_held", Belongs.REGISTRY, "whoever answers for AI systems kept them out of a purge"

@@ -74,9 +74,10 @@ class WalkProgress(models.Model):
 
 
 class SignedDocument(models.Model):
-    """What this installation signed about an act of its own: the receipt of an erasure, the report of a purge.
+    """What this installation signed about an act of its own: the receipt of an erasure, the report of a purge (v1).
 
     A signed note (C2SP) under the name of the registry log; no personal data, so that it outlives what it is about.
+    Reports of purges name the words of classes since v2, so they are signed when they are asked for, and not kept.
     """
 
     class Kind(models.TextChoices):

@@ -50,6 +50,10 @@ class QuarantinedRecord(models.Model):
         indexes = [
             models.Index("key_row_id", "id", name="quarantine_key"),
             models.Index("key_row_id", "original_digest", name="quarantine_digest"),
+            # what goes by its age: of records that were erased the row stays, and is looked at no more
+            models.Index(
+                "system_id", "received_at", condition=models.Q(original__isnull=False), name="quarantine_kept"
+            ),
         ]
 
     def __str__(self) -> str:

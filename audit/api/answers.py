@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 from rest_framework import serializers
 
+from audit.expiry import Fate, expiry_of
 from audit.restrictions import is_restricted
 from audit.selectors import PARTS, DecisionPage, SealedDecision, payload_sizes
 from governance.register import Register
+from ledger.entries import Actor
 from ledger.selectors import origins_of
 
 
@@ -79,6 +81,31 @@ class PartOutput(serializers.Serializer[Any]):
     path = serializers.CharField()
 
 
+class RetentionOutput(serializers.Serializer[Any]):
+    """When a decision's payload goes by itself, and by which class; what keeps it; or by what it went."""
+
+    fate = serializers.ChoiceField(
+        choices=[each.value for each in Fate],
+        help_text="`endless`: nothing takes it by itself; `running`: until about `ends_at`; `announced`: the purge of "
+        "`purge_runs_at` takes it; `due`: its time is over, the next purge takes it; `kept_back`: its time is over, "
+        "and a legal hold covers it or it is in an open review, appeal or case; `held`: a legal hold you may know of "
+        "covers it (never told to keys); `restricted`: its erasure was agreed to, and not before `floor_ends_at` it is "
+        "erased; `gone`: `gone_at`, by a purge or an erasure.",
+    )
+    class_id = serializers.UUIDField(allow_null=True, help_text="The class of retention; null where the default holds.")
+    class_name = serializers.CharField(help_text="Empty where there is no class, and where its words were erased.")
+    floor_days = serializers.IntegerField(allow_null=True, help_text="Days after `recorded_at`; null once it is gone.")
+    floor_source = serializers.CharField(help_text="The law that asks for the floor.")
+    floor_ends_at = serializers.DateTimeField(allow_null=True, help_text="Before this nothing is erased.")
+    ceiling_days = serializers.IntegerField(allow_null=True, help_text="Null: nothing goes by itself.")
+    purpose = serializers.CharField(help_text="What it is kept for until the ceiling.")
+    ends_at = serializers.DateTimeField(allow_null=True, help_text="The ceiling: a purge takes it around then.")
+    purge_id = serializers.UUIDField(allow_null=True, help_text="The purge that takes it, or took it.")
+    purge_runs_at = serializers.DateTimeField(allow_null=True)
+    gone_at = serializers.DateTimeField(allow_null=True)
+    gone_by = serializers.ChoiceField(choices=["purge", "erasure", ""], help_text="Empty while it is there.")
+
+
 class DecisionDetail(DecisionOutput):
     """One decision, with the parts of its payload that can be asked for; null once erased."""
 
@@ -86,6 +113,7 @@ class DecisionDetail(DecisionOutput):
     is_restricted = serializers.BooleanField(
         help_text="It is about to be erased: until then a data protection officer alone reads its payload."
     )
+    retention = RetentionOutput()
 
 
 class DecisionPageOutput(serializers.Serializer[Any]):
@@ -117,10 +145,13 @@ class SearchPageOutput(DecisionPageOutput):
     search = SearchProgress()
 
 
-def described(decision: SealedDecision, register: Register) -> dict[str, Any]:
-    """One decision as JSON values, with what there is of its payload."""
+def described(decision: SealedDecision, register: Register, actor: Actor) -> dict[str, Any]:
+    """One decision as JSON values, with what there is of its payload, and until when, as far as somebody may know."""
     (told,) = told_of([decision], register)
-    return told | {"payload": _payload(decision), "is_restricted": is_restricted(decision.id)}
+    payload, restricted = _payload(decision), is_restricted(decision.id)
+    expiry = expiry_of(actor, decision, is_gone=payload is None, is_restricted=restricted)
+    retention = RetentionOutput(expiry).data
+    return told | {"payload": payload, "is_restricted": restricted, "retention": retention}
 
 
 def told_of(decisions: Sequence[SealedDecision], register: Register) -> list[dict[str, Any]]:

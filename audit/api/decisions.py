@@ -23,14 +23,14 @@ PART_KEY_HEADER = "Answerable-Part-Key"
 
 
 class DecisionItem(APIView):
-    """One decision as its entry says it, and which parts of its payload there are."""
+    """One decision as its entry says it, which parts of its payload there are, and until when."""
 
     permission_classes: Any = (HasScope(Scope.DECISIONS_READ),)
 
     @extend_schema(operation_id="read_decision", tags=["decisions"], responses=DecisionDetail)
     def get(self, request: Request, decision_id: uuid.UUID) -> Response:
         decision = visible_decision(decision_id, Reach.of_key(grant_of(request)))
-        return Response(described(decision, grant_of(request).register))
+        return Response(described(decision, grant_of(request).register, grant_of(request).actor))
 
 
 class DecisionPayload(APIView):

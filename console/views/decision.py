@@ -13,9 +13,10 @@ from django.views.decorators.http import require_POST, require_safe
 from audit.case_access import may_attach
 from audit.case_selectors import cases_with
 from audit.errors import DecisionNotFound, PartNotSent
+from audit.expiry import expiry_of
 from audit.neighbours import neighbours_of
 from audit.payload_grants import may_ask
-from audit.restrictions import is_barred, is_restricted
+from audit.restrictions import is_restricted, reads_restricted
 from audit.selectors import (
     PARTS,
     SealedDecision,
@@ -33,11 +34,12 @@ from console.pages import page, show, viewer
 from console.parts import ShownPart, shown_part
 from console.people_said import what_people_did
 from console.timelines import timeline
-from evidence.erasure.reading import erasure_of
 from evidence.letters.reading import letters_about, may_write_letters
 from evidence.proofs import EntryProof, entry_of, prove_entry
+from governance import rights
 from governance.acts import Act, Condition
 from governance.models import AISystem, Assignment, ModelVersion, Person, ServiceAccount
+from governance.scopes import Scope
 from ledger.entries import Actor
 from ledger.models import Log
 from ledger.selectors import vkeys_of
@@ -169,7 +171,7 @@ def _page(
 ) -> HttpResponse:
     body = found.body
     version = ModelVersion.objects.filter(pk=body.model_version_id).first() if body.model_version_id else None
-    sizes = payload_sizes(found.id)
+    sizes, restricted = payload_sizes(found.id), is_restricted(found.id)
     return show(
         request,
         "decision.html",
@@ -187,9 +189,10 @@ def _page(
         card=card_of(found),
         sizes=sizes,
         may_read=may_read_payload(_actor(request), found, given_to(request, found.id)),
-        is_restricted=is_restricted(found.id),
-        is_barred=is_barred(_actor(request), found.id),
-        erased_by=erasure_of(found.id) if sizes is None else None,
+        is_restricted=restricted,
+        is_barred=restricted and not reads_restricted(_actor(request)),
+        expiry=expiry_of(_actor(request), found, is_gone=sizes is None, is_restricted=restricted),
+        may_see_purges=rights.can(_actor(request), Act.RETENTION_VIEW, Scope.system(found.system_id)),
         may_search=may_about(_actor(request), Act.DECISION_SEARCH, found),
         may_export=any(may_about(_actor(request), act, found) for act in (Act.EXPORT_PLAIN, Act.EXPORT_PAYLOADS)),
         may_ask_grant=may_ask(_actor(request), found.system_id),

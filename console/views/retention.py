@@ -1,9 +1,11 @@
 """Retention: classes and where they hold, what is due, purges before and after they run."""
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -20,9 +22,9 @@ from console.erasure.story import story_of
 from console.pages import page, show, viewer
 from console.views.erasures import signed
 from evidence.erasure.errors import RetentionNotFound
-from evidence.erasure.showing import report_of
+from evidence.retention.due import everything_due, ruled
 from evidence.retention.fixed import FIXED
-from evidence.retention.planning import COUNTED, due_at
+from evidence.retention.planning import COUNTED
 from evidence.retention.reading import (
     holds_seen,
     may_stop_purge,
@@ -34,6 +36,7 @@ from evidence.retention.reading import (
     visible_purges,
     visible_rules,
 )
+from evidence.retention.reports import report_of
 from evidence.services.purges import hold_purge
 from evidence.services.retention import (
     approve_rule,
@@ -149,7 +152,7 @@ def stop(request: HttpRequest, purge_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def report(request: HttpRequest, purge_id: uuid.UUID) -> HttpResponse:
     """The signed report: to keep, or, with `print`, to see and print."""
-    return signed(request, report_of(_purge(request, purge_id)).note, f"purge-{purge_id}.txt")
+    return signed(request, report_of(_purge(request, purge_id)), f"purge-{purge_id}.txt")
 
 
 # --- the pages --------------------------------------------------------------------------------------------------------
@@ -171,9 +174,10 @@ def _page(request: HttpRequest, made: ClassForm, asked: RuleForm, *, refused: fo
         rules=[_rule(person, rule, systems) for rule in rules],
         places=_places(person),
         fixed=FIXED,
-        due=_named(actor, parts_seen(actor, [each.said() for each in due_at(timezone.now())])),
+        due=_named(actor, parts_seen(actor, everything_due(timezone.now()))),
         purges=list(visible_purges(actor)[:PURGES_SHOWN]),
         counted=COUNTED,
+        notice_days=settings.PURGE_NOTICE_DAYS,
         may_change=may_change,
         class_form=made,
         rule_form=asked,
@@ -225,7 +229,7 @@ def _purge_page(request: HttpRequest, row: Purge, refused: forms.Form | None = N
         row=row,
         parts=[
             part | {"is_kept_out": part["system"] in row.stopped}
-            for part in _named(actor, parts_seen(actor, row.done or row.parts))
+            for part in _named(actor, parts_seen(actor, ruled(row.done or row.parts)))
         ],
         stops_all=stops_all(actor),
         held_by=Person.objects.filter(pk=row.held_by_id).first() if row.held_by_id else None,
@@ -244,6 +248,7 @@ def _named(actor: Actor, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
         | {
             "words": DataKind(part["kind"]).label,
             "place": systems.get(uuid.UUID(part["system"])) if part["system"] else None,
+            "before_at": datetime.fromisoformat(part["before"]),
             "holds": holds_seen(actor, part),
         }
         for part in parts

@@ -21,9 +21,9 @@ from evidence.api.cases import ForPeople
 from evidence.api.erasures import Answer, Reason
 from evidence.api.paged import PAGED, page_of, paged
 from evidence.erasure.errors import RetentionNotFound
-from evidence.erasure.showing import report_of
-from evidence.retention.planning import due_at
+from evidence.retention.due import everything_due, ruled
 from evidence.retention.reading import holds_seen, may_view, parts_seen, visible_classes, visible_purges, visible_rules
+from evidence.retention.reports import report_of
 from evidence.services.purges import hold_purge
 from evidence.services.retention import (
     approve_rule,
@@ -70,10 +70,18 @@ class RuleOutput(serializers.Serializer[Any]):
 
 
 class PartOutput(serializers.Serializer[Any]):
-    """What of one place is past its time."""
+    """What of one place is past its time, and under which class."""
 
     kind = serializers.ChoiceField(choices=DataKind.choices)
     system = serializers.UUIDField(allow_null=True)
+    class_id = serializers.UUIDField(
+        source="class", allow_null=True, help_text="Null: the default of quarantine, where no class is in force."
+    )
+    class_name = serializers.CharField(help_text="Empty where it was erased, and of the default.")
+    floor_days = serializers.IntegerField(allow_null=True)
+    floor_source = serializers.CharField(help_text="The law that asks for the floor, as the class has it.")
+    ceiling_days = serializers.IntegerField(allow_null=True)
+    purpose = serializers.CharField(help_text="What it is kept for until the ceiling, as the class has it.")
     before = serializers.DateTimeField(help_text="What is older goes.")
     count = serializers.IntegerField(help_text="Above 50,000: so many at least.")
     kept = serializers.IntegerField(help_text="Kept back by a legal hold, or still worked on, as far as looked.")
@@ -83,6 +91,31 @@ class PartOutput(serializers.Serializer[Any]):
     holds = serializers.ListField(
         child=serializers.UUIDField(), help_text="Which legal holds keep some of it, of those that you may know of."
     )
+
+
+class DuePartOutput(PartOutput):
+    """What of one place is due."""
+
+    by_itself = serializers.BooleanField(
+        help_text="Records of quarantine go by themselves, hour by hour; the rest goes with a purge that is announced."
+    )
+    goes_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When the first of it goes: with the purge that was announced, or by itself. Null: no purge of it is "
+        "announced yet, or all that was looked at is kept back.",
+    )
+
+
+class DonePartOutput(PartOutput):
+    """What of one place went, and what was kept back."""
+
+    held = serializers.IntegerField(
+        required=False, help_text="Kept back by a legal hold, as it was passed by. Absent where that was not counted."
+    )
+    in_process = serializers.IntegerField(
+        required=False, help_text="Kept back since it was in an open review, appeal or case. Absent likewise."
+    )
+    digest = serializers.CharField(help_text="SHA-256, in hex, over the 16-byte ids of what went, in ascending order.")
 
 
 class PurgeOutput(serializers.Serializer[Any]):
@@ -97,19 +130,19 @@ class PurgeOutput(serializers.Serializer[Any]):
         child=serializers.UUIDField(), help_text="AI systems that whoever answers for them keeps out of it."
     )
     parts = PartOutput(many=True, help_text="As it was announced.")
-    done = PartOutput(many=True, help_text="As it went.")
+    done = DonePartOutput(many=True, help_text="As it went.")
 
 
 class DueOutput(serializers.Serializer[Any]):
-    parts = PartOutput(many=True)
+    parts = DuePartOutput(many=True)
 
 
 def told(request: Request, purge: Purge) -> dict[str, Any]:
     names = [name for name in map(str, PurgeOutput().fields) if name != "kept_out"]
-    parts = shown(request, purge.parts)
+    parts = shown(request, ruled(purge.parts))
     kept_out = sorted({part["system"] for part in parts} & set(purge.stopped))
     said = {name: getattr(purge, name) for name in names}
-    return said | {"parts": parts, "done": shown(request, purge.done), "kept_out": kept_out}
+    return said | {"parts": parts, "done": shown(request, ruled(purge.done)), "kept_out": kept_out}
 
 
 def shown(request: Request, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -200,12 +233,13 @@ class RetentionRuleWithdrawApi(ForPeople):
 
 
 class RetentionDueApi(ForPeople):
-    """What is past its time now, whether a purge was announced or not."""
+    """What is due: past its time now, whether a purge was announced or not; and what goes from quarantine by itself
+    within the days that a purge is announced ahead. Each under its class."""
 
     @extend_schema(operation_id="read_retention_due", tags=TAGS, responses=DueOutput)
     def get(self, request: Request) -> Response:
         _require(request)
-        parts = shown(request, [each.said() for each in due_at(timezone.now())])
+        parts = shown(request, everything_due(timezone.now()))
         return Response(DueOutput({"parts": parts}).data)
 
 
@@ -243,8 +277,9 @@ class PurgeReportApi(ForPeople):
 
     @extend_schema(operation_id="read_purge_report", tags=TAGS, responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request, purge_id: uuid.UUID) -> HttpResponse:
-        """A signed note under the registry log's name: what went of which AI system, how many, their digest."""
-        note = report_of(_purge(request, purge_id)).note
+        """A signed note under the registry log's name: what went of which AI system, under which class, how many, their
+        digest, and what was kept back by what."""
+        note = report_of(_purge(request, purge_id))
         return HttpResponse(note, content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
 
 

@@ -1,4 +1,4 @@
-"""Documents that this installation signs about its own acts: what an erasure took, what a purge took.
+"""Documents that this installation signs about its own acts: what an erasure took. (Of purges: evidence.retention.)
 
 A signed note (C2SP signed-note) under the name of the registry log, of lines `name: value`. Its first line is no
 origin, so it can never be taken for a checkpoint. Nothing personal stands in it, only ids, counts and times.
@@ -14,7 +14,7 @@ import msgspec
 from django.conf import settings
 from django.db import transaction
 
-from audit.models import ErasureConsent, ErasureRequest, ErasureStep, Purge
+from audit.models import ErasureConsent, ErasureRequest, ErasureStep
 from evidence.kinds import ERASURE_COMPLETED
 from evidence.models import SignedDocument
 from ledger.entries import timestamp
@@ -23,7 +23,7 @@ from ledger.selectors import registry_log
 from ledger.signing import signers_for
 from ledger.tlog import sign_note
 
-RECEIPT, REPORT = "answerable/erasure-receipt/v1", "answerable/purge-report/v1"
+RECEIPT = "answerable/erasure-receipt/v1"
 LISTED = 10_000
 """Entries that a receipt names one by one; of more their digest stands in the log alone."""
 UNREACHED = (
@@ -37,12 +37,17 @@ UNREACHED = (
 
 def sign_receipt(request: ErasureRequest) -> SignedDocument:
     """Sign what an erasure took, once: the same document for whoever asks again. Errors: those of signing."""
-    return _signed(SignedDocument.Kind.ERASURE, request.pk, _receipt(request))
+    note = signed_note(RECEIPT, _receipt(request))
+    kind = SignedDocument.Kind.ERASURE
+    with transaction.atomic():
+        made, _ = SignedDocument.objects.get_or_create(about_id=request.pk, defaults={"kind": kind, "note": note})
+    return made
 
 
-def sign_report(purge: Purge) -> SignedDocument:
-    """Sign what a purge took, once. Errors: those of signing."""
-    return _signed(SignedDocument.Kind.PURGE, purge.pk, _report(purge))
+def signed_note(first: str, lines: Iterable[str]) -> str:
+    """A note under the registry log's name. `first`: what it is, in which version. Errors: those of signing."""
+    origin = registry_log().origin
+    return sign_note("\n".join([first, f"by: {origin}", *lines]) + "\n", signers_for(origin))
 
 
 def document_about(about_id: uuid.UUID) -> SignedDocument | None:
@@ -70,15 +75,6 @@ def came_since(request_id: uuid.UUID) -> Since:
     entry = Entry.objects.filter(about_id=request_id, kind=ERASURE_COMPLETED.name).order_by("-id").first()
     body = msgspec.json.decode(bytes(entry.data))["body"] if entry else {}
     return Since(int(body.get("came_since", 0)), int(body.get("texts_since", 0)), bool(body.get("by_words")))
-
-
-def _signed(kind: SignedDocument.Kind, about_id: uuid.UUID, lines: Iterable[str]) -> SignedDocument:
-    origin = registry_log().origin
-    text = "\n".join([RECEIPT if kind == SignedDocument.Kind.ERASURE else REPORT, f"by: {origin}", *lines]) + "\n"
-    note = sign_note(text, signers_for(origin))
-    with transaction.atomic():
-        made, _ = SignedDocument.objects.get_or_create(about_id=about_id, defaults={"kind": kind, "note": note})
-    return made
 
 
 def _receipt(request: ErasureRequest) -> Iterator[str]:
@@ -112,7 +108,7 @@ def _receipt(request: ErasureRequest) -> Iterator[str]:
         yield "e-mails: those in a folder of this installation that name them were deleted"
     else:
         yield "e-mails: not looked through, as nothing was said that names them in texts"
-    yield from _unreached(request.ended_at)
+    yield from unreached(request.ended_at)
 
 
 def _sums(steps: Iterable[ErasureStep]) -> Counter[str]:
@@ -127,20 +123,7 @@ def _entries(ids: list[uuid.UUID]) -> Iterator[str]:
     yield from (f"entry: {row.id} {row.log.origin} {row.leaf_index}" for row in rows)
 
 
-def _report(purge: Purge) -> Iterator[str]:
-    yield f"purge: {purge.pk}"
-    yield f"announced: {timestamp(purge.announced_at)}"
-    yield f"done: {timestamp(purge.done_at) if purge.done_at else ''}"
-    for part in purge.done:
-        place = part["system"] or "the organisation"
-        yield f"took: {part['kind']} of {place}: {part['count']}, kept back {part['kept']}, digest {part['digest']}"
-        if part.get("replaced"):
-            yield f"replaced: {part['kind']} of {place}: another class holds there since it was announced"
-    yield "files: no export that is kept here holds any of it"
-    yield from _unreached(purge.done_at)
-
-
-def _unreached(at: datetime | None) -> Iterator[str]:
+def unreached(at: datetime | None) -> Iterator[str]:
     """What no statement of ours reaches, and until when it may hold something."""
     if settings.BACKUP_DAYS and at:
         until = timestamp(at + timedelta(days=settings.BACKUP_DAYS))

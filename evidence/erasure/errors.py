@@ -74,6 +74,13 @@ class NoDocument(NotFound):
     default_detail = "It is signed when all of it is done."
 
 
+class PurgeDiffers(Conflict):
+    code = "purge-differs"
+    title = "The stored purge does not say what was sealed"
+    meaning = "The counts in the row of a purge are not those of the entry of its end, so no report of it is signed."
+    default_detail = "Somebody changed the database. No report of this is signed: have the self-audit look at it."
+
+
 class MemoryUnavailable(Unavailable):
     code = "erasure-memory-unavailable"
     title = "What was erased cannot be looked up"

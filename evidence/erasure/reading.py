@@ -11,13 +11,11 @@ from audit.case_selectors import held
 from audit.erasing import floor_ends, held_texts, staff_floor_ends
 from audit.models import ErasureConsent, ErasureFind, ErasureRequest
 from audit.restrictions import in_force
-from evidence.kinds import RETENTION_PURGED
 from governance import rights
 from governance.acts import Act
 from governance.models import AISystem
 from governance.scopes import ORGANISATION, AnyOf, Place, Scope
 from ledger.entries import Actor
-from ledger.models import Entry, Erasure
 
 Status, Consent = ErasureRequest.Status, ErasureConsent.Status
 LOOKED_AT = 500
@@ -100,21 +98,6 @@ def consents_to_answer(actor: Actor) -> list[ErasureConsent]:
         for each in waiting.select_related("request").order_by("id")
         if rights.may_approve(actor, act_of(each.request), place_of(each), requested_by=each.asked_by_id)
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Erased:
-    """By what a payload was emptied, and when."""
-
-    at: datetime
-    is_purge: bool
-
-
-def erasure_of(decision_id: uuid.UUID) -> Erased | None:
-    """None where no erasure of a decision's payload was recorded."""
-    found = Erasure.objects.filter(row_id=decision_id).order_by("-id").first()
-    entry = Entry.objects.filter(id=found.entry_id).first() if found else None
-    return Erased(found.erased_at, entry.kind == RETENTION_PURGED.name) if found and entry else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,11 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from audit.models import ErasureFind, ErasureRequest, Purge
+from audit.models import ErasureFind, ErasureRequest
 from audit.services.search_runs import TERMS_PART
 from config.errors import Forbidden
 from config.pagination import keyset_page
-from evidence.erasure.documents import document_about, sign_receipt, sign_report
+from evidence.erasure.documents import document_about, sign_receipt
 from evidence.erasure.errors import NoDocument
 from evidence.erasure.finding import Pattern, excerpts, plain
 from evidence.erasure.places import QUARANTINE_PLACE, TEXT_PLACE, WORDS
@@ -115,10 +115,3 @@ def receipt_of(actor: Actor, request: ErasureRequest) -> SignedDocument:
     if request.status != ErasureRequest.Status.PERFORMED:
         raise NoDocument()
     return document_about(request.pk) or sign_receipt(request)
-
-
-def report_of(purge: Purge) -> SignedDocument:
-    """The report of a purge. Errors: `NoDocument` before it is over."""
-    if purge.status != Purge.Status.DONE:
-        raise NoDocument()
-    return document_about(purge.pk) or sign_report(purge)

@@ -1,7 +1,7 @@
 """What is past its time: of each place the rows that a purge would take, how many, and what keeps others back."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,33 +10,14 @@ from django.conf import settings
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Greatest
 
-from audit.case_selectors import held
-from audit.erasing import held_texts, in_process
-from audit.models import (
-    Case,
-    CaseAttachment,
-    CaseDecision,
-    CaseNote,
-    CorrectiveAction,
-    DataKind,
-    Decision,
-    Finding,
-    Incident,
-    IncidentExtension,
-    IncidentNotice,
-    IncidentReport,
-    IncidentSignOff,
-    LegalHold,
-    Payload,
-    Purge,
-)
+from audit.models import DataKind, Decision, Payload, Purge
 from audit.retention import Place, Terms, terms_in_force
 from audit.services.search_runs import TERMS_PART
 from evidence.erasure.places import TEXTS, Texts
 from evidence.models import ExplanationLetter
+from evidence.retention.keeping import IN_CASES, kept_back
 from ledger.entries import timestamp
 from ledger.models import Particulars
-from ledger.rows import GovernedRow
 
 PURGED = (DataKind.PAYLOADS, DataKind.PEOPLE_SAID, DataKind.LETTERS, DataKind.CASES, DataKind.SEARCHES)
 """Kinds that go by a purge. Quarantine goes by itself, hour by hour; names of people take two people each."""
@@ -48,20 +29,6 @@ MOST_PARTS = 150
 """Of one purge: its entry has room for so many; the rest has its turn next time, and is told as due meanwhile."""
 NEXT_TIME = timedelta(days=2)
 """Beside the days of notice, how long a purge and the announcement of the next one may take."""
-IN_CASES: Mapping[type[GovernedRow], str] = {
-    Case: "pk",
-    CaseNote: "case_id",
-    Finding: "case_id",
-    CorrectiveAction: "case_id",
-    CaseAttachment: "case_id",
-    LegalHold: "case_id",
-    Incident: "case_id",
-    IncidentReport: "incident__case_id",
-    IncidentExtension: "incident__case_id",
-    IncidentSignOff: "incident__case_id",
-    IncidentNotice: "incident__case_id",
-}
-"""What was written in a case, each with the path to its case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,37 +170,3 @@ def following(rows: QuerySet[Any], after: After | None) -> QuerySet[Any]:
         return rows.filter(pk__gt=pk)
     column, (at,) = str(rows.query.order_by[0]), moments
     return rows.filter(Q(**{f"{column}__gt": at}) | Q(**{column: at, "pk__gt": pk}), **{f"{column}__gte": at})
-
-
-def kept_back(kind: DataKind, rows: Iterable[Any]) -> frozenset[uuid.UUID]:
-    """Of these rows those that a hold keeps, or that somebody still works on."""
-    ids = [row.pk for row in rows]
-    if kind == DataKind.PAYLOADS:
-        return held(ids) | in_process(ids)
-    if kind == DataKind.SEARCHES:
-        return frozenset()
-    return held_texts(ids) | _in_process(kind, ids)
-
-
-def _in_process(kind: DataKind, ids: list[uuid.UUID]) -> frozenset[uuid.UUID]:
-    if kind not in (DataKind.PEOPLE_SAID, DataKind.LETTERS):
-        return frozenset()
-    places = [place for place in TEXTS if (place.model is ExplanationLetter) == (kind == DataKind.LETTERS)]
-    about = {
-        pk: of
-        for place in places
-        for pk, of in place.model._base_manager.filter(pk__in=ids).values_list("pk", place.path)
-    }
-    busy = in_process(list(set(about.values())))
-    return frozenset(pk for pk, of in about.items() if of in busy)
-
-
-def holds_there(kind: DataKind, system_id: uuid.UUID | None, before: datetime) -> QuerySet[LegalHold]:
-    """The legal holds in force that keep some of a place back."""
-    held = LegalHold.objects.exclude(status=LegalHold.Status.LIFTED).order_by("pk")
-    if kind == DataKind.CASES:
-        return held.filter(case__closed_at__lt=before)
-    if system_id is None:
-        return held.none()
-    inside = CaseDecision.objects.filter(case_id=OuterRef("case_id"), system_id=system_id, recorded_at__lt=before)
-    return held.filter(Q(system_id=system_id, since__lt=before) | Q(Exists(inside)))

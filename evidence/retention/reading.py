@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from audit.case_selectors import holds_for
 from audit.models import DataKind, LegalHold, Purge, RetentionClass, RetentionRule
-from evidence.retention.planning import holds_there
+from evidence.retention.keeping import holds_there
 from governance import rights
 from governance.acts import Act
 from governance.models import AISystem

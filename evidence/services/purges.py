@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,6 @@ from audit.patient_statements import as_long_as_it_takes
 from audit.retention import terms_in_force
 from audit.services.case_writing import text_of
 from config.errors import Forbidden
-from evidence.erasure.documents import sign_report
 from evidence.erasure.errors import RetentionNotFound, RetentionNotOpen
 from evidence.erasure.files import forget_exports
 from evidence.erasure.places import BESIDE, STATISTICS, TEXTS
@@ -31,7 +30,8 @@ from evidence.kinds import (
     RETENTION_PURGED,
     RETENTION_STARTED,
 )
-from evidence.retention.planning import MOST_PARTS, After, candidates, due_at, following, kept_back, place_in
+from evidence.retention.keeping import Kept, holds_over, kept_back
+from evidence.retention.planning import MOST_PARTS, After, candidates, due_at, following, place_in
 from evidence.retention.reading import may_stop_purge, stoppable_systems, stops_all, visible_purges
 from evidence.retention.telling import tell_of_purge
 from evidence.services.erasure_runs import lock_cases, now_by_both
@@ -52,6 +52,10 @@ AFTER_A_STOP = timedelta(days=7)
 ROWS_AT_ONCE, LOOKED_AT = 100, 1_000
 LOOKED_BACK = 200
 """Purges; one is announced at a time, two weeks ahead."""
+HOLDS_NAMED = 50
+"""Of a part of a report; of more it says how many."""
+CONCLUDED = ("kind", "system", "class", "count", "kept", "held", "in_process", "digest")
+"""What the entry of its end says of each part."""
 
 
 # --- announcing and stopping ------------------------------------------------------------------------------------------
@@ -162,19 +166,33 @@ class _Walk:
     table: int = 0
     after: After | None = None
     is_over: bool = False
+    passed: dict[str, Any] | None = field(default_factory=lambda: {"held": 0, "in_process": 0, "holds": {}})
+    """What was kept back so far, and by which holds. None: it began before that was counted."""
 
     @classmethod
     def of(cls, purge: Purge, number: int) -> "_Walk":
-        said = purge.walk.get(str(number), {})
-        *moments, pk = said.get("after") or [None]
+        said = purge.walk.get(str(number))
+        if said is None:
+            return cls()
+        *moments, pk = said["after"] or [None]
         after = (*map(datetime.fromisoformat, moments), uuid.UUID(pk)) if pk else None
-        return cls(said.get("table", 0), after, said.get("is_over", False))
+        return cls(said["table"], after, said["is_over"], said.get("passed"))
 
     def keep(self, purge: Purge, number: int) -> None:
         *moments, pk = self.after or (None,)
         after = [*(each.isoformat() for each in moments), str(pk)] if pk else None
-        purge.walk = purge.walk | {str(number): {"table": self.table, "after": after, "is_over": self.is_over}}
+        said = {"table": self.table, "after": after, "is_over": self.is_over, "passed": self.passed}
+        purge.walk = purge.walk | {str(number): said}
         Purge.objects.filter(pk=purge.pk).update(walk=purge.walk)
+
+    def pass_by(self, kind: DataKind, kept: Kept) -> None:
+        """Count what was kept back, once: the walk goes on behind it."""
+        if self.passed is None or not kept:
+            return
+        self.passed["held"] += len(kept.held)
+        self.passed["in_process"] += len(kept.in_process)
+        for hold_id, number in holds_over(kind, kept.held).items():
+            self.passed["holds"][str(hold_id)] = self.passed["holds"].get(str(hold_id), 0) + number
 
     def step(self, rows: Sequence[QuerySet[Any]]) -> list[Any]:
         """The next rows; none once all were seen."""
@@ -221,7 +239,9 @@ def _slice(actor: Actor, purge_id: uuid.UUID, number: int) -> tuple[int, bool]:
         free = [row for row in found if row.pk not in kept][:ROWS_AT_ONCE]
         if free:
             _take(seal, actor, purge, part, rows.model, [row.pk for row in free])
-        walk.after = place_in(rows, free[-1] if len(free) == ROWS_AT_ONCE else found[-1])
+        last = free[-1] if len(free) == ROWS_AT_ONCE else found[-1]
+        walk.pass_by(kind, kept.among(row.pk for row in found[: found.index(last) + 1]))
+        walk.after = place_in(rows, last)
         walk.keep(purge, number)
     return len(free), False
 
@@ -277,10 +297,9 @@ def _conclude(actor: Actor, purge_id: uuid.UUID) -> None:
         if purge.status != Status.RUNNING:
             return
         purge.status, purge.done_at, purge.done = Status.DONE, timezone.now(), _done(purge)
-        totals = [{name: part[name] for name in ("kind", "system", "count", "kept", "digest")} for part in purge.done]
+        totals = [{name: part[name] for name in CONCLUDED if name in part} for part in purge.done]
         _write(seal, actor, RETENTION_CONCLUDED, purge, {"parts": totals})
         tell_of_purge(purge, "retention.done")
-    sign_report(purge)
 
 
 def _done(purge: Purge) -> list[dict[str, Any]]:
@@ -288,10 +307,14 @@ def _done(purge: Purge) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(TAKEN, [purge.pk, RETENTION_PURGED.name])
         taken = {(kind, system): (count, digest) for kind, system, count, digest in cursor.fetchall()}
-    return [_over(part, *taken.get((part["kind"], part["system"]), (0, digest_of([])))) for part in purge.parts]
+    nothing = (0, digest_of([]))
+    return [
+        _over(part, *taken.get((part["kind"], part["system"]), nothing), _Walk.of(purge, number).passed)
+        for number, part in enumerate(purge.parts)
+    ]
 
 
-def _over(part: dict[str, Any], count: int, digest: str) -> dict[str, Any]:
+def _over(part: dict[str, Any], count: int, digest: str, passed: dict[str, Any] | None) -> dict[str, Any]:
     kind = DataKind(part["kind"])
     left = list(candidates(kind, _system_of(part), _moment(part["since"]), _before(part)))
     kept = sum(rows.count() for rows in left)
@@ -299,7 +322,17 @@ def _over(part: dict[str, Any], count: int, digest: str) -> dict[str, Any]:
     swept = part["before"] if not kept else _oldest(left, part["since"])
     said = {name: part[name] for name in ("kind", "system", "class", "before")}
     said |= {"replaced": True} if _is_replaced(part) else {}
-    return said | {"count": count, "digest": digest, "kept": kept, "swept_to": swept}
+    return said | {"count": count, "digest": digest, "kept": kept, "swept_to": swept} | _why_kept(passed)
+
+
+def _why_kept(passed: dict[str, Any] | None) -> dict[str, Any]:
+    """By what it was kept back as it was passed by, the holds that keep most first; nothing where nobody counted."""
+    if passed is None:
+        return {}
+    holds = sorted(passed["holds"].items(), key=lambda each: (-each[1], each[0]))
+    named = [{"id": hold_id, "count": count} for hold_id, count in holds[:HOLDS_NAMED]]
+    said = {"held": passed["held"], "in_process": passed["in_process"]}
+    return said | {"holds": named, "more_holds": len(holds) - len(named)}
 
 
 def _oldest(left: Sequence[QuerySet[Any]], since: str | None) -> str | None:

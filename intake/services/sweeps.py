@@ -3,19 +3,18 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
 from hashlib import sha256
 from operator import attrgetter
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Q, Sum
 from django.utils import timezone
 
 from audit.erasing import erase_quarantined, erase_texts, held_texts, lock_holds
-from audit.models import CaseDecision, DataKind, Decision, LegalHold
-from audit.retention import Terms, terms_in_force, terms_of
+from audit.models import CaseDecision, Decision, LegalHold
 from governance.locks import hold
+from intake.expiry import past_their_time
 from intake.kinds import QUARANTINE_EXPIRED, QUARANTINE_RECEIVED
-from intake.models import ConflictCount, QuarantineArrival, QuarantineCase, QuarantinedRecord, QuarantineReceipt
+from intake.models import ConflictCount, QuarantineArrival, QuarantineCase, QuarantineReceipt
 from intake.services.quarantine import lock_name
 from ledger.entries import SERVER, draft_entry
 from ledger.erasing import counted, empty_rows, kept_versions
@@ -75,7 +74,8 @@ def expire_quarantine() -> int:
     """Erase records past their ceiling, whatever became of them, but what a legal hold covers; returns how many."""
     with sealing() as seal:
         lock_holds()
-        found = list(_past_their_time(timezone.now())[:EXPIRED_AT_ONCE])
+        rows = past_their_time(timezone.now()).exclude(_held()).order_by("id")
+        found = list(rows.values_list("id", flat=True)[:EXPIRED_AT_ONCE])
         kept = held_texts(found)  # as entries say it, not the rows of holds alone
         ids = [each for each in found if each not in kept]
         if ids:
@@ -90,17 +90,6 @@ def expire_quarantine() -> int:
             erase_texts(None, {each.pk: draft.id for each in texts})
             empty_rows(QuarantineCase, {each.row_id for each in texts})
     return len(ids)
-
-
-def _past_their_time(now: datetime) -> QuerySet[QuarantinedRecord, uuid.UUID]:
-    known = terms_in_force()
-    systems = [system_id for kind, system_id in known if kind == DataKind.QUARANTINE]
-    over = _older(terms_of(DataKind.QUARANTINE, None, {}), now)
-    old = over & ~Q(system_id__in=systems) | over & Q(system_id=None) if systems else over
-    for system_id in systems:
-        old |= Q(system_id=system_id) & _older(known[DataKind.QUARANTINE, system_id], now)
-    kept = QuarantinedRecord.objects.filter(old, original__isnull=False).exclude(_held())
-    return kept.order_by("id").values_list("id", flat=True)
 
 
 def _held() -> Q:
@@ -118,11 +107,6 @@ def _held() -> Q:
     of_case = Q(decision_id=OuterRef("id")) | Q(decision_id=OuterRef("case__decision_id"))
     cases = CaseDecision.objects.filter(of_case, case_id__in=in_force.values("case_id"))
     return Q(Exists(came)) | Q(Exists(decisions)) | Q(Exists(cases))
-
-
-def _older(terms: Terms, now: datetime) -> Q:
-    before = terms.due_before(now, timedelta(0))
-    return Q(received_at__lt=before) if before else Q(pk__in=[])
 
 
 def alert_conflicts() -> int:

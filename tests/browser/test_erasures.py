@@ -184,7 +184,8 @@ def test_retention_and_a_purge_in_each_of_its_states(page: Page, officer: Person
     go(page, RETENTION, "Nothing that you may know of.")
     put_in_force("payloads", system, ceiling=30)
     kept = record_decision(system, at=timezone.now() - timedelta(days=60))
-    record_decision(system, at=timezone.now() - timedelta(days=50))
+    gone = record_decision(system, at=timezone.now() - timedelta(days=50))
+    go(page, f"/admin/decisions/{gone.id}/", "They go with the next purge")
     place_span_hold(
         actor=actor_of(officer), system_id=system.pk, since=kept.recorded_at,
         until=kept.recorded_at + timedelta(hours=1), reason="A claim.",
@@ -192,6 +193,8 @@ def test_retention_and_a_purge_in_each_of_its_states(page: Page, officer: Person
     go(page, RETENTION, "hold of")
     announced = announce_purge()
     assert announced is not None
+    go(page, f"/admin/decisions/{kept.id}/", "A legal hold keeps it")
+    go(page, f"/admin/decisions/{gone.id}/", "Input and output go with")
     go(page, f"{RETENTION}purges/{announced.pk}/", "cannot be undone")
     page.locator("summary", has_text="Stop it").click()
     page.get_by_label("Why it is stopped").fill("A claim came in.")
@@ -204,3 +207,4 @@ def test_retention_and_a_purge_in_each_of_its_states(page: Page, officer: Person
     assert second is not None
     run_purges(seconds=SECONDS)
     go(page, f"{RETENTION}purges/{second.pk}/", "Download the signed report")
+    go(page, f"/admin/decisions/{gone.id}/", "Their time was over.")

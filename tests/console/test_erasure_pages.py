@@ -269,5 +269,5 @@ def test_a_purge_that_is_over_has_its_report(system: AISystem, dpo: Client) -> N
     assert purge is not None
     run_purges(seconds=SECONDS)
     note = dpo.get(f"{RETENTION}purges/{purge.pk}/report").content.decode()
-    assert note.startswith("answerable/purge-report/v1\n")
+    assert note.startswith("answerable/purge-report/v2\n")
     assert browser(make_person()).get(f"{RETENTION}purges/{purge.pk}/report").status_code in {403, 404}

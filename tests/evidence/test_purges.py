@@ -24,7 +24,6 @@ from audit.services.search_runs import TERMS_PART
 from audit.services.searching import search_decisions
 from config.errors import Forbidden, InvalidInput
 from config.ids import new_id
-from evidence.erasure.documents import document_about
 from evidence.erasure.errors import RetentionNotFound, RetentionNotOpen
 from evidence.models import ExplanationLetter
 from evidence.retention.planning import due_at, swept_to
@@ -34,16 +33,13 @@ from evidence.verification import verify_everything
 from governance.models import AISystem
 from ledger.entries import timestamp
 from ledger.models import Particulars
-from ledger.selectors import registry_log
-from ledger.signing import verifier_keys
-from ledger.tlog import Verifier, open_note
 from notices.models import Message
 from overrides.models import Override
 from overrides.services.overriding import override_decision
 from tests.factories import letters
 from tests.factories.cases import make_led_case
 from tests.factories.erasing import SECONDS, agreeing, no_floor, officer, put_in_force, written
-from tests.factories.purging import announced, hold, is_kept, old, purged, said
+from tests.factories.purging import announced, hold, is_kept, old, purged, reported, said
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 from tests.factories.reviews import open_review
@@ -154,12 +150,9 @@ def test_what_is_past_its_time_goes_and_a_signed_report_says_so(system: AISystem
     assert body["with"]["count"] == 3 and body["system"] == str(system.pk)
     (part,) = purge.done
     assert (part["count"], part["kept"], part["digest"]) == (3, 0, body["with"]["digest"])
-    document = document_about(purge.pk)
-    assert document is not None
-    origin = registry_log().origin
-    text = open_note(document.note, [Verifier.from_vkey(vkey) for vkey in verifier_keys(origin)]).text
-    assert text.startswith(f"answerable/purge-report/v1\nby: {origin}\npurge: {purge.pk}\n")
-    assert f"took: payloads of {system.pk}: 3, kept back 0, digest {part['digest']}" in text
+    (went,) = reported(purge)
+    assert (went["data"], went["system"]) == ("payloads", f"{system.pk} credit")
+    assert (went["took"], went["kept"], went["digest"]) == ("3", "0", part["digest"])
     assert list(verify_everything()) == []
 
 
@@ -335,8 +328,7 @@ def test_a_purge_leaves_what_another_class_holds_for_by_now(system: AISystem) ->
     assert (purge.status, part["replaced"], part["count"], part["kept"]) == ("done", True, 0, 1)
     assert is_kept(decision)
     assert swept_to(DataKind.PAYLOADS, system.pk) == decision.recorded_at, "the next one looks at it again"
-    document = document_about(purge.pk)
-    assert document is not None and f"\nreplaced: payloads of {system.pk}: another class holds there" in document.note
+    assert reported(purge)[0]["replaced"].startswith("another class holds there")
     assert list(verify_everything()) == []
 
 

@@ -232,7 +232,7 @@ def test_inside_a_floor_nothing_is_due_whatever_the_ceiling(system: AISystem) ->
 
 
 def test_a_command_shows_it(system: AISystem) -> None:
-    assert told() == "Nothing is past its time.\n"
+    assert told() == "Nothing is due.\n"
     put_in_force("payloads", system, ceiling=30)
     old(system)
     assert "payloads of decisions of credit: 1 from before" in told()

@@ -9,9 +9,13 @@ from django.utils import timezone
 from audit.models import LegalHold, Payload, Purge
 from audit.selectors import SealedDecision
 from audit.services.holds import place_span_hold
+from evidence.retention.reports import report_of
 from evidence.services.purges import announce_purge, run_purges
 from governance.models import AISystem
 from ledger.models import Entry
+from ledger.selectors import registry_log
+from ledger.signing import verifier_keys
+from ledger.tlog import Verifier, open_note
 from tests.factories.erasing import SECONDS, long_ago
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person
@@ -34,6 +38,24 @@ def purged() -> Purge:
     run_purges(seconds=SECONDS)
     purge.refresh_from_db()
     return purge
+
+
+def reported(purge: Purge) -> list[dict[str, str]]:
+    """The parts of its signed report, whose signature is verified; lines of one name one below the other."""
+    origin = registry_log().origin
+    text = open_note(report_of(purge), [Verifier.from_vkey(vkey) for vkey in verifier_keys(origin)]).text
+    head, *lines = text.splitlines()
+    assert head == "answerable/purge-report/v2" and lines[:2] == [f"by: {origin}", f"purge: {purge.pk}"]
+    parts: list[dict[str, str]] = []
+    for name, _, value in (line.partition(": ") for line in lines):
+        if name == "part":
+            parts.append({})
+        elif name == "files":
+            break
+        elif parts:
+            parts[-1][name] = f"{parts[-1][name]}\n{value}" if name in parts[-1] else value
+    assert f"parts: {len(parts)}" in lines
+    return parts
 
 
 def is_kept(decision: SealedDecision) -> bool:
