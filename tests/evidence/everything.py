@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from audit.models import Restriction, TextRestriction
 from audit.selectors import decision_by_id
 from audit.services.payload_grants import approve_grant, request_grant
 from config.errors import FieldProblem
@@ -114,8 +115,11 @@ def _export(system: AISystem) -> None:
 
 
 def _erasing(system: AISystem) -> None:
-    """An erasure that two people agreed to, of what must be kept for a while; and a purge that was announced."""
+    """Erasures that two people agreed to, of a decision and of words that must be kept for a while; and a purge that
+    was announced."""
     agreed(kind="decision", decision_ids=[record_decision(system).id])
+    agreed(kind="subject", subject="nobody of this name", identifiers=["Salary rises."])
+    assert Restriction.objects.exists() and TextRestriction.objects.exists()
     purged = make_system()
     put_in_force("payloads", purged, floor=0, ceiling=30)
     record_decision(purged, at=timezone.now() - timedelta(days=40))

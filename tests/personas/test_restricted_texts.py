@@ -53,6 +53,6 @@ def test_restricted_texts_are_shown_nowhere_but_to_the_officer() -> None:
     after = {name: set(shown(visitor, world, far)) for name, visitor in visitors.items()}
     assert after.pop("dpo") >= before.pop("dpo")
     assert {name: seen for name, seen in after.items() if seen} == {}
-    page = f"/admin/cases/{world.case.pk}"
+    page = f"/admin/cases/{world.case.pk}/"
     assert visitors["lead"].get(page).text.count(NOTICE) > 5
     assert NOTICE not in visitors["dpo"].get(page).text
