@@ -122,7 +122,7 @@ def test_it_is_found_by_nobody_else(restricted: tuple[Case, Person]) -> None:
     case, lead = restricted
     for person, is_found in ((lead, False), (officer(), True)):
         page = browser(person).post("/admin/cases/", {"q": "Lovelace"}, follow=True).content.decode()
-            assert (f'class="k-name" href="/admin/cases/{case.pk}/"' in page) is is_found
+        assert (f'class="k-name" href="/admin/cases/{case.pk}/"' in page) is is_found
 
 
 def test_its_forms_hold_nothing_of_it_and_leave_it(restricted: tuple[Case, Person]) -> None:
