@@ -55,7 +55,7 @@ def of_systems(system_ids: Collection[uuid.UUID]) -> Q:
     return Q(system_id__in=system_ids) | Q(system_id=None, key_row_id__in=keys.values("pk"))
 
 
-def barred_from(actor: Actor) -> "ExpressionWrapper[BooleanField] | Value":
+def barred_from(actor: Actor) -> "ExpressionWrapper[Q] | Value":
     """Of records, as an expression: whether they became a decision that is restricted from somebody, or are restricted
     by themselves, they or what was corrected in them."""
     if reads_restricted(actor):
