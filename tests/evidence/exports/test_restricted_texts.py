@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -11,13 +12,14 @@ from evidence.exports.models import Export
 from evidence.exports.sweeping import forget_erased
 from governance.acts import Role
 from governance.models import AISystem, Person
-from overrides.models import Override
+from ledger.models import Particulars
+from overrides.services.appeals import decide_appeal, open_appeal
 from overrides.services.overriding import override_decision
 from tests.evidence.exports.verifying import verdict_of
 from tests.factories.erasing import agreed
 from tests.factories.exports import export_of, files_of, manifest_of
 from tests.factories.record import record_decision
-from tests.factories.register import actor_of, give_role
+from tests.factories.register import actor_of, give_role, make_person
 from tests.factories.versions import owner_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,14 +54,16 @@ def test_it_leaves_with_no_export_and_that_says_so(system: AISystem, auditor: Pe
 
 
 def test_a_later_version_that_repeats_it_stays_too(system: AISystem, auditor: Person) -> None:
-    decision = overridden(system, "zq-ada rang")
+    decision, owner, reviewer = record_decision(system), actor_of(owner_of(system)), make_person(reviewer=system)
+    opened: dict[str, Any] = {"ground_code": "wrong-data", "statement": "zq-ada says no"}
+    appeal = open_appeal(actor=owner, decision_id=decision.id, **opened)
     restrict()
-    second = {"outcome": "maybe", "reason_code": "other", "note": "zq-later"}
-    override_decision(actor=actor_of(owner_of(system)), decision_id=decision.id, **second)
-    assert Override.objects.get(note="zq-ada rang").revision > 1, "it is superseded: its row says the same once more"
+    found: dict[str, Any] = {"verdict": "upheld", "reason_code": "outcome-stands", "finding": "zq-later"}
+    decide_appeal(actor=actor_of(reviewer), appeal_id=appeal.pk, **found)
+    newest = Particulars.objects.filter(row_id=appeal.pk, part="particulars").latest("pk")
+    assert b"zq-ada" in bytes(newest.data or b""), "who decides it writes the statement once more"
     made = export_of(auditor, system, parts=WORDS)
-    text = b"".join(files_of(made).values())
-    assert (b"zq-later" in text, b"zq-ada" in text) == (True, False)
+    assert b"zq-ada" not in b"".join(files_of(made).values()) and made.left_out == ["restricted"]
 
 
 def test_a_file_that_holds_it_goes(system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch) -> None:
