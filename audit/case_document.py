@@ -8,7 +8,7 @@ import json
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -23,9 +23,10 @@ from audit.case_errors import ReportTooSlow
 from audit.case_selectors import trail_ids
 from audit.incident_deadlines import deadlines_of
 from audit.models import Case, CaseAttachment, CaseDecision, CaseDetachment, Decision, Incident
+from audit.restricted_texts import for_reading, to_read
 from audit.scanning import TooSlow, limited_to
 from governance.models import AISystem, ModelVersion
-from ledger.entries import timestamp
+from ledger.entries import Actor, timestamp
 from ledger.rows import GovernedRow, sealed_columns
 
 LISTED = 300
@@ -49,6 +50,8 @@ class Seen:
     """One of those is in the case, or was: then nothing is counted, and no digest or filter is told."""
     cases: Collection[uuid.UUID] | None = None
     """Of the cases that filters name, those that they may know of."""
+    reader: Actor | None = None
+    """Whose eyes it is for: a notice stands in place of texts that are restricted from them; None: from most."""
 
 
 EVERYTHING = Seen()
@@ -75,7 +78,7 @@ class SeenAct:
 
 def acts_seen(rows: Iterable[CaseAttachment], seen: Seen) -> list[SeenAct]:
     """These acts, narrowed as reports narrow them."""
-    return [_act(row, _attachment(told(row), seen)) for row in rows]
+    return [_act(row, _attachment(told(row), seen)) for row in for_reading(seen.reader, rows)]
 
 
 def _act(row: CaseAttachment, said: Document) -> SeenAct:
@@ -116,7 +119,7 @@ def _document_of(case: Case, seen: Seen) -> Document:
         "tallies": [_told(row) for row in case.tallies.filter(count__gt=0).order_by("pk")],
         "entries": entries,
     }
-    return narrowed(_written(case) | _incident(case) | counted, seen)
+    return narrowed(_written(case, seen.reader) | _incident(case, seen.reader) | counted, seen)
 
 
 def as_text(document: Document) -> str:
@@ -142,29 +145,29 @@ def _told(row: Any) -> Document:
     }
 
 
-def _written(case: Case) -> Document:
-    parts = {
+def _written(case: Case, reader: Actor | None) -> Document:
+    parts: dict[str, Iterable[GovernedRow]] = {
         "findings": case.findings.filter(replaced_by=None),
         "actions": case.actions.all(),
         "notes": case.notes.all(),
         "attachments": case.attachments.all(),
         "holds": case.holds.all(),
     }
-    said = {name: [told(row) for row in rows] for name, rows in parts.items()}
-    return {"case": told(case) | {"reference": case.reference}} | said
+    said = {name: [told(row) for row in for_reading(reader, rows)] for name, rows in parts.items()}
+    return {"case": told(to_read(reader, case)) | {"reference": case.reference}} | said
 
 
-def _incident(case: Case) -> Document:
+def _incident(case: Case, reader: Actor | None) -> Document:
     incident: Incident | None = getattr(case, "incident", None)
     if incident is None:
         return {"incident": None, "deadlines": [], "reports": [], "notices": [], "extensions": [], "sign_offs": []}
     return {
-        "incident": told(incident),
+        "incident": told(to_read(reader, incident)),
         "deadlines": list(_deadlines(incident)),
-        "reports": [told(row, "content") for row in incident.reports.all()],
-        "notices": [told(row) for row in incident.notices.all()],
-        "extensions": [told(row) for row in incident.extensions.all()],
-        "sign_offs": [told(row) for row in incident.sign_offs.all()],
+        "reports": [told(row, "content") for row in for_reading(reader, incident.reports.all())],
+        "notices": [told(row) for row in for_reading(reader, incident.notices.all())],
+        "extensions": [told(row) for row in for_reading(reader, incident.extensions.all())],
+        "sign_offs": [told(row) for row in for_reading(reader, incident.sign_offs.all())],
     }
 
 
@@ -271,7 +274,7 @@ def _digests_said(case: Case) -> dict[Place, set[str]]:
 # --- what somebody may know of it -------------------------------------------------------------------------------------
 def narrowed(document: Document, seen: Seen) -> Document:
     """Without AI systems and decisions that somebody may not know of."""
-    if seen == EVERYTHING:
+    if replace(seen, reader=None) == EVERYTHING:
         return document
     found = document | {
         "systems": [each for each in document["systems"] if _in(each["id"], seen.named)],

@@ -30,6 +30,7 @@ from audit.models import (
     Decision,
     LegalHold,
 )
+from audit.restricted_texts import for_reading, texts_in_force
 from audit.selectors import SealedDecision, decisions_by_ids
 from config.pagination import keyset_page
 from governance import rights
@@ -163,7 +164,7 @@ def decisions_in(
 def cases_with(actor: Actor, decision_id: uuid.UUID) -> list[Case]:
     """The cases that a decision is in now, as far as somebody may know of them."""
     now_in = CaseDecision.current().filter(decision_id=decision_id).values("case_id")
-    return list(visible_cases(actor).filter(pk__in=now_in))
+    return for_reading(actor, visible_cases(actor).filter(pk__in=now_in))
 
 
 # --- lists ------------------------------------------------------------------------------------------------------------
@@ -172,13 +173,19 @@ def overdue_first(cases: Iterable[Case], due: dict[uuid.UUID, datetime]) -> list
     return sorted(cases, key=lambda case: (case.pk not in due, due.get(case.pk, NO_TIME), -case.pk.int))
 
 
-def called(text: str) -> Q:
-    """Cases of this reference, or with this in their title."""
+def called(actor: Actor, text: str) -> Q:
+    """Cases of this reference, or with this in their title; not where it is restricted from whoever looks."""
     year, _, number = text.strip().partition("-")
     is_reference = year.isascii() and year.isdigit() and len(year) == 4 and number.isascii() and number.isdigit()
     if is_reference and len(number) < 10:
         return Q(year=int(year), number=int(number))
-    return Q(title__icontains=text.strip().replace("\0", ""))
+    return Q(title__icontains=text.strip().replace("\0", "")) & ~Q(pk__in=_untitled(actor))
+
+
+def _untitled(actor: Actor) -> list[uuid.UUID]:
+    """Cases whose title is restricted from somebody."""
+    rows = Case.objects.filter(pk__in=texts_in_force().values("row_id"))
+    return [row.pk for row in for_reading(actor, rows) if "title" in row.covered]
 
 
 def leaderless_for(actor: Actor) -> QuerySet[Case]:
@@ -212,6 +219,11 @@ class Trail:
 def trail_of_case(case: Case) -> list[Entry]:
     """Every entry about a case and everything in it, oldest first."""
     return _entries(_ids(Q(about_id__in=_rows_of(case))))
+
+
+def is_partly_restricted(case: Case) -> bool:
+    """Whether something that is written in it is restricted until it is erased."""
+    return texts_in_force().filter(row_id__in=_rows_of(case)).exists()
 
 
 def trail_ids(case: Case) -> list[uuid.UUID]:

@@ -63,6 +63,11 @@ def texts_within_floor(row_ids: Ids, at: datetime) -> frozenset[uuid.UUID]:
     return frozenset(row_id for (row_id,) in found)
 
 
+def text_floor_ends(row_ids: Ids) -> dict[uuid.UUID, datetime | None]:
+    """Of these rows those whose texts a floor keeps, each with its end; None: not before an open case is closed."""
+    return dict(_ask("SELECT row_id, ends_at FROM evidence_text_floor_ends(%s)", [list(row_ids)])) if row_ids else {}
+
+
 def in_process(ids: Ids) -> frozenset[uuid.UUID]:
     """Of these decisions those that somebody still works on: an open review, appeal or case."""
     return _ids_of("SELECT evidence_in_process(%s)", ids)

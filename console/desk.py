@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.errors import PayloadErased, PayloadRestricted
+from audit.restricted_texts import barred_rows
 from audit.restrictions import is_barred
 from audit.selectors import SealedDecision
 from console.blind import countable
@@ -19,6 +20,7 @@ from governance import rights
 from governance.acts import RULES, Act
 from governance.models import AISystem, ModelVersion, Person
 from governance.rights import as_actor
+from ledger.entries import Actor
 from overrides.conditions import condition_in_words
 from overrides.models import Review, ReviewAssignment, ReviewRule
 from overrides.reasons import reason_in_words, reasons_in_force
@@ -119,8 +121,12 @@ def item_for(person: Person, token: uuid.UUID) -> Item:
         judgements=[
             (each, reason_in_words(each.reason_code, codes)) for each in judgements_between(actor, review, work)
         ],
-        draft=work.draft if isinstance(work.draft, dict) and not is_barred(actor, decision.id) else {},
+        draft=work.draft if isinstance(work.draft, dict) and not _is_draft_barred(actor, work, decision) else {},
     )
+
+
+def _is_draft_barred(actor: Actor, work: ReviewAssignment, decision: SealedDecision) -> bool:
+    return is_barred(actor, decision.id) or bool(barred_rows(actor, [work.pk]))
 
 
 def colleagues(person: Person, system_id: uuid.UUID) -> list[Person]:

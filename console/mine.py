@@ -8,6 +8,7 @@ from django.db.models import Q
 from audit.case_selectors import leaderless_for
 from audit.incident_deadlines import awaited
 from audit.models import Case, CorrectiveAction, Incident
+from audit.restricted_texts import for_reading
 from audit.services.leaving import actions_left_by, led_by
 from config.errors import FieldProblem
 from console.requests import Asked, agreeable
@@ -74,9 +75,9 @@ def waits_for(person: Person) -> Waiting:
         work=list(my_work(person.pk)),
         takeable=takeable_by(actor),
         appeals=appeals_to_decide(actor),
-        cases=list(led_by(person.pk)[:SHOWN]),
-        leaderless=list(leaderless_for(actor)[:SHOWN]),
-        actions=list(actions_left_by(person.pk).order_by("due_on", "pk")[:SHOWN]),
+        cases=for_reading(actor, led_by(person.pk)[:SHOWN]),
+        leaderless=for_reading(actor, leaderless_for(actor)[:SHOWN]),
+        actions=for_reading(actor, actions_left_by(person.pk).order_by("due_on", "pk")[:SHOWN]),
         card_days=days_near_for(person),
         incidents=_incidents(person),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from audit.restricted_texts import NOTICE, for_reading
 from audit.selectors import SealedDecision
 from audit.services.disclosure import may_read_payload, scope_of
 from console.sayings import SOURCE_WORDS
@@ -14,13 +15,14 @@ from governance import rights
 from governance.acts import Act, Condition
 from governance.models import Person, ServiceAccount
 from governance.rights import as_actor
+from ledger.entries import Actor
 from monitoring.models import Outcome
 from monitoring.selectors import outcomes_of
 from overrides.effective import Effective, effective_of
 from overrides.eligibility import ON_A_CLAIMED_ITEM, SECOND_ASKED, had_part
 from overrides.models import Appeal, Override, ReportedOverride, Review, ReviewAssignment
 from overrides.reasons import reasons_in_force
-from overrides.selectors import has_live_claim, may_override
+from overrides.selectors import has_live_claim, is_output_barred, may_override
 from overrides.services.appeals import NO_PART
 
 NONE: frozenset[Condition] = frozenset()
@@ -47,6 +49,8 @@ class PeopleSaid:
     """For the panel of a decision's page."""
 
     holds: Effective
+    output: str | None
+    """The corrected output, or a notice in its place."""
     overrides: list[tuple[Override, Person | None, Person | None]]
     reported: list[ReportedOverride]
     appeals: list[tuple[Appeal, Person | ServiceAccount | None]]
@@ -108,8 +112,8 @@ def what_people_did(person: Person, decision: SealedDecision) -> PeopleSaid:
     """A fixed number of queries. Whether this person may see the decision at all was asked before."""
     actor = as_actor(person)
     holds = effective_of(decision.id, decision=decision)
-    overrides = list(Override.objects.filter(decision_id=decision.id).order_by("at", "id"))
-    appeals = list(Appeal.objects.filter(decision_id=decision.id).order_by("received_at"))
+    overrides = for_reading(actor, Override.objects.filter(decision_id=decision.id).order_by("at", "id"))
+    appeals = for_reading(actor, Appeal.objects.filter(decision_id=decision.id).order_by("received_at"))
     people = _people(
         [*[who for each in overrides for who in (each.person_id, each.second_person_id)], *_openers(appeals)]
     )
@@ -119,10 +123,11 @@ def what_people_did(person: Person, decision: SealedDecision) -> PeopleSaid:
     return PeopleSaid(
         holds=holds,
         overrides=[(each, people.get(each.person_id), people.get(each.second_person_id)) for each in overrides],
-        reported=list(ReportedOverride.objects.filter(decision_id=decision.id).order_by("occurred_at")),
+        reported=for_reading(actor, ReportedOverride.objects.filter(decision_id=decision.id).order_by("occurred_at")),
         appeals=[(each, people.get(each.opened_by_id) or accounts.get(each.account_id)) for each in appeals],
-        judged=_judged(decision),
-        outcomes=list(outcomes_of(decision.id)[:20]),
+        judged=_judged(actor, decision),
+        output=NOTICE if is_output_barred(actor, holds) else holds.output,
+        outcomes=for_reading(actor, outcomes_of(decision.id)[:20]),
         waiting=waiting,
         may_agree=waiting is not None
         and rights.may_approve(actor, Act.DECISION_OVERRIDE, scope, requested_by=waiting.person_id, given=SECOND_ASKED),
@@ -143,7 +148,7 @@ def may_decide_appeal(person: Person, decision: SealedDecision) -> bool:
     return rights.can(as_actor(person), Act.APPEAL_DECIDE, scope_of(decision), given=NO_PART)
 
 
-def _judged(decision: SealedDecision) -> list[tuple[ReviewAssignment, Person]]:
+def _judged(actor: Actor, decision: SealedDecision) -> list[tuple[ReviewAssignment, Person]]:
     """What reviewers handed in, once their review is over and cannot be taken back: till then it is theirs alone."""
     work = ReviewAssignment.objects.filter(
         review__decision_id=decision.id,
@@ -151,7 +156,8 @@ def _judged(decision: SealedDecision) -> list[tuple[ReviewAssignment, Person]]:
         review__closed_at__isnull=False,
         review__visible_at__lte=timezone.now(),
     )
-    return [(each, each.person) for each in work.select_related("person", "review").order_by("ended_at")]
+    rows = work.select_related("person", "review").order_by("ended_at")
+    return [(each, each.person) for each in for_reading(actor, rows)]
 
 
 def _openers(appeals: list[Appeal]) -> list[uuid.UUID | None]:

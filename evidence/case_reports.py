@@ -7,6 +7,7 @@ from audit.case_access import readable_case, systems_named, systems_seen, visibl
 from audit.case_document import Document, Seen, narrowed
 from audit.case_errors import CasePartNotFound
 from audit.models import Case, CaseDecision, IncidentReport
+from audit.restricted_texts import to_read
 from ledger.entries import Actor
 from overrides.selectors import hidden_from
 
@@ -22,6 +23,7 @@ def seen_by(actor: Actor, case: Case) -> Seen:
         hidden=hidden,
         is_blind=is_blind,
         cases=_cases_known(actor, case),
+        reader=actor,
     )
 
 
@@ -42,7 +44,12 @@ def kept_report(actor: Actor, case_id: uuid.UUID, report_id: uuid.UUID) -> Incid
 
 
 def content_of(actor: Actor, report: IncidentReport) -> Document | None:
-    """What it said, as far as somebody may know of it. None once erased."""
-    if not report.content:
+    """What it said, as far as somebody may know of it. None once erased, or restricted from them until it is."""
+    if not report.content or is_content_barred(actor, report):
         return None
     return narrowed(json.loads(report.content), seen_by(actor, report.incident.case))
+
+
+def is_content_barred(actor: Actor, report: IncidentReport) -> bool:
+    """Whether what it said is restricted, and this one is nobody who reads what is."""
+    return "content" in to_read(actor, report).covered

@@ -11,6 +11,9 @@ ERASURE_ANNOUNCED = Kind("erasure.announced", Belongs.SCOPE, "those who may stop
 ERASURE_RESTRICTED = Kind(
     "erasure.restricted", Belongs.SYSTEM, "a data protection officer alone reads these, until then"
 )
+ERASURE_TEXTS_RESTRICTED = Kind(
+    "erasure.texts_restricted", Belongs.SCOPE, "a data protection officer alone reads these texts, until then"
+)
 ERASURE_SCHEDULED = Kind("erasure.scheduled", Belongs.SCOPE, "what cannot be erased yet waits for its day")
 ERASURE_STARTED = Kind("erasure.started", Belongs.SCOPE, "the day of an erasure has come: from here on it is performed")
 ERASURE_HELD = Kind("erasure.held", Belongs.SCOPE, "somebody who was told of an erasure stopped it")

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import (
+    BooleanField,
     DateTimeField,
     DurationField,
     Exists,
@@ -19,6 +20,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
+from audit.restricted_texts import texts_in_force
 from audit.restrictions import in_force, reads_restricted
 from governance.models import ServiceKey
 from governance.scopes import AnyOf, Place, Scope
@@ -53,12 +55,15 @@ def of_systems(system_ids: Collection[uuid.UUID]) -> Q:
     return Q(system_id__in=system_ids) | Q(system_id=None, key_row_id__in=keys.values("pk"))
 
 
-def barred_from(actor: Actor) -> Exists | Value:
-    """Of records, as an expression: whether they became a decision that is restricted from somebody."""
+def barred_from(actor: Actor) -> "ExpressionWrapper[Q] | Value":
+    """Of records, as an expression: whether they became a decision that is restricted from somebody, or are restricted
+    by themselves, they or what was corrected in them."""
     if reads_restricted(actor):
         return Value(False)
     decision = Coalesce(OuterRef("case__decision_id"), OuterRef("id"))
-    return Exists(in_force().filter(decision_id=decision))
+    found = Exists(texts_in_force().filter(Q(row_id=OuterRef("id")) | Q(row_id=OuterRef("case__id"))))
+    became = Exists(in_force().filter(decision_id=decision))
+    return ExpressionWrapper(Q(became) | Q(found), output_field=BooleanField())
 
 
 def waiting_records() -> QuerySet[QuarantinedRecord]:

@@ -29,6 +29,7 @@ FUNCTIONS = (
     "evidence_held(uuid[])",
     "evidence_held_texts(uuid[])",
     "evidence_texts_within_floor(uuid[], timestamptz)",
+    "evidence_text_floor_ends(uuid[])",
     "evidence_in_process(uuid[])",
     "evidence_systems_of(uuid[])",
     "evidence_staff_floor_ends(uuid)",

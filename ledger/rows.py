@@ -112,6 +112,8 @@ class GovernedRow(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     particulars_id = models.UUIDField(null=True, editable=False)
+    covered: frozenset[str] = frozenset()
+    """Columns whose words are covered by a notice: such a row is for showing, and never saved."""
     revision = models.PositiveIntegerField(default=0, editable=False)
     """Counts the sealed changes of this row: their order, whatever log each went to."""
     history = SealedHistory()
@@ -160,6 +162,8 @@ def write_row(
     `facts` are further clear values for the entry's body. `reason` is what the actor gave as justification: stored
     erasably, committed to. Errors: Django's `ValidationError` for columns, `NotAClearString`, and what sealing raises.
     """
+    if row.covered:
+        raise UnsealedChange(f"{type(row).__name__} {row.pk} is for showing: what it said is covered by a notice")
     at = at or timezone.now()
     exempt = {*row.UNSEALED_FIELDS, *_emptied(row)}
     row.full_clean(exclude=exempt, validate_constraints=False)

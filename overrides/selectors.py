@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from audit.restricted_texts import for_reading
 from audit.restrictions import is_barred
 from audit.selectors import SealedDecision, decision_by_id
 from audit.services.disclosure import scope_of
@@ -18,7 +19,9 @@ from governance.models import Person
 from governance.rights import as_actor
 from ledger.entries import Actor
 from ledger.models import Entry
+from ledger.rows import GovernedRow
 from overrides.claimable import claimable
+from overrides.effective import Effective
 from overrides.eligibility import ON_A_CLAIMED_ITEM, SECOND_ASKED, had_part
 from overrides.models import (
     ONE_DECIDES,
@@ -161,7 +164,8 @@ def work_shown_on(actor: Actor, review: Review) -> list[ReviewAssignment]:
 def judgements_between(actor: Actor, review: Review, work: ReviewAssignment) -> list[ReviewAssignment]:
     """What both reviewers said, for the third person who decides between them while they do, and for nobody else.
 
-    Of a decision that is restricted without their words: the rows are for showing, never to be saved.
+    Of a decision that is restricted without their words: the rows are for showing, never to be saved. Of words that
+    are restricted by themselves with a notice in their place.
     """
     is_theirs = work.person_id == actor.id and work.seat == ONE_DECIDES and work.is_live(timezone.now())
     if not is_theirs or work.is_unseen:
@@ -171,13 +175,25 @@ def judgements_between(actor: Actor, review: Review, work: ReviewAssignment) -> 
     if is_barred(actor, review.decision_id):
         for each in said:
             each.note = each.output = ""
-    return said
+    return for_reading(actor, said)
 
 
 def may_see_dwell(actor: Actor, work: ReviewAssignment) -> bool:
     """A person's own time on task is shown to that person and the queue's owner only."""
     queue = work.review.queue
     return actor.id is not None and (work.person_id == actor.id or (queue is not None and queue.owner_id == actor.id))
+
+
+def is_output_barred(actor: Actor, holds: Effective) -> bool:
+    """Whether the corrected output that holds is restricted by itself until it is erased, and not for this one."""
+    if not holds.output:
+        return False
+    rows: list[GovernedRow] = []
+    if holds.override_id:
+        rows += Override.objects.filter(pk=holds.override_id)
+    elif holds.review and holds.review.decisive_id:
+        rows += holds.review.assignments.filter(pk=holds.review.decisive_id)
+    return any("output" in row.covered for row in for_reading(actor, rows))
 
 
 # --- what there is about a decision -----------------------------------------------------------------------------------

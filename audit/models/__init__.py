@@ -12,6 +12,7 @@ from audit.models.erasures import (
     ErasureTarget,
     ErasureWarrant,
     Restriction,
+    TextRestriction,
 )
 from audit.models.grants import PayloadGrant
 from audit.models.holds import LegalHold
@@ -70,5 +71,6 @@ __all__ = [
     "SearchHit",
     "SearchRun",
     "Severity",
+    "TextRestriction",
     "Use",
 ]

@@ -240,6 +240,27 @@ class Restriction(models.Model):
         return str(self.decision_id)
 
 
+class TextRestriction(models.Model):
+    """A version of a text, or a row that is no evidence, of which the same is true: it was found by its words."""
+
+    DB_ACCESS = Access.APPEND
+
+    pk = models.CompositePrimaryKey("request_id", "item_id")
+    request = models.ForeignKey(ErasureRequest, models.PROTECT, related_name="text_restrictions", db_index=False)
+    item_id = models.UUIDField()
+    """Of the find: the version in `Particulars`; else the row."""
+    row_id = models.UUIDField()
+    """The row that it is a version of."""
+    entry_id = models.UUIDField()
+    """The entry that counts it."""
+
+    class Meta:
+        indexes = [HashIndex("row_id", name="text_restriction_row")]
+
+    def __str__(self) -> str:
+        return str(self.item_id)
+
+
 class ErasureStep(models.Model):
     """That a decision, or what was found by its words, is erased everywhere, for a request."""
 

@@ -13,6 +13,7 @@ from audit.case_errors import CaseNotReady
 from audit.case_kinds import CASE_LEAD_ASSIGNED, CASE_MOVED, CASE_OPENED, CASE_UPDATED
 from audit.models import Case, Incident, IncidentNotice, IncidentReport, Severity
 from audit.reach import Reach
+from audit.restricted_texts import as_they_stood
 from audit.services.attaching import Chosen, put_into, record_attachment
 from audit.services.authority import settle_authority
 from audit.services.case_writing import (
@@ -104,15 +105,20 @@ def edit_case(
     revision: int | None = None,
     reason: str = "",
 ) -> Case:
-    """Say in other words what it is about, or how severe it is.
+    """Say in other words what it is about, or how severe it is. What is restricted from whoever does stays as it is
+    where they write nothing else.
 
     `revision`: the one that was read; where the case changed since, nothing is written. Errors: `CaseNotFound`,
     `Forbidden`, `CaseClosed`, `CaseChanged`, `InvalidInput`.
     """
-    title, summary = _title(title), text_of("summary", summary)
+    given = {"title": text_of("title", title), "summary": text_of("summary", summary)}
     one_of("severity", severity, Severity.values)
     with sealing() as seal:
         case = case_to_work_on(actor, case_id)
+        given = as_they_stood(actor, case, given)
+        title, summary = given["title"], given["summary"]
+        if title != case.title or not title:
+            title = _title(title)
         if (case.title, case.summary, case.severity) == (title, summary, severity):
             return case
         refuse_stale(case, revision)

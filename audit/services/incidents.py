@@ -17,6 +17,7 @@ from audit.case_kinds import INCIDENT_DECLARED, INCIDENT_EXTENDED, INCIDENT_REPO
 from audit.incident_deadlines import deadline_of, times_of
 from audit.models import Case, Clock, Incident, IncidentExtension, IncidentNotice, IncidentReport, Limb
 from audit.models.incidents import days_for, due_from
+from audit.restricted_texts import as_they_stood
 from audit.services.authority import settle_authority
 from audit.services.case_writing import (
     announce_case,
@@ -79,7 +80,8 @@ def declare_incident(
 def update_incident(
     *, actor: Actor, case_id: uuid.UUID, changes: Mapping[str, Any], revision: int | None = None, reason: str = ""
 ) -> Incident:
-    """Add what more is known. A shorter clock, or an earlier awareness, moves the deadline.
+    """Add what more is known. A shorter clock, or an earlier awareness, moves the deadline. What is restricted from
+    whoever does stays as it is where they write nothing else.
 
     `reason`: why a deadline moves later or goes, where one does; what was late by the earlier one stays late. Errors:
     as `declare_incident`, `CasePartNotFound` where the case is none, `CaseChanged`, `InvalidInput` without a reason.
@@ -87,6 +89,7 @@ def update_incident(
     given, reason = _checked(changes), text_of("reason", reason)
     with sealing() as seal:
         incident = _locked(actor, case_id)
+        given = as_they_stood(actor, incident, given)
         if all(getattr(incident, name) == value for name, value in given.items()):
             return incident
         refuse_stale(incident, revision)

@@ -10,6 +10,7 @@ from django.http import QueryDict
 from audit.case_errors import CasePartNotFound
 from audit.models import Case, LegalHold
 from audit.reach import Reach
+from audit.restricted_texts import to_read
 from audit.services.cases import edit_case
 from audit.services.detaching import detach_decisions
 from audit.services.holds import approve_lift, place_hold, refuse_lift, request_lift
@@ -72,7 +73,10 @@ def _detach(actor: Actor, case: Case, values: dict[str, Any]) -> object:
 
 ACTS: dict[str, CaseAct] = {
     "edit": CaseAct(
-        form=lambda sent, case, actor: forms.EditForm(sent), carry_out=_by(edit_case), done="Saved.", section="about"
+        form=lambda sent, case, actor: forms.EditForm.of(to_read(actor, case), sent),
+        carry_out=_by(edit_case),
+        done="Saved.",
+        section="about",
     ),
     "move": CaseAct(
         form=lambda sent, case, actor: forms.MoveForm(sent), carry_out=_by(advance_case), done="Done.", section="about"

@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from audit.case_access import cases_to_add_to, own_cases, visible_cases
 from audit.case_selectors import called
 from audit.models import Case, Severity
+from audit.restricted_texts import for_reading
 from governance import rights
 from governance.acts import Act
 from governance.models import AISystem, Person
@@ -67,5 +68,6 @@ class FindForm(forms.Form):
 
 def to_put_into(person: Person, typed: str = "") -> list[Case]:
     """The newest open cases of one's own, or those whose number or title was typed."""
-    rows = cases_to_add_to(as_actor(person))
-    return list((rows.filter(called(typed)) if typed else rows)[:OFFERED])
+    actor = as_actor(person)
+    rows = cases_to_add_to(actor)
+    return for_reading(actor, (rows.filter(called(actor, typed)) if typed else rows)[:OFFERED])

@@ -1,7 +1,8 @@
 """The forms of a case's page. What was typed stays in them when something is refused."""
 
 import uuid
-from typing import Any, ClassVar
+from collections.abc import Collection
+from typing import Any, ClassVar, Self
 
 from django import forms
 from django.http import QueryDict
@@ -21,10 +22,12 @@ from audit.models import (
     Use,
 )
 from audit.models.cases import MAX_TEXT
+from audit.restricted_texts import NOTICE
 from audit.services.detaching import Taken
 from config.ids import new_id
 from console.cases.narrowing import within_of
 from governance.models import AISystem, Person
+from ledger.rows import GovernedRow
 
 Choice = tuple[str, str]
 
@@ -117,11 +120,36 @@ class SettleForm(CaseForm):
     text = long_text("What shows it, or why not", rows=2)
 
 
-class EditForm(CaseForm):
+def uncovered(row: GovernedRow, initial: dict[str, Any]) -> dict[str, Any]:
+    """Initial values without the notices that stand in place of what is restricted."""
+    return {name: "" if name in row.covered else value for name, value in initial.items()}
+
+
+class _MayBeLeft(CaseForm):
+    """What is restricted from whoever writes may be written anew; left empty, it stays as it is."""
+
+    left: Collection[str] = ()
+
+    def leave(self, covered: Collection[str]) -> None:
+        self.left = covered
+        for name in covered & self.fields.keys():
+            self.fields[name].required = False
+            self.fields[name].help_text = f"{NOTICE} Left empty, it stays as it is."
+
+
+class EditForm(_MayBeLeft):
     title = forms.CharField(max_length=200)
     summary = long_text("Summary", required=False)
     severity = forms.ChoiceField(choices=Severity.choices)
     revision = forms.IntegerField(widget=forms.HiddenInput)
+
+    @classmethod
+    def of(cls, case: Case, sent: QueryDict | None = None) -> Self:
+        """Of a case as its reader may read it."""
+        initial = {name: getattr(case, name) for name in cls.base_fields}
+        form = cls(sent, initial=uncovered(case, initial))
+        form.leave(case.covered)
+        return form
 
 
 class MoveForm(CaseForm):
@@ -237,7 +265,7 @@ class SignForm(CaseForm):
     revision = forms.IntegerField(widget=forms.HiddenInput)
 
 
-class IncidentForm(CaseForm):
+class IncidentForm(_MayBeLeft):
     """The fields of an incident. Only what was typed is required to be right; nearly all of it may come later."""
 
     limbs = forms.MultipleChoiceField(
@@ -287,4 +315,4 @@ class IncidentForm(CaseForm):
         names = [*(name for name in IncidentForm.base_fields if name != "reason"), *Incident.TEXTS]
         values = {name: getattr(incident, name) for name in names}
         moments = {name: timezone.localtime(each) for name, each in values.items() if name.endswith("_at") and each}
-        return values | moments
+        return uncovered(incident, values) | moments

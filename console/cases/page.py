@@ -20,9 +20,11 @@ from audit.case_access import (
     systems_seen,
 )
 from audit.case_document import Seen, acts_seen, models_of
-from audit.case_selectors import Facets, actions_shown, decisions_in, facets_of
+from audit.case_selectors import Facets, actions_shown, decisions_in, facets_of, is_partly_restricted
 from audit.incident_deadlines import Deadline, deadlines_of
 from audit.models import Case, CaseDecision, Incident, LegalHold
+from audit.restricted_texts import for_reading, to_read
+from audit.restrictions import reads_restricted
 from audit.services.authority import is_kept_by_law
 from audit.services.cases import MOVES, lacks
 from console.cases import forms
@@ -79,7 +81,7 @@ def context_of(request: HttpRequest, case: Case, typed: dict[str, Any]) -> dict[
     reads = may_read(actor, case)
     incident: Incident | None = getattr(case, "incident", None)
     shown = {
-        "case": case,
+        "case": to_read(actor, case),
         "incident": incident,
         "clock": clock_of(incident) if incident else None,
         "known": incident_of(actor, incident) if incident and may_read_findings(actor, case) else None,
@@ -94,11 +96,12 @@ def context_of(request: HttpRequest, case: Case, typed: dict[str, Any]) -> dict[
         "may_hold": may(actor, Act.HOLD_PLACE, case),
         "may_export": reads and any(may(actor, act, case) for act in (Act.EXPORT_PLAIN, Act.EXPORT_PAYLOADS)),
         "may_assign": case.is_open and may(actor, Act.CASE_LEAD_ASSIGN, case),
-        "findings": with_people(case.findings.select_related("replaced_by"), "author_id")
+        "findings": with_people(actor, case.findings.select_related("replaced_by"), "author_id")
         if may_read_findings(actor, case)
         else None,
-        "actions": with_people(actions_shown(actor, case), "owner_id"),
+        "actions": with_people(actor, actions_shown(actor, case), "owner_id"),
         "me": person,
+        "has_restricted": reads_restricted(actor) and is_partly_restricted(case),
     }
     if reads:
         shown |= _inside(case, seen_by(actor, case), uuid_of(request.GET.get("before")))
@@ -177,22 +180,23 @@ def _inside(case: Case, seen: Seen, before: uuid.UUID | None) -> dict[str, Any]:
     people = Person.objects.in_bulk({each.row.person_id for each in acts})
     asked = in_words(each.question for each in acts)
     return {
-        "notes": with_people(case.notes.all(), "author_id"),
+        "notes": with_people(seen.reader, case.notes.all(), "author_id"),
         "attachments": [(each, people.get(each.row.person_id)) for each in acts],
         "asked": {each.row.pk: words for each, words in zip(acts, asked, strict=True)},
         "told": latest(case, before, seen),
     }
 
 
-def with_people(rows: Iterable[Any], column: str) -> list[tuple[Any, Person | None]]:
-    found = list(rows)
+def with_people(actor: Actor | None, rows: Iterable[Any], column: str) -> list[tuple[Any, Person | None]]:
+    """Rows as somebody may read them, each with whom a column names."""
+    found = for_reading(actor, rows)
     people = Person.objects.in_bulk({getattr(each, column) for each in found})
     return [(each, people.get(getattr(each, column))) for each in found]
 
 
 # --- what may be done -------------------------------------------------------------------------------------------------
 def _forms(actor: Actor, case: Case, shown: dict[str, Any], typed: dict[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {"edit": forms.EditForm(initial=_initial(case))}
+    made: dict[str, Any] = {"edit": forms.EditForm.of(shown["case"])}
     if shown["works"]:
         made |= {
             "note": forms.NoteForm(),
@@ -239,10 +243,6 @@ def _moves(actor: Actor, case: Case) -> list[Move]:
     ]
 
 
-def _initial(case: Case) -> dict[str, Any]:
-    return {name: getattr(case, name) for name in ("title", "summary", "severity", "revision")}
-
-
 def people_to_lead(case: Case, actor: Actor) -> list[Person]:
     """Investigators who are not the lead, nor oneself. Whether they had a part in it is asked when one is chosen."""
     held = rights.in_force().filter(place_of(case).covering(), role=Role.INVESTIGATOR)
@@ -271,7 +271,7 @@ def _holds(actor: Actor, case: Case) -> list[dict[str, Any]]:
             and rights.may_approve(actor, Act.HOLD_LIFT, place, requested_by=each.lift_requested_by_id),
             "is_mine": each.status == LegalHold.Status.LIFT_REQUESTED and each.lift_requested_by_id == actor.id,
         }
-        for each in case.holds.all()
+        for each in for_reading(actor, case.holds.all())
     ]
 
 
@@ -290,12 +290,12 @@ def incident_of(actor: Actor, incident: Incident) -> dict[str, Any]:
     systems = AISystem.objects.in_bulk([each["system_id"] for each in models])
     return {
         "slugs": {str(pk): str(system) for pk, system in systems.items()},
-        "texts": texts_of(incident),
+        "texts": texts_of(to_read(actor, incident)),
         "clocks": [_deadline(each) for each in deadlines_of(incident)],
-        "extensions": with_people(incident.extensions.all(), "by_id"),
-        "reports": with_people(incident.reports.defer("content"), "reported_by_id"),
-        "notices": with_people(incident.notices.all(), "told_by_id"),
-        "sign_offs": with_people(incident.sign_offs.all(), "person_id"),
+        "extensions": with_people(actor, incident.extensions.all(), "by_id"),
+        "reports": with_people(actor, incident.reports.defer("content"), "reported_by_id"),
+        "notices": with_people(actor, incident.notices.all(), "told_by_id"),
+        "sign_offs": with_people(actor, incident.sign_offs.all(), "person_id"),
         "models": [each for each in models if seen is None or uuid.UUID(each["system_id"]) in seen],
     }
 

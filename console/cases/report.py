@@ -23,9 +23,10 @@ from audit.models import (
     IncidentSignOff,
     LegalHold,
 )
+from audit.restricted_texts import to_read
 from console.cases.page import facet_lines, texts_of
 from console.cases.trail import trail
-from evidence.case_reports import content_of, seen_by
+from evidence.case_reports import content_of, is_content_barred, seen_by
 from governance.models import Person
 from governance.rights import as_actor
 
@@ -50,11 +51,14 @@ def report_of(person: Person, case: Case) -> dict[str, Any]:
 
 
 def kept_report_of(person: Person, report: IncidentReport) -> dict[str, Any]:
-    """As it was when the report went out; without what it said where that was erased."""
-    document = content_of(as_actor(person), report)
-    kept = {"kept": report, "sent_by": Person.objects.filter(pk=report.reported_by_id).first()}
+    """As it was when the report went out; without what it said where that was erased, or is
+    restricted until it is."""
+    actor = as_actor(person)
+    document = content_of(actor, report)
+    kept = {"kept": to_read(actor, report), "sent_by": Person.objects.filter(pk=report.reported_by_id).first()}
     if document is None:
-        return kept | {"case": report.incident.case, "is_erased": True}
+        is_barred = is_content_barred(actor, report)
+        return kept | {"case": report.incident.case, "is_erased": not is_barred, "is_restricted": is_barred}
     return kept | _shown(person, report.incident.case, document)
 
 

@@ -17,6 +17,7 @@ from audit.case_access import may_work, readable_case, systems_named, visible_ca
 from audit.case_selectors import actions_of, called, overdue_first
 from audit.incident_deadlines import next_due
 from audit.models import Case
+from audit.restricted_texts import for_reading, to_read
 from audit.services.incidents import declare_incident, update_incident
 from config.days import today
 from config.errors import Forbidden, ServiceError
@@ -24,7 +25,7 @@ from config.pagination import keyset_page
 from console.cases.acts import ACTS, carried_out
 from console.cases.choosing import CaseListForm, FindForm
 from console.cases.finding import keep, text_of
-from console.cases.forms import IncidentForm
+from console.cases.forms import IncidentForm, uncovered
 from console.cases.page import clock_of, context_of
 from console.pages import page, show, viewer
 from governance import rights
@@ -48,7 +49,7 @@ def case_list(request: HttpRequest) -> HttpResponse:
     actor, form, finding = as_actor(person), CaseListForm(request.GET, person=person), FindForm(initial={"q": sought})
     rows = form.cases()
     if sought is not None:
-        rows = rows.filter(called(sought))
+        rows = rows.filter(called(actor, sought))
     cursor, asked = request.GET.get("cursor"), kept_of(request)
     found = keyset_page(rows, cursor=cursor, limit=PAGE_SIZE, scope=f"cases:{asked}")
     due = next_due(rows, PAGE_SIZE)
@@ -61,7 +62,10 @@ def case_list(request: HttpRequest) -> HttpResponse:
         request,
         "cases/list.html",
         title="Cases",
-        rows=[(case, leads.get(case.lead_id), _names(named[case.pk], systems), due.get(case.pk)) for case in cases],
+        rows=[
+            (case, leads.get(case.lead_id), _names(named[case.pk], systems), due.get(case.pk))
+            for case in for_reading(actor, cases)
+        ],
         found=found,
         form=form,
         finding=finding,
@@ -70,7 +74,7 @@ def case_list(request: HttpRequest) -> HttpResponse:
         question=asked,
         unsought=kept_of(request, "found"),
         may_open=rights.can_anywhere(person, Act.CASE_OPEN),
-        actions=list(actions_of(person.pk)),
+        actions=for_reading(actor, actions_of(person.pk)),
         now=timezone.now(),
         today=today(),
     )
@@ -123,8 +127,11 @@ def incident(request: HttpRequest, case_id: uuid.UUID) -> HttpResponse:
     if not found.is_open or not may_work(actor, found):
         raise Forbidden("Only its investigators write in an incident, as long as the case is open.")
     there = getattr(found, "incident", None)
-    initial = IncidentForm.of(there) if there else {"narrative": found.summary}
+    shown, known = to_read(actor, found), to_read(actor, there) if there else None
+    initial = IncidentForm.of(known) if known else uncovered(shown, {"narrative": shown.summary})
     form = IncidentForm(request.POST if request.method == "POST" else None, initial=initial)
+    if known:
+        form.leave(known.covered)
     if request.method == "POST" and form.is_valid() and _recorded(request, form, found):
         messages.success(request, "It is recorded, and its evidence is held.")
         return redirect(f"{_address(case_id)}#incident")
@@ -133,15 +140,15 @@ def incident(request: HttpRequest, case_id: uuid.UUID) -> HttpResponse:
         "cases/incident.html",
         title=f"Incident, case {found.reference}",
         status=422 if form.errors else 200,
-        case=found,
-        incident=there,
+        case=shown,
+        incident=known,
         clock=clock_of(there) if there else None,
         form=form,
     )
 
 
 def _recorded(request: HttpRequest, form: IncidentForm, found: Case) -> bool:
-    values = dict(form.cleaned_data)
+    values = {name: value for name, value in form.cleaned_data.items() if value or name not in form.left}
     revision, reason, actor = values.pop("revision"), values.pop("reason"), as_actor(viewer(request))
     try:
         if hasattr(found, "incident"):

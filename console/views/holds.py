@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from audit.case_errors import CasePartNotFound
 from audit.case_selectors import holds_for
 from audit.models import LegalHold
+from audit.restricted_texts import for_reading
 from audit.services.holds import approve_lift, place_of_hold, place_span_hold, refuse_lift, request_lift
 from config.errors import ServiceError
 from config.pagination import keyset_page
@@ -92,7 +93,7 @@ def _placed(request: HttpRequest, form: SpanForm) -> bool:
 def _page(request: HttpRequest, form: SpanForm, *, refused: forms.Form | None = None) -> HttpResponse:
     person = viewer(request)
     found = keyset_page(_visible(person), cursor=request.GET.get("cursor"), limit=PAGE_SIZE, scope="holds")
-    rows = found.items
+    rows = for_reading(as_actor(person), found.items)
     systems = AISystem.objects.in_bulk({row.system_id for row in rows if row.system_id})
     people = Person.objects.in_bulk({row.placed_by_id for row in rows if row.placed_by_id})
     return show(

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
+from audit.restricted_texts import to_read
 from audit.restrictions import is_barred
 from audit.selectors import SealedDecision
 from audit.services.disclosure import may_read_payload
@@ -234,7 +235,7 @@ def _letter_page(
     request: HttpRequest, found: ExplanationLetter, *, is_read: bool = False, form: WithdrawForm | None = None
 ) -> HttpResponse:
     _, decision = visible_letter(_actor(request), found.pk)
-    place = place_of(found)
+    place, covered = place_of(found), to_read(_actor(request), found).covered
     return show(
         request,
         "letters/letter.html",
@@ -245,8 +246,8 @@ def _letter_page(
         system=AISystem.objects.get(pk=found.system_id),
         is_read=is_read,
         blocks=blocks_of(found.text) if is_read else [],
-        may_read=may_read_payload(_actor(request), decision),
-        is_restricted=is_barred(_actor(request), decision.id),
+        may_read=may_read_payload(_actor(request), decision) and not covered,
+        is_restricted=bool(covered) or is_barred(_actor(request), decision.id),
         may_write=may_write_letters(_actor(request), decision),
         place=place,
         footer=footer_of(found, place),

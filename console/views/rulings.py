@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
+from audit.restricted_texts import to_read
 from audit.restrictions import is_barred
 from audit.selectors import SealedDecision, decision_by_id
 from audit.services.disclosure import may_read_payload, may_see, scope_of
@@ -183,7 +184,7 @@ def _appeal_page(
         status=refusal.status if refusal else 200,
         refusal=refusal,
         typed=typed or {},
-        appeal=found,
+        appeal=to_read(as_actor(person), found),
         decision=decision,
         system=AISystem.objects.filter(pk=found.system_id).first(),
         decided_by=Person.objects.filter(pk=found.decided_by_id).first() if found.decided_by_id else None,

@@ -9,6 +9,8 @@ from django.views.decorators.http import require_safe
 
 from audit.case_access import visible_cases
 from audit.filters import DecisionFilter
+from audit.models import Case
+from audit.restricted_texts import for_reading
 from audit.selectors import list_decisions
 from console.attention import attention_for, parameters_in_force
 from console.blind import countable, reach_of
@@ -28,6 +30,7 @@ from governance.rights import as_actor
 from governance.scopes import Scope
 from governance.selectors import card_in_force, letter_templates, open_card
 from governance.services.systems import gaps
+from ledger.entries import Actor
 from notices.selectors import alerts_for, not_closed
 from overrides.selectors import hidden_from
 from overrides.switch_selectors import changes_at, strictest_modes
@@ -72,9 +75,13 @@ def system(request: HttpRequest, system_id: uuid.UUID) -> HttpResponse:
         card=card_in_force(found.pk),
         templates=letter_templates(found.pk).filter(status="published"),
         changes=_changes(found),
-        cases=visible_cases(as_actor(person)).filter(system_ids__contains=[found.pk]).order_by("-id")[:LATEST],
+        cases=_cases(as_actor(person), found),
         **_next_card(person, found),
     )
+
+
+def _cases(actor: Actor, system: AISystem) -> list[Case]:
+    return for_reading(actor, visible_cases(actor).filter(system_ids__contains=[system.pk]).order_by("-id")[:LATEST])
 
 
 def _changes(system: AISystem) -> list[ChangeLine]:

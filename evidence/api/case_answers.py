@@ -21,10 +21,22 @@ from audit.models import (
     RootCause,
     Severity,
 )
+from audit.restricted_texts import for_reading
 from ledger.entries import Actor
 
 
-class CaseOutput(serializers.Serializer[Any]):
+class Restrictable(serializers.Serializer[Any]):
+    """Something that people wrote."""
+
+    is_restricted = serializers.BooleanField(
+        source="covered",
+        read_only=True,
+        help_text="Some of it is about to be erased, and only a data protection officer reads that: a notice says so"
+        " in its place.",
+    )
+
+
+class CaseOutput(Restrictable):
     """A case. `summary` is null for who may know of it and not read it."""
 
     id = serializers.UUIDField()
@@ -64,7 +76,7 @@ class CaseDetail(CaseOutput):
     is_held = serializers.BooleanField()
 
 
-class AttachmentOutput(serializers.Serializer[Any]):
+class AttachmentOutput(Restrictable):
     id = serializers.UUIDField()
     act = serializers.ChoiceField(choices=CaseAttachment.Act.choices)
     by = serializers.ChoiceField(choices=CaseAttachment.By.choices)
@@ -101,7 +113,7 @@ class TrailEntry(serializers.Serializer[Any]):
     said = serializers.DictField()
 
 
-class NoteOutput(serializers.Serializer[Any]):
+class NoteOutput(Restrictable):
     id = serializers.UUIDField()
     author_id = serializers.UUIDField()
     text = serializers.CharField()
@@ -114,7 +126,7 @@ class FindingOutput(NoteOutput):
     replaces_id = serializers.UUIDField(allow_null=True)
 
 
-class ActionOutput(serializers.Serializer[Any]):
+class ActionOutput(Restrictable):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(choices=CorrectiveAction.Kind.choices)
     what = serializers.CharField()
@@ -136,7 +148,7 @@ class DeadlineOutput(serializers.Serializer[Any]):
     is_late = serializers.BooleanField(help_text="Recorded too late, or not recorded and too late by now.")
 
 
-class ExtensionOutput(serializers.Serializer[Any]):
+class ExtensionOutput(Restrictable):
     """That a deadline moved later, or went."""
 
     clock = serializers.ChoiceField(choices=Clock.choices)
@@ -151,18 +163,25 @@ class IncidentOutput(serializers.ModelSerializer[Incident]):
     """A serious incident, as it stands."""
 
     deadlines = serializers.SerializerMethodField()
-    extensions = ExtensionOutput(many=True, read_only=True)
+    extensions = serializers.SerializerMethodField()
+    is_restricted = serializers.BooleanField(
+        source="covered", read_only=True, help_text="A notice stands in place of some of it, until it is erased."
+    )
 
     @extend_schema_field(DeadlineOutput(many=True))
     def get_deadlines(self, incident: Incident) -> Any:
         return DeadlineOutput(deadlines_of(incident), many=True).data
+
+    @extend_schema_field(ExtensionOutput(many=True))
+    def get_extensions(self, incident: Incident) -> Any:
+        return ExtensionOutput(for_reading(self.context["actor"], incident.extensions.all()), many=True).data
 
     class Meta:
         model = Incident
         exclude = ("particulars_id", "case")
 
 
-class ReportOutput(serializers.Serializer[Any]):
+class ReportOutput(Restrictable):
     id = serializers.UUIDField()
     stage = serializers.CharField()
     reported_at = serializers.DateTimeField()
@@ -177,11 +196,12 @@ class KeptReportOutput(ReportOutput):
     """A report with what it said."""
 
     content = serializers.DictField(
-        allow_null=True, help_text="The case as it stood, as far as you may know of it; people by id. Null once erased."
+        allow_null=True,
+        help_text="The case as it stood, as far as you may know of it; people by id. Null once erased, or restricted.",
     )
 
 
-class SignOffOutput(serializers.Serializer[Any]):
+class SignOffOutput(Restrictable):
     id = serializers.UUIDField()
     stage = serializers.CharField()
     person_id = serializers.UUIDField()
@@ -191,7 +211,7 @@ class SignOffOutput(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
-class NoticeOutput(serializers.Serializer[Any]):
+class NoticeOutput(Restrictable):
     id = serializers.UUIDField()
     to = serializers.CharField()
     told_at = serializers.DateTimeField()
@@ -202,7 +222,7 @@ class NoticeOutput(serializers.Serializer[Any]):
     is_late = serializers.BooleanField()
 
 
-class HoldOutput(serializers.Serializer[Any]):
+class HoldOutput(Restrictable):
     id = serializers.UUIDField()
     case_id = serializers.UUIDField(allow_null=True)
     system_id = serializers.UUIDField(allow_null=True)
@@ -219,13 +239,13 @@ class HoldOutput(serializers.Serializer[Any]):
 
 def described(actor: Actor, cases: Collection[Case]) -> list[dict[str, Any]]:
     """Cases as JSON values, as far as somebody may know them: a few queries, however many they are."""
-    names = {str(name) for name in CaseOutput().fields} - {"summary", "opened_at"}
+    names = {str(name) for name in CaseOutput().fields} - {"summary", "opened_at", "is_restricted"} | {"covered"}
     read, systems = readable_among(actor, cases), systems_named(actor, cases)
     return [
         {name: getattr(case, name) for name in names}
         | {"summary": case.summary if case.pk in read else None, "system_ids": systems[case.pk]}
         | {"opened_at": case.created_at}
-        for case in cases
+        for case in for_reading(actor, cases)
     ]
 
 
@@ -250,4 +270,4 @@ def facets_as_json(found: Facets) -> dict[str, Any]:
 
 
 def findings_of(actor: Actor, case: Case) -> list[Finding]:
-    return list(case.findings.all()) if may_read_findings(actor, case) else []
+    return for_reading(actor, case.findings.all()) if may_read_findings(actor, case) else []

@@ -34,7 +34,7 @@ from evidence.api.case_answers import (
     described,
     in_detail,
 )
-from evidence.api.paged import PAGED, page_of, paged
+from evidence.api.paged import PAGED, answered, page_of, paged
 from evidence.questions import FilterFields, filter_of_search
 from governance.api.authentication import IsPerson, actor_of
 from governance.api.strict import StrictCharField, StrictSerializer, checked
@@ -198,7 +198,7 @@ class CaseDecisionsApi(ForPeople):
         values, actor = checked(self.Attach, request), actor_of(request)
         chosen = _chosen(request, values) or Chosen()
         made = attach_decisions(actor=actor, reach=reach_of(actor), case_id=case_id, chosen=chosen, **values)
-        return Response(AttachmentOutput(made).data, HTTPStatus.CREATED)
+        return Response(answered(request, made, AttachmentOutput), HTTPStatus.CREATED)
 
 
 class Within(StrictSerializer):
@@ -229,7 +229,7 @@ class CaseDetachApi(ForPeople):
         made = detach_decisions(
             actor=actor, reach=reach_of(actor), case_id=case_id, taken=_taken(request, values), **values
         )
-        return Response(AttachmentOutput(made).data)
+        return Response(answered(request, made, AttachmentOutput))
 
 
 # --- what people write ------------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ class CaseNotesApi(ForPeople):
     @extend_schema(operation_id="add_case_note", tags=TAGS, request=NewNote, responses={201: NoteOutput})
     def post(self, request: Request, case_id: uuid.UUID) -> Response:
         note = add_note(actor=actor_of(request), case_id=case_id, **checked(self.NewNote, request))
-        return Response(NoteOutput(note).data, HTTPStatus.CREATED)
+        return Response(answered(request, note, NoteOutput), HTTPStatus.CREATED)
 
 
 class CaseFindingsApi(ForPeople):
@@ -271,7 +271,7 @@ class CaseFindingsApi(ForPeople):
     @extend_schema(operation_id="record_finding", tags=TAGS, request=NewFinding, responses={201: FindingOutput})
     def post(self, request: Request, case_id: uuid.UUID) -> Response:
         finding = record_finding(actor=actor_of(request), case_id=case_id, **checked(self.NewFinding, request))
-        return Response(FindingOutput(finding).data, HTTPStatus.CREATED)
+        return Response(answered(request, finding, FindingOutput), HTTPStatus.CREATED)
 
 
 class CaseActionsApi(ForPeople):
@@ -292,7 +292,7 @@ class CaseActionsApi(ForPeople):
     @extend_schema(operation_id="plan_action", tags=TAGS, request=NewAction, responses={201: ActionOutput})
     def post(self, request: Request, case_id: uuid.UUID) -> Response:
         action = plan_action(actor=actor_of(request), case_id=case_id, **checked(self.NewAction, request))
-        return Response(ActionOutput(action).data, HTTPStatus.CREATED)
+        return Response(answered(request, action, ActionOutput), HTTPStatus.CREATED)
 
 
 class CaseActionApi(ForPeople):
@@ -306,7 +306,7 @@ class CaseActionApi(ForPeople):
     def post(self, request: Request, case_id: uuid.UUID, action_id: uuid.UUID) -> Response:
         values = checked(self.Settled, request)
         action = settle_action(actor=actor_of(request), case_id=case_id, action_id=action_id, **values)
-        return Response(ActionOutput(action).data)
+        return Response(answered(request, action, ActionOutput))
 
 
 # --- parts of the above -----------------------------------------------------------------------------------------------

@@ -73,6 +73,7 @@ class StandingOutput(serializers.Serializer[Any]):
     texts = serializers.IntegerField()
     texts_erased = serializers.IntegerField()
     restricted = serializers.IntegerField(help_text="Inside a floor: a data protection officer alone reads them.")
+    texts_restricted = serializers.IntegerField(help_text="The same of what was found by its words.")
     held = serializers.IntegerField(
         allow_null=True, help_text="Kept by a legal hold; told to data protection officers alone, as far as looked."
     )

@@ -28,7 +28,7 @@ from evidence.api.case_answers import (
     SignOffOutput,
 )
 from evidence.api.cases import TAGS, ForPeople
-from evidence.api.paged import PAGED, page_of, paged
+from evidence.api.paged import PAGED, answered, page_of, paged
 from evidence.case_reports import content_of, kept_report, seen_by
 from governance.api.authentication import actor_of, require_fresh
 from governance.api.strict import StrictCharField, StrictSerializer, checked
@@ -73,19 +73,19 @@ class IncidentApi(ForPeople):
 
     @extend_schema(operation_id="read_incident", tags=TAGS, responses=IncidentOutput)
     def get(self, request: Request, case_id: uuid.UUID) -> Response:
-        return Response(IncidentOutput(_incident(request, case_id)).data)
+        return Response(answered(request, _incident(request, case_id), IncidentOutput))
 
     @extend_schema(operation_id="declare_incident", tags=TAGS, request=NewIncident, responses={201: IncidentOutput})
     def post(self, request: Request, case_id: uuid.UUID) -> Response:
         made = declare_incident(actor=actor_of(request), case_id=case_id, **checked(NewIncident, request))
-        return Response(IncidentOutput(made).data, HTTPStatus.CREATED)
+        return Response(answered(request, made, IncidentOutput), HTTPStatus.CREATED)
 
     @extend_schema(operation_id="update_incident", tags=TAGS, request=ChangedIncident, responses=IncidentOutput)
     def patch(self, request: Request, case_id: uuid.UUID) -> Response:
         values = checked(ChangedIncident, request)
         apart = {name: values.pop(name) for name in ("revision", "reason") if name in values}
         made = update_incident(actor=actor_of(request), case_id=case_id, changes=values, **apart)
-        return Response(IncidentOutput(made).data)
+        return Response(answered(request, made, IncidentOutput))
 
 
 class IncidentReportsApi(ForPeople):
@@ -104,7 +104,7 @@ class IncidentReportsApi(ForPeople):
     @extend_schema(operation_id="record_incident_report", tags=TAGS, request=NewReport, responses={201: ReportOutput})
     def post(self, request: Request, case_id: uuid.UUID) -> Response:
         made = record_report(actor=actor_of(request), case_id=case_id, **checked(self.NewReport, request))
-        return Response(ReportOutput(made).data, HTTPStatus.CREATED)
+        return Response(answered(request, made, ReportOutput), HTTPStatus.CREATED)
 
 
 class IncidentReportApi(ForPeople):
@@ -114,7 +114,7 @@ class IncidentReportApi(ForPeople):
     def get(self, request: Request, case_id: uuid.UUID, report_id: uuid.UUID) -> Response:
         actor = actor_of(request)
         report = kept_report(actor, case_id, report_id)
-        return Response({**ReportOutput(report).data, "content": content_of(actor, report)})
+        return Response(answered(request, report, ReportOutput) | {"content": content_of(actor, report)})
 
 
 class CaseReportApi(ForPeople):
@@ -147,7 +147,7 @@ class IncidentSignOffsApi(ForPeople):
         """With a factor of the last ten minutes."""
         require_fresh(request)
         made = sign_off(actor=actor_of(request), case_id=case_id, **checked(self.NewSignOff, request))
-        return Response(SignOffOutput(made).data, HTTPStatus.CREATED)
+        return Response(answered(request, made, SignOffOutput), HTTPStatus.CREATED)
 
 
 class IncidentNoticesApi(ForPeople):
@@ -166,7 +166,7 @@ class IncidentNoticesApi(ForPeople):
     @extend_schema(operation_id="record_incident_notice", tags=TAGS, request=NewNotice, responses={201: NoticeOutput})
     def post(self, request: Request, case_id: uuid.UUID) -> Response:
         made = record_notice(actor=actor_of(request), case_id=case_id, **checked(self.NewNotice, request))
-        return Response(NoticeOutput(made).data, HTTPStatus.CREATED)
+        return Response(answered(request, made, NoticeOutput), HTTPStatus.CREATED)
 
 
 # --- legal holds ------------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ class HoldsApi(ForPeople):
             hold = place_hold(actor=actor, **values)
         else:
             hold = place_span_hold(actor=actor, system_id=visible_system(request, values.pop("system")).pk, **values)
-        return Response(HoldOutput(hold).data, HTTPStatus.CREATED)
+        return Response(answered(request, hold, HoldOutput), HTTPStatus.CREATED)
 
 
 class HoldLiftApi(ForPeople):
@@ -208,7 +208,7 @@ class HoldLiftApi(ForPeople):
     @extend_schema(operation_id="request_hold_lift", tags=TAGS, request=Asked, responses=HoldOutput)
     def post(self, request: Request, hold_id: uuid.UUID) -> Response:
         hold = request_lift(actor=actor_of(request), hold_id=hold_id, **checked(self.Asked, request))
-        return Response(HoldOutput(hold).data)
+        return Response(answered(request, hold, HoldOutput))
 
 
 class HoldLiftApproveApi(ForPeople):
@@ -217,7 +217,7 @@ class HoldLiftApproveApi(ForPeople):
     @extend_schema(operation_id="approve_hold_lift", tags=TAGS, request=None, responses=HoldOutput)
     def post(self, request: Request, hold_id: uuid.UUID) -> Response:
         require_fresh(request)
-        return Response(HoldOutput(approve_lift(actor=actor_of(request), hold_id=hold_id)).data)
+        return Response(answered(request, approve_lift(actor=actor_of(request), hold_id=hold_id), HoldOutput))
 
 
 class HoldLiftRefuseApi(ForPeople):
@@ -229,7 +229,7 @@ class HoldLiftRefuseApi(ForPeople):
     @extend_schema(operation_id="refuse_hold_lift", tags=TAGS, request=Refused, responses=HoldOutput)
     def post(self, request: Request, hold_id: uuid.UUID) -> Response:
         hold = refuse_lift(actor=actor_of(request), hold_id=hold_id, **checked(self.Refused, request))
-        return Response(HoldOutput(hold).data)
+        return Response(answered(request, hold, HoldOutput))
 
 
 def _incident(request: Request, case_id: uuid.UUID) -> Incident:

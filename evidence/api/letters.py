@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.errors import DecisionNotFound
+from audit.restricted_texts import to_read
 from audit.selectors import decision_by_id
 from audit.services.disclosure import may_see
 from config.pagination import KeysetPagination
@@ -149,8 +150,9 @@ class DecisionLettersApi(_Api):
     @extend_schema(operation_id="letter_issue", request=NewLetter, responses={201: LetterDetail}, tags=TAGS)
     def post(self, request: Request, decision_id: uuid.UUID) -> Response:
         """Issue one. 422 `letter-incomplete` names what is not known; nothing is printed as a blank."""
-        letter = issue_letter(actor=actor_of(request), decision_id=decision_id, **checked(NewLetter, request))
-        return Response(LetterDetail(letter).data, HTTPStatus.CREATED)
+        actor = actor_of(request)
+        letter = issue_letter(actor=actor, decision_id=decision_id, **checked(NewLetter, request))
+        return Response(LetterDetail(to_read(actor, letter)).data, HTTPStatus.CREATED)
 
 
 class LetterPreviewApi(_Api):

@@ -93,8 +93,9 @@ def _receipt(request: ErasureRequest) -> Iterator[str]:
     steps = list(request.steps.order_by("item_id"))
     yield f"decisions: {request.decisions} {request.decisions_digest}"
     yield f"finds: {request.texts} {request.texts_digest}"
-    if request.texts:
-        yield "note: decisions alone are restricted while a floor keeps them; what was found by words was not"
+    decisions, finds = request.restrictions.count(), request.text_restrictions.count()
+    if decisions or finds:
+        yield f"restricted: {decisions} decisions and {finds} finds, as long as a floor kept them"
     for name, number in sorted(_sums(steps).items()):
         yield f"took: {name} {number}"
     entries = sorted({step.entry_id for step in steps})

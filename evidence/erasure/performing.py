@@ -14,6 +14,7 @@ from django.utils import timezone
 from audit.erasing import erase_payloads, erase_quarantined, erase_texts
 from audit.models import Decision, ErasureFind, ErasureRequest, ErasureStep
 from evidence.erasure.places import BESIDE, QUARANTINE_PLACE, TEXT_PLACE, TEXTS, WORDS
+from evidence.erasure.repeating import repeating
 from evidence.kinds import ERASURE_PERFORMED, PERSON_ERASED
 from evidence.verification.rows import governed_models
 from governance.locks import hold
@@ -148,11 +149,13 @@ def _say_found(
     log_id, by_row = _log_of(request), defaultdict[uuid.UUID, list[uuid.UUID]](list)
     for find in texts:
         by_row[find.row_id].append(find.item_id)
+    for row_id, later in repeating(request, texts).items():
+        by_row[row_id] += later
     entries: dict[uuid.UUID, uuid.UUID] = {}
     for row_id, versions in sorted(by_row.items()):
         body = {"request": str(request.pk), "place": TEXT_PLACE} | counted(versions)
         entries |= dict.fromkeys(versions, _entry(seal, log_id, actor, ERASURE_PERFORMED, body, row_id))
-    counts["texts"] = erase_texts(request.pk, {find.item_id: entries[find.item_id] for find in texts})
+    counts["texts"] = erase_texts(request.pk, entries)
     _empty_current(entries)
     return entries | _erase_records(seal, actor, request, [find.item_id for find in records], counts)
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from audit.case_selectors import held
-from audit.erasing import floor_ends, held_texts, staff_floor_ends
+from audit.erasing import floor_ends, held_texts, staff_floor_ends, text_floor_ends
 from audit.models import ErasureConsent, ErasureFind, ErasureRequest
+from audit.restricted_texts import texts_in_force
 from audit.restrictions import in_force
 from governance import rights
 from governance.acts import Act
@@ -109,6 +111,8 @@ class Standing:
     texts: int
     texts_erased: int
     restricted: int
+    """Decisions."""
+    texts_restricted: int
     held: int | None
     """None: more than are looked at, at a time."""
     waits_until: datetime | None
@@ -124,6 +128,8 @@ def standing_of(request: ErasureRequest) -> Standing:
         ends.append(name_ends)
     texts = request.finds.filter(is_chosen=True)
     finds = list(texts.exclude(item_id__in=done)[:LOOKED_AT])
+    of_texts = text_floor_ends([find.row_id for find in finds]).values()
+    ends += [each for each in of_texts if each and each > timezone.now()]
     kept = len(held(left)) + len({each.item_id for each in finds if each.row_id in _held_rows(finds)})
     return Standing(
         decisions=request.targets.count(),
@@ -131,6 +137,7 @@ def standing_of(request: ErasureRequest) -> Standing:
         texts=texts.count(),
         texts_erased=request.steps.filter(item_id__in=texts.values("item_id")).count(),
         restricted=in_force().filter(request=request).exclude(decision_id__in=done).count(),
+        texts_restricted=texts_in_force().filter(request=request).count(),
         held=None if len(left) == LOOKED_AT else kept,
         waits_until=min(ends, default=None),
     )

@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.kinds import DECISION_RECORDED
+from audit.restricted_texts import texts_restricted_by, texts_restricted_since
 from audit.restrictions import reads_restricted, restricted_since, restrictions_in_force
 from audit.selectors import PARTS as PAYLOAD_PARTS
 from evidence.erasure.places import TEXTS
@@ -67,7 +68,9 @@ def holds_restricted(work: ExportWork) -> bool:
         return False
     looker = _Looker(work.export, plan)
     known = [] if plan.reads_restricted else plan.restrictions
-    return any(looker.may_hold_about(ids) for ids in restricted_since(known))
+    return any(looker.may_hold_about(ids) for ids in restricted_since(known)) or any(
+        looker.may_hold_texts(ids) for ids in texts_restricted_since(known)
+    )
 
 
 def restricts(export: Export, plan: Plan) -> bool:
@@ -75,7 +78,9 @@ def restricts(export: Export, plan: Plan) -> bool:
     if not export.parts or not plan.restrictions or plan.reads_restricted:
         return False
     looker = _Looker(export, plan)
-    return any(looker.may_hold_about(ids) for ids in restrictions_in_force(plan.restrictions))
+    return any(looker.may_hold_about(ids) for ids in restrictions_in_force(plan.restrictions)) or any(
+        looker.may_hold_texts(ids) for ids in texts_restricted_by(plan.restrictions)
+    )
 
 
 def holds_erased(work: ExportWork) -> bool:
@@ -132,6 +137,10 @@ class _Looker:
         return (self.holds_payloads and self._are_disclosed(decision_ids, [DECISION_RECORDED.name])) or (
             self.holds_words and self._are_disclosed(_changes_about(decision_ids))
         )
+
+    def may_hold_texts(self, version_ids: list[uuid.UUID]) -> bool:
+        """Of versions of texts whether the file may hold one."""
+        return self.holds_words and self._are_disclosed(self._changes_with(version_ids))
 
     def _changes_with(self, version_ids: list[uuid.UUID]) -> list[uuid.UUID]:
         """The changes of rows, which their entries share their ids with, that have these versions of texts."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from audit.restricted_texts import barred_versions, restricted_versions
 from audit.restrictions import barred_among, restricted_among
 from audit.selectors import PARTS as PAYLOAD_PARTS
 from evidence.erasure.places import TEXTS
@@ -155,11 +156,12 @@ class PartsReader:
     ) -> Iterator[tuple[int, list[Opened]]]:
         history = list(model.history.filter(history_id__in=list(ids)))
         barred = self._barred_rows(model, {row.id for row in history})
+        texts = self._barred_texts({row.id for row in history})
         wanted = {row.particulars_id for row in history} | {row.reason_id for row in history}
         versions = {each.pk: each for each in Particulars.objects.filter(pk__in=wanted - {None})}
         for row in history:
             place = ids[row.history_id]
-            kept = {} if row.id in barred else versions
+            kept = {} if row.id in barred else {pk: each for pk, each in versions.items() if pk not in texts}
             yield place, list(self._of_change(row, kept, said[place].body))
 
     def _barred_rows(self, model: Any, row_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
@@ -172,6 +174,12 @@ class PartsReader:
         }
         barred = self._barred(set(about.values())) if about else frozenset()
         return {pk for pk, of in about.items() if of in barred}
+
+    def _barred_texts(self, row_ids: Collection[uuid.UUID]) -> frozenset[uuid.UUID]:
+        """Of these rows the versions of texts that are restricted by themselves."""
+        if {*WRITTEN_PARTS}.isdisjoint(self._of_rows):
+            return frozenset()
+        return barred_versions(self.asker, row_ids) if self.reads_restricted else restricted_versions(row_ids)
 
     def _of_change(self, row: Any, versions: dict[uuid.UUID, Particulars], body: _Body) -> Iterator[Opened]:
         state = Opened("state", bytes(row.state), part_key(bytes(row.state_secret), "state"))

@@ -16,6 +16,7 @@ from audit.case_access import readable_case
 from audit.case_selectors import trail_ids
 from audit.kinds import DECISION_RECORDED
 from audit.models import Case, Decision
+from audit.restricted_texts import entries_restricting_texts
 from audit.restrictions import reads_restricted, restricting_entries
 from evidence.case_reports import seen_by
 from evidence.exports import places
@@ -123,7 +124,8 @@ class _Planner:
 
     def plan(self) -> Plan:
         export, asker = self.export, asker_of(self.export)
-        begun_at, (snapshot, cluster), restrictions = timezone.now(), snapshot_now(), restricting_entries()
+        begun_at, (snapshot, cluster) = timezone.now(), snapshot_now()
+        restrictions = [*restricting_entries(), *entries_restricting_texts()]
         self.hidden = hidden_from(asker.id)
         asked = self._entry(EXPORT_REQUESTED.name)
         approval = self._entry(EXPORT_APPROVED.name)

@@ -50,7 +50,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     request_entry: uuid.UUID
     approval_entry: uuid.UUID | None
     restrictions: list[uuid.UUID] = []
-    """Entries by which decisions were restricted then."""
+    """Entries by which decisions and texts were restricted then."""
     systems: list[uuid.UUID] = []
     """Of a case or a subject: the AI systems that it discloses something of."""
     reads_restricted: bool = False

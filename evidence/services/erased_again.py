@@ -76,6 +76,8 @@ def _remember(memory: ErasureMemory, request: ErasureRequest) -> int:
     for some in batched(ids):
         finds = request.finds.filter(item_id__in=some).values_list("item_id", "place", "row_id")
         found = {item: (place, row) for item, place, row in finds}
+        repeated = Particulars.objects.filter(pk__in=set(some) - found.keys()).values_list("pk", "row_id")
+        found |= {item: (TEXT_PLACE, row) for item, row in repeated}
         memory.remember(asked, [_gone(request, item, found) for item in some])
     return len(ids)
 

@@ -1,29 +1,36 @@
 """What others say to an erasure: the second person agrees or refuses; whoever was told of it stops it."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 
 from audit.case_selectors import held
-from audit.erasing import database_now, floor_ends
-from audit.models import ErasureConsent, ErasureRequest, Restriction
+from audit.erasing import database_now, floor_ends, held_texts, texts_within_floor
+from audit.models import ErasureConsent, ErasureFind, ErasureRequest, Restriction, TextRestriction
 from audit.models.erasures import ACTIVE
 from audit.services.case_writing import text_of
 from config.errors import Forbidden
-from config.ids import new_id
 from evidence.erasure.errors import ErasureNotFound, ErasureNotOpen
-from evidence.erasure.reading import act_of, agreed_systems, may_stop, place_of
+from evidence.erasure.reading import act_of, agreed_finds, agreed_systems, may_stop, place_of
 from evidence.erasure.telling import tell_of_erasure
 from evidence.erasure.writing import locked_erasure, names, require_state, write_consent, write_erasure
-from evidence.kinds import ERASURE_ANNOUNCED, ERASURE_APPROVED, ERASURE_HELD, ERASURE_REFUSED, ERASURE_RESTRICTED
+from evidence.kinds import (
+    ERASURE_ANNOUNCED,
+    ERASURE_APPROVED,
+    ERASURE_HELD,
+    ERASURE_REFUSED,
+    ERASURE_RESTRICTED,
+    ERASURE_TEXTS_RESTRICTED,
+)
 from governance import rights
 from governance.actors import person_id_of
 from ledger.entries import Actor, draft_entry, timestamp
 from ledger.erasing import counted
 from ledger.kinds import Kind
 from ledger.sealing import Seal, sealing
-from ledger.selectors import open_log
+from ledger.selectors import open_log, registry_log
 
 Status = ErasureRequest.Status
 WAIT = timedelta(hours=24)
@@ -127,6 +134,9 @@ def restrict(seal: Seal, actor: Actor, request: ErasureRequest) -> None:
         ids = list(rows.values_list("decision_id", flat=True))
         for start in range(0, len(ids), RESTRICTED_AT_ONCE):
             _restrict(seal, actor, request, system_id, ids[start : start + RESTRICTED_AT_ONCE], now)
+    finds = list(agreed_finds(request).order_by("item_id"))
+    for start in range(0, len(finds), RESTRICTED_AT_ONCE):
+        _restrict_texts(seal, actor, request, finds[start : start + RESTRICTED_AT_ONCE], now)
 
 
 def _restrict(
@@ -136,10 +146,34 @@ def _restrict(
     inside = [each for each, ends in floor_ends(ids).items() if ends > now and each not in kept and each not in known]
     if not inside:
         return
-    entry_id, body = new_id(), names(request) | counted(inside)
-    draft = draft_entry(
-        kind=ERASURE_RESTRICTED, actor=actor, at=timezone.now(), body=body, about_id=request.pk, entry_id=entry_id
-    )
-    seal.add(open_log(system_id).id, draft)
+    entry_id = _say_restricted(seal, actor, request, ERASURE_RESTRICTED, open_log(system_id).id, inside)
     rows = [Restriction(request=request, decision_id=each, entry_id=entry_id) for each in sorted(inside)]
     Restriction.objects.bulk_create(rows, batch_size=1_000)
+
+
+def _restrict_texts(
+    seal: Seal, actor: Actor, request: ErasureRequest, finds: Sequence[ErasureFind], now: datetime
+) -> None:
+    """What was found by its words, in the log where its erasure will stand."""
+    rows = [each.row_id for each in finds]
+    within, kept = texts_within_floor(rows, now), held_texts(rows)
+    known = set(request.text_restrictions.values_list("item_id", flat=True))
+    inside = [each for each in finds if each.row_id in within - kept and each.item_id not in known]
+    if not inside:
+        return
+    log_id = open_log(request.system_id).id if request.system_id else registry_log().id
+    items = [each.item_id for each in inside]
+    entry_id = _say_restricted(seal, actor, request, ERASURE_TEXTS_RESTRICTED, log_id, items)
+    made = [
+        TextRestriction(request=request, item_id=each.item_id, row_id=each.row_id, entry_id=entry_id) for each in inside
+    ]
+    TextRestriction.objects.bulk_create(made, batch_size=1_000)
+
+
+def _say_restricted(
+    seal: Seal, actor: Actor, request: ErasureRequest, kind: Kind, log_id: uuid.UUID, ids: Sequence[uuid.UUID]
+) -> uuid.UUID:
+    body, at = names(request) | counted(ids), timezone.now()
+    draft = draft_entry(kind=kind, actor=actor, at=at, body=body, about_id=request.pk)
+    seal.add(log_id, draft)
+    return draft.id

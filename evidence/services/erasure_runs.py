@@ -25,6 +25,7 @@ from audit.erasing import (
     open_warrant,
     staff_floor_ends,
     staff_held,
+    text_floor_ends,
     texts_within_floor,
 )
 from audit.models import Case, Decision, ErasureConsent, ErasureFind, ErasureRequest, ErasureScan, Payload
@@ -328,8 +329,10 @@ def _waits(request: ErasureRequest) -> dict[str, object]:
     left = request.targets.exclude(decision_id__in=done).order_by("decision_id")
     ids = list(left.values_list("decision_id", flat=True)[:LOOKED_AT])
     name_ends = staff_floor_ends(request.person_id) if request.person_id else None
-    ends = min([*floor_ends(ids).values(), *([name_ends] if name_ends else [])], default=None)
-    return {"left": left.count()} | ({"until": timestamp(ends)} if ends and ends > timezone.now() else {})
+    finds = agreed_finds(request).exclude(item_id__in=done).values_list("row_id", flat=True)[:LOOKED_AT]
+    known = [*floor_ends(ids).values(), *text_floor_ends(list(finds)).values(), name_ends]
+    ends = min((each for each in known if each and each > timezone.now()), default=None)
+    return {"left": left.count()} | ({"until": timestamp(ends)} if ends else {})
 
 
 def _look_again(actor: Actor, request: ErasureRequest) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 from django.db.models import Max
 from django.utils import timezone
 
-from audit.errors import DecisionNotFound, PartNotSent, PayloadErased
+from audit.errors import DecisionNotFound, PartNotSent, PayloadErased, PayloadRestricted
+from audit.restricted_texts import NOTICE, to_read
 from audit.selectors import SealedDecision, decision_by_id
 from audit.services.disclosure import may_read_payload, may_see, note_view, view_payload
 from config.days import day_of
@@ -149,11 +150,13 @@ def withdraw_letter(*, actor: Actor, letter_id: uuid.UUID, reason: str) -> Expla
 def read_letter(*, actor: Actor, letter_id: uuid.UUID) -> ExplanationLetter:
     """An issued letter, for whoever may read the decision's payload; the look is sealed.
 
-    Errors: `LetterNotFound`, `Forbidden`.
+    Errors: `LetterNotFound`, `Forbidden`, `PayloadRestricted` where it is restricted by itself.
     """
     letter, decision = visible_letter(actor, letter_id)
     if not may_read_payload(actor, decision):
         raise Forbidden("A letter says what the payload says: it is shown to those who may read that.")
+    if to_read(actor, letter).covered:
+        raise PayloadRestricted(NOTICE)
     note_view(actor=actor, decision=decision, parts=[LETTER_PART])
     return letter
 

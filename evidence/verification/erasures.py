@@ -7,7 +7,13 @@ from typing import Any
 from django.db import connection
 from psycopg import sql
 
-from evidence.kinds import ERASURE_PERFORMED, ERASURE_RESTRICTED, PERSON_ERASED, RETENTION_PURGED
+from evidence.kinds import (
+    ERASURE_PERFORMED,
+    ERASURE_RESTRICTED,
+    ERASURE_TEXTS_RESTRICTED,
+    PERSON_ERASED,
+    RETENTION_PURGED,
+)
 from evidence.verification.findings import Finding
 from evidence.verification.trees import said_by
 from evidence.verification.walks import Slice, Walk, rows_of
@@ -16,6 +22,11 @@ from ledger.erasing import digest_of
 
 ERASE = [kind.name for kind in (ERASURE_PERFORMED, RETENTION_PURGED, PERSON_ERASED, QUARANTINE_EXPIRED)]
 """Entries of these kinds erase the row that they are about, and those that they count."""
+RESTRICTED = {
+    ERASURE_RESTRICTED.name: ("audit_restriction", "decision_id"),
+    ERASURE_TEXTS_RESTRICTED.name: ("audit_textrestriction", "item_id"),
+}
+"""By the kind of the entry that counts them: where what is restricted stands, and in which column."""
 COUNTS = b'"with":{'
 REQUESTS_AT_ONCE = 20
 """Of up to many thousand decisions each."""
@@ -39,6 +50,7 @@ def walks() -> list[Walk]:
         Walk("erasures", "ledger_erasure", "id", _unsealed),
         Walk("erasure-requests", "audit_erasurerequest", "id", _otherwise_than_agreed, at_once=REQUESTS_AT_ONCE),
         Walk("restrictions", "audit_restriction", "decision_id", _uncounted_restrictions),
+        Walk("text-restrictions", "audit_textrestriction", "item_id", _uncounted_texts),
         Walk("erasure-steps", "audit_erasurestep", "item_id", _steps_without_entries),
     ]
 
@@ -108,14 +120,16 @@ def _otherwise_than_agreed(part: Slice) -> Iterator[Finding]:
     for (request_id,) in rows_of(AGREED.format(part.holds("r", "id"))):
         yield Finding("erasure-altered", table="audit_erasuretarget", row=str(request_id))
     query = sql.SQL(
-        "SELECT e.id, e.about_id, e.data FROM ledger_entry e JOIN audit_erasurerequest r ON r.id = e.about_id"
-        " WHERE {} AND e.kind = %s"
+        "SELECT e.id, e.kind, e.about_id, e.data FROM ledger_entry e JOIN audit_erasurerequest r ON r.id = e.about_id"
+        " WHERE {} AND e.kind = ANY(%s)"
     )
-    for entry_id, request_id, data in rows_of(query.format(part.holds("r", "id")), [ERASURE_RESTRICTED.name]):
-        kept = sql.SQL("SELECT decision_id FROM audit_restriction WHERE entry_id = %s AND request_id = %s")
-        rows = [decision_id for (decision_id,) in rows_of(kept, [entry_id, request_id])]
+    for entry_id, kind, request_id, data in rows_of(query.format(part.holds("r", "id")), [list(RESTRICTED)]):
+        table, column = RESTRICTED[kind]
+        kept = sql.SQL("SELECT {} FROM {} WHERE entry_id = %s AND request_id = %s")
+        named = kept.format(sql.Identifier(column), sql.Identifier(table))
+        rows = [item_id for (item_id,) in rows_of(named, [entry_id, request_id])]
         if said_by(data).get("with") != {"count": len(rows), "digest": digest_of(rows)}:
-            yield Finding("restriction-altered", table="audit_restriction", row=str(request_id))
+            yield Finding("restriction-altered", table=table, row=str(request_id))
 
 
 def _uncounted_restrictions(part: Slice) -> Iterator[Finding]:
@@ -125,6 +139,17 @@ def _uncounted_restrictions(part: Slice) -> Iterator[Finding]:
     )
     for (decision_id,) in rows_of(query.format(part.holds("r", "decision_id")), [ERASURE_RESTRICTED.name]):
         yield Finding("restriction-altered", table="audit_restriction", row=str(decision_id))
+
+
+def _uncounted_texts(part: Slice) -> Iterator[Finding]:
+    """Those that no entry counts, and those that name another row than the one of which the version is."""
+    query = sql.SQL(
+        "SELECT r.item_id FROM audit_textrestriction r LEFT JOIN ledger_particulars v ON v.id = r.item_id WHERE {}"
+        " AND (r.row_id <> coalesce(v.row_id, r.item_id) OR NOT EXISTS (SELECT FROM ledger_entry e"
+        " WHERE e.id = r.entry_id AND e.kind = %s AND e.about_id = r.request_id)) LIMIT 100"
+    )
+    for (item_id,) in rows_of(query.format(part.holds("r", "item_id")), [ERASURE_TEXTS_RESTRICTED.name]):
+        yield Finding("restriction-altered", table="audit_textrestriction", row=str(item_id))
 
 
 def _steps_without_entries(part: Slice) -> Iterator[Finding]:

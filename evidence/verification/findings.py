@@ -52,7 +52,7 @@ MEANINGS = {
     "particulars-gone": "personal or free text is empty though no erasure was recorded",
     "erasure-unsealed": "an erasure was recorded without an entry that says so, or another number than it says",
     "erasure-altered": "what is to be erased, or was, is not what two people agreed to",
-    "restriction-altered": "the decisions that are restricted are not those that an entry counts",
+    "restriction-altered": "the decisions or texts that are restricted are not those that an entry counts",
     "checkpoint-altered": "a stored checkpoint is not one of its log, or its signature fails",
     "particulars-loose": "personal or free text stands without a sealed change",
     "checkpoint-without-entry": "a stored checkpoint stands without an entry",

@@ -55,7 +55,7 @@ def steps_for(person: Person, record: QuarantinedRecord) -> list[str]:
         may = rights.may_approve(person, Act.QUARANTINE_DISMISS, scope, requested_by=case.requested_by_id)
         return ["approve_dismissal", "refuse_dismissal"] if may else []
     steps = ACTS.get(Status(status), {})
-    settled = {"correct", "replay"} if record.is_truncated else set()
+    settled = {"correct", "replay"} if record.is_truncated or getattr(record, "is_barred", False) else set()
     return [step for step, act in steps.items() if step not in settled and rights.can(person, act, scope)]
 
 

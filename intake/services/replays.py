@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from django.db.models import Q
 from django.utils import timezone
 
+from audit.errors import PayloadRestricted
+from audit.restricted_texts import NOTICE, texts_in_force
 from config.errors import Conflict, FieldProblem, Forbidden, InvalidInput, NotFound
 from config.pointers import pointer
 from governance import memory, rights
@@ -67,9 +70,11 @@ class NotReplayable(Conflict):
 def correct(*, actor: Actor, record_id: uuid.UUID, corrections: object, reason: str) -> QuarantineCase:
     """Say how the envelope should read: a value for a field, or None to leave it out. Replaces earlier corrections.
 
-    Errors: `Forbidden`, `NotInQuarantine`, `AlreadySettled`, `InvalidInput` for what must not be touched.
+    Errors: `Forbidden`, `NotInQuarantine`, `AlreadySettled`, `InvalidInput` for what must not be touched,
+    `PayloadRestricted`.
     """
     record = _record(actor, Act.QUARANTINE_REPLAY, record_id)
+    _refuse_restricted(record)
     if not isinstance(corrections, Mapping):
         detail = "Corrections are an object of field names and values."
         raise InvalidInput(errors=[FieldProblem(pointer="/corrections", detail=detail, expected="a JSON object")])
@@ -93,9 +98,11 @@ def replay(*, actor: Actor, record_id: uuid.UUID, reason: str = "") -> Quarantin
 
     Takes the right where the record is kept and in the AI system that it is recorded for.
 
-    Errors: `Forbidden`, `NotInQuarantine`, `AlreadySettled`, `NotReplayable`; `InvalidDecision` while it is wrong.
+    Errors: `Forbidden`, `NotInQuarantine`, `AlreadySettled`, `NotReplayable`; `InvalidDecision` while it is wrong;
+    `PayloadRestricted`: two people agreed that it goes, and nobody that it becomes a decision before.
     """
     record = _record(actor, Act.QUARANTINE_REPLAY, record_id)
+    _refuse_restricted(record)
     if actor.id is None or record.is_truncated:
         raise NotReplayable()
     waiting = QuarantineCase.objects.filter(record=record).first()
@@ -200,6 +207,13 @@ def _record(actor: Actor, act: Act, record_id: uuid.UUID) -> QuarantinedRecord:
     if record is None or record.original is None:
         raise NotInQuarantine()
     return record
+
+
+def _refuse_restricted(record: QuarantinedRecord) -> None:
+    """Errors: `PayloadRestricted`."""
+    corrected_in = QuarantineCase.objects.filter(record=record).values("pk")
+    if texts_in_force().filter(Q(row_id=record.pk) | Q(row_id__in=corrected_in)).exists():
+        raise PayloadRestricted(NOTICE)
 
 
 def _case(record: QuarantinedRecord, expected: QuarantineCase.Status) -> QuarantineCase:

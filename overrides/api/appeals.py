@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.restricted_texts import for_reading
 from audit.restrictions import barred_among
 from governance.api.authentication import IsPerson, actor_of
 from governance.api.strict import StrictCharField, StrictSerializer, checked
@@ -40,7 +41,9 @@ class AppealOutput(serializers.Serializer[Any]):
 class AppealToDecide(AppealOutput):
     """For who decides it: with what the appellant says."""
 
-    statement = serializers.CharField(help_text="Empty once erased, or restricted until it is.")
+    statement = serializers.CharField(
+        help_text="Empty once erased, or restricted with its decision; a notice where it is restricted alone."
+    )
 
 
 class AppealPage(serializers.Serializer[Any]):
@@ -74,7 +77,7 @@ class AppealsApi(APIView):
 
     @extend_schema(operation_id="list_appeals_to_decide", tags=["human control"], responses=AppealPage)
     def get(self, request: Request) -> Response:
-        found = appeals_to_decide(actor_of(request))
+        found = for_reading(actor_of(request), appeals_to_decide(actor_of(request)))
         barred = barred_among(actor_of(request), [each.decision_id for each in found])
         for each in found:
             if each.decision_id in barred:

@@ -24,7 +24,7 @@ from overrides.api.callers import decision_for
 from overrides.effective import Effective, effective_of
 from overrides.eligibility import ON_A_CLAIMED_ITEM
 from overrides.models import Effect, Override
-from overrides.selectors import has_live_claim
+from overrides.selectors import has_live_claim, is_output_barred
 from overrides.services.deadlines import withdraw_review
 from overrides.services.effects import confirm_effect
 from overrides.services.executing import claim_execution
@@ -131,7 +131,7 @@ def described_effective(found: Effective, *, with_output: bool) -> dict[str, Any
 def shows_output(request: Request, decision: SealedDecision, found: Effective) -> bool:
     """The corrected output is payload: for who sent this decision, and, which is noted first, for who may read it."""
     grant, actor = request.auth, actor_of(request)
-    if not found.output or is_barred(actor, decision.id):
+    if not found.output or is_barred(actor, decision.id) or is_output_barred(actor, found):
         return False
     if isinstance(grant, KeyGrant) and grant.account_id == decision.service_account_id:
         return True

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.restricted_texts import barred_rows
 from audit.restrictions import barred_among
 from audit.selectors import SealedDecision
 from audit.services.disclosure import DisclosedPart
@@ -163,8 +164,9 @@ def _works(rows: Iterable[ReviewAssignment], actor: Actor) -> list[dict[str, Any
     found = list(rows)
     barred = barred_among(actor, [each.review.decision_id for each in found])
     told = [dict(MyWorkOutput(each, context={"actor": actor}).data) for each in found]
+    own = barred_rows(actor, [each.pk for each in found])
     return [
-        said | {"draft": None} if each.review.decision_id in barred else said
+        said | {"draft": None} if each.review.decision_id in barred or each.pk in own else said
         for each, said in zip(found, told, strict=True)
     ]
 

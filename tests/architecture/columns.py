@@ -249,6 +249,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     ),
     "audit.ErasureWarrant": {PLAIN: "consent_id request_id system_id agreed_at opened_at"},
     "audit.Restriction": {PLAIN: "request_id decision_id entry_id"},
+    "audit.TextRestriction": {PLAIN: "request_id item_id row_id entry_id"},
     "audit.ErasureStep": {PLAIN: "request_id item_id entry_id counts"},
     "audit.LegalHold": {
         PLAIN: f"{ROW} case_id system_id since until status lift_requested_at lifted_at",

@@ -1,13 +1,16 @@
 """What is restricted, where people work on it: between two judgements, in drafts, in quarantine."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
+from audit.errors import PayloadRestricted
 from audit.models import Decision
+from audit.restricted_texts import NOTICE as SAID_INSTEAD
 from audit.restrictions import restricted_among
 from governance.models import AISystem, Person
 from intake.models import QuarantinedRecord
@@ -17,7 +20,9 @@ from ledger.models import Entry
 from overrides.models import Review, ReviewAssignment
 from overrides.services.claiming import claim, save_draft
 from overrides.services.deciding import Answer, submit
-from tests.factories.erasing import agreed
+from overrides.services.overriding import override_decision
+from tests.factories.erasing import agreed, agreeing, officer, put_in_force
+from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
 from tests.factories.reviews import make_queue, make_rule, open_review
 from tests.intake.conftest import make_sender
@@ -116,3 +121,55 @@ def refused(sender: Any, **wrong: Any) -> uuid.UUID:
     answer = sender.post(sender.record(**wrong))
     assert answer.status_code == 422, answer.content
     return uuid.UUID(answer.json()["quarantine_id"])
+
+
+# --- restricted by themselves: found by words, of decisions that nobody erases ----------------------------------------
+def restrict_words(word: str) -> None:
+    assert agreed(kind="subject", subject="nobody-of-this-name", identifiers=[word]).text_restrictions.exists()
+
+
+def test_words_on_a_decision_are_restricted_and_its_payload_is_not(system: AISystem) -> None:
+    decision, owner = record_decision(system, parts={"input": "the-input", "output": 1}), agreeing(system)
+    actor, output = actor_of(owner), f'{{"said":"{OUTPUT}"}}'
+    said: dict[str, Any] = {"outcome": "no", "reason_code": "other", "output": output, "note": NOTE}
+    override_decision(actor=actor, decision_id=decision.id, **said)
+    page, effective = f"/admin/decisions/{decision.id}/", f"/api/v1/decisions/{decision.id}/effective"
+    assert NOTE in browser(owner).get(page).content.decode() and OUTPUT in str(api(owner).get(effective).json())
+    restrict_words(NOTE)
+    shown, told = browser(owner).get(page).content.decode(), api(owner).get(effective)
+    assert (NOTE in shown, OUTPUT in shown, SAID_INSTEAD in shown) == (False, False, True), "a text goes whole"
+    assert told.json()["output"] is None and told.json()["effective_outcome"] == "no"
+    assert "the-input" in browser(owner).post(f"{page}payload").content.decode()
+    whole = browser(officer()).get(page).content.decode()
+    assert NOTE in whole and OUTPUT in whole.replace("&quot;", '"')
+
+
+def test_between_two_what_names_somebody_is_restricted_by_itself(system: AISystem) -> None:
+    _, third, work = between_two(system)
+    restrict_words(NOTE)
+    item = browser(third).get(f"/admin/reviews/work/{work.token}/").content.decode()
+    assert NOTE not in item and OUTPUT not in item and SAID_INSTEAD in item
+
+
+@pytest.mark.committing
+def test_a_record_in_quarantine_is_restricted_by_itself() -> None:
+    sender = make_sender("credit", accountable=make_person())
+    system = sender.systems[0]
+    record_id = refused(sender, subject="c-1907", extra=1, labels={"of": "Ada"})
+    engineer = make_person(technical_owner=system)
+    put_in_force("quarantine", system, floor=60)
+    page, listed = f"/admin/intake/quarantinedrecord/{record_id}/change/", "/admin/intake/quarantinedrecord/"
+    assert "c-1907" in browser(engineer).get(page).content.decode()
+    request = agreed(kind="subject", subject="c-1907")
+    assert list(request.text_restrictions.values_list("item_id", flat=True)) == [record_id]
+    looks = Entry.objects.filter(kind="quarantine.viewed").count()
+    after = browser(engineer).get(page).content.decode()
+    assert "only a data protection officer reads it" in after
+    assert "c-1907" not in after and "extra" not in after and "Replay" not in after
+    assert "/extra" not in browser(engineer).get(listed).content.decode()
+    assert Entry.objects.filter(kind="quarantine.viewed").count() == looks, "nobody saw it, so no look is sealed"
+    for act in (replay, partial(correct, corrections={"extra": None})):
+        with pytest.raises(PayloadRestricted):
+            act(actor=actor_of(engineer), record_id=record_id, reason="Right now.")
+    assert not Decision.objects.filter(pk=record_id).exists(), "it would be a decision that nobody restricted"
+    assert "c-1907" in browser(make_person(dpo=True)).get(page).content.decode()

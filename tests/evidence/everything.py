@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from audit.models import Restriction, TextRestriction
 from audit.selectors import decision_by_id
 from audit.services.payload_grants import approve_grant, request_grant
 from config.errors import FieldProblem
@@ -53,7 +54,7 @@ from overrides.services.rules import change_rule
 from tests.factories import cards, letters
 from tests.factories.cases import make_case_with_everything
 from tests.factories.control import ask_for, stop
-from tests.factories.erasing import agreed, put_in_force
+from tests.factories.erasing import agreed, agreeing, put_in_force
 from tests.factories.live import make_live
 from tests.factories.parameters import make_crew
 from tests.factories.record import record_decision
@@ -114,8 +115,15 @@ def _export(system: AISystem) -> None:
 
 
 def _erasing(system: AISystem) -> None:
-    """An erasure that two people agreed to, of what must be kept for a while; and a purge that was announced."""
+    """Erasures that two people agreed to, of a decision and of words that must be kept for a while; and a purge that
+    was announced."""
     agreed(kind="decision", decision_ids=[record_decision(system).id])
+    written, owner = record_decision(system), actor_of(agreeing(system))
+    override_decision(
+        actor=owner, decision_id=written.id, outcome="refused", reason_code="other", note="Of Ada Lovelace."
+    )
+    agreed(kind="subject", subject="nobody of this name", identifiers=["Ada Lovelace"])
+    assert Restriction.objects.exists() and TextRestriction.objects.exists()
     purged = make_system()
     put_in_force("payloads", purged, floor=0, ceiling=30)
     record_decision(purged, at=timezone.now() - timedelta(days=40))

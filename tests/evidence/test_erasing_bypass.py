@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.utils import timezone
 
-from audit.models import ErasureRequest, Payload
+from audit.models import ErasureRequest, Payload, Restriction, TextRestriction
 from audit.services.holds import place_span_hold
 from config.ids import new_id
 from evidence.services.erasure_answers import approve_erasure
@@ -16,6 +16,7 @@ from evidence.services.erasures import ask_erasure
 from evidence.verification import verify_everything
 from governance.models import AISystem
 from ledger.models import Particulars
+from overrides.services.overriding import override_decision
 from tests.factories.erasing import agreed, agreeing, erased, long_ago, no_floor, officer, prepared
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
@@ -214,19 +215,50 @@ def test_what_was_erased_without_any_of_it_is_found(system: AISystem, keeper_url
     assert "erasure-unsealed" in found, "one more than the entry counts"
 
 
-def test_a_restriction_that_is_taken_away_is_found(system: AISystem, keeper_url: str) -> None:
-    record_decision(system, subject="c-1")
-    erased(kind="subject", subject="c-1")
+def restricted_both_ways(system: AISystem) -> None:
+    """A decision, and what was written of another one."""
+    record_decision(system, subject="Ada Lovelace")
+    other, owner = record_decision(system), actor_of(agreeing(system))
+    override_decision(actor=owner, decision_id=other.id, outcome="no", reason_code="other", note="Ada Lovelace rang.")
+    erased(kind="subject", subject="Ada Lovelace")
+    assert Restriction.objects.count() == TextRestriction.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "changes"),
+    [
+        ("audit_restriction", "DELETE FROM {0}"),
+        ("audit_restriction", "UPDATE {0} SET decision_id = gen_random_uuid()"),
+        ("audit_restriction", "UPDATE {0} SET entry_id = gen_random_uuid()"),
+        ("audit_restriction", "INSERT INTO {0} (request_id, decision_id, entry_id)"
+         " SELECT request_id, gen_random_uuid(), entry_id FROM {0}"),
+        ("audit_textrestriction", "DELETE FROM {0}"),
+        ("audit_textrestriction", "UPDATE {0} SET item_id = gen_random_uuid()"),
+        ("audit_textrestriction", "UPDATE {0} SET row_id = gen_random_uuid()"),
+        ("audit_textrestriction", "UPDATE {0} SET entry_id = gen_random_uuid()"),
+        ("audit_textrestriction", "INSERT INTO {0} (request_id, item_id, row_id, entry_id)"
+         " SELECT request_id, gen_random_uuid(), row_id, entry_id FROM {0}"),
+    ],
+)  # fmt: skip
+def test_a_restriction_that_is_taken_away_or_changed_is_found(
+    system: AISystem, keeper_url: str, table: str, changes: str
+) -> None:
+    restricted_both_ways(system)
     assert list(verify_everything()) == []
     with psycopg.connect(keeper_url) as keeper:
-        keeper.execute("ALTER TABLE audit_restriction DISABLE TRIGGER USER")
-        keeper.execute("DELETE FROM audit_restriction")
-    assert "restriction-altered" in {finding.code for finding in verify_everything()}
+        keeper.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        keeper.execute(changes.format(table))
+    found = {(finding.code, finding.table) for finding in verify_everything()}
+    assert ("restriction-altered", table) in found
 
 
 def test_the_application_takes_no_restriction_away(app: psycopg.Connection, system: AISystem) -> None:
-    record_decision(system, subject="c-1")
-    erased(kind="subject", subject="c-1")
-    for statement in ("DELETE FROM audit_restriction", "UPDATE audit_restriction SET decision_id = gen_random_uuid()"):
+    restricted_both_ways(system)
+    for statement in (
+        "DELETE FROM audit_restriction",
+        "UPDATE audit_restriction SET decision_id = gen_random_uuid()",
+        "DELETE FROM audit_textrestriction",
+        "UPDATE audit_textrestriction SET row_id = gen_random_uuid()",
+    ):
         with pytest.raises(REFUSED):
             app.execute(statement)

@@ -13,7 +13,8 @@ from tests.ledger.conftest import append
 
 APPEND_ONLY = ["ledger_log", "ledger_entry", "ledger_tile", "ledger_head", "ledger_checkpoint", "ledger_erasure"]
 APPEND_ONLY += ["ledger_logclosure", "audit_decision", "governance_historicalaisystem", "intake_quarantinereceipt"]
-APPEND_ONLY += ["audit_erasurewarrant", "audit_restriction", "audit_erasurestep", "evidence_signeddocument"]
+APPEND_ONLY += ["audit_erasurewarrant", "audit_restriction", "audit_textrestriction", "audit_erasurestep"]
+APPEND_ONLY += ["evidence_signeddocument"]
 REFUSED = psycopg.errors.InsufficientPrivilege
 
 pytestmark = pytest.mark.committing
