@@ -56,6 +56,7 @@ KNOWN: dict[str, Damage] = {
             "log-missing ledger_log {other_id} other-limits {other_size} entries",
             "checkpoint-missing log {registry} ledger_checkpoint",
         ),
+        also=("particulars-loose",),
         alone=True,
     ),
     "the registry log is cut": Damage(
@@ -219,8 +220,8 @@ KNOWN: dict[str, Damage] = {
         "UPDATE audit_retentionclass SET floor_days = 0, ceiling_days = 1 WHERE id = {class}",
         ("row-altered log {class_log} index {class_at} audit_retentionclass {class}",),
     ),
-    "a retention rule is of another class": Damage(
-        "UPDATE audit_retentionrule SET approved_at = approved_at - interval '1 day' WHERE id = {rule}",
+    "a retention rule was agreed to earlier": Damage(
+        "UPDATE audit_retentionrule SET decided_at = decided_at - interval '1 day' WHERE id = {rule}",
         ("row-altered log {rule_log} index {rule_at} audit_retentionrule {rule}",),
     ),
     # --- exports, letters, receipts
@@ -267,12 +268,12 @@ BEYOND: dict[str, tuple[str, str]] = {
         "made anew, from what is sealed",
     ),
     "what an export in the making has planned is changed": (
-        "UPDATE evidence_exportwork SET phase = 'entries' WHERE export_id = {export}",
+        "INSERT INTO evidence_exportplace (export_id, log_id, leaf_index, is_withheld, is_asked_for)"
+        " SELECT {export}, {other_id}, {theirs_at}, false, true",
         "What is being made",
     ),
     "the self-audit is told that it has been everywhere": (
-        "UPDATE evidence_auditprogress SET next_index = 1000000; UPDATE evidence_walkprogress SET cursor ="
-        " 'ffffffff-ffff-ffff-ffff-ffffffffffff'",
+        "INSERT INTO evidence_walkprogress (walk, cursor) VALUES ('decisions', 'ffffffff-ffff-ffff-ffff-ffffffffffff')",
         "How far the scheduled self-audit has come",
     ),
 }

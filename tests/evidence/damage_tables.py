@@ -1,7 +1,7 @@
 """What somebody with all rights in the database may do to it, and what the self-audit must say: every code it has.
 
-`{names}` are those of `tests.evidence.damaging`: ids, logs by their origin, indexes (`..._at`), sizes. In SQL they stand
-as literals. Each damage stands alone; `together` does at once those that have nothing in common.
+`{names}` are those of `tests.evidence.damaging`: ids, logs by their origin, indexes (`..._at`), sizes. In SQL they
+stand as literals. Of rows, those damages that have nothing in common are done at once (`together`).
 """
 
 from typing import Any
@@ -101,7 +101,10 @@ TREES: dict[str, Damage] = {
     ),
     "a log's row is deleted": Damage(
         "DELETE FROM ledger_log WHERE id = {other_id}",
-        ("log-missing log {registry} ledger_log {other_id} AI system other-limits",),
+        (
+            "log-missing log {registry} ledger_log {other_id} AI system other-limits",
+            "log-missing ledger_log {other_id} AI system other-limits {other_size} entries signed",
+        ),
     ),
     "a log is given another origin": Damage(
         "UPDATE ledger_log SET origin = 'elsewhere' WHERE id = {other_id}",
@@ -160,9 +163,7 @@ ROWS: dict[str, Damage] = {
         ("payload-altered log {log} index {at3} audit_payload {decision3} output",),
     ),
     "a payload is found by another input": Damage(
-        "UPDATE audit_payload SET input_digest ="
-        " set_byte(input_digest, length(input_digest) - 1, get_byte(input_digest, length(input_digest) - 1) # 1)"
-        " WHERE id = {decision4}",
+        "UPDATE audit_payload SET input_digest = input_digest + 1 WHERE id = {decision4}",
         ("payload-misled log {log} index {at4} audit_payload {decision4}",),
     ),
     "a payload is emptied": Damage(

@@ -1,7 +1,7 @@
 """A record with everything in it, and what somebody does to it who is the database's superuser.
 
-The world is made once a run, in a database of its own that nobody commits to again: each damage is done in a transaction
-that is rolled back, with every trigger out of the way, and the triggers put back as a careful person would.
+The world is made once a run, in a database of its own that nobody commits to again: each damage is done in a
+transaction that is rolled back, with every trigger out of the way, and the triggers put back as a careful person would.
 """
 
 import json

@@ -28,6 +28,13 @@ ROUNDS = {
 }
 
 
+CLOCK_RAN_BACK = """
+    SELECT count(*) FROM (SELECT convert_from(data, 'UTF8')::jsonb ->> 'at' AS at,
+        lag(convert_from(data, 'UTF8')::jsonb ->> 'at') OVER (PARTITION BY log_id ORDER BY leaf_index) AS before
+        FROM ledger_entry) e WHERE at < before
+"""
+
+
 @pytest.fixture
 def damaged(world: World, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[tuple[Any, dict[str, Any]]]:
     """A connection that may do anything to the world, and the names of what is in it."""
@@ -36,6 +43,9 @@ def damaged(world: World, tmp_path: Path, django_db_blocker: DjangoDbBlocker) ->
 
 
 def test_the_world_that_nobody_damaged_has_no_finding(damaged: tuple[Any, dict[str, Any]]) -> None:
+    cursor, _ = damaged
+    cursor.execute(CLOCK_RAN_BACK)
+    assert cursor.fetchone()[0] > 0, "its clock was set back, and that is nobody's damage"
     assert list(verify_everything()) == []
     assert scheduled() == (set(), set())
 
