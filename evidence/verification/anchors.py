@@ -39,8 +39,12 @@ def contradictions(log: Log) -> Iterator[Finding]:
 
 def check_contradictions(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
     """What these entries say that somebody outside holds against a log is there, and is that."""
-    said = {entry.about_id or "": entry for entry in entries if entry.kind == CHECKPOINT_CONTRADICTED.name}
-    kept = {str(row.pk): row for row in Contradiction.objects.filter(pk__in=said).select_related("log")}
+    about = [entry for entry in entries if entry.kind == CHECKPOINT_CONTRADICTED.name]
+    said = {entry.about_id: entry for entry in about if entry.about_id}
+    for entry in about:
+        if not entry.about_id:
+            yield Finding("entry-mislabelled", log.origin, entry.index)
+    kept = {str(row.pk): row for row in Contradiction.objects.filter(pk__in=said)}
     for row_id, entry in said.items():
         if row_id not in kept:
             yield Finding("contradiction-missing", log.origin, entry.index, table=CONTRADICTIONS, row=row_id)
@@ -51,18 +55,17 @@ def check_contradictions(log: Log, entries: Sequence[StoredEntry]) -> Iterator[F
 def _is_as_said(row: Contradiction, entry: StoredEntry) -> bool:
     """Whether row and note are of the tree that the entry names. (Its signature may be by a lost key.)"""
     said = {
-        **{"log": str(row.log_id), "origin": row.log.origin, "tree_size": row.tree_size},
-        **{"root_hash": bytes(row.root_hash).hex(), "found": row.found_size},
+        **{"log": str(row.log_id), "tree_size": row.tree_size, "found": row.found_size},
+        **{"root_hash": bytes(row.root_hash).hex(), "witness": entry.body.get("witness") and row.witness},
     }
     if any(entry.body.get(name) != value for name, value in said.items()):
-        return False
-    if entry.body.get("witness", row.witness) != row.witness:
         return False
     try:
         noted = Noted.from_text(split_note(row.note)[0])
     except NoteError:
         return False
-    return (noted.origin, noted.tree_size, noted.root_hash) == (row.log.origin, row.tree_size, bytes(row.root_hash))
+    stated = (entry.body.get("origin"), row.tree_size, bytes(row.root_hash))
+    return (noted.origin, noted.tree_size, noted.root_hash) == stated
 
 
 def walks() -> list[Walk]:

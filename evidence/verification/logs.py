@@ -10,7 +10,7 @@ from psycopg import sql
 
 from evidence.log_standing import logs_lost_whole
 from evidence.verification.findings import Finding
-from evidence.verification.trees import StoredEntry, said_by
+from evidence.verification.trees import StoredEntry, as_uuid, said_by
 from evidence.verification.walks import Slice, Walk, rows_of
 from governance.models import AISystem
 from ledger.heads import StoredHead
@@ -95,7 +95,11 @@ def check_announcements(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Fi
     yield from _check_keys(log, entries)
     if log.kind != Log.Kind.REGISTRY:
         return
-    announced = {entry.about_id or "": entry for entry in entries if entry.kind == SYSTEM_LOG_OPENED.name}
+    opened = [entry for entry in entries if entry.kind == SYSTEM_LOG_OPENED.name]
+    announced = {entry.about_id: entry for entry in opened if entry.about_id}
+    for entry in opened:
+        if not entry.about_id:
+            yield Finding("entry-mislabelled", log.origin, entry.index)
     there = {str(found) for found in Log.objects.filter(pk__in=announced).values_list("pk", flat=True)}
     for missing in announced.keys() - there:
         place = _whose(announced[missing])
@@ -111,10 +115,9 @@ def check_announcements(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Fi
 
 def _whose(announced: StoredEntry) -> str:
     """The AI system of a log that is announced, as people call it."""
-    try:
-        system_id = uuid.UUID(str(announced.body.get("system")))
-    except ValueError:
-        return ""  # an entry may say anything, if somebody wrote it
+    system_id = as_uuid(announced.body.get("system"))
+    if system_id is None:
+        return ""
     named = AISystem.objects.filter(pk=system_id).values_list("slug", flat=True).first()
     return f"AI system {named or system_id}"
 
@@ -141,17 +144,23 @@ def is_declared_lost(log: Log, signed: StoredHead | None) -> bool:
     opening = Entry.objects.filter(log=successor, leaf_index=0).first() if successor else None
     if opening is None or not LogClosure.objects.filter(log=log, entry_id=opening.id).exists():
         return False
-    said = said_by(opening.data).get("predecessor", {})
+    said = _predecessor(opening)
     if signed is None:
         return bool(said.get("tail") == "unknown")
     return (said.get("tree_size"), said.get("root_hash")) == (signed.tree_size, signed.root_hash.hex())
+
+
+def _predecessor(opening: Entry) -> dict[str, Any]:
+    """What entry 0 says of the log before, empty where it says nothing that could be read."""
+    said = said_by(opening.data).get("predecessor")
+    return said if isinstance(said, dict) else {}
 
 
 def unsealed_closures() -> Iterator[Finding]:
     """Logs that were closed without a successor whose entry 0 says so, with this origin and this last tree."""
     for closure in LogClosure.objects.select_related("log"):
         opening = Entry.objects.filter(id=closure.entry_id, leaf_index=0, log__predecessor=closure.log).first()
-        said = said_by(opening.data).get("predecessor", {}) if opening else {}
+        said = _predecessor(opening) if opening else {}
         if (said.get("origin"), said.get("found")) != (closure.log.origin, closure.tree_size):
             yield Finding("log-closure-unsealed", closure.log.origin, table=CLOSURES)
         elif _root_of(closure) not in (None, bytes(closure.root_hash)):

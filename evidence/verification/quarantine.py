@@ -1,13 +1,12 @@
 """Quarantined records: what the entries counted, what the receipts keep, what stands now."""
 
-import uuid
 from collections.abc import Iterator, Sequence
 
 from psycopg import sql
 
 from evidence.verification.erasures import sealed_erasures
 from evidence.verification.findings import Finding
-from evidence.verification.trees import StoredEntry
+from evidence.verification.trees import StoredEntry, as_uuid
 from evidence.verification.walks import Slice, Walk, rows_of
 from intake.kinds import QUARANTINE_EXPIRED, QUARANTINE_RECEIVED
 from intake.models import QuarantinedRecord, QuarantineReceipt
@@ -79,20 +78,13 @@ def _erased(records: Sequence[QuarantinedRecord]) -> set[str]:
 
 def _check_acts(log: Log, acts: Sequence[StoredEntry]) -> Iterator[Finding]:
     """Whoever looked at, corrected, replayed or gave up a record did so to the very bytes that were counted."""
-    about = {act.id: record_id for act in acts if (record_id := _as_uuid(act.body["record"]))}
+    about = {act.id: record_id for act in acts if (record_id := as_uuid(act.body["record"]))}
     receipts = QuarantineReceipt.objects.filter(pk__in=set(about.values())).values_list("record_id", "original")
     counted = {record_id: bytes(original).hex() for record_id, original in receipts}
     for act in acts:
         record_id, said = about.get(act.id), act.body[ORIGINAL_PART]
         if record_id and counted.get(record_id, said) != said:
             yield Finding("quarantine-altered", log.origin, act.index, table=RECORDS, row=str(record_id))
-
-
-def _as_uuid(value: object) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
 
 
 def walks() -> list[Walk]:

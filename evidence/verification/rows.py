@@ -61,9 +61,11 @@ def _is_change(entry: StoredEntry) -> bool:
 
 
 def _check_table(log: Log, model: Any, changes: Sequence[StoredEntry]) -> Iterator[Finding]:
-    history = {str(row.history_id): row for row in model.history.filter(history_id__in=[c.id for c in changes])}
+    # unordered: the order of some tables joins others, and a row that refers to nothing would seem to be missing
+    kept_of = model.history.filter(history_id__in=[change.id for change in changes]).order_by()
+    history = {str(row.history_id): row for row in kept_of}
     row_ids = {change.body["about"] for change in changes}
-    current = {str(row.pk): row for row in model._base_manager.filter(pk__in=row_ids)}
+    current = {str(row.pk): row for row in model._base_manager.filter(pk__in=row_ids).order_by()}
     last = _last_changes(model, row_ids)
     versions = _versions(history.values())
     for change in changes:

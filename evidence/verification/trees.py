@@ -1,5 +1,6 @@
 """Entries, leaf hashes, tiles and heads of one log."""
 
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -66,6 +67,14 @@ def said_at(data: bytes | memoryview) -> str | None:
     """When an entry's bytes say that it was, as entries write times; None where they say none."""
     at = (_said(bytes(data)) or {}).get("at")
     return at if isinstance(at, str) else None
+
+
+def as_uuid(value: object) -> uuid.UUID | None:
+    """The id that something in an entry is, None where it is none: an entry may say anything, if somebody wrote it."""
+    try:
+        return uuid.UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def check_entries(log: Log, entries: Sequence[StoredEntry], start: int, end: int) -> Iterator[Finding]:
