@@ -100,7 +100,7 @@ def _state(row: tuple[Any, ...], signed: dict[uuid.UUID, StoredHead] | None) -> 
         findings=findings,
         # what a closed log has lost was stated; whether it lost yet more, the self-audit finds
         trouble=("" if row[5] else (CONTRADICTED if row[13] else "") or _trouble(log_id, size, root, signed))
-        or (f"the self-audit found {len(findings)} mismatches" if findings else ""),
+        or (f"the self-audit found {len(findings)} mismatch{'' if len(findings) == 1 else 'es'}" if findings else ""),
     )
 
 

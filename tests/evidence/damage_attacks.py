@@ -239,7 +239,7 @@ KNOWN: dict[str, Damage] = {
     ),
     # --- what outsiders said
     "a time-stamp of another checkpoint": Damage(
-        "UPDATE evidence_timestamp SET checkpoint_id = {recorded} WHERE id = {stamp}",
+        "UPDATE evidence_timestamp SET checkpoint_id = {recorded_of_other} WHERE id = {stamp}",
         ("timestamp-altered evidence_timestamp {stamp}",),
     ),
     "a witness's key is swapped": Damage(

@@ -108,12 +108,12 @@ TREES: dict[str, Damage] = {
     ),
     "a log is given another origin": Damage(
         "UPDATE ledger_log SET origin = 'elsewhere' WHERE id = {other_id}",
-        ("log-altered log elsewhere",),
+        ("log-altered log elsewhere ledger_log {other_id}",),
         also=("checkpoint-altered", "key-unsigned"),
     ),
     "a hidden log": Damage(
         copy("ledger_log", "t.id = {other_id}", id="{forged0}", origin="'hidden'", sequence="7"),
-        ("log-unannounced log hidden", "log-altered log hidden"),
+        ("log-unannounced log hidden ledger_log {forged0}", "log-altered log hidden ledger_log {forged0}"),
     ),
     "a key of somebody's own": Damage("SELECT 1", ("key-unsigned log {other} index {other_size}",), by=announce_a_key),
     "a trigger is disabled": Damage("SELECT 1", ("guard-open ledger_head {guard}",), by=open_the_guard),
@@ -192,7 +192,7 @@ ROWS: dict[str, Damage] = {
         ("case-mistallied audit_casetally {case}",),
     ),
     "an AI system waits for an authority": Damage(
-        "INSERT INTO governance_uninformedincident (incident_id, system_id) SELECT {forged3}, {system}",
+        "INSERT INTO governance_uninformedincident (incident_id, system_id, since) SELECT {forged3}, {system}, now()",
         ("incident-misnoted governance_uninformedincident {forged3}",),
     ),
     "a change of a switch is deleted": Damage(

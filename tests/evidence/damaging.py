@@ -272,6 +272,8 @@ OTHERS = {
     "cosignature": "SELECT id FROM evidence_cosignature LIMIT 1",
     "recorded": "SELECT c.id FROM ledger_checkpoint c JOIN ledger_log l ON l.id = c.log_id"
     " WHERE c.purpose = 'recorded' AND l.kind = 'system' ORDER BY c.id LIMIT 1",
+    "recorded_of_other": "SELECT c.id FROM ledger_checkpoint c JOIN ledger_log l ON l.id = c.log_id JOIN"
+    " governance_aisystem s ON s.id = l.system_id WHERE c.purpose = 'recorded' AND s.slug = 'other-limits'",
     "recorded_at": "SELECT leaf_index FROM ledger_entry WHERE kind = 'checkpoint.recorded' ORDER BY id LIMIT 1",
     "recorded_log": "SELECT l.origin FROM ledger_checkpoint c JOIN ledger_log l ON l.id = c.log_id"
     " WHERE c.purpose = 'recorded' AND l.kind = 'system' ORDER BY c.id LIMIT 1",
