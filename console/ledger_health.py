@@ -1,5 +1,6 @@
 """How the logs are doing, from one query and the head store. Nothing is verified here, only put side by side."""
 
+import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ LOGS = """
     SELECT log.id, log.origin, log.kind, log.system_id, log.sequence, closure.closed_at,
            coalesce(head.tree_size, 0), head.root_hash, head.recorded_at,
            progress.next_index, progress.pass_started_at, progress.pass_finished_at,
-           coalesce(progress.findings, '[]'::jsonb),
+           coalesce(progress.findings, '[]'::jsonb)::text,
            closure.log_id IS NULL AND EXISTS (SELECT FROM ledger_contradiction WHERE log_id = log.id)
     FROM ledger_log log
     LEFT JOIN LATERAL (
@@ -82,7 +83,7 @@ def troubled_logs() -> list[LogState]:
 
 def _state(row: tuple[Any, ...], signed: dict[uuid.UUID, StoredHead] | None) -> LogState:
     log_id, size, root = row[0], row[6], bytes(row[7]) if row[7] else None
-    findings = row[12] if isinstance(row[12], list) else []
+    findings = json.loads(row[12])  # as text: Django's connections leave JSON to its fields
     return LogState(
         id=log_id,
         origin=row[1],
@@ -99,7 +100,7 @@ def _state(row: tuple[Any, ...], signed: dict[uuid.UUID, StoredHead] | None) -> 
         findings=findings,
         # what a closed log has lost was stated; whether it lost yet more, the self-audit finds
         trouble=("" if row[5] else (CONTRADICTED if row[13] else "") or _trouble(log_id, size, root, signed))
-        or (f"the self-audit found {len(findings)} mismatches" if findings else ""),
+        or (f"the self-audit found {len(findings)} mismatch{'' if len(findings) == 1 else 'es'}" if findings else ""),
     )
 
 

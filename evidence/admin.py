@@ -1,8 +1,12 @@
 """How alerts show what the self-audit found. Loaded with the other admin modules."""
 
 from django.apps import apps
+from django.utils.safestring import SafeString
 
 from evidence.verification.findings import MEANINGS
+from governance.admin.pages import page_link
+from governance.models import AISystem
+from notices.alert_kinds import LOST_SYSTEM
 from notices.words import moment, shows
 
 
@@ -27,6 +31,18 @@ PROOF = {
     "yes": "Yes: the checkpoint bears this log's own signature. Nothing more is signed for the log",
     "no": "No: it is the witness's word alone",
 }
+shows("row", "Its first row, or trigger")(str)
+
+
+@shows(LOST_SYSTEM, "AI system")
+def _lost_system(slug: str) -> SafeString | None:
+    """Where its row is still there, as a name that leads to it; else it is called what this host knew it as."""
+    found = AISystem.objects.filter(slug=slug).first()
+    return page_link(found) if found else None
+
+
+shows("lost_log", "Log")(str)
+shows("lost_entries", "Entries of it that were signed")(str)
 shows("verdict", "What it has cosigned")(VERDICTS.get)
 shows("proven", "Proven")(PROOF.get)
 shows("witness", "Witness")(str)

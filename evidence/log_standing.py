@@ -4,7 +4,8 @@ import enum
 import uuid
 from dataclasses import dataclass
 
-from ledger.heads import StoredHead, head_store
+from governance.models import AISystem
+from ledger.heads import NamedSystem, StoredHead, head_store
 from ledger.kinds import LOG_LOST
 from ledger.models import Contradiction, Entry, Log
 from ledger.selectors import LogHead, had_tree, latest_head
@@ -89,10 +90,40 @@ def _holds(log: Log, signed: StoredHead) -> bool:
     return had_tree(log.id, signed.tree_size, signed.root_hash)
 
 
-def logs_lost_whole() -> dict[uuid.UUID, StoredHead]:
-    """Logs that this host signed for, that the database does not know, and of which no registry log says so yet."""
+@dataclass(frozen=True, slots=True)
+class LostLog:
+    """A log that this host signed for, and that the database does not know. `system`: None where nobody said whose."""
+
+    log_id: uuid.UUID
+    signed: StoredHead
+    system: NamedSystem | None
+
+    @property
+    def words(self) -> str:
+        """Whose it was, as people call it."""
+        return f"AI system {self.system.slug}" if self.system else "an AI system that this host has no name of"
+
+
+def logs_lost_whole() -> list[LostLog]:
+    """Logs that are gone altogether, and of which no registry log says so yet. Errors: `HeadStoreUnavailable`."""
+    # the head store first: what it has is in the database by then
     signed = {log_id: head for log_id, head in head_store().heads().items() if head.tree_size}
     known = Log.objects.filter(pk__in=signed).values_list("pk", flat=True)
     said = Entry.objects.filter(about_id__in=signed, kind=LOG_LOST.name).values_list("about_id", flat=True)
     gone = signed.keys() - set(known) - set(said)
-    return {log_id: signed[log_id] for log_id in sorted(gone)}
+    systems = head_store().systems() if gone else {}
+    return [LostLog(log_id, signed[log_id], systems.get(log_id)) for log_id in sorted(gone)]
+
+
+def name_systems() -> int:
+    """Let this host keep whose each log is, where it was opened by another host, or before hosts kept that.
+
+    Returns how many were named. Errors: `HeadStoreUnavailable`.
+    """
+    known = head_store().systems()
+    logs = dict(Log.objects.filter(kind=Log.Kind.SYSTEM).exclude(pk__in=known).values_list("pk", "system_id"))
+    slugs = dict(AISystem.objects.filter(pk__in=set(logs.values())).values_list("pk", "slug"))
+    named = {log_id: NamedSystem(of, slugs[of]) for log_id, of in logs.items() if of in slugs}
+    for log_id, system in named.items():
+        head_store().name_system(log_id, system)
+    return len(named)

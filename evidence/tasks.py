@@ -17,7 +17,7 @@ from evidence.services.erased_again import alert_returned, remember_erasures
 from evidence.services.erasure_runs import run_erasures, search_for_finds
 from evidence.services.letter_drafts import forget_letter_drafts
 from evidence.services.purges import announce_purge, run_purges
-from evidence.services.self_audit import alert_discontinued, audit_loose_ends, audit_slice
+from evidence.services.self_audit import alert_discontinued, alert_lost_logs, audit_loose_ends, audit_slice
 from evidence.services.standstill_alerts import watch_standstills
 from ledger.entries import SERVER
 from notices.nudging import nudge
@@ -47,7 +47,7 @@ def audit_loose_ends_task() -> int:
 
 @shared_task
 def alert_discontinued_task() -> int:
-    return alert_discontinued(actor=SERVER)
+    return alert_discontinued(actor=SERVER) + alert_lost_logs(actor=SERVER)
 
 
 @shared_task

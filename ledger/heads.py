@@ -29,6 +29,14 @@ class StoredHead:
     root_hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class NamedSystem:
+    """The AI system of a log, as it is called: kept here, since its row goes with a database that is put back."""
+
+    system_id: uuid.UUID
+    slug: str
+
+
 class HeadStore:
     """The file and its connections, one for each thread."""
 
@@ -47,6 +55,22 @@ class HeadStore:
         """Make a new log known before its first commit, so that a crash right after does not orphan it."""
         with self._connection() as db:
             db.execute("INSERT OR IGNORE INTO heads VALUES (?, 0, ?)", (log_id.bytes, empty_root))
+
+    def name_system(self, log_id: uuid.UUID, system: NamedSystem) -> None:
+        """Keep whose log it is, before its first commit: what is lost can then be named.
+
+        Errors: `HeadStoreUnavailable`.
+        """
+        with self._connection() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO systems VALUES (?, ?, ?)", (log_id.bytes, system.system_id.bytes, system.slug)
+            )
+
+    def systems(self) -> dict[uuid.UUID, NamedSystem]:
+        """Whose the logs are, of those that were named. Errors: `HeadStoreUnavailable`."""
+        with self._connection() as db:
+            rows = db.execute("SELECT log_id, system_id, slug FROM systems").fetchall()
+        return {uuid.UUID(bytes=log_id): NamedSystem(uuid.UUID(bytes=of), slug) for log_id, of, slug in rows}
 
     def advance(self, log_id: uuid.UUID, tree_size: int, root_hash: bytes) -> StoredHead:
         """Compare-and-set to the larger tree; returns the head that now stands, which covers `tree_size`.
@@ -121,6 +145,10 @@ class HeadStore:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS heads"
                 " (log_id BLOB PRIMARY KEY, tree_size INTEGER NOT NULL, root_hash BLOB NOT NULL) WITHOUT ROWID"
+            )
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS systems"
+                " (log_id BLOB PRIMARY KEY, system_id BLOB NOT NULL, slug TEXT NOT NULL) WITHOUT ROWID"
             )
             self._local.connection = connection
         return connection

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from config.ids import new_id
 from ledger.entries import Actor, draft_entry
+from ledger.heads import NamedSystem, head_store
 from ledger.key_history import announcement
 from ledger.kinds import KEY_ANNOUNCED, LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED, Kind
 from ledger.models import Log
@@ -27,10 +28,14 @@ def open_registry(*, actor: Actor) -> Log:
     return log
 
 
-def open_system_log(seal: Seal, *, actor: Actor, system_id: uuid.UUID) -> Log:
-    """The first log of an AI system: entry 0 names the system and the registry, and the registry learns of the log."""
+def open_system_log(seal: Seal, *, actor: Actor, system_id: uuid.UUID, slug: str) -> Log:
+    """The first log of an AI system: entry 0 names the system and the registry, and the registry learns of the log.
+
+    `slug`: what the AI system is called, for whoever must say which log was lost. Errors: `HeadStoreUnavailable`.
+    """
     registry = registry_log()
     log_id = new_id()
+    head_store().name_system(log_id, NamedSystem(system_id, slug))
     log = Log.objects.create(
         id=log_id, origin=f"{settings.ORIGIN}/logs/{log_id}", kind=Log.Kind.SYSTEM, system_id=system_id
     )

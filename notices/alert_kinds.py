@@ -11,6 +11,8 @@ class AlertKind(NamedTuple):
     """For whoever sees one for the first time."""
 
 
+LOST_SYSTEM = "lost_system"
+"""The fact that says whose a lost log was, as people call the AI system: its row may be gone as well."""
 ALERT_KINDS = {
     "accountability.ending": AlertKind(
         "Responsibility ends soon",
@@ -114,6 +116,11 @@ ALERT_KINDS = {
     "ledger.discontinued": AlertKind(
         "Log does not go on from what was signed",
         "A log does not go on from what this host has signed: a restore, or somebody cut it.",
+    ),
+    "ledger.log_lost": AlertKind(
+        "A whole log is gone",
+        "A log that this host has signed for is not in the database at all: an older database was restored, or "
+        "somebody deleted it. Look for it in replicas and later backups; the page Custody says what can be done.",
     ),
     "ledger.mismatch": AlertKind(
         "Changed after it was sealed",

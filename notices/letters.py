@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.timezone import localtime
 
 from governance.models import AISystem
-from notices.alert_kinds import ALERT_KINDS, alert_title
+from notices.alert_kinds import ALERT_KINDS, LOST_SYSTEM, alert_title
 from notices.kinds import kind_words
 from notices.models import Alert, Message, WebhookEndpoint
 
@@ -103,7 +103,9 @@ def _escalated(facts: Facts) -> Letter:
 def _alert(facts: Facts, why: str, before: str = "") -> Letter:
     alert = Alert.objects.get(pk=uuid.UUID(facts["alert"]))
     system = AISystem.objects.filter(pk=alert.system_id).first() if alert.system_id else None
-    what = f"{alert_title(alert.kind)}{f' ({system})' if system else ''}"
+    # of what is gone from the database the fact alone says whose it was
+    whose = system or alert.facts.get(LOST_SYSTEM)
+    what = f"{alert_title(alert.kind)}{f' ({whose})' if whose else ''}"
     lines = [
         *([ALERT_KINDS[alert.kind].meaning] if alert.kind in ALERT_KINDS else []),
         f"Severity: {alert.get_severity_display()}",

@@ -15,7 +15,7 @@ from console.custody import words
 from console.custody.forms import AskForm
 from console.pages import page, show, viewer
 from evidence.errors import CustodyRequestNotFound
-from evidence.log_standing import LogStanding, Standing, log_standings
+from evidence.log_standing import LogStanding, Standing, log_standings, logs_lost_whole
 from evidence.models import CustodyRequest
 from evidence.services.custody_requests import (
     ACTS,
@@ -51,6 +51,7 @@ def custody(request: HttpRequest) -> HttpResponse:
     """How the logs and the key stand, what can be asked for, and what was."""
     rights.require(viewer(request), Act.LOG_CLOSE)
     standings, trouble = _standings()
+    lost = [] if trouble else logs_lost_whole()
     rows = list(CustodyRequest.objects.order_by("-id")[:SHOWN])
     people = Person.objects.in_bulk({row.requested_by_id for row in rows})
     return show(
@@ -59,6 +60,7 @@ def custody(request: HttpRequest) -> HttpResponse:
         title="Custody of the logs",
         troubled=_lines([each for each in standings if each.standing is not Standing.CONTINUES]),
         number=len(standings),
+        lost=lost,
         trouble=trouble,
         keys=len(read_history().in_force),
         asks=[(what, *words.ASKS[what]) for what in _askable(standings)],

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -12,13 +13,17 @@ from console.ledger_health import LogState, log_states
 from console.pages import page, show, viewer
 from evidence.anchors import with_known_cosignatures
 from evidence.exposure import Exposure, exposures
+from evidence.log_standing import LostLog, logs_lost_whole
+from evidence.verification import Finding
 from governance import rights
 from governance.acts import Act
 from governance.models import AISystem, Person
 from governance.scopes import Scope
-from ledger.errors import LogNotFound
+from ledger.errors import HeadStoreUnavailable, LogNotFound
 from ledger.models import Log
 from ledger.selectors import latest_checkpoint, vkeys_of
+
+FINDINGS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,8 @@ class LogLine:
     checkpoint: str
     refusal: str
     exposure: Exposure | None
+    findings: list[str]
+    """The first of the self-audit, in words."""
 
 
 @page
@@ -41,7 +48,18 @@ def log_list(request: HttpRequest) -> HttpResponse:
     logs = Log.objects.in_bulk([state.id for state in states])
     exposed = {each.log_id: each for each in exposures()}
     lines = [_line(state, logs[state.id], systems, exposed.get(state.id)) for state in states]
-    return show(request, "logs.html", title="Logs", lines=lines, base_url=settings.BASE_URL)
+    lost = _visible_lost(viewer(request))
+    return show(request, "logs.html", title="Logs", lines=lines, lost=lost, base_url=settings.BASE_URL)
+
+
+def _visible_lost(person: Person) -> list[LostLog]:
+    """Those of AI systems that somebody may see. Where the head store cannot be read, each log says so."""
+    reached = rights.systems_where(person, Act.LEDGER_VIEW)
+    try:
+        lost = logs_lost_whole()
+    except HeadStoreUnavailable:
+        return []
+    return [each for each in lost if reached is None or (each.system and each.system.system_id in reached)]
 
 
 @page
@@ -85,4 +103,13 @@ def _line(state: LogState, log: Log, systems: dict[uuid.UUID, AISystem], exposur
         checkpoint=note,
         refusal=refusal,
         exposure=exposure,
+        findings=[_in_words(each) for each in state.findings[:FINDINGS_SHOWN]],
     )
+
+
+def _in_words(said: dict[str, Any]) -> str:
+    """A finding as `verify_logs` prints it; of another version its code."""
+    try:
+        return str(Finding.from_json(said))
+    except ValueError:
+        return str(said.get("code", "?"))

@@ -16,10 +16,10 @@ from evidence.verification import Finding, LogVerification
 from governance import rights
 from governance.acts import Act
 from governance.changes import announce
-from governance.models import Person, RegisterChange
+from governance.models import AISystem, Person, RegisterChange
 from ledger.entries import Actor, draft_entry
 from ledger.errors import HeadPresent
-from ledger.heads import StoredHead, head_store
+from ledger.heads import NamedSystem, StoredHead, head_store
 from ledger.key_history import announcement
 from ledger.kinds import LOG_LOST, LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED
 from ledger.logs import announce_keys
@@ -94,6 +94,7 @@ def close_log(
         found = latest_head(log.id)
         lost = _lost(log, standing_of(log, found, head_store().head(log.id)), tail_unknown)
         successor = _successor(log)
+        _name_system(successor)
         said = _opening(log, successor, lost) | two(asked_by, approved_by, request_id)
         kind = REGISTRY_OPENED if log.kind == Log.Kind.REGISTRY else LOG_OPENED
         opening = draft_entry(kind=kind, actor=actor, at=timezone.now(), body=said, about_id=successor.id)
@@ -145,6 +146,13 @@ def _successor(log: Log) -> Log:
     )
 
 
+def _name_system(successor: Log) -> None:
+    """Let this host keep whose log it is: should the successor be lost in its turn, that can be said."""
+    system = AISystem.objects.filter(pk=successor.system_id).first() if successor.system_id else None
+    if system is not None:
+        head_store().name_system(successor.id, NamedSystem(system.pk, system.slug))
+
+
 def _opening(log: Log, successor: Log, lost: dict[str, Any]) -> dict[str, Any]:
     said: dict[str, Any] = {"origin": successor.origin, "predecessor": lost}
     if log.system_id:
@@ -172,9 +180,12 @@ def _announce(seal: Seal, actor: Actor, log: Log, successor: Log) -> None:
 
 def _say_lost_logs(seal: Seal, actor: Actor, registry: Log) -> None:
     """Logs that were opened in the tail that the registry log lost: nothing in the database names them any more."""
-    for log_id, head in logs_lost_whole().items():
-        body = {"log": str(log_id), "tree_size": head.tree_size, "root_hash": head.root_hash.hex()}
-        draft = draft_entry(kind=LOG_LOST, actor=actor, at=timezone.now(), body=body, about_id=log_id)
+    for lost in logs_lost_whole():
+        head = lost.signed
+        body = {"log": str(lost.log_id), "tree_size": head.tree_size, "root_hash": head.root_hash.hex()}
+        if lost.system:
+            body |= {"system": str(lost.system.system_id), "slug": lost.system.slug}
+        draft = draft_entry(kind=LOG_LOST, actor=actor, at=timezone.now(), body=body, about_id=lost.log_id)
         seal.add(registry.id, draft)
 
 

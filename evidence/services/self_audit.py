@@ -14,15 +14,18 @@ from django.db.models import F
 from django.utils import timezone
 
 from config.errors import name_of
+from evidence.log_standing import LostLog, logs_lost_whole, name_systems
 from evidence.models import AuditProgress, WalkProgress
 from evidence.verification import Finding, LogVerification
 from evidence.verification.engine import check_at_once, walks
 from evidence.verification.walks import Walk
+from governance.models import AISystem
 from ledger.entries import Actor
 from ledger.heads import StoredHead, head_store
 from ledger.models import Log
 from ledger.selectors import discontinued_logs, latest_head
 from ledger.tlog import Frontier
+from notices.alert_kinds import LOST_SYSTEM
 from notices.models import Alert
 from notices.services import open_alert
 
@@ -127,6 +130,36 @@ def alert_discontinued(*, actor: Actor) -> int:
     return len(troubled)
 
 
+def alert_lost_logs(*, actor: Actor) -> int:
+    """Alert for each log that this host has signed for and that is gone altogether. Returns how many there are.
+
+    Whose it was this host knows by itself, as far as it was told in time: it is told here.
+    """
+    lost: list[LostLog] = []
+    with _going_on(actor, "logs"):
+        name_systems()
+        lost = logs_lost_whole()
+    for each in lost:
+        logger.error("evidence.log_lost", log_id=str(each.log_id), system=each.words)
+        system = each.system
+        is_here = system is not None and AISystem.objects.filter(pk=system.system_id).exists()
+        open_alert(
+            actor=actor,
+            kind="ledger.log_lost",
+            severity=Alert.Severity.CRITICAL,
+            fingerprint=f"ledger.log_lost:{each.log_id}",
+            system_id=system.system_id if system and is_here else None,
+            about_id=each.log_id,
+            facts={
+                "lost_log": str(each.log_id),
+                LOST_SYSTEM: system.slug if system else None,
+                "lost_entries": each.signed.tree_size,
+            },
+            occurrences=1,  # one state of affairs, however often it is looked at
+        )
+    return len(lost)
+
+
 @contextmanager
 def _going_on(actor: Actor, check: str, log: Log | None = None) -> Iterator[None]:
     """A check that cannot finish is said in the service's log and alerted, and the next one is gone on with."""
@@ -205,7 +238,13 @@ def _alert(actor: Actor, log: Log | None, findings: Sequence[Finding]) -> None:
         fingerprint=f"ledger.mismatch:{log.id if log else first.code}",
         system_id=log.system_id if log else None,
         about_id=log.id if log else None,
-        facts={"code": first.code, "index": first.index, "table": first.table or None, "findings": len(findings)},
+        facts={
+            "code": first.code,
+            "index": first.index,
+            "table": first.table or None,
+            "row": first.row or None,
+            "findings": len(findings),
+        },
     )
 
 

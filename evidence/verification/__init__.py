@@ -7,6 +7,7 @@ reviews     reviews against the entries of their decisions
 quarantine  quarantined records against the entries that counted them
 searches    the terms of searches against the entries that commit to them
 credentials secrets, recovery codes and set-up links against the entries of their making
+documents   receipts of erasures and reports of purges against the keys that signed them
 rows        governed rows, their history and particulars against their entries
 engine      a whole log in slices; the whole database
 """

@@ -12,7 +12,7 @@ from typing import Any
 from psycopg import sql
 
 from evidence.verification.findings import Finding
-from evidence.verification.trees import StoredEntry, said_by
+from evidence.verification.trees import StoredEntry, as_uuid, said_by
 from evidence.verification.walks import Slice, Walk, rows_of
 from ledger.entries import timestamp
 from ledger.models import Entry, Log
@@ -48,10 +48,12 @@ def _check_changes(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding
 
 
 def _stated(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Ids and digests of changes that the entry of a switch states."""
-    if body.get("table") == Switch._meta.db_table:
-        for each in body.get("changes", []):
-            yield str(uuid.UUID(each["id"])), each["digest"]
+    """Ids and digests of changes that the entry of a switch states. What has not the form of one states none."""
+    changes = body.get("changes") if body.get("table") == Switch._meta.db_table else None
+    for each in changes if isinstance(changes, list) else ():
+        name = as_uuid(each.get("id")) if isinstance(each, dict) else None
+        if name:
+            yield str(name), str(each.get("digest"))
 
 
 def _check_confirmations(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
@@ -78,7 +80,9 @@ def _is_confirmed_as(row: SwitchChange, entry: StoredEntry) -> bool:
 
 def _is_reported_as(row: SwitchChange, entry: StoredEntry) -> bool:
     """More may have confirmed it since; nobody who had is taken back."""
-    return _text(row.reported_at) == (entry.said or {}).get("at") and row.confirmed_count >= entry.body["confirmed"]
+    confirmed = entry.body.get("confirmed")
+    is_dated = _text(row.reported_at) == (entry.said or {}).get("at")
+    return is_dated and isinstance(confirmed, int) and row.confirmed_count >= confirmed
 
 
 def _text(moment: Any) -> str | None:

@@ -11,6 +11,7 @@ from evidence.verification import (
     cases,
     controls,
     credentials,
+    documents,
     erasures,
     logs,
     quarantine,
@@ -38,6 +39,7 @@ class LogVerification:
     log: Log
     end: int
     frontier: Frontier = field(default_factory=Frontier)
+    _came_through: bool = True
 
     @classmethod
     def begin(cls, log: Log) -> "LogVerification":
@@ -55,7 +57,7 @@ class LogVerification:
         findings = list(trees.check_entries(self.log, entries, start, end))
         hashes = self._hashes(entries, start, end)
         if hashes is None:
-            self.end = start  # without its leaf hash nothing after the missing entry can be derived
+            self.end, self._came_through = start, False  # nothing after a missing entry can be derived
             return findings
         before = self.frontier
         self.frontier, roots = before.extend_with_tile_roots(hashes)
@@ -69,6 +71,7 @@ class LogVerification:
         findings += quarantine.check_arrivals(self.log, sound)
         findings += searches.check_searches(self.log, sound)
         findings += logs.check_announcements(self.log, sound)
+        findings += anchors.check_contradictions(self.log, sound)
         return findings
 
     def _hashes(self, entries: list[trees.StoredEntry], start: int, end: int) -> list[bytes] | None:
@@ -88,10 +91,14 @@ class LogVerification:
             yield Finding("head-missing", log.origin)
         elif beyond is not None and beyond >= latest_head(log.id).tree_size:
             yield Finding("entry-beyond-head", log.origin, beyond)
+        if not self._came_through:
+            yield from trees.check_newest_head(log, self.frontier.size)
         for level in range(8):
             full = size >> (8 * (level + 1))
-            if Tile.objects.filter(log=log, level=level, index__gte=full).exists() and not self._grew(size):
-                yield Finding("tile-beyond-head", log.origin, detail=f"level {level}")
+            beyond_it = Tile.objects.filter(log=log, level=level, index__gte=full).order_by("index")
+            tile = beyond_it.values_list("index", flat=True).first()
+            if tile is not None and not self._grew(size):
+                yield Finding("tile-beyond-head", log.origin, detail=f"{level}/{tile}")
         yield from self._check_head_store(size)
 
     def _grew(self, size: int) -> bool:
@@ -197,16 +204,18 @@ def check_at_once() -> Iterator[Finding]:
     """What takes a moment, however much there is: the guard, the registry log, closed logs."""
     yield from _open_guard()
     yield from logs.registry_missing()
+    yield from logs.lost_whole()
     yield from logs.unsealed_closures()
 
 
 def walks() -> list[Walk]:
     """Every table whose rows an entry must lead to."""
-    checked = (logs, anchors, records, rows, cases, controls, quarantine, searches, credentials, erasures)
+    checked = (logs, anchors, records, rows, cases, controls, quarantine, searches, credentials, erasures, documents)
     return [walk for each in checked for walk in each.walks()]
 
 
 def _open_guard() -> Iterator[Finding]:
     with connection.cursor() as cursor:
         for name in missing_triggers(cursor):
-            yield Finding("guard-open", detail=name)
+            trigger, _, table = name.partition(" on ")
+            yield Finding("guard-open", table=table, row=trigger)

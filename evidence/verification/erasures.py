@@ -8,6 +8,8 @@ from django.db import connection
 from psycopg import sql
 
 from evidence.kinds import (
+    ERASURE_APPROVED,
+    ERASURE_COMPLETED,
     ERASURE_PERFORMED,
     ERASURE_RESTRICTED,
     ERASURE_TEXTS_RESTRICTED,
@@ -15,9 +17,10 @@ from evidence.kinds import (
     RETENTION_PURGED,
 )
 from evidence.verification.findings import Finding
-from evidence.verification.trees import said_by
+from evidence.verification.trees import said_at, said_by
 from evidence.verification.walks import Slice, Walk, rows_of
 from intake.kinds import QUARANTINE_EXPIRED
+from ledger.entries import timestamp
 from ledger.erasing import digest_of
 
 ERASE = [kind.name for kind in (ERASURE_PERFORMED, RETENTION_PURGED, PERSON_ERASED, QUARANTINE_EXPIRED)]
@@ -52,6 +55,7 @@ def walks() -> list[Walk]:
         Walk("restrictions", "audit_restriction", "decision_id", _uncounted_restrictions),
         Walk("text-restrictions", "audit_textrestriction", "item_id", _uncounted_texts),
         Walk("erasure-steps", "audit_erasurestep", "item_id", _steps_without_entries),
+        Walk("erasure-warrants", "audit_erasurewarrant", "consent_id", _warrants_without_consent),
     ]
 
 
@@ -130,6 +134,19 @@ def _otherwise_than_agreed(part: Slice) -> Iterator[Finding]:
         rows = [item_id for (item_id,) in rows_of(named, [entry_id, request_id])]
         if said_by(data).get("with") != {"count": len(rows), "digest": digest_of(rows)}:
             yield Finding("restriction-altered", table=table, row=str(request_id))
+    yield from _lost_steps(part)
+
+
+def _lost_steps(part: Slice) -> Iterator[Finding]:
+    """Requests that are performed, with another number of steps than the entry of their end says."""
+    query = sql.SQL(
+        "SELECT DISTINCT ON (r.id) r.id, e.data, (SELECT count(*) FROM audit_erasurestep s WHERE s.request_id = r.id)"
+        " FROM audit_erasurerequest r JOIN ledger_entry e ON e.about_id = r.id"
+        " WHERE {} AND r.status = 'performed' AND e.kind = %s ORDER BY r.id, e.id DESC"
+    )
+    for request_id, data, steps in rows_of(query.format(part.holds("r", "id")), [ERASURE_COMPLETED.name]):
+        if said_by(data).get("steps") != steps:
+            yield Finding("erasure-altered", table="audit_erasurestep", row=str(request_id))
 
 
 def _uncounted_restrictions(part: Slice) -> Iterator[Finding]:
@@ -153,9 +170,25 @@ def _uncounted_texts(part: Slice) -> Iterator[Finding]:
 
 
 def _steps_without_entries(part: Slice) -> Iterator[Finding]:
+    """Steps that nothing took: each is what an entry of its own request is about, or erased together with that."""
     query = sql.SQL(
         "SELECT s.item_id FROM audit_erasurestep s WHERE {} AND NOT EXISTS (SELECT FROM ledger_entry e"
-        " WHERE e.id = s.entry_id AND e.kind = ANY(%s)) LIMIT 100"
+        " WHERE e.id = s.entry_id AND e.kind = ANY(%s)"
+        " AND position(convert_to('\"request\":\"' || s.request_id || '\"', 'UTF8') IN e.data) > 0"
+        " AND (e.about_id = s.item_id OR EXISTS (SELECT FROM ledger_erasure r"
+        " WHERE r.entry_id = s.entry_id AND r.row_id = s.item_id))) LIMIT 100"
     )
     for (item_id,) in rows_of(query.format(part.holds("s", "item_id")), [ERASE]):
         yield Finding("erasure-altered", table="audit_erasurestep", row=str(item_id))
+
+
+def _warrants_without_consent(part: Slice) -> Iterator[Finding]:
+    """Warrants that say something else than the sealed consent: functions of the database go by them."""
+    query = sql.SQL(
+        "SELECT w.consent_id, (w.request_id, w.system_id) IS NOT DISTINCT FROM (c.request_id, c.system_id),"
+        " w.agreed_at, e.data FROM audit_erasurewarrant w LEFT JOIN audit_erasureconsent c ON c.id = w.consent_id"
+        " LEFT JOIN ledger_entry e ON e.about_id = w.consent_id AND e.kind = %s WHERE {}"
+    ).format(part.holds("w", "consent_id"))
+    for consent_id, is_of_it, agreed_at, data in rows_of(query, [ERASURE_APPROVED.name]):
+        if data is None or not is_of_it or said_at(data) != timestamp(agreed_at):
+            yield Finding("erasure-altered", table="audit_erasurewarrant", row=str(consent_id))

@@ -15,10 +15,12 @@ MEANINGS = {
     "head-altered": "a head's root or frontier is not that of its entries",
     "head-store-missing": "this host has no head of a log that has entries",
     "rolled-back": "the database does not continue what this host has signed",
-    "log-missing": "a log that the registry log announces is not there",
+    "log-missing": "a log that was announced, or that this host has signed for, is not there",
     "log-altered": "a log's row does not say what its entry 0 says",
     "log-unannounced": "the registry log does not know of a log",
     "log-closure-unsealed": "a log was closed without an entry that says so",
+    "log-closure-missing": "a log has a successor, and nothing says any more that it is closed",
+    "log-closure-altered": "the tree with which a log was closed is not one that it had",
     "key-unsigned": "a key was announced that none of the installation's keys has signed for",
     "decision-missing": "a decision's row is not there",
     "decision-altered": "a decision's row does not say what its entry says",
@@ -53,6 +55,8 @@ MEANINGS = {
     "erasure-unsealed": "an erasure was recorded without an entry that says so, or another number than it says",
     "erasure-altered": "what is to be erased, or was, is not what two people agreed to",
     "restriction-altered": "the decisions or texts that are restricted are not those that an entry counts",
+    "document-altered": "a receipt of an erasure, or report of a purge, is not the one that was signed",
+    "checkpoint-missing": "a checkpoint that the registry log records is not there",
     "checkpoint-altered": "a stored checkpoint is not one of its log, or its signature fails",
     "particulars-loose": "personal or free text stands without a sealed change",
     "checkpoint-without-entry": "a stored checkpoint stands without an entry",
@@ -62,8 +66,10 @@ MEANINGS = {
     "quarantine-miscounted": "the receipts of quarantined records are not those that an entry counts",
     "quarantine-unsealed": "a record stands in quarantine that was neither counted nor waits for it",
     "contradicted": "somebody outside holds a signed checkpoint that the database does not continue",
+    "contradiction-missing": "what somebody outside held against a log, as the registry log says, is not there",
+    "contradiction-altered": "what somebody outside held against a log is not what the registry log says",
     "cosignature-altered": "a stored cosignature is not by its witness over its checkpoint",
-    "timestamp-altered": "a stored time-stamp is not over its checkpoint at its time",
+    "timestamp-altered": "a stored time-stamp is not over its checkpoint at its time, or its signature fails",
     "guard-open": "a trigger that refuses changes is missing or disabled",
 }
 
@@ -92,6 +98,13 @@ class Finding:
             if part
         )
         return f"{self.code}: {MEANINGS[self.code]}" + (f": {place}" if place else "")
+
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> "Finding":
+        """Twin of `as_json`. Errors: ValueError for what is no finding of this version."""
+        if said.get("code") not in MEANINGS or said.keys() - cls.__dataclass_fields__.keys():
+            raise ValueError(f"not a finding: {said.get('code')}")
+        return cls(**said)
 
     def as_json(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if value not in ("", None)}

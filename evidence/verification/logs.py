@@ -8,16 +8,20 @@ from django.db.models import Subquery
 from django.db.models.functions import Coalesce
 from psycopg import sql
 
+from evidence.log_standing import logs_lost_whole
 from evidence.verification.findings import Finding
-from evidence.verification.trees import StoredEntry, said_by
+from evidence.verification.trees import StoredEntry, as_uuid, said_by
 from evidence.verification.walks import Slice, Walk, rows_of
+from governance.models import AISystem
 from ledger.heads import StoredHead
 from ledger.key_history import LogKeys, public_key_in, read_history
 from ledger.kinds import CHECKPOINT_RECORDED, KEY_ANNOUNCED, LOG_OPENED, REGISTRY_OPENED, SYSTEM_LOG_OPENED
 from ledger.models import Checkpoint, Entry, Head, Log, LogClosure
+from ledger.selectors import root_at
 from ledger.tlog import Frontier, NoteError, open_checkpoint
 
 RootAt = Callable[[int], bytes]
+LOGS, CHECKPOINTS, CLOSURES = (model._meta.db_table for model in (Log, Checkpoint, LogClosure))
 
 
 def check_identity(log: Log, first: Sequence[StoredEntry]) -> Iterator[Finding]:
@@ -27,9 +31,9 @@ def check_identity(log: Log, first: Sequence[StoredEntry]) -> Iterator[Finding]:
     opened = bool(first) and first[0].kind == expected.name
     repeated = (said.get("origin"), said.get("system")) == (log.origin, _text(log.system_id))
     if not opened or not repeated or not _continues_what_it_says(log, said):
-        yield Finding("log-altered", log.origin)
+        yield Finding("log-altered", log.origin, table=LOGS, row=str(log.id))
     if log.kind == Log.Kind.SYSTEM and not _announced(log):
-        yield Finding("log-unannounced", log.origin)
+        yield Finding("log-unannounced", log.origin, table=LOGS, row=str(log.id))
 
 
 def _continues_what_it_says(log: Log, said: dict[str, Any]) -> bool:
@@ -61,7 +65,7 @@ def check_checkpoints(log: Log, before: Frontier, hashes: Sequence[bytes]) -> It
     for checkpoint in stored.order_by("tree_size", "id").iterator():
         frontier = frontier.extend(hashes[frontier.size - before.size : checkpoint.tree_size - before.size])
         if not _is_genuine(keys, checkpoint, {checkpoint.tree_size: frontier.root()}.__getitem__):
-            yield Finding("checkpoint-altered", log.origin, row=str(checkpoint.id))
+            yield Finding("checkpoint-altered", log.origin, table=CHECKPOINTS, row=str(checkpoint.id))
 
 
 def checkpoints_beyond(log: Log) -> Iterator[Finding]:
@@ -69,7 +73,7 @@ def checkpoints_beyond(log: Log) -> Iterator[Finding]:
     newest = Head.objects.filter(log=log).order_by("-tree_size").values("tree_size")[:1]
     beyond = Checkpoint.objects.filter(log=log, tree_size__gt=Coalesce(Subquery(newest), -1))
     for checkpoint_id in beyond.values_list("id", flat=True)[:100]:
-        yield Finding("checkpoint-altered", log.origin, row=str(checkpoint_id))
+        yield Finding("checkpoint-altered", log.origin, table=CHECKPOINTS, row=str(checkpoint_id))
 
 
 def _is_genuine(keys: LogKeys, checkpoint: Checkpoint, root_at: RootAt) -> bool:
@@ -91,15 +95,31 @@ def check_announcements(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Fi
     yield from _check_keys(log, entries)
     if log.kind != Log.Kind.REGISTRY:
         return
-    announced = {entry.about_id or "": entry for entry in entries if entry.kind == SYSTEM_LOG_OPENED.name}
+    opened = [entry for entry in entries if entry.kind == SYSTEM_LOG_OPENED.name]
+    announced = {entry.about_id: entry for entry in opened if entry.about_id}
+    for entry in opened:
+        if not entry.about_id:
+            yield Finding("entry-mislabelled", log.origin, entry.index)
     there = {str(found) for found in Log.objects.filter(pk__in=announced).values_list("pk", flat=True)}
     for missing in announced.keys() - there:
-        yield Finding("log-missing", log.origin, announced[missing].index, row=str(missing))
+        place = _whose(announced[missing])
+        yield Finding("log-missing", log.origin, announced[missing].index, table=LOGS, row=missing, detail=place)
     recorded = {entry.id: entry for entry in entries if entry.kind == CHECKPOINT_RECORDED.name}
     kept = {str(checkpoint.id): checkpoint for checkpoint in Checkpoint.objects.filter(pk__in=recorded)}
     for entry_id, entry in recorded.items():
-        if not _repeats(kept.get(entry_id), entry):
-            yield Finding("checkpoint-altered", log.origin, entry.index, row=entry_id)
+        if entry_id not in kept:
+            yield Finding("checkpoint-missing", log.origin, entry.index, table=CHECKPOINTS, row=entry_id)
+        elif not _repeats(kept[entry_id], entry):
+            yield Finding("checkpoint-altered", log.origin, entry.index, table=CHECKPOINTS, row=entry_id)
+
+
+def _whose(announced: StoredEntry) -> str:
+    """The AI system of a log that is announced, as people call it."""
+    system_id = as_uuid(announced.body.get("system"))
+    if system_id is None:
+        return ""
+    named = AISystem.objects.filter(pk=system_id).values_list("slug", flat=True).first()
+    return f"AI system {named or system_id}"
 
 
 def _check_keys(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
@@ -112,9 +132,7 @@ def _check_keys(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
             yield Finding("key-unsigned", log.origin, entry.index)
 
 
-def _repeats(checkpoint: Checkpoint | None, entry: StoredEntry) -> bool:
-    if checkpoint is None:
-        return False
+def _repeats(checkpoint: Checkpoint, entry: StoredEntry) -> bool:
     said = (entry.body.get("log"), entry.body.get("tree_size"), entry.body.get("root_hash"))
     return said == (str(checkpoint.log_id), checkpoint.tree_size, bytes(checkpoint.root_hash).hex())
 
@@ -126,19 +144,37 @@ def is_declared_lost(log: Log, signed: StoredHead | None) -> bool:
     opening = Entry.objects.filter(log=successor, leaf_index=0).first() if successor else None
     if opening is None or not LogClosure.objects.filter(log=log, entry_id=opening.id).exists():
         return False
-    said = said_by(opening.data).get("predecessor", {})
+    said = _predecessor(opening)
     if signed is None:
         return bool(said.get("tail") == "unknown")
     return (said.get("tree_size"), said.get("root_hash")) == (signed.tree_size, signed.root_hash.hex())
+
+
+def _predecessor(opening: Entry) -> dict[str, Any]:
+    """What entry 0 says of the log before, empty where it says nothing that could be read."""
+    said = said_by(opening.data).get("predecessor")
+    return said if isinstance(said, dict) else {}
 
 
 def unsealed_closures() -> Iterator[Finding]:
     """Logs that were closed without a successor whose entry 0 says so, with this origin and this last tree."""
     for closure in LogClosure.objects.select_related("log"):
         opening = Entry.objects.filter(id=closure.entry_id, leaf_index=0, log__predecessor=closure.log).first()
-        said = said_by(opening.data).get("predecessor", {}) if opening else {}
+        said = _predecessor(opening) if opening else {}
         if (said.get("origin"), said.get("found")) != (closure.log.origin, closure.tree_size):
-            yield Finding("log-closure-unsealed", closure.log.origin)
+            yield Finding("log-closure-unsealed", closure.log.origin, table=CLOSURES)
+        elif _root_of(closure) not in (None, bytes(closure.root_hash)):
+            yield Finding("log-closure-altered", closure.log.origin, table=CLOSURES, detail=f"size {closure.tree_size}")
+    for log in Log.objects.filter(closure=None, successors__isnull=False).distinct().order_by("id"):
+        yield Finding("log-closure-missing", log.origin, table=CLOSURES)
+
+
+def _root_of(closure: LogClosure) -> bytes | None:
+    """The root of the log at the size it was closed with; None where it does not reach so far: found elsewhere."""
+    try:
+        return root_at(closure.log_id, closure.tree_size)
+    except LookupError:
+        return None
 
 
 def check_closed(log: Log, tree_size: int, root_hash: bytes) -> Iterator[Finding]:
@@ -154,6 +190,13 @@ def registry_missing() -> Iterator[Finding]:
         yield Finding("log-missing", detail="the registry log")
 
 
+def lost_whole() -> Iterator[Finding]:
+    """Logs that this host has signed for and that are gone with all their rows: nothing in the database names them."""
+    for lost in logs_lost_whole():
+        detail = f"{lost.words}, {lost.signed.tree_size} entries signed"
+        yield Finding("log-missing", table=LOGS, row=str(lost.log_id), detail=detail)
+
+
 def walks() -> list[Walk]:
     """Every row of the ledger's own tables that an entry must lead to."""
     return [Walk("checkpoints", "ledger_checkpoint", "id", _checkpoints_without_entries)]
@@ -167,4 +210,4 @@ def _checkpoints_without_entries(part: Slice) -> Iterator[Finding]:
         " WHERE {} AND (c.purpose = 'recorded') <> EXISTS (SELECT FROM ledger_entry e WHERE e.id = c.id) LIMIT 100"
     )
     for (checkpoint_id,) in rows_of(query.format(part.holds("c", "id"))):
-        yield Finding("checkpoint-without-entry", row=str(checkpoint_id))
+        yield Finding("checkpoint-without-entry", table=CHECKPOINTS, row=str(checkpoint_id))

@@ -1,13 +1,12 @@
 """Quarantined records: what the entries counted, what the receipts keep, what stands now."""
 
-import uuid
 from collections.abc import Iterator, Sequence
 
 from psycopg import sql
 
 from evidence.verification.erasures import sealed_erasures
 from evidence.verification.findings import Finding
-from evidence.verification.trees import StoredEntry
+from evidence.verification.trees import StoredEntry, as_uuid
 from evidence.verification.walks import Slice, Walk, rows_of
 from intake.kinds import QUARANTINE_EXPIRED, QUARANTINE_RECEIVED
 from intake.models import QuarantinedRecord, QuarantineReceipt
@@ -16,6 +15,7 @@ from intake.services.sweeps import digest_of_receipts
 from ledger.commitments import SECRET_BYTES
 from ledger.models import Log
 
+RECORDS, RECEIPTS = QuarantinedRecord._meta.db_table, QuarantineReceipt._meta.db_table
 RECORDS_AT_ONCE = 50
 """Up to 1 MiB each."""
 
@@ -31,7 +31,7 @@ def check_arrivals(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding
 def _check_counted(log: Log, entry: StoredEntry) -> Iterator[Finding]:
     receipts = list(QuarantineReceipt.objects.filter(entry_id=entry.id).order_by("record_id"))
     if (entry.body.get("count"), entry.body.get("digest")) != (len(receipts), digest_of_receipts(receipts)):
-        yield Finding("quarantine-miscounted", log.origin, entry.index)
+        yield Finding("quarantine-miscounted", log.origin, entry.index, table=RECEIPTS)
     for start in range(0, len(receipts), RECORDS_AT_ONCE):
         some = receipts[start : start + RECORDS_AT_ONCE]
         ids = [receipt.record_id for receipt in some]
@@ -40,7 +40,7 @@ def _check_counted(log: Log, entry: StoredEntry) -> Iterator[Finding]:
         for receipt in some:
             code = _judge(entry, receipt, records.get(receipt.record_id), erased)
             if code:
-                yield Finding(code, log.origin, entry.index, row=str(receipt.record_id))
+                yield Finding(code, log.origin, entry.index, table=RECORDS, row=str(receipt.record_id))
 
 
 def _judge(
@@ -78,20 +78,13 @@ def _erased(records: Sequence[QuarantinedRecord]) -> set[str]:
 
 def _check_acts(log: Log, acts: Sequence[StoredEntry]) -> Iterator[Finding]:
     """Whoever looked at, corrected, replayed or gave up a record did so to the very bytes that were counted."""
-    about = {act.id: record_id for act in acts if (record_id := _as_uuid(act.body["record"]))}
+    about = {act.id: record_id for act in acts if (record_id := as_uuid(act.body["record"]))}
     receipts = QuarantineReceipt.objects.filter(pk__in=set(about.values())).values_list("record_id", "original")
     counted = {record_id: bytes(original).hex() for record_id, original in receipts}
     for act in acts:
         record_id, said = about.get(act.id), act.body[ORIGINAL_PART]
         if record_id and counted.get(record_id, said) != said:
-            yield Finding("quarantine-altered", log.origin, act.index, row=str(record_id))
-
-
-def _as_uuid(value: object) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
+            yield Finding("quarantine-altered", log.origin, act.index, table=RECORDS, row=str(record_id))
 
 
 def walks() -> list[Walk]:
@@ -110,7 +103,7 @@ def _uncounted_records(part: Slice) -> Iterator[Finding]:
         " EXCEPT SELECT unnest(record_ids) FROM intake_quarantinearrival LIMIT 100"
     )
     for (record_id,) in rows_of(query.format(part.holds("q", "id"), part.holds("r", "record_id"))):
-        yield Finding("quarantine-unsealed", table="intake_quarantinedrecord", row=str(record_id))
+        yield Finding("quarantine-unsealed", table=RECORDS, row=str(record_id))
 
 
 def _receipts_of_no_entry(part: Slice) -> Iterator[Finding]:
@@ -119,4 +112,4 @@ def _receipts_of_no_entry(part: Slice) -> Iterator[Finding]:
         " (SELECT FROM ledger_entry e WHERE e.id = r.entry_id AND e.kind = %s) LIMIT 100"
     )
     for (record_id,) in rows_of(query.format(part.holds("r", "record_id")), [QUARANTINE_RECEIVED.name]):
-        yield Finding("quarantine-miscounted", table="intake_quarantinereceipt", row=str(record_id))
+        yield Finding("quarantine-miscounted", table=RECEIPTS, row=str(record_id))

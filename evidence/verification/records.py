@@ -22,6 +22,7 @@ from ledger.models import Log
 
 read_refs = msgspec.json.Decoder(Refs).decode
 COLUMNS = tuple(field.attname for field in Decision._meta.fields)
+DECISIONS, PAYLOADS = Decision._meta.db_table, Payload._meta.db_table
 
 
 def check_decisions(log: Log, entries: Sequence[StoredEntry]) -> Iterator[Finding]:
@@ -52,12 +53,12 @@ def _read(entry: StoredEntry) -> DecisionEntry | None:
 
 def _check_row(log: Log, entry: StoredEntry, said: DecisionEntry, row: Decision | None) -> Iterator[Finding]:
     if row is None:
-        yield Finding("decision-missing", log.origin, entry.index, row=entry.id)
+        yield _finding("decision-missing", log, entry, DECISIONS)
         return
     expected = expected_columns(said) | {"log_id": str(log.id), "leaf_index": entry.index}
     wrong = [name for name in COLUMNS if _plain(getattr(row, name)) != expected[name]]
     if wrong:
-        yield Finding("decision-altered", log.origin, entry.index, row=entry.id, detail=", ".join(wrong))
+        yield _finding("decision-altered", log, entry, DECISIONS, ", ".join(wrong))
 
 
 def expected_columns(said: DecisionEntry) -> dict[str, Any]:
@@ -107,14 +108,18 @@ def _check_payload(
     log: Log, entry: StoredEntry, body: DecisionBody, payload: Payload | None, erased: set[str]
 ) -> Iterator[Finding]:
     if payload is None:
-        yield Finding("payload-missing", log.origin, entry.index, row=entry.id)
+        yield _finding("payload-missing", log, entry, PAYLOADS)
     elif payload.secret is None:
         if entry.id not in erased or any(getattr(payload, name) is not None for name in Payload.ERASED_TOGETHER):
-            yield Finding("payload-gone", log.origin, entry.index, row=entry.id)
+            yield _finding("payload-gone", log, entry, PAYLOADS)
     elif wrong := _wrong_parts(body, payload):
-        yield Finding("payload-altered", log.origin, entry.index, row=entry.id, detail=", ".join(wrong))
+        yield _finding("payload-altered", log, entry, PAYLOADS, ", ".join(wrong))
     elif not _leads_to(payload):
-        yield Finding("payload-misled", log.origin, entry.index, row=entry.id)
+        yield _finding("payload-misled", log, entry, PAYLOADS)
+
+
+def _finding(code: str, log: Log, entry: StoredEntry, table: str, detail: str = "") -> Finding:
+    return Finding(code, log.origin, entry.index, table=table, row=entry.id, detail=detail)
 
 
 def _wrong_parts(body: DecisionBody, payload: Payload) -> list[str]:
@@ -161,7 +166,7 @@ def _decisions_without_entries(part: Slice) -> Iterator[Finding]:
         " AND e.log_id = d.log_id AND e.leaf_index = d.leaf_index AND e.kind = %s) LIMIT 100"
     )
     for (decision_id,) in rows_of(query.format(part.holds("d", "id")), [DECISION_RECORDED.name]):
-        yield Finding("decision-without-entry", row=str(decision_id))
+        yield Finding("decision-without-entry", table=DECISIONS, row=str(decision_id))
 
 
 def _payloads_without_decisions(part: Slice) -> Iterator[Finding]:
@@ -170,4 +175,4 @@ def _payloads_without_decisions(part: Slice) -> Iterator[Finding]:
         " WHERE {} AND NOT EXISTS (SELECT FROM audit_decision d WHERE d.id = p.id) LIMIT 100"
     )
     for (decision_id,) in rows_of(query.format(part.holds("p", "id"))):
-        yield Finding("payload-without-decision", row=str(decision_id))
+        yield Finding("payload-without-decision", table=PAYLOADS, row=str(decision_id))

@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from evidence.verification.engine import Marks
-from evidence.verification.findings import MEANINGS, Finding
+from evidence.verification.findings import Finding
 from ledger.models import Log
 from ledger.selectors import latest_head, root_at
 from ledger.tlog import Frontier
@@ -66,7 +66,7 @@ def load(path: Path, *, only: uuid.UUID | None) -> tuple[Marks, list[Finding], l
             cursors={name: uuid.UUID(reached) for name, reached in stated["walks"].items()},
             finished=set(stated["finished"]),
         )
-        findings = [_finding(said) for said in stated["findings"]]
+        findings = [Finding.from_json(said) for said in stated["findings"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DoesNotFit("it is not a file that this command wrote") from error
     if kept[:2] != (FORMAT, settings.ORIGIN):
@@ -81,13 +81,6 @@ def _frontier(said: dict[str, Any]) -> Frontier:
     if frontier.size != said["size"]:
         raise ValueError("size and frontier are not of one tree")
     return frontier
-
-
-def _finding(said: dict[str, Any]) -> Finding:
-    finding = Finding(**said)
-    if finding.code not in MEANINGS:
-        raise ValueError(finding.code)
-    return finding
 
 
 def _forget_rewritten(marks: Marks, findings: list[Finding]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from audit.entries import DecisionEntry
 from evidence.verification.findings import Finding
-from evidence.verification.trees import StoredEntry
+from evidence.verification.trees import StoredEntry, as_uuid
 from ledger.entries import timestamp
 from ledger.models import Log
 from overrides.models import Review, ReviewQueue, ReviewRule
@@ -31,7 +31,8 @@ UNTOUCHED: dict[str, Any] = {
 def check_reviews(log: Log, decided: Sequence[tuple[StoredEntry, DecisionEntry]]) -> Iterator[Finding]:
     """The review of every decision whose entry names one."""
     naming = [(entry, said, said.body.review_id) for entry, said in decided if said.body.review_id]
-    found = {str(row.pk): row for row in Review.objects.filter(pk__in=[name for *_, name in naming]).order_by()}
+    named = [found for *_, name in naming if (found := as_uuid(name))]
+    found = {str(row.pk): row for row in Review.objects.filter(pk__in=named).order_by()}
     past = _Past(found.values())
     for entry, said, name in naming:
         row = found.get(name)

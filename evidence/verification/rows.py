@@ -1,6 +1,7 @@
 """Governed rows: what an entry sealed, what history keeps, what stands now. All three must agree."""
 
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial
 from typing import Any
@@ -60,19 +61,24 @@ def _is_change(entry: StoredEntry) -> bool:
 
 
 def _check_table(log: Log, model: Any, changes: Sequence[StoredEntry]) -> Iterator[Finding]:
-    history = {str(row.history_id): row for row in model.history.filter(history_id__in=[c.id for c in changes])}
+    # unordered: the order of some tables joins others, and a row that refers to nothing would seem to be missing
+    kept_of = model.history.filter(history_id__in=[change.id for change in changes]).order_by()
+    history = {str(row.history_id): row for row in kept_of}
     row_ids = {change.body["about"] for change in changes}
-    current = {str(row.pk): row for row in model._base_manager.filter(pk__in=row_ids)}
+    current = {str(row.pk): row for row in model._base_manager.filter(pk__in=row_ids).order_by()}
     last = _last_changes(model, row_ids)
     versions = _versions(history.values())
     for change in changes:
         kept = history.get(change.id)
+        about = change.body["about"]
         if kept is None:
             yield _finding("history-missing", log, change)
+            if about not in current and about not in last:
+                yield _finding("row-missing", log, change)  # and no history either that would miss it
             continue
         yield from _check_history(log, change, kept, versions)
-        if last.get(change.body["about"]) == change.id:
-            yield from _check_current(log, change, kept, current.get(change.body["about"]))
+        if last.get(about) == change.id:
+            yield from _check_current(log, change, kept, current.get(about))
 
 
 def _check_history(log: Log, change: StoredEntry, kept: Any, versions: dict[str, Particulars]) -> Iterator[Finding]:
@@ -243,11 +249,22 @@ def _mark(table: str) -> bytes:
 
 
 def _forged_history(table: str, past: str, part: Slice) -> Iterator[Finding]:
-    query = sql.SQL("SELECT h.history_id FROM {} h WHERE {} AND NOT EXISTS ({}) LIMIT 100").format(
+    query = sql.SQL("SELECT h.history_id, h.id FROM {} h WHERE {} AND NOT EXISTS ({}) LIMIT 100").format(
         sql.Identifier(past), part.holds("h", "history_id"), _ITS_CHANGE
     )
-    for (history_id,) in rows_of(query, [_mark(table)]):
+    forged = rows_of(query, [_mark(table)])
+    for history_id, _ in forged:
         yield Finding("history-without-entry", table=past, row=str(history_id))
+    for row_id in _with_forged_history_alone(table, past, {row_id for _, row_id in forged}):
+        yield Finding("row-without-history", table=table, row=str(row_id))
+
+
+def _with_forged_history_alone(table: str, past: str, row_ids: set[uuid.UUID]) -> list[uuid.UUID]:
+    """Of rows with a forged history those that stand, and of which nothing was ever sealed."""
+    query = sql.SQL(
+        "SELECT a.id FROM {} a WHERE a.id = ANY(%s) AND NOT EXISTS (SELECT FROM {} h WHERE h.id = a.id AND EXISTS ({}))"
+    ).format(sql.Identifier(table), sql.Identifier(past), _ITS_CHANGE)
+    return [row_id for (row_id,) in rows_of(query, [list(row_ids), _mark(table)])] if row_ids else []
 
 
 def _lost_revisions(past: str, part: Slice) -> Iterator[Finding]:

@@ -43,7 +43,11 @@ def _judge(search: StoredEntry, kept: Sequence[Particulars]) -> Iterator[str]:
 def _opens(secret: bytes, data: bytes, search: StoredEntry) -> bool:
     if len(secret) != SECRET_BYTES or commitment(secret, TERMS_PART, data).hex() != search.body.get("terms"):
         return False
-    return sorted(json.loads(data)) == search.body.get("by")
+    try:
+        terms = json.loads(data)
+    except ValueError:
+        return False
+    return isinstance(terms, dict) and sorted(terms) == search.body.get("by")
 
 
 def walks() -> list[Walk]:

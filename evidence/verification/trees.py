@@ -1,7 +1,9 @@
 """Entries, leaf hashes, tiles and heads of one log."""
 
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -61,17 +63,36 @@ def said_by(data: bytes | memoryview) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
+def said_at(data: bytes | memoryview) -> str | None:
+    """When an entry's bytes say that it was, as entries write times; None where they say none."""
+    at = (_said(bytes(data)) or {}).get("at")
+    return at if isinstance(at, str) else None
+
+
+def as_uuid(value: object) -> uuid.UUID | None:
+    """The id that something in an entry is, None where it is none: an entry may say anything, if somebody wrote it."""
+    try:
+        return uuid.UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
 def check_entries(log: Log, entries: Sequence[StoredEntry], start: int, end: int) -> Iterator[Finding]:
     """Every index is there once, every leaf hash is that of the bytes, every column repeats what the bytes say."""
-    present = {entry.index for entry in entries}
-    for index in range(start, end):
-        if index not in present:
-            yield Finding("entry-missing", log.origin, index)
+    for first, last in _gaps([entry.index for entry in entries], start, end):
+        yield Finding("entry-missing", log.origin, first, detail=f"to {last}" if last > first else "")
     for entry in entries:
         if leaf_hash(entry.data) != entry.leaf_hash:
             yield Finding("entry-altered", log.origin, entry.index)
         elif not _columns_agree(entry):
             yield Finding("entry-mislabelled", log.origin, entry.index)
+
+
+def _gaps(present: Sequence[int], start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The runs of indexes of [start, end) that are not among the ascending ones: each its first and its last."""
+    for before, after in pairwise((start - 1, *present, end)):
+        if after - before > 1:
+            yield before + 1, after - 1
 
 
 def _columns_agree(entry: StoredEntry) -> bool:
@@ -123,6 +144,22 @@ def _fold(hashes: list[bytes]) -> bytes:
     while len(hashes) > 1:
         hashes = [node_hash(left, right) for left, right in zip(hashes[::2], hashes[1::2], strict=True)]
     return hashes[0]
+
+
+def check_newest_head(log: Log, verified: int) -> Iterator[Finding]:
+    """The newest head, where entries were missing before its size was reached: whether it is a head at all."""
+    head = Head.objects.filter(log=log, tree_size__gt=verified).order_by("-tree_size").first()
+    if head is not None and not _is_of_itself(head):
+        yield Finding("head-altered", log.origin, detail=f"size {head.tree_size}")
+
+
+def _is_of_itself(head: Head) -> bool:
+    """Whether its frontier is of its size and folds to its root."""
+    try:
+        frontier = Frontier.from_bytes(bytes(head.frontier))
+    except ValueError:
+        return False
+    return (frontier.size, frontier.root()) == (head.tree_size, bytes(head.root_hash))
 
 
 def check_heads(log: Log, before: Frontier, hashes: Sequence[bytes]) -> Iterator[Finding]:

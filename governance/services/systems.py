@@ -83,7 +83,7 @@ def register_system(
         system = AISystem(slug=slug, name=name, **described)
         system.clean_fields()
         refuse_bad_policy(system)
-        open_system_log(seal, actor=actor, system_id=system.id)
+        open_system_log(seal, actor=actor, system_id=system.id, slug=system.slug)
         write(seal, actor=actor, kind=SYSTEM_REGISTERED, row=system, system_id=system.id)
         for place in dict.fromkeys(environments):
             put_environment(seal, actor=actor, system=system, slug=place)

@@ -20,6 +20,7 @@ from ledger.kinds import Kind
 from ledger.rows import write_row
 from ledger.sealing import Seal, sealing
 from ledger.selectors import open_log, registry_log
+from notices.alert_kinds import LOST_SYSTEM
 from notices.errors import AlertClosed, AlertNeedsAnother, AlertNotFound
 from notices.kinds import ALERT_ACKNOWLEDGED, ALERT_CLOSED, ALERT_OPENED
 from notices.models import Alert, GatheredAlert
@@ -162,6 +163,8 @@ def _tell_of(alert: Alert) -> None:
 
 def _announce(event: str, alert: Alert) -> None:
     facts = {"kind": alert.kind, "severity": str(alert.severity), "status": str(alert.status)}
+    if alert.facts.get(LOST_SYSTEM):  # whoever is told cannot look it up: its row may be gone with its log
+        facts[LOST_SYSTEM] = alert.facts[LOST_SYSTEM]
     announce(event=event, system_id=alert.system_id, about_id=alert.pk, facts=facts)
 
 

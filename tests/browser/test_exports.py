@@ -1,21 +1,30 @@
 """Exports in a browser: asked for, watched, agreed to and fetched by keys alone; small and large, light and dark."""
 
 import json
+import re
+import threading
+import time
 import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from evidence.exports.models import Export, ExportWork
+from evidence.exports.pace import Pace
 from evidence.exports.running import run_exports
 from governance.models import AISystem, Person
 from tests.browser.keyboard import Keyboard
-from tests.browser.opening import open_browser, signed_in
+from tests.browser.opening import DESK, open_browser, signed_in
 from tests.browser.test_sign_in import violations
 from tests.factories.cases import make_led_case
 from tests.factories.exports import ALONE, agree, ask, export_of, folder_storage
@@ -26,6 +35,8 @@ from tests.factories.sign_in import with_password
 pytestmark = [pytest.mark.browser, pytest.mark.committing]
 WIDTHS = (390, 1440)
 EXPORTS = "/admin/exports/"
+MOST_PIECES, PIECES_SEEN = 200, 3
+"""Of work: before a test gives up on a worker; and after which it shows another number."""
 
 
 @pytest.fixture(autouse=True)
@@ -87,19 +98,118 @@ def test_asked_for_watched_and_fetched_by_keys_alone(
         assert json.loads(found.read("manifest.json"))["id"] == str(made.pk)
 
 
-def test_progress_is_shown_as_it_goes_and_it_is_given_up(
+@dataclass
+class HeldUp(Pace):
+    """The pace of a worker that has to give way as long as somebody says: after each piece of work it rests until it
+    is let go, and looks as often as any other that rests whether it was given up."""
+
+    let_go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    rests: int = 0
+
+    def rest_after(self, worked: float, between: Callable[[], None] = lambda: None) -> None:
+        self.rests += 1
+        while not self.let_go.acquire(timeout=0.1):
+            between()
+
+
+@contextmanager
+def at_work(pace: HeldUp) -> Iterator[Future[int]]:
+    """A worker as the task runs one, beside this test, with a connection of its own. It is let go in the end."""
+
+    def work() -> int:
+        try:
+            return run_exports(seconds=300, pace=pace)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1, "exports") as pool:
+        working = pool.submit(work)
+        try:
+            yield working
+        finally:
+            pace.let_go.release(10_000)
+        assert working.result(timeout=60) == 1
+
+
+def read_so_far(page: Page) -> tuple[int, int]:
+    """What the page says: so many entries, of so many."""
+    bar = page.get_by_role("progressbar", name="Entries read")
+    return int(bar.get_attribute("value") or 0), int(bar.get_attribute("max") or 0)
+
+
+def test_a_workers_progress_is_shown_as_it_goes_until_the_file_is_fetched_by_keys(
     chromium: Browser, address: str, system: AISystem, auditor: Person
 ) -> None:
+    record_many(system, 6_000)
     export = ask(auditor, system)
-    page = open_browser(chromium, address, signed_in(auditor))
-    page.goto(f"{address}{EXPORTS}{export.pk}/")
-    expect(page.get_by_text("Waits for its turn. It gives way")).to_be_visible()
-    said = {"worker": export.pk, "worked_at": timezone.now(), "phase": "entries", "total": 1_000, "done": 420}
-    ExportWork.objects.update(**said)
-    expect(page.get_by_text("Reading entries: 420 of 1,000 entries")).to_be_visible(timeout=20_000)
-    expect(page.get_by_role("progressbar", name="Entries read")).to_have_attribute("value", "420")
-    press(page, "button", "Give it up")
-    expect(page.get_by_text("Nothing of it is kept.").first).to_be_visible()
+    keys = Keyboard(chromium, address, DESK)
+    keys.sign_in("ada@example.org", f"{EXPORTS}{export.pk}/", "Waits for its turn. It gives way")
+    page, shown, pace = keys.page, list[int](), HeldUp()
+    with at_work(pace):
+        for _ in range(MOST_PIECES):
+            if len(shown) == PIECES_SEEN:
+                break
+            done = next_piece(pace)
+            if done > (shown[-1] if shown else 0):
+                # without touching anything; the worker says so once a second, and the page asks every few
+                words = re.compile(f"Reading entries: {done:,} of [0-9,]+ entries")
+                expect(page.get_by_text(words)).to_be_visible(timeout=20_000)
+                value, of = read_so_far(page)
+                assert value == done < of == ExportWork.objects.get(export=export).total
+                shown.append(done)
+        assert len(shown) == PIECES_SEEN and shown == sorted(set(shown)), shown
+        keys.look("Reading entries")
+        pace.let_go.release(10_000)
+        download = page.get_by_role("link", name="Download")
+        expect(download).to_be_visible(timeout=60_000)
+        expect(page.get_by_role("progressbar", name="Entries read")).to_have_count(0)
+    keys.look("It is whole")
+    keys.reach(download)
+    with page.expect_download() as begun:
+        page.keyboard.press("Enter")
+    made = Export.objects.get()
+    assert (made.status, made.decisions) == (Export.Status.FINISHED, 6_030)
+    with zipfile.ZipFile(begun.value.path()) as found:
+        assert json.loads(found.read("manifest.json"))["id"] == str(made.pk)
+
+
+def test_what_a_worker_is_at_is_given_up_by_keys(
+    chromium: Browser, address: str, system: AISystem, auditor: Person, settings: Settings
+) -> None:
+    record_many(system, 1_000)
+    export = ask(auditor, system)
+    keys = Keyboard(chromium, address, DESK)
+    keys.sign_in("ada@example.org", f"{EXPORTS}{export.pk}/", "Waits for its turn. It gives way")
+    pace = HeldUp()
+    with at_work(pace) as working:
+        for _ in range(MOST_PIECES):
+            if next_piece(pace):
+                break
+        expect(keys.page.get_by_text("Reading entries: ")).to_be_visible(timeout=20_000)
+        keys.reach(keys.page.get_by_role("button", name="Give it up"))
+        with keys.page.expect_navigation():
+            keys.page.keyboard.press("Enter")
+        expect(keys.page.get_by_text("Nothing of it is kept.").first).to_be_visible()
+        assert working.result(timeout=30) == 1  # it was at rest, and noticed
+    assert Export.objects.get().status == Export.Status.CANCELLED
+    assert [each for each in Path(settings.EXPORT_WORK_DIR).rglob("*") if str(export.pk) in each.name] == []
+
+
+def next_piece(pace: HeldUp) -> int:
+    """Let the worker do one piece of work, and wait until it rests and has said how far it is: so many entries."""
+    before = pace.rests
+    pace.let_go.release()
+    wait_until(lambda: pace.rests > before)
+    rests_since = timezone.now()
+    wait_until(lambda: ExportWork.objects.filter(worked_at__gt=rests_since).exists())
+    return ExportWork.objects.get().done
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:
+    ends = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < ends, "it never came about"
+        time.sleep(0.05)
 
 
 def test_without_script_a_page_tells_the_same(

@@ -169,6 +169,17 @@ def sound_backup(
     return made
 
 
+@pytest.fixture(scope="session")
+def world(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    """A record with everything in it, for damages that are undone (tests.evidence.damaging)."""
+    from tests.evidence.damaging import build
+
+    with django_db_blocker.unblock():
+        yield from build(tmp_path_factory.mktemp("world"))
+
+
 @pytest.fixture
 def backup_alone(sound_backup: Path, tmp_path: Path) -> Path:
     """The test's own copy of a backup whose database is gone."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from config.ids import new_id
 from evidence.models import AuditProgress, WalkProgress
@@ -17,7 +17,7 @@ from evidence.services.custody import close_log
 from evidence.services.self_audit import alert_discontinued, audit_loose_ends, audit_slice
 from evidence.verification import LogVerification, logs, verify_everything
 from evidence.verification.engine import verify_loose_ends, walks
-from evidence.verification.findings import Finding
+from evidence.verification.findings import MEANINGS, Finding
 from evidence.verification.walks import Walk
 from ledger.entries import COMMAND, SERVER
 from ledger.errors import LedgerRolledBack
@@ -31,6 +31,7 @@ from ledger.tlog import Signer, sign_checkpoint
 from ledger.tlog.note import signature_line
 from notices.models import Alert
 from notices.services import close_alert, seal_waiting_alerts
+from tests.browser.opening import signed_in
 from tests.evidence.conftest import Organisation, record
 from tests.factories.register import actor_of, make_person, make_system
 
@@ -67,7 +68,8 @@ def test_a_rolled_back_registry_alerts_and_every_other_log_is_verified(organisat
     assert {alert.kind for alert in alerts} == {"ledger.discontinued", "ledger.mismatch"}
     assert codes_of(alerts) == {"rolled-back"}
     assert all(alert.seal_pending and not alert.revision for alert in alerts)
-    assert {finding.code for finding in verify_everything()} == {"rolled-back"}  # waiting for its entry is no finding
+    # the log of the AI system that came after it is gone as well; an alert that waits for its entry is no finding
+    assert {finding.code for finding in verify_everything()} == {"rolled-back", "log-missing"}
     assert seal_waiting_alerts() == 0
 
     close_log(actor=COMMAND, asked_by=people[0], approved_by=people[1], log=registry_log())
@@ -139,6 +141,29 @@ def test_a_head_store_that_cannot_be_read_alerts(organisation: Organisation, set
     alert = Alert.objects.get()
     assert (alert.facts["check"], alert.facts["error"]) == ("heads", "head-store-unavailable")
     assert (alert.seal_pending, alert.occurrences) == (True, 2)
+
+
+# --- named for people -------------------------------------------------------------------------------------------------
+def test_what_was_found_is_said_in_words_with_its_row_on_the_page_and_in_the_alert(organisation: Organisation) -> None:
+    system, reader = organisation.system, make_person(administrator=True)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE governance_aisystem SET status = 'live' WHERE id = %s", [system.id])
+    audit_slice(actor=SERVER, seconds=20)
+    page = signed_in(reader).get("/admin/logs/").content.decode()
+    finding = next(each for each in verify_everything() if each.code == "row-altered")
+    assert str(system.id) in str(finding) and MEANINGS["row-altered"] in str(finding)
+    assert str(finding) in page
+    alert = Alert.objects.get(kind="ledger.mismatch")
+    assert (alert.facts["table"], alert.facts["row"]) == ("governance_aisystem", str(system.id))
+    shown = signed_in(reader).get(f"/admin/notices/alert/{alert.pk}/change/").content.decode()
+    assert f"Its first row, or trigger: {system.id}" in shown and "Among: AI systems" in shown
+
+
+def test_a_finding_of_another_version_is_shown_by_its_code(organisation: Organisation) -> None:
+    audit_slice(actor=SERVER, seconds=20)
+    AuditProgress.objects.filter(log=organisation.log).update(findings=[{"code": "row-eaten", "by": "moths"}])
+    page = signed_in(make_person(administrator=True)).get("/admin/logs/").content.decode()
+    assert "<div>row-eaten</div>" in page
 
 
 # --- slices to the end -----------------------------------------------------------------------------------------------

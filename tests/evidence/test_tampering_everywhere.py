@@ -1,17 +1,18 @@
 """What SQL can do to any governed table, found: controls, reviews and what people said as much as the register.
 
 `test_tampering` changes one column after the other. Here every table is changed at once, column by column: a finding
-names its table, so one verification tells for all of them.
+names its table and row, so one verification tells for all of them. What it must be called follows from the kind of the
+table and, of the columns that say which row it is, from the column (`CHANGED`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from evidence.verification import Finding, verify_everything
+from evidence.verification import verify_everything
 from evidence.verification.rows import governed_models
 from overrides.models import Review, ReviewAssignment
 from tests.evidence.everything import make_everything
@@ -22,6 +23,25 @@ ROWS: dict[str, Any] = governed_models()
 HISTORY: dict[str, Any] = {model.history.model._meta.db_table: model.history.model for model in ROWS.values()}
 TABLES = {**ROWS, **HISTORY}
 Edit = tuple[str, sql.Composable]
+ROW, PAST, UNTOUCHED = "row", "history", "untouched review"
+CHANGED: dict[str, dict[str, str]] = {
+    # the finding of a change, by the kind of the table and the column; "": of any other column
+    ROW: {"": "row-altered", "id": "row-missing"},
+    PAST: {"": "history-altered", "history_id": "history-missing"},
+    # the newest review is one that nothing has happened to: there is no history of it
+    UNTOUCHED: {"": "review-altered", "id": "review-missing", "revision": "row-without-history"},
+}
+LOST = {ROW: "row-missing", PAST: "history-missing", UNTOUCHED: "review-missing"}
+FORGED = {ROW: "row-without-history", PAST: "history-without-entry", UNTOUCHED: "row-without-history"}
+
+
+def kind_of(table: str) -> str:
+    return PAST if table in HISTORY else UNTOUCHED if table == Review._meta.db_table else ROW
+
+
+def changed(table: str, column: str) -> str:
+    codes = CHANGED[kind_of(table)]
+    return codes.get(column, codes[""])
 
 
 @pytest.fixture
@@ -31,26 +51,27 @@ def everything(transactional_db: None) -> None:
     assert empty == [], "a governed table without a row is a table that nobody verifies"
 
 
-def test_a_change_of_any_column_of_any_row_is_found(everything: None, keeper_url: str) -> None:
-    assert unfound(keeper_url, rounds(ROWS)) == []
+def test_a_change_of_any_column_of_any_row_is_named_with_its_row(everything: None, keeper_url: str) -> None:
+    assert misnamed(keeper_url, rounds(ROWS), changed) == []
 
 
-def test_a_change_of_any_column_of_any_history_is_found(everything: None, keeper_url: str) -> None:
-    assert unfound(keeper_url, rounds(HISTORY)) == []
+def test_a_change_of_any_column_of_any_history_is_named_with_its_row(everything: None, keeper_url: str) -> None:
+    assert misnamed(keeper_url, rounds(HISTORY), changed) == []
 
 
-def test_the_loss_of_any_row_and_of_any_history_is_found(everything: None, keeper_url: str) -> None:
+def test_the_loss_of_any_row_and_of_any_history_is_named(everything: None, keeper_url: str) -> None:
     for tables in (ROWS, HISTORY):
         lost = [
             (table, sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(table), a_row(table))) for table in tables
         ]
-        assert unfound(keeper_url, [lambda cursor, lost=lost: iter(lost)]) == []
+        assert misnamed(keeper_url, [lambda cursor, lost=lost: iter(lost)], lambda table, _: LOST[kind_of(table)]) == []
 
 
-def test_a_forged_row_and_a_forged_history_are_found(everything: None, keeper_url: str) -> None:
+def test_a_forged_row_and_a_forged_history_are_named(everything: None, keeper_url: str) -> None:
     for tables in (ROWS, HISTORY):
         copies = [(table, copy_of(table, model)) for table, model in tables.items()]
-        assert unfound(keeper_url, [lambda cursor, copies=copies: iter(copies)]) == []
+        made_up = [lambda cursor, copies=copies: iter(copies)]
+        assert misnamed(keeper_url, made_up, lambda table, _: FORGED[kind_of(table)], by_row=False) == []
 
 
 def test_a_review_is_what_its_decision_its_rule_and_its_queue_say(everything: None, keeper_url: str) -> None:
@@ -69,7 +90,8 @@ def test_a_review_is_what_its_decision_its_rule_and_its_queue_say(everything: No
         ):
             cursor.execute("SAVEPOINT edit")
             cursor.execute(statement, [untouched.pk])
-            assert {"review-missing", "review-altered"} & {each.code for each in verify_everything()}, statement
+            code = "review-missing" if statement.startswith("DELETE") else "review-altered"
+            assert (code, str(untouched.pk)) in {(each.code, each.row) for each in verify_everything()}, statement
             cursor.execute("ROLLBACK TO edit")
 
 
@@ -110,9 +132,11 @@ def change(cursor: Any, table: str, column: str) -> sql.Composed:
     )
 
 
-def unfound(keeper_url: str, all_rounds: Iterable[Any]) -> list[str]:
-    """Names of edits of which no finding names the table. What a constraint refuses needs no finding."""
-    missed: list[str] = []
+def misnamed(
+    keeper_url: str, all_rounds: Iterable[Any], code_of: Callable[[str, str], str], *, by_row: bool = True
+) -> list[str]:
+    """Edits of which no finding of the right code names table and row. What a constraint refuses needs no finding."""
+    wrong: list[str] = []
     with as_owner(keeper_url) as cursor:
         assert list(verify_everything()) == []
         disable_triggers(cursor)
@@ -121,15 +145,21 @@ def unfound(keeper_url: str, all_rounds: Iterable[Any]) -> list[str]:
             cursor.execute("SAVEPOINT round")
             done = list(do(cursor, edits(cursor)))
             assert done, "a round in which everything is refused proves nothing"
-            tables = {_table(each) for each in verify_everything()}
-            missed += [name for name in done if _base(name.split(".")[0]) not in tables]
+            found = [(each.code, _base(each.table), each.row) for each in verify_everything()]
+            for name, rows in done:
+                table, _, column = name.partition(".")
+                code = code_of(table, column)
+                here = [each for each in found if each[1] == _base(table)]
+                if not any(each[0] == code and (not by_row or each[2] in rows) for each in here):
+                    wrong.append(f"{name}: not {code} {rows}, but {here}")
             cursor.execute("ROLLBACK TO round")
-    return missed
+    return wrong
 
 
-def do(cursor: Any, edits: Iterable[Edit]) -> Iterator[str]:
-    """Names of the edits that no constraint refused."""
+def do(cursor: Any, edits: Iterable[Edit]) -> Iterator[tuple[str, set[str]]]:
+    """Names of the edits that no constraint refused, and the ids by which a finding may name their row."""
     for name, statement in list(edits):
+        rows = ids_of(cursor, name.partition(".")[0])
         cursor.execute("SAVEPOINT edit")
         try:
             cursor.execute(statement)
@@ -137,11 +167,14 @@ def do(cursor: Any, edits: Iterable[Edit]) -> Iterator[str]:
             cursor.execute("ROLLBACK TO edit")
             continue
         assert cursor.rowcount == 1, name
-        yield name
+        yield name, rows
 
 
-def _table(finding: Finding) -> str:
-    return _base(finding.table) if finding.code != "guard-open" else ""
+def ids_of(cursor: Any, table: str) -> set[str]:
+    """Of the row that is edited; of a history row also that of the row it is of."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, ("id", "history_id") if table in HISTORY else ("id",)))
+    cursor.execute(sql.SQL("SELECT {} FROM {} WHERE {}").format(columns, sql.Identifier(table), a_row(table)))
+    return {str(each) for each in cursor.fetchone()}
 
 
 def _base(table: str) -> str:

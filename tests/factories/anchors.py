@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from evidence.models import Anchor, AnchorKind, Cosignature, Outcome
 from ledger.models import Checkpoint, Contradiction, Log
 from ledger.selectors import latest_checkpoint
-from ledger.tlog import Cosigner, split_note
+from ledger.signing import signers_for
+from ledger.tlog import Checkpoint as Noted
+from ledger.tlog import Cosigner, sign_checkpoint, split_note
 
 WITNESS = Cosigner("witness.example/made-up", bytes([31]) * 32)
 
@@ -46,11 +48,12 @@ def make_cosigned(log: Log, *, outcome: Outcome = Outcome.ANCHORED) -> Cosignatu
 def make_contradiction(log: Log) -> Contradiction:
     """As if a witness had shown a larger tree of a log than there is."""
     signed = latest_checkpoint(log)
+    larger = Noted(log.origin, signed.tree_size + 40, bytes(32))
     return Contradiction.objects.create(
         log=log,
-        tree_size=signed.tree_size + 40,
-        root_hash=bytes(32),
-        note=signed.note,
+        tree_size=larger.tree_size,
+        root_hash=larger.root_hash,
+        note=sign_checkpoint(larger, signers_for(log.origin)),
         witness=WITNESS.verifier.name,
         found_size=signed.tree_size,
     )

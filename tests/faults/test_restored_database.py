@@ -110,6 +110,8 @@ class Past:
     kept: list[dict[str, Any]]
     lost: list[dict[str, Any]]
     bystander: str
+    gone: str
+    """The slug of the AI system that was registered after the backup."""
 
     @property
     def log(self) -> str:
@@ -125,9 +127,9 @@ def past(own: Installation, administrators: list[Person], sender_of_module: Send
     own.take_copy("backup")
     lost = [sender_of_module.record() for _ in range(7)]
     _post(own, sender_of_module, lost)
-    new_sender()
+    gone = new_sender()
     own.restore_copy("backup")
-    return Past(sent, kept, lost, bystander.system)
+    return Past(sent, kept, lost, bystander.system, gone.system)
 
 
 def _post(own: Installation, sender: Sender, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -145,8 +147,10 @@ def test_under_a_newer_head_store_an_old_database_is_neither_written_nor_signed(
 def test_verify_logs_says_rolled_back(own: Installation, past: Past) -> None:
     said = own.manage("verify_logs", "--json", "--quiet", refused=True)
     findings = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
-    assert {(each["code"], each["log"]) for each in findings} >= {("rolled-back", past.kept[0]["log"])}
-    assert {each["code"] for each in findings} == {"rolled-back"}
+    assert {(each["code"], each.get("log")) for each in findings} >= {("rolled-back", past.kept[0]["log"])}
+    assert {each["code"] for each in findings} == {"rolled-back", "log-missing"}
+    [gone] = [each for each in findings if each["code"] == "log-missing"]
+    assert gone["detail"].startswith(f"AI system {past.gone},")
 
 
 def test_one_administrator_alone_closes_nothing(own: Installation, past: Past, administrators: list[Person]) -> None:

@@ -28,7 +28,7 @@ def append(log: Log, count: int = 1) -> Seal:
 def new_log(db: None) -> Callable[[], Log]:
     def make() -> Log:
         with sealing() as seal:
-            return open_system_log(seal, actor=SERVER, system_id=new_id())
+            return open_system_log(seal, actor=SERVER, system_id=new_id(), slug="credit-limits")
 
     return make
 

@@ -53,8 +53,9 @@ class Command(BaseCommand):
         for each in standings:
             system = names.get(each.log.system_id) if each.log.system_id else None
             self.stdout.write(f"{each.log.origin}{f' ({system.slug})' if system else ''}: {_line(each)}")
-        for log_id, head in lost.items():
-            self.stdout.write(f"log {log_id}: gone; {head.tree_size:,} entries of it were signed")
+        for gone in lost:
+            said = f"log {gone.log_id} of {gone.words}: gone; {gone.signed.tree_size:,} entries of it were signed"
+            self.stdout.write(said)
         self._say_what_next(standings, len(lost))
 
     def _say_what_next(self, standings: list[LogStanding], lost: int) -> None:

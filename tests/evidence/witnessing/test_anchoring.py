@@ -102,7 +102,7 @@ class TestCosignatures:
         self, db: None, configure: Configure, witness: StrictWitness, size: int
     ) -> None:
         with sealing() as seal:
-            log = open_system_log(seal, actor=SERVER, system_id=new_id())
+            log = open_system_log(seal, actor=SERVER, system_id=new_id(), slug="credit-limits")
         configure(witness)
         trust_all(witness)
         append(log, size - 1)
