@@ -24,6 +24,8 @@ from ledger.signing import signers_for
 from ledger.tlog import sign_note
 
 RECEIPT = "answerable/erasure-receipt/v1"
+FIRST_REPORT = "answerable/purge-report/v1"
+"""Of purges, as long as they were kept. Now: `evidence.retention.reports`."""
 LISTED = 10_000
 """Entries that a receipt names one by one; of more their digest stands in the log alone."""
 UNREACHED = (

@@ -5,7 +5,7 @@ One that is not there is not missed: it is made anew, from what is sealed, for w
 
 from collections.abc import Iterator, Sequence
 
-from evidence.erasure.documents import RECEIPT, REPORT
+from evidence.erasure.documents import FIRST_REPORT, RECEIPT
 from evidence.models import SignedDocument
 from evidence.verification.findings import Finding
 from evidence.verification.walks import Slice, Walk
@@ -15,7 +15,7 @@ from ledger.tlog import NoteError, Verifier, open_note
 
 FIRST_LINES: dict[str, tuple[str, str]] = {
     SignedDocument.Kind.ERASURE: (RECEIPT, "request"),
-    SignedDocument.Kind.PURGE: (REPORT, "purge"),
+    SignedDocument.Kind.PURGE: (FIRST_REPORT, "purge"),
 }
 """The title of each kind, and the name of the line that says what it is about."""
 TABLE = SignedDocument._meta.db_table
