@@ -58,7 +58,7 @@ class Product:
         """The output of a `manage.py` command that talks to it."""
         command = [sys.executable, str(PROJECT / "manage.py"), *arguments]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def wait_started(self) -> None:

@@ -170,13 +170,13 @@ def _uncounted_texts(part: Slice) -> Iterator[Finding]:
 
 
 def _steps_without_entries(part: Slice) -> Iterator[Finding]:
-    """Steps that nothing took: each is what an entry of its own request is about, or erased together with that."""
+    """Steps that nothing took: each is what an entry of its own request is about, or erased, by that entry or by one
+    before: what people wrote goes with its decision, whoever found it by its words."""
     query = sql.SQL(
         "SELECT s.item_id FROM audit_erasurestep s WHERE {} AND NOT EXISTS (SELECT FROM ledger_entry e"
         " WHERE e.id = s.entry_id AND e.kind = ANY(%s)"
         " AND position(convert_to('\"request\":\"' || s.request_id || '\"', 'UTF8') IN e.data) > 0"
-        " AND (e.about_id = s.item_id OR EXISTS (SELECT FROM ledger_erasure r"
-        " WHERE r.entry_id = s.entry_id AND r.row_id = s.item_id))) LIMIT 100"
+        " AND (e.about_id = s.item_id OR EXISTS (SELECT FROM ledger_erasure r WHERE r.row_id = s.item_id))) LIMIT 100"
     )
     for (item_id,) in rows_of(query.format(part.holds("s", "item_id")), [ERASE]):
         yield Finding("erasure-altered", table="audit_erasurestep", row=str(item_id))
