@@ -31,7 +31,7 @@ UNTOUCHED: dict[str, Any] = {
 def check_reviews(log: Log, decided: Sequence[tuple[StoredEntry, DecisionEntry]]) -> Iterator[Finding]:
     """The review of every decision whose entry names one."""
     naming = [(entry, said, said.body.review_id) for entry, said in decided if said.body.review_id]
-    named = [pk for *_, name in naming if (pk := as_uuid(name))]
+    named = [row_id for *_, name in naming if (row_id := as_uuid(name))]
     found = {str(row.pk): row for row in Review.objects.filter(pk__in=named).order_by()}
     past = _Past(found.values())
     for entry, said, name in naming:
