@@ -204,7 +204,7 @@ KNOWN: dict[str, Damage] = {
     ),
     "an erasure that is done is said to be undone": Damage(
         "DELETE FROM audit_erasurestep WHERE item_id = {erased}",
-        ("erasure-altered audit_erasurestep",),
+        ("erasure-altered audit_erasurestep {erased_request}",),
     ),
     "an erasure is said to be done": Damage(
         copy("audit_erasurestep", "t.item_id = {erased}", item_id="{decision4}"),

@@ -125,6 +125,7 @@ ROWS: dict[str, Damage] = {
         "INSERT INTO ledger_logclosure (log_id, tree_size, root_hash, entry_id)"
         " SELECT {other_id}, {other_size}, '', {theirs}",
         ("log-closure-unsealed log {other} ledger_logclosure",),
+        alone=True,  # of a closed log less is asked
     ),
     "a closure is taken away": Damage(
         "DELETE FROM ledger_logclosure WHERE log_id = {closed_id}",

@@ -79,7 +79,7 @@ class Damage:
     by: Callable[[Any, dict[str, Any]], None] | None = None
     """What takes more than SQL; it may add names."""
     alone: bool = False
-    """Whether it is in a tree, where one edit has several findings."""
+    """Whether no other may be done with it: as in a tree, where one edit has several findings."""
 
     @property
     def codes(self) -> set[str]:
@@ -282,6 +282,8 @@ OTHERS = {
     "contradiction": "SELECT id FROM ledger_contradiction LIMIT 1",
     "document": "SELECT id FROM evidence_signeddocument LIMIT 1",
     "erased": "SELECT id FROM audit_payload WHERE secret IS NULL LIMIT 1",
+    "erased_request": "SELECT s.request_id FROM audit_erasurestep s JOIN audit_payload p ON p.id = s.item_id"
+    " WHERE p.secret IS NULL LIMIT 1",
     "restricted": "SELECT decision_id FROM audit_restriction LIMIT 1",
     "restricting": "SELECT request_id FROM audit_restriction LIMIT 1",
     "warrant": "SELECT consent_id FROM audit_erasurewarrant LIMIT 1",
