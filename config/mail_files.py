@@ -1,8 +1,10 @@
 """E-mails as files, where no mail server is named."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
 from django.conf import settings
 from django.core.mail.backends.filebased import EmailBackend
@@ -17,7 +19,10 @@ class PrivateFileBackend(EmailBackend):
         super().__init__(file_path=str(folder), **kwargs)
 
     def open(self) -> bool:
-        is_new = bool(super().open())
-        if is_new:
-            os.fchmod(self.stream.fileno(), 0o600)
-        return is_new
+        if getattr(self, "stream", None):
+            return False
+        # made with its mode: others must not open it in between and read it later
+        path = Path(self.file_path) / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4()}.log"
+        file: Any = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+        self.stream = file
+        return True

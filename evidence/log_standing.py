@@ -101,17 +101,22 @@ class LostLog:
     @property
     def words(self) -> str:
         """Whose it was, as people call it."""
-        return f"AI system {self.system.slug}" if self.system else "an AI system that this host has no name of"
+        return (
+            f"AI system {self.system.slug}"
+            if self.system
+            else "an AI system, or a registry, that this host has no name of"
+        )
 
 
 def logs_lost_whole() -> list[LostLog]:
     """Logs that are gone altogether, and of which no registry log says so yet. Errors: `HeadStoreUnavailable`."""
     # the head store first: what it has is in the database by then
     signed = {log_id: head for log_id, head in head_store().heads().items() if head.tree_size}
-    known = Log.objects.filter(pk__in=signed).values_list("pk", flat=True)
-    said = Entry.objects.filter(about_id__in=signed, kind=LOG_LOST.name).values_list("about_id", flat=True)
-    gone = signed.keys() - set(known) - set(said)
-    systems = head_store().systems() if gone else {}
+    gone = signed.keys() - set(Log.objects.filter(pk__in=signed).values_list("pk", flat=True))
+    if not gone:  # asked every minute; of logs that are there the registry log has an entry a minute
+        return []
+    gone -= set(Entry.objects.filter(about_id__in=gone, kind=LOG_LOST.name).values_list("about_id", flat=True))
+    systems = head_store().systems()
     return [LostLog(log_id, signed[log_id], systems.get(log_id)) for log_id in sorted(gone)]
 
 

@@ -20,6 +20,8 @@ from ledger.tlog import ED25519, NoteError, Signer, Verifier
 STATEMENT = "answerable/key-announcement/v1"
 KINDS = (KEY_ANNOUNCED.name, KEY_RETIRED.name)
 decode = msgspec.json.Decoder(dict[str, Any]).decode
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises of bytes that hold no JSON, no UTF-8, or more levels than anybody writes."""
 
 
 class Place(NamedTuple):
@@ -107,7 +109,7 @@ def body_of(data: bytes | memoryview) -> dict[str, Any]:
     """The body in an entry's bytes, empty where they hold none."""
     try:
         body = decode(bytes(data)).get("body")
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return {}  # the self-audit finds such an entry; here it announces nothing
     return body if isinstance(body, dict) else {}
 

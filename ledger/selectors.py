@@ -107,8 +107,7 @@ def vkeys_of(log: Log) -> list[str]:
     Of a closed log also those that signed its last checkpoint, whatever became of them: nothing new is signed for it,
     so only they verify it once the key was replaced.
     """
-    keys = verifier_keys(log.origin)
-    closure = LogClosure.objects.filter(log=log).first()
+    keys, closure = verifier_keys(log.origin), getattr(log, "closure", None)
     if closure is None:
         return keys
     try:

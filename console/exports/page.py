@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.timezone import localtime
 
@@ -150,9 +150,9 @@ def keys_to_give(export: Export) -> list[str]:
         return []
     keys = verifier_keys(registry_log().origin)
     known = set(map(_public_key, keys))  # one key is good for every log of the installation
-    places = ExportPlace.objects.filter(export=export).values("log_id").distinct()
-    of_it = Q(kind=Log.Kind.REGISTRY) | Q(system_id=export.system_id, system_id__isnull=False) | Q(pk__in=places)
-    for log in Log.objects.filter(of_it).exclude(closure=None).order_by("kind", "id"):
+    places = Exists(ExportPlace.objects.filter(export=export, log_id=OuterRef("pk")))  # by log: there may be a million
+    of_it = Q(kind=Log.Kind.REGISTRY) | Q(system_id=export.system_id, system_id__isnull=False) | Q(places)
+    for log in Log.objects.filter(of_it).exclude(closure=None).select_related("closure").order_by("kind", "id"):
         more = [key for key in vkeys_of(log) if _public_key(key) not in known]
         known.update(map(_public_key, more))
         keys += more

@@ -9,15 +9,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from django.conf import settings
 from django.db import transaction
 
 from audit.models import ErasureConsent, ErasureRequest, ErasureStep
+from evidence.erasure.errors import ErasureDiffers
 from evidence.kinds import ERASURE_COMPLETED
 from evidence.models import SignedDocument
 from ledger.entries import timestamp
+from ledger.erasing import digest_of
 from ledger.models import Entry
 from ledger.selectors import registry_log
 from ledger.signing import signers_for
@@ -37,8 +40,20 @@ UNREACHED = (
 )
 
 
+def taken(request: ErasureRequest) -> dict[str, Any]:
+    """What the entry of an erasure's end says that it took: which rows, and how much of what."""
+    ids = list(request.steps.values_list("item_id", flat=True))
+    return {"steps": len(ids), "steps_digest": digest_of(ids), "took": dict(sorted(_sums(request.steps.all()).items()))}
+
+
 def sign_receipt(request: ErasureRequest) -> SignedDocument:
-    """Sign what an erasure took, once: the same document for whoever asks again. Errors: those of signing."""
+    """Sign what an erasure took, once: the same document for whoever asks again.
+
+    Errors: `ErasureDiffers` where the stored steps are not those that were sealed; those of signing.
+    """
+    said, now = _sealed(request.pk), taken(request)
+    if any(name in said and said[name] != value for name, value in now.items()):
+        raise ErasureDiffers()
     note = signed_note(RECEIPT, _receipt(request))
     kind = SignedDocument.Kind.ERASURE
     with transaction.atomic():
@@ -74,9 +89,14 @@ class Since:
 
 def came_since(request_id: uuid.UUID) -> Since:
     """As the entry of its end says."""
-    entry = Entry.objects.filter(about_id=request_id, kind=ERASURE_COMPLETED.name).order_by("-id").first()
-    body = msgspec.json.decode(bytes(entry.data))["body"] if entry else {}
+    body = _sealed(request_id)
     return Since(int(body.get("came_since", 0)), int(body.get("texts_since", 0)), bool(body.get("by_words")))
+
+
+def _sealed(request_id: uuid.UUID) -> dict[str, Any]:
+    """What the entry of its end says; nothing before there is one."""
+    entry = Entry.objects.filter(about_id=request_id, kind=ERASURE_COMPLETED.name).order_by("-id").first()
+    return msgspec.json.decode(bytes(entry.data), type=dict[str, Any])["body"] if entry else {}
 
 
 def _receipt(request: ErasureRequest) -> Iterator[str]:

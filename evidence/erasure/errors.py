@@ -74,6 +74,15 @@ class NoDocument(NotFound):
     default_detail = "It is signed when all of it is done."
 
 
+class ErasureDiffers(Conflict):
+    code = "erasure-differs"
+    title = "The stored erasure does not say what was sealed"
+    meaning = (
+        "What the rows of an erasure say that it took is not what the entry of its end says: no receipt is signed."
+    )
+    default_detail = "Somebody changed the database. No receipt of this is signed: have the self-audit look at it."
+
+
 class PurgeDiffers(Conflict):
     code = "purge-differs"
     title = "The stored purge does not say what was sealed"

@@ -158,10 +158,10 @@ class PartsReader:
         barred = self._barred_rows(model, {row.id for row in history})
         texts = self._barred_texts({row.id for row in history})
         wanted = {row.particulars_id for row in history} | {row.reason_id for row in history}
-        versions = {each.pk: each for each in Particulars.objects.filter(pk__in=wanted - {None})}
+        readable = {each.pk: each for each in Particulars.objects.filter(pk__in=wanted - {None} - texts)}
         for row in history:
             place = ids[row.history_id]
-            kept = {} if row.id in barred else {pk: each for pk, each in versions.items() if pk not in texts}
+            kept = {} if row.id in barred else readable
             yield place, list(self._of_change(row, kept, said[place].body))
 
     def _barred_rows(self, model: Any, row_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:

@@ -31,7 +31,7 @@ from audit.erasing import (
 from audit.models import Case, Decision, ErasureConsent, ErasureFind, ErasureRequest, ErasureScan, Payload
 from audit.models.erasures import ACTIVE
 from audit.patient_statements import as_long_as_it_takes
-from evidence.erasure.documents import sign_receipt
+from evidence.erasure.documents import sign_receipt, taken
 from evidence.erasure.files import forget_files
 from evidence.erasure.finding import Pattern, search_on
 from evidence.erasure.performing import erase_decisions, erase_finds, erase_own_words, erase_person
@@ -299,8 +299,8 @@ def _conclude(actor: Actor, request_id: uuid.UUID, until: float) -> None:
         came_since, by_words = decisions_since(request), bool(Pattern.of(request).texts)
         erase_own_words(seal, actor, request)
         request = _locked(request_id)
-        request.status, request.ended_at, steps = Status.PERFORMED, timezone.now(), request.steps.count()
-        said = {"steps": steps, "came_since": came_since, "texts_since": texts, "by_words": by_words}
+        request.status, request.ended_at = Status.PERFORMED, timezone.now()
+        said = taken(request) | {"came_since": came_since, "texts_since": texts, "by_words": by_words}
         write_erasure(seal, actor, ERASURE_COMPLETED, request, said)
         tell_of_erasure(request, "erasure.done")
     sign_receipt(request)

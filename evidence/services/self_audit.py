@@ -20,7 +20,7 @@ from evidence.verification import Finding, LogVerification
 from evidence.verification.engine import check_at_once, walks
 from evidence.verification.walks import Walk
 from governance.models import AISystem
-from ledger.entries import Actor
+from ledger.entries import CLEAR, Actor
 from ledger.heads import StoredHead, head_store
 from ledger.models import Log
 from ledger.selectors import discontinued_logs, latest_head
@@ -242,7 +242,9 @@ def _alert(actor: Actor, log: Log | None, findings: Sequence[Finding]) -> None:
             "code": first.code,
             "index": first.index,
             "table": first.table or None,
-            "row": first.row or None,
+            "row": first.row
+            if CLEAR.fullmatch(first.row)
+            else None,  # whoever forged an entry may have put words there
             "findings": len(findings),
         },
     )

@@ -1,6 +1,8 @@
 """Erasures: what is empty was emptied by a sealed act, which counts it; what is to be erased is what was agreed to."""
 
+import json
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -138,15 +140,26 @@ def _otherwise_than_agreed(part: Slice) -> Iterator[Finding]:
 
 
 def _lost_steps(part: Slice) -> Iterator[Finding]:
-    """Requests that are performed, with another number of steps than the entry of their end says."""
+    """Requests that are performed, with other steps than the entry of their end says. (Older ones say how many.)"""
     query = sql.SQL(
         "SELECT DISTINCT ON (r.id) r.id, e.data, (SELECT count(*) FROM audit_erasurestep s WHERE s.request_id = r.id)"
         " FROM audit_erasurerequest r JOIN ledger_entry e ON e.about_id = r.id"
         " WHERE {} AND r.status = 'performed' AND e.kind = %s ORDER BY r.id, e.id DESC"
     )
     for request_id, data, steps in rows_of(query.format(part.holds("r", "id")), [ERASURE_COMPLETED.name]):
-        if said_by(data).get("steps") != steps:
+        said = said_by(data)
+        if said.get("steps") != steps or not _took(request_id, said):
             yield Finding("erasure-altered", table="audit_erasurestep", row=str(request_id))
+
+
+def _took(request_id: uuid.UUID, said: dict[str, Any]) -> bool:
+    """Whether its steps are the rows, and say the numbers, that were sealed at its end, where that was sealed."""
+    rows = list(rows_of(sql.SQL("SELECT item_id, counts FROM audit_erasurestep WHERE request_id = %s"), [request_id]))
+    took: Counter[str] = Counter()
+    for _, counts in rows:
+        took.update(json.loads(counts) if isinstance(counts, str) else counts)
+    now = {"steps_digest": digest_of(item_id for item_id, _ in rows), "took": dict(took)}
+    return all(name not in said or said[name] == value for name, value in now.items())
 
 
 def _uncounted_restrictions(part: Slice) -> Iterator[Finding]:

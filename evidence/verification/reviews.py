@@ -37,7 +37,7 @@ def check_reviews(log: Log, decided: Sequence[tuple[StoredEntry, DecisionEntry]]
     for entry, said, name in naming:
         row = found.get(name)
         if row is None:
-            yield Finding("review-missing", log.origin, entry.index, table=_TABLE, row=name)
+            yield Finding("review-missing", log.origin, entry.index, table=_TABLE, row=str(as_uuid(name) or entry.id))
         elif wrong := [*_wrong(row, said), *past.wrong(row, said), *_wrong_untouched(row)]:
             yield Finding("review-altered", log.origin, entry.index, table=_TABLE, row=name, detail=", ".join(wrong))
 

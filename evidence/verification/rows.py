@@ -214,7 +214,7 @@ def _versions(history: Iterable[Any]) -> dict[str, Particulars]:
 def _load(state: bytes) -> dict[str, Any]:
     try:
         loaded = json.loads(state)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return loaded if isinstance(loaded, dict) else {}
 

@@ -45,7 +45,7 @@ def _opens(secret: bytes, data: bytes, search: StoredEntry) -> bool:
         return False
     try:
         terms = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(terms, dict) and sorted(terms) == search.body.get("by")
 

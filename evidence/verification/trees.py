@@ -10,6 +10,7 @@ import msgspec
 from django.db import connection
 
 from evidence.verification.findings import Finding
+from ledger.key_history import UNREADABLE
 from ledger.models import Head, Log, Tile
 from ledger.tlog import HASH_SIZE, Frontier, TileRoot, leaf_hash, node_hash
 from ledger.tree_store import TILE_WIDTH
@@ -52,7 +53,7 @@ def read_entries(log: Log, start: int, end: int) -> list[StoredEntry]:
 def _said(data: bytes) -> dict[str, Any] | None:
     try:
         said = decode(data)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return said if isinstance(said, dict) else None
 

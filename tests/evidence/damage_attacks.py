@@ -206,6 +206,18 @@ KNOWN: dict[str, Damage] = {
         "DELETE FROM audit_erasurestep WHERE item_id = {erased}",
         ("erasure-altered audit_erasurestep {erased_request}",),
     ),
+    "one erasure that is done is exchanged for another": Damage(
+        copy("audit_erasurestep", "t.item_id = {erased}", item_id="{decision4}")
+        + "; DELETE FROM audit_erasurestep WHERE item_id = {erased}",
+        ("erasure-altered audit_erasurestep {erased_request}",),
+        also=("erasure-altered",),
+        alone=True,
+    ),
+    "an erasure is said to have taken more": Damage(
+        "UPDATE audit_erasurestep SET counts = '{{\"payloads\": 900}}' WHERE item_id = {erased}",
+        ("erasure-altered audit_erasurestep {erased_request}",),
+        alone=True,
+    ),
     "an erasure is said to be done": Damage(
         copy("audit_erasurestep", "t.item_id = {erased}", item_id="{decision4}"),
         ("erasure-altered audit_erasurestep {decision4}",),

@@ -56,6 +56,16 @@ TREES: dict[str, Damage] = {
         f"UPDATE ledger_entry SET data = data || ' '::bytea WHERE {OTHERS_ENTRY}",
         ("entry-altered log {other} index {theirs_at}",),
     ),
+    "an entry's bytes are no text any more": Damage(
+        f"UPDATE ledger_entry SET data = set_byte(data, 20, 255) WHERE {OTHERS_ENTRY}",
+        ("entry-altered log {other} index {theirs_at}",),
+        alone=True,
+    ),
+    "an entry's bytes are deeper than anything is read": Damage(
+        f"UPDATE ledger_entry SET data = convert_to(repeat('[', 60000), 'UTF8') WHERE {OTHERS_ENTRY}",
+        ("entry-altered log {other} index {theirs_at}",),
+        alone=True,
+    ),
     "an entry is called something else": Damage(
         f"UPDATE ledger_entry SET kind = 'decision.looked' WHERE {OTHERS_ENTRY}",
         ("entry-mislabelled log {other} index {theirs_at}", "decision-without-entry audit_decision {theirs}"),

@@ -136,7 +136,7 @@ def test_one_that_nobody_named_is_told_all_the_same(organisation: Organisation, 
     gone = new_id()
     head_store().advance(gone, 7, bytes(32))
     [found] = logs_lost_whole()
-    assert found.words == "an AI system that this host has no name of"
+    assert found.words == "an AI system, or a registry, that this host has no name of"
     alert_lost_logs(actor=SERVER)
     alert = Alert.objects.get(kind="ledger.log_lost")
     assert alert.facts["lost_system"] is None
