@@ -27,10 +27,12 @@ from evidence.retention.fixed import FIXED
 from evidence.retention.planning import COUNTED
 from evidence.retention.reading import (
     holds_seen,
+    may_have_report,
     may_stop_purge,
     may_view,
     parts_seen,
     place_of_rule,
+    require_report,
     stops_all,
     visible_classes,
     visible_purges,
@@ -152,7 +154,9 @@ def stop(request: HttpRequest, purge_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def report(request: HttpRequest, purge_id: uuid.UUID) -> HttpResponse:
     """The signed report: to keep, or, with `print`, to see and print."""
-    return signed(request, report_of(_purge(request, purge_id)), f"purge-{purge_id}.txt")
+    row = _purge(request, purge_id)
+    require_report(as_actor(viewer(request)), row)
+    return signed(request, report_of(row), f"purge-{purge_id}.txt")
 
 
 # --- the pages --------------------------------------------------------------------------------------------------------
@@ -235,6 +239,7 @@ def _purge_page(request: HttpRequest, row: Purge, refused: forms.Form | None = N
         held_by=Person.objects.filter(pk=row.held_by_id).first() if row.held_by_id else None,
         story=story_of(row),
         counted=COUNTED,
+        may_have_report=row.status == Purge.Status.DONE and may_have_report(actor, row),
         may_stop=is_open and may_stop_purge(actor, row),
         stop_form=refused or StopForm(),
     )

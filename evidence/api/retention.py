@@ -22,7 +22,15 @@ from evidence.api.erasures import Answer, Reason
 from evidence.api.paged import PAGED, page_of, paged
 from evidence.erasure.errors import RetentionNotFound
 from evidence.retention.due import everything_due, ruled
-from evidence.retention.reading import holds_seen, may_view, parts_seen, visible_classes, visible_purges, visible_rules
+from evidence.retention.reading import (
+    holds_seen,
+    may_view,
+    parts_seen,
+    require_report,
+    visible_classes,
+    visible_purges,
+    visible_rules,
+)
 from evidence.retention.reports import report_of
 from evidence.services.purges import hold_purge
 from evidence.services.retention import (
@@ -278,8 +286,11 @@ class PurgeReportApi(ForPeople):
     @extend_schema(operation_id="read_purge_report", tags=TAGS, responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request, purge_id: uuid.UUID) -> HttpResponse:
         """A signed note under the registry log's name: what went of which AI system, under which class, how many, their
-        digest, and what was kept back by what."""
-        note = report_of(_purge(request, purge_id))
+        digest, and what was kept back by what. For those who may know of every AI system in it and of every legal hold
+        there: a data protection officer, or an auditor of the whole organisation."""
+        row = _purge(request, purge_id)
+        require_report(actor_of(request), row)
+        note = report_of(row)
         return HttpResponse(note, content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
 
 

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 
 from audit.case_selectors import holds_for
 from audit.models import DataKind, LegalHold, Purge, RetentionClass, RetentionRule
+from config.errors import Forbidden
 from evidence.retention.keeping import holds_there
 from governance import rights
 from governance.acts import Act
@@ -52,6 +53,38 @@ def visible_purges(actor: Actor) -> QuerySet[Purge]:
     for system_id in systems:
         seen |= Q(parts__contains=[{"system": str(system_id)}])
     return rows.filter(seen) if systems else rows.none()
+
+
+def may_have_report(actor: Actor, purge: Purge) -> bool:
+    """Whether somebody may know of all that the signed report of a purge tells: each part of it, and every legal hold
+    that kept something back there."""
+    parts = purge.done or purge.parts
+    if len(parts_seen(actor, parts)) < len(parts):
+        return False
+    systems = _told_holds(actor)
+    return all(_is_told_holds(systems, part) for part in parts)
+
+
+def require_report(actor: Actor, purge: Purge) -> None:
+    """Errors: `Forbidden`."""
+    if not may_have_report(actor, purge):
+        raise Forbidden(
+            "The report of a purge tells of every AI system in it, and of the legal holds there. It is for those who "
+            "may know of all of them: a data protection officer, or an auditor of the whole organisation."
+        )
+
+
+def _told_holds(actor: Actor) -> frozenset[str] | None:
+    """The AI systems of which somebody may know every legal hold; None: of all, and of what belongs to the
+    organisation. Who may read a case by one of its AI systems alone does not know of all holds there."""
+    systems = rights.systems_where(actor, Act.HOLD_PLACE)
+    if systems is None or rights.systems_where(actor, Act.CASE_READ) is None:
+        return None
+    return frozenset(map(str, systems))
+
+
+def _is_told_holds(systems: frozenset[str] | None, part: Mapping[str, Any]) -> bool:
+    return systems is None or part["system"] in systems
 
 
 def parts_seen(actor: Actor, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
