@@ -1,5 +1,7 @@
 """Who is told what of a purge: legal holds, and other AI systems, are told to those alone who may know of them."""
 
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,13 +9,16 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from audit.models import LegalHold, Purge
+from audit.models import Case, LegalHold, Purge
 from audit.selectors import SealedDecision
+from audit.services.holds import place_hold
+from evidence.services.purges import run_purges
 from governance.models import AISystem, Person
 from governance.services.tokens import create_token
+from ledger.models import Entry
 from tests.factories.cases import make_led_case
-from tests.factories.erasing import agreeing, officer, put_in_force
-from tests.factories.purging import hold, old, purged
+from tests.factories.erasing import SECONDS, agreeing, officer, put_in_force
+from tests.factories.purging import announced, hold, old, purged, said
 from tests.factories.register import actor_of, make_person, make_system
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +69,8 @@ def reports(person: Person, purge: Purge) -> tuple[Any, Any, str]:
 def test_who_may_not_know_of_the_holds_of_a_system_gets_no_report(system: AISystem, role: str) -> None:
     placed, _ = of_one_held(system)
     purge = purged()
-    person = agreeing(system) if role == "accountable" else make_person(**{role: system})
+    roles: dict[str, Any] = {role: system}
+    person = agreeing(system) if role == "accountable" else make_person(**roles)
     over_api, in_console, page = reports(person, purge)
     assert over_api.status_code == in_console.status_code == 403
     assert "for those who may know of all of them" in over_api.json()["detail"]
@@ -104,3 +110,87 @@ def test_of_what_belongs_to_the_organisation_no_role_in_one_ai_system_gets_it(sy
     Purge.objects.filter(pk=purge.pk).update(done=[*purge.done, part])
     over_api, _, page = reports(make_person(investigator=system), purge)
     assert over_api.status_code == 403 and f"{purge.pk}/report" not in page
+
+
+# --- by what something is kept back -----------------------------------------------------------------------------------
+def parts_of(person: Person, purge: Purge, which: str = "done") -> list[dict[str, Any]]:
+    parts: list[dict[str, Any]] = api(person).get(f"/api/v1/retention/purges/{purge.pk}").json()[which]
+    return parts
+
+
+def page_of(person: Person, address: str) -> str:
+    answer = browser(person).get(address)
+    assert answer.status_code == 200
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
+
+
+def test_by_what_it_was_kept_back_is_told_to_who_may_know_of_every_hold_there(system: AISystem) -> None:
+    placed, _ = of_one_held(system)
+    purge = purged()
+    address = f"/admin/retention/purges/{purge.pk}/"
+    auditor = make_person(auditor=system)
+    for person in (make_person(technical_owner=system), agreeing(system), auditor):
+        (part,) = parts_of(person, purge)
+        assert (part["count"], part["kept"]) == (1, 2), "one number for both"
+        # an auditor of one AI system knows of holds on a span of it, and not of every case that it is in
+        assert part["holds"] == ([str(placed.pk)] if person == auditor else [])
+        assert "held" not in part and "in_process" not in part
+        text = page_of(person, address)
+        assert "1 by a legal hold" not in text and "1 still worked on" not in text
+    for person in (officer(), make_person(auditor=True), make_person(investigator=system)):
+        (part,) = parts_of(person, purge)
+        assert (part["kept"], part["held"], part["in_process"], part["holds"]) == (2, 1, 1, [str(placed.pk)])
+        assert "1 by a legal hold 1 still worked on" in page_of(person, address)
+
+
+def held_and_free_cases(system: AISystem) -> LegalHold:
+    put_in_force("cases", system, ceiling=30)
+    then = timezone.now() - timedelta(days=60)
+    case, lead = make_led_case(system, title="About Ada")
+    placed = place_hold(actor=actor_of(lead), case_id=case.pk, reason="Evidence.")
+    make_led_case(system, title="Of another day")
+    titles = ("About Ada", "Of another day")
+    Case.objects.filter(title__in=titles).update(concluded_at=then, closed_at=then, status="closed")
+    return placed
+
+
+def test_of_cases_it_is_told_what_goes_without_what_is_held(system: AISystem) -> None:
+    placed = held_and_free_cases(system)
+    owner = make_person(technical_owner=system)
+    purge = announced()
+    (whole,) = parts_of(officer(), purge, "parts")
+    (part,) = parts_of(owner, purge, "parts")
+    assert whole["kept"] > 0 and whole["holds"] == [str(placed.pk)]
+    assert (part["count"], part["kept"], part["holds"]) == (whole["count"] - whole["kept"], None, [])
+    run_purges(seconds=SECONDS)
+    (went,) = parts_of(owner, purge)
+    assert (went["count"], went["kept"]) == (part["count"], None), "as it was announced: nothing seems to be missing"
+    text = page_of(owner, f"/admin/retention/purges/{purge.pk}/")
+    assert "not told" in text and "by a legal hold" not in text
+
+
+def test_where_all_of_it_is_held_others_are_told_of_no_part(system: AISystem) -> None:
+    held_and_free_cases(system)
+    Case.objects.filter(title="Of another day").update(closed_at=timezone.now())
+    purge = purged()
+    assert parts_of(make_person(technical_owner=system), purge) == []
+    (part,) = parts_of(officer(), purge)
+    assert part["count"] == 0 and part["held"] == part["kept"] > 0
+
+
+def test_no_entry_of_a_purge_tells_by_what_it_was_kept_back(system: AISystem) -> None:
+    placed, _ = of_one_held(system)
+    held_and_free_cases(system)
+    purge = purged()
+    kinds = ("retention.announced", "retention.started", "retention.purged", "retention.concluded")
+    entries = [bytes(each.data) for each in Entry.objects.filter(kind__in=kinds)]
+    assert len(entries) >= 4
+    for name in (b'"held"', b'"in_process"', b'"holds"', str(placed.pk).encode()):
+        assert not any(name in data for data in entries), name
+    (ended,) = said("retention.concluded")
+    kept = {part["kind"]: part.get("kept") for part in ended["parts"]}
+    assert kept == {"payloads": 2, "cases": None}
+    assert {part["kind"]: "kept" in part for part in said("retention.announced")[0]["parts"]} == {
+        "payloads": True, "cases": False,
+    }  # fmt: skip
+    assert {part["kind"]: part["held"] > 0 for part in purge.done} == {"payloads": True, "cases": True}
