@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -12,9 +13,11 @@ from rest_framework.test import APIClient
 from audit.models import Case, LegalHold, Purge
 from audit.selectors import SealedDecision
 from audit.services.holds import place_hold
+from config.ids import new_id
 from evidence.services.purges import run_purges
 from governance.models import AISystem, Person
 from governance.services.tokens import create_token
+from intake.models import QuarantineCase
 from ledger.models import Entry
 from tests.factories.cases import make_led_case
 from tests.factories.erasing import SECONDS, agreeing, officer, put_in_force
@@ -194,3 +197,12 @@ def test_no_entry_of_a_purge_tells_by_what_it_was_kept_back(system: AISystem) ->
         "payloads": True, "cases": False,
     }  # fmt: skip
     assert {part["kind"]: part["held"] > 0 for part in purge.done} == {"payloads": True, "cases": True}
+
+
+# --- how it is found --------------------------------------------------------------------------------------------------
+def test_the_records_that_decisions_were_made_of_are_found_by_an_index(system: AISystem) -> None:
+    """Of each slice of a purge, and of each place that is due, whatever else lies in quarantine."""
+    found = QuarantineCase.objects.filter(decision_id__in=[new_id(), new_id()]).values_list("record__received_at")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    assert "quarantine_replayed" in found.explain()
