@@ -56,10 +56,13 @@ def of_systems(system_ids: Collection[uuid.UUID]) -> Q:
 
 
 def barred_from(actor: Actor) -> "ExpressionWrapper[Q] | Value":
-    """Of records, as an expression: whether they became a decision that is restricted from somebody, or are restricted
-    by themselves, they or what was corrected in them."""
-    if reads_restricted(actor):
-        return Value(False)
+    """Of records, as an expression: whether they are restricted, as `is_restricted` says, from somebody."""
+    return Value(False) if reads_restricted(actor) else is_restricted()
+
+
+def is_restricted() -> "ExpressionWrapper[Q]":
+    """Of records, as an expression: whether they became a decision that is restricted, or are restricted by
+    themselves, they or what was corrected in them. Whoever it may be: nobody corrects or replays such a record."""
     decision = Coalesce(OuterRef("case__decision_id"), OuterRef("id"))
     found = Exists(texts_in_force().filter(Q(row_id=OuterRef("id")) | Q(row_id=OuterRef("case__id"))))
     became = Exists(in_force().filter(decision_id=decision))

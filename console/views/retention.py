@@ -26,11 +26,12 @@ from evidence.retention.due import everything_due, ruled
 from evidence.retention.fixed import FIXED
 from evidence.retention.planning import COUNTED
 from evidence.retention.reading import (
-    holds_seen,
+    may_have_report,
     may_stop_purge,
     may_view,
-    parts_seen,
+    parts_told,
     place_of_rule,
+    require_report,
     stops_all,
     visible_classes,
     visible_purges,
@@ -52,7 +53,6 @@ from governance.admin.pages import add_refusal
 from governance.models import AISystem, Person
 from governance.reauthentication import interruption
 from governance.rights import as_actor
-from ledger.entries import Actor
 
 Status = RetentionRule.Status
 PURGES_SHOWN, SYSTEMS_SHOWN = 20, 200
@@ -152,7 +152,9 @@ def stop(request: HttpRequest, purge_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def report(request: HttpRequest, purge_id: uuid.UUID) -> HttpResponse:
     """The signed report: to keep, or, with `print`, to see and print."""
-    return signed(request, report_of(_purge(request, purge_id)), f"purge-{purge_id}.txt")
+    row = _purge(request, purge_id)
+    require_report(as_actor(viewer(request)), row)
+    return signed(request, report_of(row), f"purge-{purge_id}.txt")
 
 
 # --- the pages --------------------------------------------------------------------------------------------------------
@@ -174,7 +176,7 @@ def _page(request: HttpRequest, made: ClassForm, asked: RuleForm, *, refused: fo
         rules=[_rule(person, rule, systems) for rule in rules],
         places=_places(person),
         fixed=FIXED,
-        due=_named(actor, parts_seen(actor, everything_due(timezone.now()))),
+        due=_named(parts_told(actor, everything_due(timezone.now()))),
         purges=list(visible_purges(actor)[:PURGES_SHOWN]),
         counted=COUNTED,
         notice_days=settings.PURGE_NOTICE_DAYS,
@@ -229,19 +231,20 @@ def _purge_page(request: HttpRequest, row: Purge, refused: forms.Form | None = N
         row=row,
         parts=[
             part | {"is_kept_out": part["system"] in row.stopped}
-            for part in _named(actor, parts_seen(actor, ruled(row.done or row.parts)))
+            for part in _named(parts_told(actor, ruled(row.done or row.parts)))
         ],
         stops_all=stops_all(actor),
         held_by=Person.objects.filter(pk=row.held_by_id).first() if row.held_by_id else None,
         story=story_of(row),
         counted=COUNTED,
+        may_have_report=row.status == Purge.Status.DONE and may_have_report(actor, row),
         may_stop=is_open and may_stop_purge(actor, row),
         stop_form=refused or StopForm(),
     )
 
 
-def _named(actor: Actor, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """With words for what they name, and the legal holds that keep some of it."""
+def _named(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With words for what they name."""
     systems = AISystem.objects.in_bulk({uuid.UUID(part["system"]) for part in parts if part["system"]})
     return [
         part
@@ -249,7 +252,6 @@ def _named(actor: Actor, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "words": DataKind(part["kind"]).label,
             "place": systems.get(uuid.UUID(part["system"])) if part["system"] else None,
             "before_at": datetime.fromisoformat(part["before"]),
-            "holds": holds_seen(actor, part),
         }
         for part in parts
     ]

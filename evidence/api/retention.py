@@ -22,7 +22,14 @@ from evidence.api.erasures import Answer, Reason
 from evidence.api.paged import PAGED, page_of, paged
 from evidence.erasure.errors import RetentionNotFound
 from evidence.retention.due import everything_due, ruled
-from evidence.retention.reading import holds_seen, may_view, parts_seen, visible_classes, visible_purges, visible_rules
+from evidence.retention.reading import (
+    may_view,
+    parts_told,
+    require_report,
+    visible_classes,
+    visible_purges,
+    visible_rules,
+)
 from evidence.retention.reports import report_of
 from evidence.services.purges import hold_purge
 from evidence.services.retention import (
@@ -84,7 +91,11 @@ class PartOutput(serializers.Serializer[Any]):
     purpose = serializers.CharField(help_text="What it is kept for until the ceiling, as the class has it.")
     before = serializers.DateTimeField(help_text="What is older goes.")
     count = serializers.IntegerField(help_text="Above 50,000: so many at least.")
-    kept = serializers.IntegerField(help_text="Kept back by a legal hold, or still worked on, as far as looked.")
+    kept = serializers.IntegerField(
+        allow_null=True,
+        help_text="Kept back by a legal hold, or still worked on, as far as looked. Null: not told, since nothing but "
+        "a legal hold keeps any of this kind, and you may not know of all of them there.",
+    )
     replaced = serializers.BooleanField(
         default=False, help_text="Another class holds there since it was announced: the rest was left."
     )
@@ -102,7 +113,7 @@ class DuePartOutput(PartOutput):
     goes_at = serializers.DateTimeField(
         allow_null=True,
         help_text="When the first of it goes: with the purge that was announced, or by itself. Null: no purge of it is "
-        "announced yet, or all that was looked at is kept back.",
+        "announced yet, or all that was looked at is kept back, or has reached its ceiling where `kept` is not told.",
     )
 
 
@@ -110,7 +121,9 @@ class DonePartOutput(PartOutput):
     """What of one place went, and what was kept back."""
 
     held = serializers.IntegerField(
-        required=False, help_text="Kept back by a legal hold, as it was passed by. Absent where that was not counted."
+        required=False,
+        help_text="Kept back by a legal hold, as it was passed by. Absent where that was not counted, and for who may "
+        "not know of every legal hold there.",
     )
     in_process = serializers.IntegerField(
         required=False, help_text="Kept back since it was in an open review, appeal or case. Absent likewise."
@@ -146,8 +159,8 @@ def told(request: Request, purge: Purge) -> dict[str, Any]:
 
 
 def shown(request: Request, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    actor = actor_of(request)
-    return [part | {"holds": [each.pk for each in holds_seen(actor, part)]} for part in parts_seen(actor, parts)]
+    told = parts_told(actor_of(request), parts)
+    return [part | {"holds": [each.pk for each in part["holds"]]} for part in told]
 
 
 class RetentionClassesApi(ForPeople):
@@ -278,8 +291,11 @@ class PurgeReportApi(ForPeople):
     @extend_schema(operation_id="read_purge_report", tags=TAGS, responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request, purge_id: uuid.UUID) -> HttpResponse:
         """A signed note under the registry log's name: what went of which AI system, under which class, how many, their
-        digest, and what was kept back by what."""
-        note = report_of(_purge(request, purge_id))
+        digest, and what was kept back by what. For those who may know of every AI system in it and of every legal hold
+        there: a data protection officer, or an auditor of the whole organisation."""
+        row = _purge(request, purge_id)
+        require_report(actor_of(request), row)
+        note = report_of(row)
         return HttpResponse(note, content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
 
 

@@ -86,7 +86,10 @@ class ErasureDiffers(Conflict):
 class PurgeDiffers(Conflict):
     code = "purge-differs"
     title = "The stored purge does not say what was sealed"
-    meaning = "The counts in the row of a purge are not those of the entry of its end, so no report of it is signed."
+    meaning = (
+        "The row of a purge, of a class or of an AI system in it is not as its last change was sealed, or its counts "
+        "are not those of the entry of its end, so no report of it is signed."
+    )
     default_detail = "Somebody changed the database. No report of this is signed: have the self-audit look at it."
 
 

@@ -22,7 +22,7 @@ from ledger.entries import timestamp
 Part = dict[str, Any]
 """`kind`, `system` (None: of none), `class` (None: the default), `before`, `count`, `kept`, as a purge has them;
 `class_name`, `floor_days`, `floor_source`, `ceiling_days` and `purpose` of what holds there; of what is due `goes_at`
-and `by_itself`, too."""
+and `by_itself`, too. Of quarantine `ends_at`: when the next of it reaches its ceiling, whatever keeps it."""
 
 
 def everything_due(at: datetime) -> list[Part]:
@@ -73,7 +73,9 @@ def _quarantine(at: datetime) -> list[Part]:
         )
         kept = held_texts([pk for pk, _ in first])
         goes = next((_end(came, terms) for pk, came in first if pk not in kept), None)
-        found.append(_record_part(system_id, terms, until) | {"count": count, "kept": len(kept), "goes_at": goes})
+        ends = next((end for _, came in first if (end := _end(came, terms)) > at), None)
+        counted = {"count": count, "kept": len(kept), "goes_at": goes, "ends_at": ends}
+        found.append(_record_part(system_id, terms, until) | counted)
     return found
 
 

@@ -48,6 +48,9 @@ IN_CASES: Mapping[type[GovernedRow], str] = {
 }
 """What was written in a case, each with the path to its case."""
 
+ONLY_HELD = frozenset({DataKind.QUARANTINE, DataKind.CASES})
+"""Of these nothing but a legal hold keeps anything back, so how many are kept back tells of one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:

@@ -5,19 +5,22 @@ sealed of the purge, whenever somebody asks for it: the words of a class can be 
 Reports of the first version were kept as they were signed, and are handed out so (docs/retention.md has both).
 """
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from audit.models import Purge
+from audit.models import Purge, RetentionClass
 from evidence.erasure.documents import document_about, signed_note, unreached
 from evidence.erasure.errors import NoDocument, PurgeDiffers
 from evidence.kinds import RETENTION_CONCLUDED
 from evidence.retention.due import Part, ruled
+from evidence.verification.rows import check_rows
 from governance.models import AISystem
 from ledger.entries import timestamp
 from ledger.models import Entry
+from ledger.rows import GovernedRow
 
 FORMAT = "answerable/purge-report/v2"
 
@@ -34,10 +37,18 @@ def report_of(purge: Purge) -> str:
 
 
 def _require_sealed(purge: Purge) -> None:
-    """Nothing is signed that the entry of its end does not say."""
+    """Nothing is signed that is not sealed: what the entry of its end says of each part; its row, with the classes and
+    AI systems that it names, as their last changes were sealed."""
     entry = Entry.objects.filter(about_id=purge.pk, kind=RETENTION_CONCLUDED.name).order_by("-id").first()
     said = msgspec.json.decode(bytes(entry.data))["body"]["parts"] if entry else []
     if len(said) != len(purge.done) or not all(map(_says, purge.done, said)):
+        raise PurgeDiffers()
+    named: dict[type[GovernedRow], set[uuid.UUID]] = {
+        Purge: {purge.pk},
+        RetentionClass: {uuid.UUID(part["class"]) for part in purge.done},
+        AISystem: {uuid.UUID(part["system"]) for part in purge.done if part["system"]},
+    }
+    if any(finding for model, ids in named.items() for finding in check_rows(model, ids)):
         raise PurgeDiffers()
 
 

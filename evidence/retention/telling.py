@@ -73,7 +73,11 @@ def _part_held(facts: Facts) -> Letter:
 @letter("retention.done")
 def _done(facts: Facts) -> Letter:
     purge = Purge.objects.get(pk=uuid.UUID(facts["purge"]))
-    return Letter("A purge is over", ["Its report, signed, says what went and what was kept back."], _page(purge))
+    lines = [
+        "Its page says what went and what was kept back.",
+        "Who may know of all of it has its signed report there.",
+    ]
+    return Letter("A purge is over", lines, _page(purge))
 
 
 def _page(purge: Purge) -> str:

@@ -30,7 +30,7 @@ from evidence.kinds import (
     RETENTION_PURGED,
     RETENTION_STARTED,
 )
-from evidence.retention.keeping import Kept, holds_over, kept_back
+from evidence.retention.keeping import ONLY_HELD, Kept, holds_over, kept_back
 from evidence.retention.planning import MOST_PARTS, After, candidates, due_at, following, place_in
 from evidence.retention.reading import may_stop_purge, stoppable_systems, stops_all, visible_purges
 from evidence.retention.telling import tell_of_purge
@@ -54,8 +54,8 @@ LOOKED_BACK = 200
 """Purges; one is announced at a time, two weeks ahead."""
 HOLDS_NAMED = 50
 """Of a part of a report; of more it says how many."""
-CONCLUDED = ("kind", "system", "class", "count", "kept", "held", "in_process", "digest")
-"""What the entry of its end says of each part."""
+CONCLUDED = ("kind", "system", "class", "count", "kept", "digest")
+"""What the entry of its end says of each part in clear. By what it was kept back is sealed with the row alone."""
 
 
 # --- announcing and stopping ------------------------------------------------------------------------------------------
@@ -74,7 +74,8 @@ def announce_purge(*, actor: Actor = SERVER) -> Purge | None:
     parts = sorted(due, key=lambda part: part["count"] <= part["kept"])[:MOST_PARTS]
     with sealing() as seal:
         purge = Purge(announced_at=now, runs_at=runs_at, parts=parts)
-        said = {"runs_at": timestamp(runs_at), "parts": parts, "left": len(due) - len(parts)}
+        clear = [_in_clear(part, part.keys()) for part in parts]
+        said = {"runs_at": timestamp(runs_at), "parts": clear, "left": len(due) - len(parts)}
         _write(seal, actor, RETENTION_ANNOUNCED, purge, said)
         tell_of_purge(purge, "retention.announced")
     return purge
@@ -297,7 +298,7 @@ def _conclude(actor: Actor, purge_id: uuid.UUID) -> None:
         if purge.status != Status.RUNNING:
             return
         purge.status, purge.done_at, purge.done = Status.DONE, timezone.now(), _done(purge)
-        totals = [{name: part[name] for name in CONCLUDED if name in part} for part in purge.done]
+        totals = [_in_clear(part, CONCLUDED) for part in purge.done]
         _write(seal, actor, RETENTION_CONCLUDED, purge, {"parts": totals})
         tell_of_purge(purge, "retention.done")
 
@@ -363,6 +364,12 @@ def _moment(text: str | None) -> datetime | None:
 
 def _before(part: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(part["before"])
+
+
+def _in_clear(part: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """What an entry says of a part: everybody who is given the log reads it, so nothing that tells of a legal hold."""
+    hidden = {"kept"} if DataKind(part["kind"]) in ONLY_HELD else set()
+    return {name: part[name] for name in names if name in part and name not in hidden}
 
 
 def _write(

@@ -11,7 +11,7 @@ from django.db import connection
 
 from evidence.verification.findings import Finding
 from ledger.key_history import UNREADABLE
-from ledger.models import Head, Log, Tile
+from ledger.models import Entry, Head, Log, Tile
 from ledger.tlog import HASH_SIZE, Frontier, TileRoot, leaf_hash, node_hash
 from ledger.tree_store import TILE_WIDTH
 
@@ -44,10 +44,18 @@ def read_entries(log: Log, start: int, end: int) -> list[StoredEntry]:
             " WHERE log_id = %s AND leaf_index >= %s AND leaf_index < %s ORDER BY leaf_index",
             [log.id, start, end],
         )
-        return [
-            StoredEntry(index, str(id_), kind, str(about) if about else None, bytes(data), bytes(digest), _said(data))
-            for index, id_, kind, about, data, digest in cursor
-        ]
+        return [_stored(*row) for row in cursor]
+
+
+def stored(entry: Entry) -> StoredEntry:
+    """One entry, as it was read."""
+    data, digest = bytes(entry.data), bytes(entry.leaf_hash)
+    return _stored(entry.leaf_index, entry.id, entry.kind, entry.about_id, data, digest)
+
+
+def _stored(index: int, id_: uuid.UUID, kind: str, about: uuid.UUID | None, data: bytes, digest: bytes) -> StoredEntry:
+    data = bytes(data)
+    return StoredEntry(index, str(id_), kind, str(about) if about else None, data, bytes(digest), _said(data))
 
 
 def _said(data: bytes) -> dict[str, Any] | None:

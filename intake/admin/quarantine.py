@@ -21,7 +21,7 @@ from governance.models import AISystem, Person, ServiceAccount
 from governance.scopes import AnyOf
 from intake.admin.viewers import viewer
 from intake.models import QuarantineCase, QuarantinedRecord
-from intake.selectors import barred_from, in_state, of_systems, scope_of
+from intake.selectors import barred_from, in_state, is_restricted, of_systems, scope_of
 from intake.services import replays
 from intake.services.quarantine import note_view
 
@@ -55,7 +55,8 @@ def steps_for(person: Person, record: QuarantinedRecord) -> list[str]:
         may = rights.may_approve(person, Act.QUARANTINE_DISMISS, scope, requested_by=case.requested_by_id)
         return ["approve_dismissal", "refuse_dismissal"] if may else []
     steps = ACTS.get(Status(status), {})
-    settled = {"correct", "replay"} if record.is_truncated or getattr(record, "is_barred", False) else set()
+    # of what is restricted they are for nobody, not even for who reads it
+    settled = {"correct", "replay"} if record.is_truncated or getattr(record, "is_restricted", False) else set()
     return [step for step, act in steps.items() if step not in settled and rights.can(person, act, scope)]
 
 
@@ -169,6 +170,7 @@ class QuarantinedRecordAdmin(ServiceAdmin[QuarantinedRecord]):
             system_name=_name(AISystem, "system_id"),
             account_name=_name(ServiceAccount, "account_id"),
             is_barred=barred_from(rights.as_actor(viewer(request))),
+            is_restricted=is_restricted(),
         )
         systems = rights.systems_where(viewer(request), Act.QUARANTINE_VIEW)
         return records if systems is None else records.filter(of_systems(systems))

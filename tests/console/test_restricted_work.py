@@ -13,6 +13,7 @@ from audit.models import Decision
 from audit.restricted_texts import NOTICE as SAID_INSTEAD
 from audit.restrictions import restricted_among
 from governance.models import AISystem, Person
+from intake.admin.quarantine import STEPS
 from intake.models import QuarantinedRecord
 from intake.services.replays import correct, replay
 from intake.services.sweeps import seal_arrivals
@@ -173,3 +174,9 @@ def test_a_record_in_quarantine_is_restricted_by_itself() -> None:
             act(actor=actor_of(engineer), record_id=record_id, reason="Right now.")
     assert not Decision.objects.filter(pk=record_id).exists(), "it would be a decision that nobody restricted"
     assert "c-1907" in browser(make_person(dpo=True)).get(page).content.decode()
+    both = make_person(dpo=True, technical_owner=system)
+    read = browser(both).get(page).content.decode()
+    assert "c-1907" in read, "an officer reads it"
+    assert STEPS["request_dismissal"] in read and STEPS["replay"] not in read and STEPS["correct"] not in read
+    sent = browser(both).post(page, {"step": "replay", "corrections": "{}", "reason": "Right now."})
+    assert sent.status_code == 200 and not Decision.objects.filter(pk=record_id).exists()

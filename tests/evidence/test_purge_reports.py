@@ -17,6 +17,7 @@ from evidence.services.purges import hold_purge, run_purges
 from evidence.services.retention import approve_rule, register_class, request_rule
 from evidence.verification import verify_everything
 from governance.models import AISystem
+from ledger.entries import timestamp
 from ledger.models import Entry
 from ledger.selectors import registry_log
 from ledger.signing import signers_for, verifier_keys
@@ -63,7 +64,7 @@ def test_it_names_the_class_its_law_and_its_purpose(system: AISystem) -> None:
     assert (part["floor"], part["ceiling"]) == ("20 days; Section 18a", "30 days; Complaints")
     assert (part["took"], part["kept"], part["held"], part["in_process"]) == ("1", "0", "0", "0")
     (entry,) = said("retention.concluded")
-    assert (entry["parts"][0]["class"], entry["parts"][0]["held"]) == (str(chosen.pk), 0)
+    assert (entry["parts"][0]["class"], entry["parts"][0]["kept"]) == (str(chosen.pk), 0)
 
 
 def test_it_says_which_holds_kept_how_many_and_what_is_still_worked_on(system: AISystem) -> None:
@@ -189,6 +190,59 @@ def test_what_the_entry_does_not_say_is_not_signed(system: AISystem, changed: di
             report_of(Purge.objects.get(pk=purge.pk))
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"holds": [{"id": str(new_id()), "count": 1}]}, {"more_holds": 4}, {"in_process": 2}, {"replaced": True},
+        {"before": "2020-01-01T00:00:00.000000Z"},
+    ],
+)  # fmt: skip
+def test_what_no_entry_says_in_clear_is_not_signed_either(system: AISystem, changed: dict[str, Any]) -> None:
+    """The state of the row is sealed too, and the entry of its end commits to it."""
+    put_in_force("payloads", system, ceiling=30)
+    hold(system, old(system, days=90))
+    old(system)
+    purge = purged()
+    assert reported(purge)
+    Purge.objects.filter(pk=purge.pk).update(done=[purge.done[0] | changed])
+    with pytest.raises(PurgeDiffers):
+        report_of(Purge.objects.get(pk=purge.pk))
+
+
+@pytest.mark.parametrize("column", ["announced_at", "runs_at", "done_at", "stopped"])
+def test_no_other_time_is_signed_than_was_sealed(system: AISystem, column: str) -> None:
+    put_in_force("payloads", system, ceiling=30)
+    old(system)
+    purge = purged()
+    at = timezone.now()
+    values = {"stopped": {str(system.pk): timestamp(at)}, "announced_at": at - timedelta(days=300)}
+    Purge.objects.filter(pk=purge.pk).update(**{column: values.get(column, at)})
+    with pytest.raises(PurgeDiffers):
+        report_of(Purge.objects.get(pk=purge.pk))
+
+
+@pytest.mark.parametrize(
+    "changed", [{"name": "Other"}, {"floor_source": "No law"}, {"purpose": ""}, {"floor_days": 0}, {"ceiling_days": 99}]
+)
+def test_no_other_words_or_days_of_a_class_are_signed(system: AISystem, changed: dict[str, Any]) -> None:
+    chosen = by_class(system)
+    old(system)
+    purge = purged()
+    assert reported(purge)
+    RetentionClass.objects.filter(pk=chosen.pk).update(**changed)
+    with pytest.raises(PurgeDiffers):
+        report_of(purge)
+
+
+def test_no_other_name_of_an_ai_system_is_signed(system: AISystem) -> None:
+    put_in_force("payloads", system, ceiling=30)
+    old(system)
+    purge = purged()
+    AISystem.objects.filter(pk=system.pk).update(slug="another")
+    with pytest.raises(PurgeDiffers):
+        report_of(purge)
+
+
 def test_before_it_is_over_there_is_none(system: AISystem) -> None:
     put_in_force("payloads", system, ceiling=30)
     old(system)
@@ -222,5 +276,4 @@ def test_of_a_purge_that_was_over_before_it_was_counted_the_rest_is_told(system:
     (part,) = reported(purge)
     assert (part["took"], part["kept"]) == ("1", "1")
     assert "held" not in part and "hold" not in part
-    assert "held" not in said("retention.concluded")[0]["parts"][0]
     assert Entry.objects.filter(about_id=purge.pk, kind="retention.concluded").count() == 1

@@ -172,6 +172,32 @@ def api(person: Any) -> list[dict[str, Any]]:
     return parts
 
 
+def test_that_a_hold_keeps_records_back_is_told_to_those_alone_who_may_know(sender: Sender, system: AISystem) -> None:
+    ends = arrived_at(refused(sender, days=CEILING - 3)) + timedelta(days=CEILING)
+    owner = make_person(technical_owner=system)
+    (free,) = api(owner)
+    hold_days_ago(system, CEILING - 3)
+    (part,) = api(owner)
+    assert part | {"before": free["before"]} == free, "nothing tells that there is a hold now"
+    assert (part["count"], part["kept"], datetime.fromisoformat(part["goes_at"])) == (1, None, ends)
+    text = page(owner)
+    assert "By itself, the first" in text and "not told" in text
+    for person in (officer(), make_person(auditor=True), make_person(investigator=system)):
+        (part,) = api(person)
+        assert (part["count"], part["kept"], part["goes_at"], len(part["holds"])) == (1, 1, None, 1)
+    assert "Not while it is kept back" in page(officer()) and "Not while" not in page(owner)
+
+
+def test_of_records_past_their_day_that_are_held_no_day_is_told(sender: Sender, system: AISystem) -> None:
+    refused(sender, days=CEILING + 3)
+    hold_days_ago(system, CEILING + 3)
+    owner = agreeing(system)
+    (part,) = api(owner)
+    assert (part["kept"], part["goes_at"], part["holds"]) == (None, None, [])
+    text = page(owner)
+    assert "By itself" in text and "Not while" not in text
+
+
 def test_the_api_says_under_which_class_and_when(sender: Sender, system: AISystem) -> None:
     rule = put_in_force("payloads", system, floor=10, ceiling=30)
     old(system)

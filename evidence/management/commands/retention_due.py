@@ -66,7 +66,8 @@ def _goes(part: Part) -> str:
 
 
 def _as_json(part: Part) -> dict[str, Any]:
-    return part | {"goes_at": part["goes_at"].isoformat() if part["goes_at"] else None}
+    said = {name: value for name, value in part.items() if name != "ends_at"}
+    return said | {"goes_at": part["goes_at"].isoformat() if part["goes_at"] else None}
 
 
 def _told(purge: Purge | None) -> dict[str, Any] | None:
