@@ -142,6 +142,16 @@ def test_its_forms_hold_nothing_of_it_and_leave_it(restricted: tuple[Case, Perso
     assert (incident.narrative, incident.harm, incident.causal_link) == (f"{ADA} fell.", "None.", "likely")
 
 
+@pytest.mark.parametrize("summary", [f"{ADA} rang.", "Somebody rang."])
+def test_an_incident_that_is_not_declared_yet_begins_with_no_notice(system: AISystem, summary: str) -> None:
+    case, lead = make_led_case(system, title="A complaint", summary=summary)
+    add_note(actor=actor_of(lead), case_id=case.pk, text=f"Asked {ADA}.")
+    put_in_force("cases", system, floor=200)
+    agreed(kind="subject", subject="nobody-of-this-name", identifiers=[ADA])
+    form = browser(lead).get(f"/admin/cases/{case.pk}/incident").context["form"]
+    assert form.initial["narrative"] == ("" if ADA in summary else summary)
+
+
 def test_what_was_read_over_the_api_may_be_sent_back(restricted: tuple[Case, Person]) -> None:
     case, lead = restricted
     api, own = Persona("lead", True, lead).api(), f"/api/v1/cases/{case.pk}"
