@@ -142,6 +142,23 @@ def test_what_a_hold_covers_is_not_restricted(system: AISystem, kept: None) -> N
     assert to_read(actor_of(lead), note).text == NOTICE, "the hold is lifted, the floor is not over"
 
 
+def test_what_is_held_while_it_is_scheduled_is_restricted_once_the_hold_is_lifted(system: AISystem, kept: None) -> None:
+    note, lead = noted(system)
+    place_hold(actor=actor_of(lead), case_id=note.case_id, reason="A claim.")
+    request = restrict()
+    run_erasures(seconds=SECONDS)
+    request.refresh_from_db()
+    assert request.status == "scheduled" and not texts_in_force().exists()
+    lift_all_holds(lead, officer())
+    for _ in range(2):
+        ErasureRequest.objects.filter(pk=request.pk).update(looked_at=None)
+        run_erasures(seconds=SECONDS)
+    assert to_read(actor_of(lead), note).text == NOTICE
+    assert Entry.objects.filter(kind="erasure.texts_restricted").count() == 1
+    request.refresh_from_db()
+    assert request.status == "scheduled" and list(verify_everything()) == []
+
+
 def test_a_hold_that_comes_later_keeps_it_and_opens_nothing(system: AISystem, kept: None) -> None:
     note, lead = noted(system)
     restrict()
