@@ -10,6 +10,7 @@ import json
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, TextField
@@ -17,6 +18,7 @@ from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, TextField
 from audit.models import ErasureConsent, ErasureFind, ErasureStep, TextRestriction
 from audit.models.erasures import RESTRICTING
 from audit.restrictions import AT_ONCE, reads_restricted
+from config.ids import id_at
 from ledger.entries import Actor
 from ledger.erasing import emptied
 from ledger.models import Particulars
@@ -140,9 +142,14 @@ def texts_restricted_by(entry_ids: Collection[uuid.UUID]) -> Iterator[list[uuid.
     yield from _versions_at_a_time(texts_in_force().filter(entry_id__in=entry_ids))
 
 
-def texts_restricted_since(entry_ids: Collection[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
-    """The versions that are restricted by other entries than these; some at a time."""
-    yield from _versions_at_a_time(texts_in_force().exclude(entry_id__in=entry_ids))
+def texts_restricted_since(
+    entry_ids: Collection[uuid.UUID], since: datetime | None = None
+) -> Iterator[list[uuid.UUID]]:
+    """The versions that are restricted by other entries than these, and by none before `since`; some at a time."""
+    found = texts_in_force().exclude(entry_id__in=entry_ids)
+    if since:
+        found = found.filter(entry_id__gte=id_at(since))
+    yield from _versions_at_a_time(found)
 
 
 def _versions_at_a_time(found: QuerySet[TextRestriction]) -> Iterator[list[uuid.UUID]]:
