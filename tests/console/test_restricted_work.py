@@ -1,6 +1,8 @@
 """What is restricted, where people work on it: between two judgements, in drafts, in quarantine."""
 
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -12,8 +14,11 @@ from audit.errors import PayloadRestricted
 from audit.models import Decision
 from audit.restricted_texts import NOTICE as SAID_INSTEAD
 from audit.restrictions import restricted_among
+from evidence.services import erasure_answers
 from governance.models import AISystem, Person
-from intake.models import QuarantinedRecord
+from intake.models import QuarantineCase, QuarantinedRecord
+from intake.services import replays
+from intake.services.quarantine import RESTRICTING, lock_name
 from intake.services.replays import correct, replay
 from intake.services.sweeps import seal_arrivals
 from ledger.models import Entry
@@ -173,3 +178,48 @@ def test_a_record_in_quarantine_is_restricted_by_itself() -> None:
             act(actor=actor_of(engineer), record_id=record_id, reason="Right now.")
     assert not Decision.objects.filter(pk=record_id).exists(), "it would be a decision that nobody restricted"
     assert "c-1907" in browser(make_person(dpo=True)).get(page).content.decode()
+
+
+@pytest.mark.committing
+@pytest.mark.parametrize("act", [replay, partial(correct, corrections={"labels": None})])
+def test_a_record_that_is_restricted_while_somebody_works_on_it_stays(
+    monkeypatch: pytest.MonkeyPatch, act: Callable[..., Any]
+) -> None:
+    sender = make_sender("credit", accountable=make_person())
+    system = sender.systems[0]
+    record_id = refused(sender, subject="c-1907", extra=1)
+    engineer = actor_of(make_person(technical_owner=system))
+    correct(actor=engineer, record_id=record_id, corrections={"extra": None}, reason="A typo.")
+    put_in_force("quarantine", system, floor=60)
+    genuine = replays.sealing
+
+    @contextmanager
+    def sealing_later() -> Iterator[Any]:
+        """Two people agree behind the first look, before anything is locked."""
+        monkeypatch.setattr(replays, "sealing", genuine)
+        restrict_words("c-1907")
+        with genuine() as seal:
+            yield seal
+
+    monkeypatch.setattr(replays, "sealing", sealing_later)
+    with pytest.raises(PayloadRestricted):
+        act(actor=engineer, record_id=record_id, reason="Right now.")
+    assert not Decision.objects.filter(pk=record_id).exists()
+    assert QuarantineCase.objects.get(record=record_id).corrections == {"extra": None}
+
+
+@pytest.mark.committing
+def test_whoever_restricts_waits_for_whoever_replays(monkeypatch: pytest.MonkeyPatch) -> None:
+    sender = make_sender("credit", accountable=make_person())
+    record_id = refused(sender, subject="c-1907", extra=1)
+    engineer = actor_of(make_person(technical_owner=sender.systems[0]))
+    held = list[str]()
+    genuine = replays.hold
+    monkeypatch.setattr(replays, "hold", lambda *names: held.extend(names) or genuine(*names))
+    correct(actor=engineer, record_id=record_id, corrections={"extra": None}, reason="A typo.")
+    assert held == [RESTRICTING, lock_name(record_id)]
+    put_in_force("quarantine", sender.systems[0], floor=60)
+    there = list[str]()
+    monkeypatch.setattr(erasure_answers, "hold", lambda *names: there.extend(names) or genuine(*names))
+    restrict_words("c-1907")
+    assert there == [RESTRICTING]
