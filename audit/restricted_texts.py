@@ -65,11 +65,11 @@ def to_read(actor: Actor | None, row: R) -> R:
 
 
 def as_they_stood(actor: Actor, row: GovernedRow, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns that somebody sends for a row: of what they may not read that stays as it is in whose place they send
-    nothing, or the notice that they were shown."""
+    """Columns that somebody sends for a row: in whose place they send the notice that they were shown stays as it is,
+    whoever they are by now; and of what they may not read that in whose place they send nothing."""
     covered = to_read(actor, row).covered
     return {
-        name: getattr(row, name) if name in covered and value in ("", NOTICE) else value
+        name: getattr(row, name) if value == NOTICE or (name in covered and value == "") else value
         for name, value in given.items()
     }
 
