@@ -47,16 +47,18 @@ def texts_in_force() -> QuerySet[TextRestriction]:
 
 # --- rows -------------------------------------------------------------------------------------------------------------
 def for_reading(actor: Actor | None, rows: Iterable[R]) -> list[R]:
-    """These rows as somebody may read them: `NOTICE` in place of what is restricted from them, and `covered` names the
-    columns. Such a row is a copy for showing, and is refused where it is saved.
+    """These rows as somebody may read them: `restricted` names the columns of each that are restricted, for everybody;
+    to whoever does not read those, `NOTICE` stands in their place, and `covered` names them. Such a row is a copy for
+    showing, and is refused where it is saved.
 
     `actor` None: whoever it may be. One query where nothing of them is restricted.
     """
     given = list(rows)
     found = _columns_by_version([row.pk for row in given])
-    if not found or (actor is not None and reads_restricted(actor)):
+    if not found:
         return given
-    return [_covered(row, found.get(row.particulars_id or row.pk, NONE)) for row in given]
+    show = _marked if actor is not None and reads_restricted(actor) else _covered
+    return [show(row, found.get(row.particulars_id or row.pk, NONE)) for row in given]
 
 
 def to_read(actor: Actor | None, row: R) -> R:
@@ -81,8 +83,13 @@ def _covered(row: R, columns: Columns) -> R:
     for name in columns & nothing.keys():
         is_text = isinstance(row._meta.get_field(name), CharField | TextField)
         setattr(shown, name, NOTICE if is_text else nothing[name])
-    shown.covered = columns
+    shown.restricted = shown.covered = columns
     return shown
+
+
+def _marked(row: R, columns: Columns) -> R:
+    row.restricted = columns
+    return row
 
 
 # --- versions of texts ------------------------------------------------------------------------------------------------

@@ -23,9 +23,11 @@ from intake.services.replays import correct, replay
 from intake.services.sweeps import seal_arrivals
 from ledger.models import Entry
 from overrides.models import Review, ReviewAssignment
+from overrides.services.appeals import open_appeal
 from overrides.services.claiming import claim, save_draft
 from overrides.services.deciding import Answer, submit
 from overrides.services.overriding import override_decision
+from tests.factories import letters
 from tests.factories.erasing import agreed, agreeing, officer, put_in_force
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
@@ -34,6 +36,7 @@ from tests.intake.conftest import make_sender
 from tests.personas.people import Persona
 
 pytestmark = pytest.mark.django_db
+MARKED = "Nobody but data protection officers reads it until it is erased"
 NOTE, OUTPUT, DRAFT = "note-of-ada", "output-of-ada", "draft-of-ada"
 
 
@@ -147,6 +150,21 @@ def test_words_on_a_decision_are_restricted_and_its_payload_is_not(system: AISys
     assert "the-input" in browser(owner).post(f"{page}payload").content.decode()
     whole = browser(officer()).get(page).content.decode()
     assert NOTE in whole and OUTPUT in whole.replace("&quot;", '"')
+    assert (MARKED in shown, MARKED in whole) == (False, True)
+
+
+def test_an_appeal_and_a_letter_tell_the_officer_that_they_are_restricted(system: AISystem) -> None:
+    decision, owner = record_decision(system, parts={"input": 1, "output": 1}), agreeing(system)
+    given: dict[str, Any] = {"ground_code": "wrong-data", "statement": NOTE}
+    appeal = open_appeal(actor=actor_of(owner), decision_id=decision.id, **given)
+    letter = letters.issue(decision, owner, text=f"Dear {NOTE},\n\nno.", addressee=NOTE)
+    pages = [f"/admin/reviews/appeals/{appeal.pk}/", f"/admin/letters/{letter.pk}/"]
+    assert [MARKED in browser(officer()).get(each).content.decode() for each in pages] == [False, False]
+    restrict_words(NOTE)
+    for page in pages:
+        assert MARKED in browser(officer()).get(page).content.decode(), page
+        told = browser(owner).get(page).content.decode()
+        assert MARKED not in told and NOTE not in told, page
 
 
 def test_between_two_what_names_somebody_is_restricted_by_itself(system: AISystem) -> None:
