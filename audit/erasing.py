@@ -68,6 +68,14 @@ def text_floor_ends(row_ids: Ids) -> dict[uuid.UUID, datetime | None]:
     return dict(_ask("SELECT row_id, ends_at FROM evidence_text_floor_ends(%s)", [list(row_ids)])) if row_ids else {}
 
 
+def repeating_versions(request_id: uuid.UUID, items: Ids) -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """Versions of texts that go with these finds of a request, each with its row: later ones of the same row, where a
+    column says again what the find says there and names whom the request was sealed to be about."""
+    if not items:
+        return []
+    return _ask("SELECT item_id, row_id FROM evidence_repeating(%s, %s) ORDER BY item_id", [request_id, list(items)])
+
+
 def in_process(ids: Ids) -> frozenset[uuid.UUID]:
     """Of these decisions those that somebody still works on: an open review, appeal or case."""
     return _ids_of("SELECT evidence_in_process(%s)", ids)

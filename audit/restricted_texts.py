@@ -10,6 +10,7 @@ import json
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, TextField
@@ -17,6 +18,7 @@ from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, TextField
 from audit.models import ErasureConsent, ErasureFind, ErasureStep, TextRestriction
 from audit.models.erasures import RESTRICTING
 from audit.restrictions import AT_ONCE, reads_restricted
+from config.ids import id_at
 from ledger.entries import Actor
 from ledger.erasing import emptied
 from ledger.models import Particulars
@@ -45,16 +47,18 @@ def texts_in_force() -> QuerySet[TextRestriction]:
 
 # --- rows -------------------------------------------------------------------------------------------------------------
 def for_reading(actor: Actor | None, rows: Iterable[R]) -> list[R]:
-    """These rows as somebody may read them: `NOTICE` in place of what is restricted from them, and `covered` names the
-    columns. Such a row is a copy for showing, and is refused where it is saved.
+    """These rows as somebody may read them: `restricted` names the columns of each that are restricted, for everybody;
+    to whoever does not read those, `NOTICE` stands in their place, and `covered` names them. Such a row is a copy for
+    showing, and is refused where it is saved.
 
     `actor` None: whoever it may be. One query where nothing of them is restricted.
     """
     given = list(rows)
     found = _columns_by_version([row.pk for row in given])
-    if not found or (actor is not None and reads_restricted(actor)):
+    if not found:
         return given
-    return [_covered(row, found.get(row.particulars_id or row.pk, NONE)) for row in given]
+    show = _marked if actor is not None and reads_restricted(actor) else _covered
+    return [show(row, found.get(row.particulars_id or row.pk, NONE)) for row in given]
 
 
 def to_read(actor: Actor | None, row: R) -> R:
@@ -63,11 +67,11 @@ def to_read(actor: Actor | None, row: R) -> R:
 
 
 def as_they_stood(actor: Actor, row: GovernedRow, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns that somebody sends for a row: of what they may not read that stays as it is in whose place they send
-    nothing, or the notice that they were shown."""
+    """Columns that somebody sends for a row: in whose place they send the notice that they were shown stays as it is,
+    whoever they are by now; and of what they may not read that in whose place they send nothing."""
     covered = to_read(actor, row).covered
     return {
-        name: getattr(row, name) if name in covered and value in ("", NOTICE) else value
+        name: getattr(row, name) if value == NOTICE or (name in covered and value == "") else value
         for name, value in given.items()
     }
 
@@ -79,8 +83,13 @@ def _covered(row: R, columns: Columns) -> R:
     for name in columns & nothing.keys():
         is_text = isinstance(row._meta.get_field(name), CharField | TextField)
         setattr(shown, name, NOTICE if is_text else nothing[name])
-    shown.covered = columns
+    shown.restricted = shown.covered = columns
     return shown
+
+
+def _marked(row: R, columns: Columns) -> R:
+    row.restricted = columns
+    return row
 
 
 # --- versions of texts ------------------------------------------------------------------------------------------------
@@ -140,9 +149,14 @@ def texts_restricted_by(entry_ids: Collection[uuid.UUID]) -> Iterator[list[uuid.
     yield from _versions_at_a_time(texts_in_force().filter(entry_id__in=entry_ids))
 
 
-def texts_restricted_since(entry_ids: Collection[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
-    """The versions that are restricted by other entries than these; some at a time."""
-    yield from _versions_at_a_time(texts_in_force().exclude(entry_id__in=entry_ids))
+def texts_restricted_since(
+    entry_ids: Collection[uuid.UUID], since: datetime | None = None
+) -> Iterator[list[uuid.UUID]]:
+    """The versions that are restricted by other entries than these, and by none before `since`; some at a time."""
+    found = texts_in_force().exclude(entry_id__in=entry_ids)
+    if since:
+        found = found.filter(entry_id__gte=id_at(since))
+    yield from _versions_at_a_time(found)
 
 
 def _versions_at_a_time(found: QuerySet[TextRestriction]) -> Iterator[list[uuid.UUID]]:

@@ -30,6 +30,7 @@ FUNCTIONS = (
     "evidence_held_texts(uuid[])",
     "evidence_texts_within_floor(uuid[], timestamptz)",
     "evidence_text_floor_ends(uuid[])",
+    "evidence_repeating(uuid, uuid[])",
     "evidence_in_process(uuid[])",
     "evidence_systems_of(uuid[])",
     "evidence_staff_floor_ends(uuid)",

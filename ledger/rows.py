@@ -112,6 +112,8 @@ class GovernedRow(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     particulars_id = models.UUIDField(null=True, editable=False)
+    restricted: frozenset[str] = frozenset()
+    """Columns whose words are about to be erased, and read by few until then: of a row that was read for somebody."""
     covered: frozenset[str] = frozenset()
     """Columns whose words are covered by a notice: such a row is for showing, and never saved."""
     revision = models.PositiveIntegerField(default=0, editable=False)

@@ -1,4 +1,3 @@
-import django.contrib.postgres.indexes
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -32,7 +31,10 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "indexes": [django.contrib.postgres.indexes.HashIndex(models.F("row_id"), name="text_restriction_row")],
+                "indexes": [
+                    models.Index(fields=["row_id"], name="text_restriction_row"),
+                    models.Index(fields=["item_id"], name="text_restriction_item"),
+                ],
             },
         ),
     ]

@@ -255,7 +255,11 @@ class TextRestriction(models.Model):
     """The entry that counts it."""
 
     class Meta:
-        indexes = [HashIndex("row_id", name="text_restriction_row")]
+        # both are walked through in their order: by exports and by the self-audit
+        indexes = [
+            models.Index(fields=["row_id"], name="text_restriction_row"),
+            models.Index(fields=["item_id"], name="text_restriction_item"),
+        ]
 
     def __str__(self) -> str:
         return str(self.item_id)

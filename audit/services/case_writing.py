@@ -7,6 +7,7 @@ from audit.case_access import may, may_add, may_view, may_work
 from audit.case_errors import CaseChanged, CaseClosed, CaseKeyTaken, CaseNotFound
 from audit.models import Case
 from audit.models.cases import MAX_TEXT
+from audit.restricted_texts import NOTICE
 from config.errors import FieldProblem, Forbidden, InvalidInput
 from governance.acts import Act
 from governance.changes import write
@@ -69,12 +70,16 @@ def made_before(kind: type[R], actor: Actor, key: uuid.UUID | None, **same: obje
     return found
 
 
-def text_of(name: str, text: str, *, ask: str = "") -> str:
-    """What somebody wrote, without space around it. `ask`: what to write, where it may not be empty.
+def text_of(name: str, text: str, *, ask: str = "", may_stand: bool = False) -> str:
+    """What somebody wrote, without space around it. `ask`: what to write, where it may not be empty. `may_stand`: the
+    notice in place of what is restricted means that it stays (`as_they_stood`); else nobody wrote that.
 
     Errors: `InvalidInput`.
     """
     text = text.strip()
+    if text == NOTICE and not may_stand:
+        detail = "This is the notice in place of what is restricted. Write what is to stand here."
+        raise InvalidInput(errors=[FieldProblem(pointer=f"/{name}", detail=detail)])
     if ask and not text:
         raise InvalidInput(errors=[FieldProblem(pointer=f"/{name}", detail=ask)])
     if len(text) > MAX_TEXT or "\0" in text:

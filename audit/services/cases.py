@@ -111,7 +111,8 @@ def edit_case(
     `revision`: the one that was read; where the case changed since, nothing is written. Errors: `CaseNotFound`,
     `Forbidden`, `CaseClosed`, `CaseChanged`, `InvalidInput`.
     """
-    given = {"title": text_of("title", title), "summary": text_of("summary", summary)}
+    written = {"title": title, "summary": summary}
+    given = {name: text_of(name, text, may_stand=True) for name, text in written.items()}
     one_of("severity", severity, Severity.values)
     with sealing() as seal:
         case = case_to_work_on(actor, case_id)

@@ -86,7 +86,7 @@ def update_incident(
     `reason`: why a deadline moves later or goes, where one does; what was late by the earlier one stays late. Errors:
     as `declare_incident`, `CasePartNotFound` where the case is none, `CaseChanged`, `InvalidInput` without a reason.
     """
-    given, reason = _checked(changes), text_of("reason", reason)
+    given, reason = _checked(changes, may_stand=True), text_of("reason", reason)
     with sealing() as seal:
         incident = _locked(actor, case_id)
         given = as_they_stood(actor, incident, given)
@@ -183,14 +183,15 @@ def _locked(actor: Actor, case_id: uuid.UUID) -> Incident:
     return incident
 
 
-def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(given: Mapping[str, Any], *, may_stand: bool = False) -> dict[str, Any]:
     unknown = given.keys() - EDITABLE
     if unknown:
         problems = [FieldProblem(pointer=f"/{name}", detail="This is not set here.") for name in sorted(unknown)]
         raise InvalidInput(errors=problems)
     values = dict(given)
     for name in Incident.TEXTS.keys() & values.keys():
-        values[name] = text_of(name, values[name], ask="Write what happened." if name == "narrative" else "")
+        ask = "Write what happened." if name == "narrative" else ""
+        values[name] = text_of(name, values[name], ask=ask, may_stand=may_stand)
     if "limbs" in values:
         values["limbs"] = _limbs(values["limbs"])
     _refuse_future({name: values[name] for name in ("awareness_at", *MOMENTS) if values.get(name)})

@@ -25,7 +25,7 @@ from config.pagination import keyset_page
 from console.cases.acts import ACTS, carried_out
 from console.cases.choosing import CaseListForm, FindForm
 from console.cases.finding import keep, text_of
-from console.cases.forms import IncidentForm, uncovered
+from console.cases.forms import IncidentForm
 from console.cases.page import clock_of, context_of
 from console.pages import page, show, viewer
 from governance import rights
@@ -128,7 +128,7 @@ def incident(request: HttpRequest, case_id: uuid.UUID) -> HttpResponse:
         raise Forbidden("Only its investigators write in an incident, as long as the case is open.")
     there = getattr(found, "incident", None)
     shown, known = to_read(actor, found), to_read(actor, there) if there else None
-    initial = IncidentForm.of(known) if known else uncovered(shown, {"narrative": shown.summary})
+    initial = IncidentForm.of(known) if known else {"narrative": "" if "summary" in shown.covered else shown.summary}
     form = IncidentForm(request.POST if request.method == "POST" else None, initial=initial)
     if known:
         form.leave(known.covered)

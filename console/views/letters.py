@@ -235,19 +235,20 @@ def _letter_page(
     request: HttpRequest, found: ExplanationLetter, *, is_read: bool = False, form: WithdrawForm | None = None
 ) -> HttpResponse:
     _, decision = visible_letter(_actor(request), found.pk)
-    place, covered = place_of(found), to_read(_actor(request), found).covered
+    place, shown = place_of(found), to_read(_actor(request), found)
     return show(
         request,
         "letters/letter.html",
         title=f"Letter {found}",
         status=422 if form and form.errors else 200,
         letter=found,
+        shown=shown,
         decision=decision,
         system=AISystem.objects.get(pk=found.system_id),
         is_read=is_read,
         blocks=blocks_of(found.text) if is_read else [],
-        may_read=may_read_payload(_actor(request), decision) and not covered,
-        is_restricted=bool(covered) or is_barred(_actor(request), decision.id),
+        may_read=may_read_payload(_actor(request), decision) and not shown.covered,
+        is_restricted=bool(shown.covered) or is_barred(_actor(request), decision.id),
         may_write=may_write_letters(_actor(request), decision),
         place=place,
         footer=footer_of(found, place),

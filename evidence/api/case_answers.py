@@ -29,10 +29,10 @@ class Restrictable(serializers.Serializer[Any]):
     """Something that people wrote."""
 
     is_restricted = serializers.BooleanField(
-        source="covered",
+        source="restricted",
         read_only=True,
-        help_text="Some of it is about to be erased, and only a data protection officer reads that: a notice says so"
-        " in its place.",
+        help_text="Some of it is about to be erased, and only a data protection officer reads that: to everybody else"
+        " a notice says so in its place.",
     )
 
 
@@ -165,7 +165,9 @@ class IncidentOutput(serializers.ModelSerializer[Incident]):
     deadlines = serializers.SerializerMethodField()
     extensions = serializers.SerializerMethodField()
     is_restricted = serializers.BooleanField(
-        source="covered", read_only=True, help_text="A notice stands in place of some of it, until it is erased."
+        source="restricted",
+        read_only=True,
+        help_text="Some of it is about to be erased: a notice stands in its place to all but data protection officers.",
     )
 
     @extend_schema_field(DeadlineOutput(many=True))
@@ -239,7 +241,7 @@ class HoldOutput(Restrictable):
 
 def described(actor: Actor, cases: Collection[Case]) -> list[dict[str, Any]]:
     """Cases as JSON values, as far as somebody may know them: a few queries, however many they are."""
-    names = {str(name) for name in CaseOutput().fields} - {"summary", "opened_at", "is_restricted"} | {"covered"}
+    names = {str(name) for name in CaseOutput().fields} - {"summary", "opened_at", "is_restricted"} | {"restricted"}
     read, systems = readable_among(actor, cases), systems_named(actor, cases)
     return [
         {name: getattr(case, name) for name in names}

@@ -2,7 +2,8 @@
 begun anew.
 
 Every erasure leaves a row, whose id has its time. They are looked through from when the export was planned on, each
-once; so nobody who erases has to know of exports. Restrictions are few: those that came after the plan are told by it.
+once; so nobody who erases has to know of exports. So are restrictions of texts, by the time in the id of their entry.
+Restrictions of decisions are few: those that came after the plan are told by it.
 """
 
 import uuid
@@ -53,9 +54,15 @@ def why_it_goes(work: ExportWork) -> str:
     """As a code (`evidence.exports.codes`) why its file cannot be kept as it is; empty where it can."""
     if work.export.parts and is_of_another_cluster(work):
         return "restored"
+    looked_at = timezone.now()
     if holds_erased(work):
         return "erased"
-    return "restricted" if holds_restricted(work) else ""
+    if holds_restricted(work):
+        return "restricted"
+    if work.plan is not None and work.export.parts:
+        # not where somebody else has begun it anew meanwhile
+        ExportWork.objects.filter(pk=work.pk, plan__made_at=work.plan["made_at"]).update(looked_at=looked_at)
+    return ""
 
 
 def holds_restricted(work: ExportWork) -> bool:
@@ -67,9 +74,11 @@ def holds_restricted(work: ExportWork) -> bool:
     if plan.reads_restricted and reads_restricted(asker_of(work.export)):
         return False
     looker = _Looker(work.export, plan)
+    # whoever does not read it any more may hold all that is restricted, whenever that was
     known = [] if plan.reads_restricted else plan.restrictions
-    return any(looker.may_hold_about(ids) for ids in restricted_since(known)) or any(
-        looker.may_hold_texts(ids) for ids in texts_restricted_since(known)
+    since = None if plan.reads_restricted else _looked_since(work, plan)
+    return any(looker.may_hold_about(ids) for ids in restricted_since(known)) or (
+        looker.holds_words and any(looker.may_hold_texts(ids) for ids in texts_restricted_since(known, since))
     )
 
 
@@ -78,8 +87,8 @@ def restricts(export: Export, plan: Plan) -> bool:
     if not export.parts or not plan.restrictions or plan.reads_restricted:
         return False
     looker = _Looker(export, plan)
-    return any(looker.may_hold_about(ids) for ids in restrictions_in_force(plan.restrictions)) or any(
-        looker.may_hold_texts(ids) for ids in texts_restricted_by(plan.restrictions)
+    return any(looker.may_hold_about(ids) for ids in restrictions_in_force(plan.restrictions)) or (
+        looker.holds_words and any(looker.may_hold_texts(ids) for ids in texts_restricted_by(plan.restrictions))
     )
 
 
@@ -87,14 +96,14 @@ def holds_erased(work: ExportWork) -> bool:
     """Whether something was erased, since it was looked last, that its file holds or may hold."""
     if work.plan is None or not work.export.parts:
         return False
-    plan, looked_at = Plan.of(work.plan), timezone.now()
+    plan = Plan.of(work.plan)
     looker = _Looker(work.export, plan)
-    since = (work.looked_at or plan.begun_at) - LATEST_COMMIT
-    if any(looker.may_hold(ids) for ids in _erased_since(since, plan.snapshot)):
-        return True
-    # not where somebody else has begun it anew meanwhile
-    ExportWork.objects.filter(pk=work.pk, plan__made_at=work.plan["made_at"]).update(looked_at=looked_at)
-    return False
+    return any(looker.may_hold(ids) for ids in _erased_since(_looked_since(work, plan), plan.snapshot))
+
+
+def _looked_since(work: ExportWork, plan: Plan) -> datetime:
+    """What has an earlier time in its id was looked at before."""
+    return (work.looked_at or plan.begun_at) - LATEST_COMMIT
 
 
 LATER = (
@@ -139,8 +148,8 @@ class _Looker:
         )
 
     def may_hold_texts(self, version_ids: list[uuid.UUID]) -> bool:
-        """Of versions of texts whether the file may hold one."""
-        return self.holds_words and self._are_disclosed(self._changes_with(version_ids))
+        """Of versions of texts whether the file, which holds words, may hold one."""
+        return self._are_disclosed(self._changes_with(version_ids))
 
     def _changes_with(self, version_ids: list[uuid.UUID]) -> list[uuid.UUID]:
         """The changes of rows, which their entries share their ids with, that have these versions of texts."""

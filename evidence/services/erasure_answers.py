@@ -26,6 +26,8 @@ from evidence.kinds import (
 )
 from governance import rights
 from governance.actors import person_id_of
+from governance.locks import hold
+from intake.services.quarantine import RESTRICTING
 from ledger.entries import Actor, draft_entry, timestamp
 from ledger.erasing import counted
 from ledger.kinds import Kind
@@ -135,6 +137,8 @@ def restrict(seal: Seal, actor: Actor, request: ErasureRequest) -> None:
         for start in range(0, len(ids), RESTRICTED_AT_ONCE):
             _restrict(seal, actor, request, system_id, ids[start : start + RESTRICTED_AT_ONCE], now)
     finds = list(agreed_finds(request).order_by("item_id"))
+    if finds:
+        hold(RESTRICTING)
     for start in range(0, len(finds), RESTRICTED_AT_ONCE):
         _restrict_texts(seal, actor, request, finds[start : start + RESTRICTED_AT_ONCE], now)
 

@@ -336,15 +336,22 @@ def _waits(request: ErasureRequest) -> dict[str, object]:
 
 
 def _look_again(actor: Actor, request: ErasureRequest) -> None:
-    """Whether something that waited may be erased by now: then those who may stop it are told anew."""
+    """Whether something that waited may be erased by now: then those who may stop it are told anew.
+
+    What is inside a floor, and was not restricted before (a hold covered it, or it was agreed to under a version that
+    did not restrict it), is restricted now.
+    """
     if request.looked_at and request.looked_at > timezone.now() - LOOK_AGAIN:
         return
     ErasureRequest.objects.filter(pk=request.pk).update(looked_at=timezone.now())
-    if any(_has_free(part) for part in _parts(request.pk)):
-        with sealing() as seal:
-            held_row = _locked(request.pk)
-            if held_row.status == Status.SCHEDULED:
-                announce_erasure(seal, actor, held_row)
+    is_free = any(_has_free(part) for part in _parts(request.pk))
+    with sealing() as seal:
+        held_row = _locked(request.pk)
+        if held_row.status != Status.SCHEDULED:
+            return
+        restrict(seal, actor, held_row)
+        if is_free:
+            announce_erasure(seal, actor, held_row)
 
 
 def _has_free(part: Part) -> bool:

@@ -73,6 +73,11 @@ def quarantine(grant: KeyGrant, refused: Sequence[Refused]) -> list[uuid.UUID | 
     return found
 
 
+RESTRICTING = "quarantine-restricting"
+"""Who corrects or replays a record, or restricts some, holds this before any record: of the two the second one sees
+what the first did."""
+
+
 def lock_name(record_id: uuid.UUID) -> str:
     """Who works on a record, or erases it, holds this first: nobody may lock a row that only functions change."""
     return f"quarantine:{record_id}"

@@ -33,7 +33,7 @@ from intake.models import QuarantineCase, QuarantinedRecord
 from intake.pairs import Pairs, read_pairs
 from intake.reading import read_record
 from intake.selectors import scope_of
-from intake.services.quarantine import lock_name, original_commitment
+from intake.services.quarantine import RESTRICTING, lock_name, original_commitment
 from intake.wire import PARTS, RECORD_FIELDS
 from ledger.entries import Actor
 from ledger.kinds import Kind
@@ -83,7 +83,7 @@ def correct(*, actor: Actor, record_id: uuid.UUID, corrections: object, reason: 
         detail = "This cannot be corrected: only fields of the envelope can, and unknown ones can be left out."
         raise InvalidInput(errors=[FieldProblem(pointer=pointer(name), detail=detail) for name in wrong])
     with sealing() as seal:
-        case = _case(record, Status.WAITING)
+        case = _case_to_change(record)
         case.corrections = dict(corrections)
         write_case(seal, actor, QUARANTINE_CORRECTED, record, case, reason)
     return case
@@ -117,7 +117,7 @@ def replay(*, actor: Actor, record_id: uuid.UUID, reason: str = "") -> Quarantin
         rights.require(actor, Act.QUARANTINE_REPLAY, Scope.system(place.system_id))
     log_id = place.log_id
     with sealing() as seal:
-        case = _case(record, Status.WAITING)
+        case = _case_to_change(record)
         if case.corrections != (waiting.corrections if waiting else {}):
             raise AlreadySettled("Its corrections were changed just now; look again.")
         (result,) = record_group(seal, log_id, [admitted])
@@ -214,6 +214,14 @@ def _refuse_restricted(record: QuarantinedRecord) -> None:
     corrected_in = QuarantineCase.objects.filter(record=record).values("pk")
     if texts_in_force().filter(Q(row_id=record.pk) | Q(row_id__in=corrected_in)).exists():
         raise PayloadRestricted(NOTICE)
+
+
+def _case_to_change(record: QuarantinedRecord) -> QuarantineCase:
+    """The same as `_case`, of one that waits; refused where it was restricted since it was read."""
+    hold(RESTRICTING)
+    case = _case(record, Status.WAITING)
+    _refuse_restricted(record)
+    return case
 
 
 def _case(record: QuarantinedRecord, expected: QuarantineCase.Status) -> QuarantineCase:

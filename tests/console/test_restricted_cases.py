@@ -23,6 +23,7 @@ from tests.personas.people import Persona
 
 pytestmark = pytest.mark.django_db
 ADA = "Ada Lovelace"
+MARKED = "Nobody but data protection officers reads it until it is erased"
 PARTS = ("", "/notes", "/findings", "/actions", "/attachments", "/report", "/incident")
 INCIDENT_PARTS = ("/reports", "/notices", "/sign-offs")
 
@@ -96,7 +97,8 @@ def test_a_notice_stands_in_its_place(restricted: tuple[Case, Person]) -> None:
     assert own.count(NOTICE) >= 12 and printed.count(NOTICE) >= 12
     assert "what it said is about to be erased, and only a data protection officer reads it" in kept
     assert f"{case.reference}: {NOTICE}" in listed and f"{case.reference}: {NOTICE}" in mine
-    assert NOTICE in held
+    assert NOTICE in held and MARKED not in held
+    assert MARKED in browser(officer()).get("/admin/holds/").content.decode(), "who reads it is told that others do not"
 
 
 def test_the_api_says_so_too(system: AISystem, restricted: tuple[Case, Person]) -> None:
@@ -112,6 +114,7 @@ def test_the_api_says_so_too(system: AISystem, restricted: tuple[Case, Person]) 
         assert ADA not in told.content.decode() and ADA in whole.content.decode(), address
         if not address.endswith("/report"):
             assert '"is_restricted":true' in told.content.decode(), address
+            assert '"is_restricted":true' in whole.content.decode(), "who reads it is told, too"
     others = [person for name, person in readers(system, lead).items() if name != "lead"]
     for person in others:
         client = Persona("reader", True, person).api()
@@ -140,6 +143,16 @@ def test_its_forms_hold_nothing_of_it_and_leave_it(restricted: tuple[Case, Perso
     assert answer.status_code == HTTPStatus.FOUND, answer.content.decode()
     incident.refresh_from_db()
     assert (incident.narrative, incident.harm, incident.causal_link) == (f"{ADA} fell.", "None.", "likely")
+
+
+@pytest.mark.parametrize("summary", [f"{ADA} rang.", "Somebody rang."])
+def test_an_incident_that_is_not_declared_yet_begins_with_no_notice(system: AISystem, summary: str) -> None:
+    case, lead = make_led_case(system, title="A complaint", summary=summary)
+    add_note(actor=actor_of(lead), case_id=case.pk, text=f"Asked {ADA}.")
+    put_in_force("cases", system, floor=200)
+    agreed(kind="subject", subject="nobody-of-this-name", identifiers=[ADA])
+    form = browser(lead).get(f"/admin/cases/{case.pk}/incident").context["form"]
+    assert form.initial["narrative"] == ("" if ADA in summary else summary)
 
 
 def test_what_was_read_over_the_api_may_be_sent_back(restricted: tuple[Case, Person]) -> None:

@@ -1,6 +1,8 @@
 """What is restricted, where people work on it: between two judgements, in drafts, in quarantine."""
 
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -12,16 +14,21 @@ from audit.errors import PayloadRestricted
 from audit.models import Decision
 from audit.restricted_texts import NOTICE as SAID_INSTEAD
 from audit.restrictions import restricted_among
+from evidence.services import erasure_answers
 from governance.models import AISystem, Person
 from intake.admin.quarantine import STEPS
-from intake.models import QuarantinedRecord
+from intake.models import QuarantineCase, QuarantinedRecord
+from intake.services import replays
+from intake.services.quarantine import RESTRICTING, lock_name
 from intake.services.replays import correct, replay
 from intake.services.sweeps import seal_arrivals
 from ledger.models import Entry
 from overrides.models import Review, ReviewAssignment
+from overrides.services.appeals import open_appeal
 from overrides.services.claiming import claim, save_draft
 from overrides.services.deciding import Answer, submit
 from overrides.services.overriding import override_decision
+from tests.factories import letters
 from tests.factories.erasing import agreed, agreeing, officer, put_in_force
 from tests.factories.record import record_decision
 from tests.factories.register import actor_of, make_person, make_system
@@ -30,6 +37,7 @@ from tests.intake.conftest import make_sender
 from tests.personas.people import Persona
 
 pytestmark = pytest.mark.django_db
+MARKED = "Nobody but data protection officers reads it until it is erased"
 NOTE, OUTPUT, DRAFT = "note-of-ada", "output-of-ada", "draft-of-ada"
 
 
@@ -143,6 +151,21 @@ def test_words_on_a_decision_are_restricted_and_its_payload_is_not(system: AISys
     assert "the-input" in browser(owner).post(f"{page}payload").content.decode()
     whole = browser(officer()).get(page).content.decode()
     assert NOTE in whole and OUTPUT in whole.replace("&quot;", '"')
+    assert (MARKED in shown, MARKED in whole) == (False, True)
+
+
+def test_an_appeal_and_a_letter_tell_the_officer_that_they_are_restricted(system: AISystem) -> None:
+    decision, owner = record_decision(system, parts={"input": 1, "output": 1}), agreeing(system)
+    given: dict[str, Any] = {"ground_code": "wrong-data", "statement": NOTE}
+    appeal = open_appeal(actor=actor_of(owner), decision_id=decision.id, **given)
+    letter = letters.issue(decision, owner, text=f"Dear {NOTE},\n\nno.", addressee=NOTE)
+    pages = [f"/admin/reviews/appeals/{appeal.pk}/", f"/admin/letters/{letter.pk}/"]
+    assert [MARKED in browser(officer()).get(each).content.decode() for each in pages] == [False, False]
+    restrict_words(NOTE)
+    for page in pages:
+        assert MARKED in browser(officer()).get(page).content.decode(), page
+        told = browser(owner).get(page).content.decode()
+        assert MARKED not in told and NOTE not in told, page
 
 
 def test_between_two_what_names_somebody_is_restricted_by_itself(system: AISystem) -> None:
@@ -180,3 +203,48 @@ def test_a_record_in_quarantine_is_restricted_by_itself() -> None:
     assert STEPS["request_dismissal"] in read and STEPS["replay"] not in read and STEPS["correct"] not in read
     sent = browser(both).post(page, {"step": "replay", "corrections": "{}", "reason": "Right now."})
     assert sent.status_code == 200 and not Decision.objects.filter(pk=record_id).exists()
+
+
+@pytest.mark.committing
+@pytest.mark.parametrize("act", [replay, partial(correct, corrections={"labels": None})])
+def test_a_record_that_is_restricted_while_somebody_works_on_it_stays(
+    monkeypatch: pytest.MonkeyPatch, act: Callable[..., Any]
+) -> None:
+    sender = make_sender("credit", accountable=make_person())
+    system = sender.systems[0]
+    record_id = refused(sender, subject="c-1907", extra=1)
+    engineer = actor_of(make_person(technical_owner=system))
+    correct(actor=engineer, record_id=record_id, corrections={"extra": None}, reason="A typo.")
+    put_in_force("quarantine", system, floor=60)
+    genuine = replays.sealing
+
+    @contextmanager
+    def sealing_later() -> Iterator[Any]:
+        """Two people agree behind the first look, before anything is locked."""
+        monkeypatch.setattr(replays, "sealing", genuine)
+        restrict_words("c-1907")
+        with genuine() as seal:
+            yield seal
+
+    monkeypatch.setattr(replays, "sealing", sealing_later)
+    with pytest.raises(PayloadRestricted):
+        act(actor=engineer, record_id=record_id, reason="Right now.")
+    assert not Decision.objects.filter(pk=record_id).exists()
+    assert QuarantineCase.objects.get(record=record_id).corrections == {"extra": None}
+
+
+@pytest.mark.committing
+def test_whoever_restricts_waits_for_whoever_replays(monkeypatch: pytest.MonkeyPatch) -> None:
+    sender = make_sender("credit", accountable=make_person())
+    record_id = refused(sender, subject="c-1907", extra=1)
+    engineer = actor_of(make_person(technical_owner=sender.systems[0]))
+    held = list[str]()
+    genuine = replays.hold
+    monkeypatch.setattr(replays, "hold", lambda *names: held.extend(names) or genuine(*names))
+    correct(actor=engineer, record_id=record_id, corrections={"extra": None}, reason="A typo.")
+    assert held == [RESTRICTING, lock_name(record_id)]
+    put_in_force("quarantine", sender.systems[0], floor=60)
+    there = list[str]()
+    monkeypatch.setattr(erasure_answers, "hold", lambda *names: there.extend(names) or genuine(*names))
+    restrict_words("c-1907")
+    assert there == [RESTRICTING]

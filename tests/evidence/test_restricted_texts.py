@@ -17,6 +17,7 @@ from audit.services.cases import edit_case
 from audit.services.holds import place_hold
 from audit.services.incidents import record_report, update_incident
 from audit.services.investigating import add_note, settle_action
+from config.errors import InvalidInput
 from console.desk import item_for
 from evidence.case_reports import content_of
 from evidence.erasure.documents import document_about
@@ -142,6 +143,23 @@ def test_what_a_hold_covers_is_not_restricted(system: AISystem, kept: None) -> N
     assert to_read(actor_of(lead), note).text == NOTICE, "the hold is lifted, the floor is not over"
 
 
+def test_what_is_held_while_it_is_scheduled_is_restricted_once_the_hold_is_lifted(system: AISystem, kept: None) -> None:
+    note, lead = noted(system)
+    place_hold(actor=actor_of(lead), case_id=note.case_id, reason="A claim.")
+    request = restrict()
+    run_erasures(seconds=SECONDS)
+    request.refresh_from_db()
+    assert request.status == "scheduled" and not texts_in_force().exists()
+    lift_all_holds(lead, officer())
+    for _ in range(2):
+        ErasureRequest.objects.filter(pk=request.pk).update(looked_at=None)
+        run_erasures(seconds=SECONDS)
+    assert to_read(actor_of(lead), note).text == NOTICE
+    assert Entry.objects.filter(kind="erasure.texts_restricted").count() == 1
+    request.refresh_from_db()
+    assert request.status == "scheduled" and list(verify_everything()) == []
+
+
 def test_a_hold_that_comes_later_keeps_it_and_opens_nothing(system: AISystem, kept: None) -> None:
     note, lead = noted(system)
     restrict()
@@ -216,6 +234,25 @@ def test_what_somebody_may_not_read_stays_as_it_is(system: AISystem, kept: None,
     case = Case.objects.get(pk=case.pk)
     assert (case.title, case.summary, case.severity) == (f"Complaint of {ADA}", "She rang.", "critical")
     assert (case.incident.narrative, case.incident.harm) == (f"{ADA} fell.", "None.")
+
+
+@pytest.mark.parametrize("sent", [NOTICE, f" {NOTICE}\n"])
+def test_the_notice_is_never_what_somebody_wrote(system: AISystem, kept: None, sent: str) -> None:
+    case, lead = make_led_case(system, title=f"Complaint of {ADA}", summary="She rang.")
+    actor, request = actor_of(lead), restrict()
+    for write_it in (
+        lambda: add_note(actor=actor, case_id=case.pk, text=sent),
+        lambda: act(case, lead, lead, what=sent),
+        lambda: declare(case, lead, narrative=sent),
+        lambda: place_hold(actor=actor, case_id=case.pk, reason=sent),
+    ):
+        with pytest.raises(InvalidInput) as refusal:
+            write_it()
+        assert "in place of what is restricted" in str(refusal.value.errors)
+    withdraw_erasure(actor=actor_of(officer()), request_id=request.pk)
+    edit_case(actor=actor, case_id=case.pk, title=sent, summary=sent, severity="critical")
+    case.refresh_from_db()
+    assert (case.title, case.summary, case.severity) == (f"Complaint of {ADA}", "She rang.", "critical")
 
 
 # --- doors that are no page -------------------------------------------------------------------------------------------

@@ -1,14 +1,17 @@
 """What people wrote about decisions that nobody erases, restricted by itself: it leaves with no export."""
 
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from audit import restricted_texts
 from audit.selectors import SealedDecision
-from evidence.exports.models import Export
+from evidence.exports.models import Export, ExportWork
 from evidence.exports.sweeping import forget_erased
 from governance.acts import Role
 from governance.models import AISystem, Person
@@ -81,6 +84,32 @@ def test_a_file_that_holds_it_goes(system: AISystem, auditor: Person, monkeypatc
     assert {Export.objects.get(pk=each.pk).status for each in kept} == {Export.Status.FINISHED}
     again = export_of(auditor, system, parts=WORDS)
     assert forget_erased() == 0 and again.left_out == ["restricted"], "what was left out of it is no reason"
+
+
+@pytest.mark.parametrize(("parts", "looks"), [(WORDS, [1, 0]), (["input"], [0, 0])])
+def test_each_restriction_is_looked_at_once_and_by_files_that_hold_words_alone(
+    system: AISystem, auditor: Person, monkeypatch: pytest.MonkeyPatch, parts: list[str], looks: list[int]
+) -> None:
+    made = export_of(auditor, system, parts=parts)
+    overridden(system, "zq-ada rang")
+    restrict()
+    seen, versions = list[Any](), restricted_texts.restricted_versions
+    monkeypatch.setattr(restricted_texts, "restricted_versions", lambda ids: seen.append(ids) or versions(ids))
+    found = list[int]()
+    for _ in looks:
+        assert forget_erased() == 0, "it was written after the file"
+        found.append(len(seen))
+        seen.clear()
+        ExportWork.objects.filter(export=made).update(looked_at=timezone.now() + timedelta(minutes=11))
+    assert found == looks
+
+
+def test_what_was_restricted_while_its_transaction_took_long_is_not_missed(system: AISystem, auditor: Person) -> None:
+    overridden(system, "zq-ada rang")
+    made = export_of(auditor, system, parts=WORDS)
+    ExportWork.objects.filter(export=made).update(looked_at=timezone.now() + timedelta(minutes=9))
+    restrict()
+    assert forget_erased() == 1
 
 
 def test_whoever_reads_what_is_restricted_takes_it_out(system: AISystem, auditor: Person) -> None:
