@@ -15,6 +15,7 @@ from audit.models import Decision
 from audit.restricted_texts import NOTICE as SAID_INSTEAD
 from audit.restrictions import restricted_among
 from evidence.services import erasure_answers
+from governance.locks import hold
 from governance.models import AISystem, Person
 from intake.admin.quarantine import STEPS
 from intake.models import QuarantineCase, QuarantinedRecord
@@ -23,6 +24,7 @@ from intake.services.quarantine import RESTRICTING, lock_name
 from intake.services.replays import correct, replay
 from intake.services.sweeps import seal_arrivals
 from ledger.models import Entry
+from ledger.sealing import sealing
 from overrides.models import Review, ReviewAssignment
 from overrides.services.appeals import open_appeal
 from overrides.services.claiming import claim, save_draft
@@ -216,14 +218,13 @@ def test_a_record_that_is_restricted_while_somebody_works_on_it_stays(
     engineer = actor_of(make_person(technical_owner=system))
     correct(actor=engineer, record_id=record_id, corrections={"extra": None}, reason="A typo.")
     put_in_force("quarantine", system, floor=60)
-    genuine = replays.sealing
 
     @contextmanager
     def sealing_later() -> Iterator[Any]:
         """Two people agree behind the first look, before anything is locked."""
-        monkeypatch.setattr(replays, "sealing", genuine)
+        monkeypatch.setattr(replays, "sealing", sealing)
         restrict_words("c-1907")
-        with genuine() as seal:
+        with sealing() as seal:
             yield seal
 
     monkeypatch.setattr(replays, "sealing", sealing_later)
@@ -238,13 +239,19 @@ def test_whoever_restricts_waits_for_whoever_replays(monkeypatch: pytest.MonkeyP
     sender = make_sender("credit", accountable=make_person())
     record_id = refused(sender, subject="c-1907", extra=1)
     engineer = actor_of(make_person(technical_owner=sender.systems[0]))
-    held = list[str]()
-    genuine = replays.hold
-    monkeypatch.setattr(replays, "hold", lambda *names: held.extend(names) or genuine(*names))
+    held, there = list[str](), list[str]()
+
+    def noting(into: list[str]) -> Callable[..., None]:
+        def noted(*names: str) -> None:
+            into.extend(names)
+            hold(*names)
+
+        return noted
+
+    monkeypatch.setattr(replays, "hold", noting(held))
     correct(actor=engineer, record_id=record_id, corrections={"extra": None}, reason="A typo.")
     assert held == [RESTRICTING, lock_name(record_id)]
     put_in_force("quarantine", sender.systems[0], floor=60)
-    there = list[str]()
-    monkeypatch.setattr(erasure_answers, "hold", lambda *names: there.extend(names) or genuine(*names))
+    monkeypatch.setattr(erasure_answers, "hold", noting(there))
     restrict_words("c-1907")
     assert there == [RESTRICTING]

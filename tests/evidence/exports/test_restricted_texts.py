@@ -94,7 +94,12 @@ def test_each_restriction_is_looked_at_once_and_by_files_that_hold_words_alone(
     overridden(system, "zq-ada rang")
     restrict()
     seen, versions = list[Any](), restricted_texts.restricted_versions
-    monkeypatch.setattr(restricted_texts, "restricted_versions", lambda ids: seen.append(ids) or versions(ids))
+
+    def noted(ids: list[Any]) -> frozenset[Any]:
+        seen.append(ids)
+        return versions(ids)
+
+    monkeypatch.setattr(restricted_texts, "restricted_versions", noted)
     found = list[int]()
     for _ in looks:
         assert forget_erased() == 0, "it was written after the file"
