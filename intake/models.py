@@ -79,12 +79,6 @@ class QuarantineCase(GovernedRow):
     decided_by_id = models.UUIDField(null=True, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
 
-    class Meta:
-        indexes = [
-            # of decisions the records that they were made of: legal holds cover these, too
-            models.Index("decision_id", condition=models.Q(decision_id__isnull=False), name="quarantine_replayed"),
-        ]
-
     def __str__(self) -> str:
         return f"{self.status} {self.record_id}"
 

@@ -205,4 +205,4 @@ def test_the_records_that_decisions_were_made_of_are_found_by_an_index(system: A
     found = QuarantineCase.objects.filter(decision_id__in=[new_id(), new_id()]).values_list("record__received_at")
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-    assert "quarantine_replayed" in found.explain()
+    assert "intake_quarantinecase_decision" in found.explain()
