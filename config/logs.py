@@ -96,6 +96,11 @@ def _formatter(form: str) -> structlog.stdlib.ProcessorFormatter:
     )
 
 
+def usual_form() -> str:
+    """`console` for people at a terminal, else `json`: one object a line for programs."""
+    return "console" if sys.stderr.isatty() else "json"
+
+
 def logging_config(*, level: str, form: str) -> dict[str, Any]:
     """Django's LOGGING. Its own 4xx lines are silenced: the one line a request (config.middleware) says it already."""
     return {

@@ -4,7 +4,6 @@ Every variable starts with ANSWERABLE_; a secret may be given as `<NAME>_FILE`, 
 docs/operations.md lists them. Contradictions are system checks (config/checks.py).
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -95,9 +94,7 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
 TRUST_PROXY = env.bool("TRUST_PROXY", False)
 """Whether the proxy in front sets X-Forwarded-Proto and keeps what clients send of it. Without one, anybody could."""
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]))
-LOG_FORMAT = env.str(
-    "LOG_FORMAT", "console" if sys.stderr.isatty() else "json", validate=validate.OneOf(["json", "console"])
-)
+LOG_FORMAT = env.str("LOG_FORMAT", logs.usual_form(), validate=validate.OneOf(["json", "console"]))
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 RATE_LIMIT_DECISIONS = env.int("RATE_LIMIT_DECISIONS", 0, validate=validate.Range(0))
 """Decisions a second, key and process; 0 is no limit (back-pressure holds either way)."""
